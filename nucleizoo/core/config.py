@@ -1,0 +1,199 @@
+"""A configuration: YAML files and a command line, checked and laid over the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from yacs.config import CfgNode
+
+from nucleizoo.core import text
+from nucleizoo.core.check import merge
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.plugins import is_path, load_plugins, located
+from nucleizoo.core.registry import Part, Registry
+
+BASE = "_BASE_"
+MAX_FILES = 50
+
+Layers = list[Mapping[str, Any]]
+
+
+def load(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    defaults: Mapping[str, Any],
+    plugins: Sequence[str] = (),
+) -> CfgNode:
+    """Read a configuration file, lay it over its bases and the defaults, and check all of it.
+
+    Args:
+        path: a YAML file; its `_BASE_` is a file or a list of files, seen from its own folder.
+        overrides: the command line, keys and values in turn: ["SOLVER.LR", "1e-4"].
+        defaults: values, `Part`s for slots, and mappings of these for sections.
+        plugins: added to the SYSTEM.PLUGINS of the file, and loaded like them.
+
+    Returns:
+        The whole tree, frozen: tuples where defaults are tuples, a slot's NAME beside its keys.
+
+    Raises:
+        ConfigError: when a file cannot be used; or with all wrong keys and values, a line each.
+    """
+    layers = _read(Path(path), (), set())
+    shown = str(path)
+    if overrides:
+        layers.append(_pairs(overrides))
+        shown += " and the command line"
+    _load_plugins([*_plugins(layers, shown), *map(located, plugins)], layers)
+    return _checked(defaults, layers, shown)
+
+
+def loads(
+    saved: str,
+    *,
+    defaults: Mapping[str, Any],
+    name: str = "config.yaml",
+    plugins: Sequence[str] = (),
+) -> CfgNode:
+    """Read a configuration that `dump` has written.
+
+    Named modules are loaded. A plugin that is a file is code which may have changed hands since:
+    it is loaded only when `plugins` names a file or folder of the same name.
+
+    Args:
+        saved: the text.
+        defaults: as for `load`.
+        name: how messages call the text.
+        plugins: added to SYSTEM.PLUGINS; a file takes the place of the file of the same name.
+
+    Raises:
+        ConfigError: as `load`, and when a plugin that is a file is not named again.
+    """
+    layers: Layers = [text.parse_mapping(saved, name)]
+    given = [located(plugin) for plugin in plugins]
+    again = {Path(plugin).name: plugin for plugin in given if is_path(plugin)}
+    wanted = []
+    for plugin in _plugins(layers, name):
+        if is_path(plugin) and Path(plugin).name not in again:
+            raise ConfigError(
+                f"{name}: it needs the plugin {plugin}, a file that is not loaded unasked; "
+                f"look at it and name it again, as --plugin {plugin}"
+            )
+        wanted.append(again.get(Path(plugin).name, plugin))
+    _load_plugins([*wanted, *given], layers)
+    return _checked(defaults, layers, name)
+
+
+def dump(config: CfgNode) -> str:
+    """The whole tree as YAML that `load` and `loads` turn into an equal tree."""
+    return text.write(config)
+
+
+def recipe(node: CfgNode, registry: Registry) -> Part:
+    """The part that a slot of a checked configuration describes, slots inside it included.
+
+    Raises:
+        ConfigError: when the registry has no entry of that name.
+    """
+    schema = registry.schema(node["NAME"])
+    settings = {key.lower(): value for key, value in node.items() if key != "NAME"}
+    for name, value in settings.items():
+        if isinstance(value, CfgNode):
+            settings[name] = recipe(value, schema[name].default.registry)
+    return Part(registry, node["NAME"], settings)
+
+
+def differences(here: CfgNode, there: CfgNode) -> list[str]:
+    """The keys whose values differ: "SOLVER.LR: 0.1 here, 0.2 there"."""
+    a, b = _flat(here, ""), _flat(there, "")
+    return [
+        f"{key}: {text.brief(a[key]) if key in a else 'absent'} here, "
+        f"{text.brief(b[key]) if key in b else 'absent'} there"
+        for key in dict.fromkeys([*a, *b])
+        if key not in a or key not in b or a[key] != b[key]
+    ]
+
+
+def _read(path: Path, readers: tuple[Path, ...], done: set[Path]) -> Layers:
+    """The tree of a file above those of its bases, each file once; `readers` led to this one."""
+    chain = " -> ".join(str(reader) for reader in (*readers, path))
+    if path.resolve() in [reader.resolve() for reader in readers]:
+        raise ConfigError(f"{readers[0]}: {BASE} goes in a circle: {chain}")
+    if path.resolve() in done:
+        return []
+    done.add(path.resolve())
+    if len(done) > MAX_FILES:
+        raise ConfigError(f"{path}: more than {MAX_FILES} files by way of {BASE}")
+    tree = text.read(path, chain)
+    bases = tree.pop(BASE, [])
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise ConfigError(f"{path}: {BASE} wants a file or a list of files, got {text.brief(bases)}")
+    system = tree.get("SYSTEM")
+    if isinstance(system, dict) and isinstance(system.get("PLUGINS"), list):
+        system["PLUGINS"] = [
+            located(name, path.parent) if isinstance(name, str) else name for name in system["PLUGINS"]
+        ]
+    below = [_read(path.parent / base, (*readers, path), done) for base in bases]
+    return [*(layer for layers in below for layer in layers), tree]
+
+
+def _pairs(overrides: Sequence[str]) -> dict[str, Any]:
+    """The tree that a command line's keys and values spell."""
+    if len(overrides) % 2:
+        raise ConfigError(f"the command line wants KEY VALUE pairs, and {overrides[-1]} has no value")
+    tree: dict[str, Any] = {}
+    for key, value in zip(overrides[::2], overrides[1::2], strict=True):
+        *sections, last = key.split(".")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise ConfigError(
+                    f"the command line sets {section} to a value, and then keys below it: {key}"
+                )
+        if isinstance(node.get(last), dict):
+            raise ConfigError(f"the command line sets keys below {key}, and then {key} to a value")
+        node[last] = text.Unread(value)
+    return tree
+
+
+def _plugins(layers: Layers, shown: str) -> list[str]:
+    """SYSTEM.PLUGINS, needed before anything can be checked."""
+    sections = [layer.get("SYSTEM") for layer in layers]
+    found = [
+        section["PLUGINS"] for section in sections if isinstance(section, Mapping) and "PLUGINS" in section
+    ]
+    names = found[-1] if found else []
+    if isinstance(names, text.Unread):
+        names = names.read()
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"{shown}:\n  SYSTEM.PLUGINS wants a list of modules, files or folders, got {text.brief(names)}"
+        )
+    return [located(name) for name in names]
+
+
+def _load_plugins(wanted: Sequence[str], layers: Layers) -> None:
+    """Load them, and let the configuration name exactly these."""
+    load_plugins(wanted)
+    if wanted:
+        layers.append({"SYSTEM": {"PLUGINS": list(dict.fromkeys(wanted))}})
+
+
+def _checked(defaults: Mapping[str, Any], layers: Layers, shown: str) -> CfgNode:
+    tree, problems = merge(defaults, layers)
+    if problems:
+        raise ConfigError("\n  ".join([f"{shown}:", *problems]))
+    config = CfgNode(tree)
+    config.freeze()
+    return config
+
+
+def _flat(node: Mapping[str, Any], path: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        flat |= _flat(value, f"{path}{key}.") if isinstance(value, Mapping) else {f"{path}{key}": value}
+    return flat

@@ -1,0 +1,116 @@
+"""Plugins: modules that register entries when they are imported."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.registry import BROKEN_PLUGINS
+
+GROUP = "nucleizoo.plugins"
+
+_logger = logging.getLogger(__name__)
+_installed: list[str] = []
+
+
+def load_plugins(named: Sequence[str] = ()) -> list[str]:
+    """Load the installed plugins, then those that are named; each is imported once a process.
+
+    A broken installed plugin is a warning, which the registries repeat when a name is unknown;
+    the shelf that comes with this project is part of it, and its errors pass through.
+
+    Args:
+        named: a module, a `.py` file, or a folder with an `__init__.py`.
+
+    Returns:
+        Names of the installed plugins that work, then the named ones, files as absolute paths.
+
+    Raises:
+        ConfigError: when a named plugin cannot be imported.
+    """
+    for point in sorted(entry_points(group=GROUP), key=lambda point: not _is_ours(point)):
+        if point.name not in _installed and point.name not in BROKEN_PLUGINS:
+            _load_installed(point)
+    return [*_installed, *(_load_named(name) for name in named)]
+
+
+def located(name: str, folder: Path | str = ".") -> str:
+    """A plugin's file or folder as an absolute path, seen from `folder`; a module's name as it is."""
+    path = Path(folder, Path(name).expanduser())
+    if not is_path(name):
+        is_folder = name.isidentifier() and (path / "__init__.py").is_file()
+        if not is_folder or importlib.util.find_spec(name) is not None:
+            return name
+    path = path.resolve()
+    return str(path.parent if path.name == "__init__.py" else path)
+
+
+def is_path(name: str) -> bool:
+    """Whether a plugin is named by its place on this disk, not as a module."""
+    return name.endswith(".py") or "/" in name or os.sep in name
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.module.split(".")[0] == __name__.split(".")[0]
+
+
+def _load_installed(point: EntryPoint) -> None:
+    try:
+        point.load()
+    except Exception as error:
+        if _is_ours(point):
+            raise
+        BROKEN_PLUGINS[point.name] = _reason(error)
+        _logger.warning("the installed plugin '%s' is left out: %s", point.name, _reason(error))
+    else:
+        _installed.append(point.name)
+
+
+def _load_named(name: str) -> str:
+    name = located(name)
+    try:
+        if is_path(name):
+            _import_path(Path(name))
+        else:
+            importlib.import_module(name)
+    except Exception as error:
+        raise ConfigError(f"the plugin '{name}' cannot be loaded: {_reason(error)}") from error
+    return name
+
+
+def _import_path(path: Path) -> None:
+    source = path / "__init__.py" if path.is_dir() else path
+    if not source.is_file():
+        raise FileNotFoundError(f"there is no file {source}")
+    # The name depends on the place alone: worker processes find the same module under it.
+    private = f"_nucleizoo_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if private in sys.modules:
+        return
+    inner = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(private, source, submodule_search_locations=inner)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{source} is not a Python file")
+    sys.modules[private] = module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[private]
+        raise
+
+
+def _reason(error: Exception) -> str:
+    """One line: what happened, and the last line of code it went through."""
+    reason = f"{type(error).__name__}: {error}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    if isinstance(error, SyntaxError) or not frames or frames[-1].filename == __file__:
+        return reason
+    return f"{reason} ({frames[-1].filename}:{frames[-1].lineno})"

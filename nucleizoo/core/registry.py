@@ -1,0 +1,182 @@
+"""Entries by name; the signature of an entry is the schema of its configuration.
+
+The law: positional arguments are wired by code, keyword-only arguments are configured by YAML.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import FrameType, MappingProxyType
+from typing import Any, TypeVar
+
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.schema import Setting, schema
+
+__all__ = ["BROKEN_PLUGINS", "Part", "Registry", "Setting", "nearest", "schema"]
+
+Entry = TypeVar("Entry", bound=Callable[..., Any])
+
+BROKEN_PLUGINS: dict[str, str] = {}
+"""Installed plugins that could not be loaded -> why; repeated when a name is unknown."""
+
+_SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_SCALARS = (bool, int, float, str)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A recipe: an entry's name and some of its settings, to be built when the wiring is known.
+
+    As a default it declares a slot of the configuration. Calling it with the wired arguments makes
+    the component; two calls make two. An empty name is a slot that the configuration must fill.
+    """
+
+    registry: Registry = field(repr=False)
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The settings given explicitly; the entry's defaults are not among them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    def __call__(self, *wired: Any) -> Any:
+        """Build the component from what the code wires in.
+
+        Raises:
+            ConfigError: when the registry has no entry of this name.
+            TypeError: when a setting is not one of the entry's.
+        """
+        entry = self.registry.get(self.name)
+        if strangers := sorted(set(self.settings) - set(schema(entry))):
+            known = ", ".join(sorted(schema(entry))) or "none"
+            raise TypeError(f"'{self.name}' has no setting {', '.join(strangers)}; it has: {known}")
+        return entry(*wired, **self.settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Part, (self.registry, self.name, dict(self.settings))
+
+
+class Registry:
+    """The entries of one kind.
+
+    Args:
+        kind: what an entry is, in the singular; used in messages.
+        promise: the call that every entry of this kind allows.
+
+    Example:
+        >>> LOSSES = Registry("loss", "Entry(**settings) -> Loss")
+        >>> @LOSSES.register("huber")
+        ... class Huber:
+        ...     def __init__(self, *, delta: float = 1.0): self.delta = delta
+        >>> LOSSES.part("huber", delta=0.5)().delta
+        0.5
+    """
+
+    def __init__(self, kind: str, promise: str) -> None:
+        self.kind, self.promise = kind, promise
+        self._entries: dict[str, Any] = {}
+        self._places: dict[str, str] = {}
+        # Where pickle looks for a registry: it travels by reference, as a class does.
+        self.__module__ = sys._getframe(1).f_globals.get("__name__", "__main__")
+
+    def register(self, name: str) -> Callable[[Entry], Entry]:
+        """Decorate a class or function to make it the entry called `name`; it is returned unchanged.
+
+        Raises:
+            ValueError: for a name that is taken or not lower_snake.
+            TypeError: for a keyword-only argument that a configuration cannot hold.
+        """
+        place = _place(sys._getframe(1))
+
+        def add(entry: Entry) -> Entry:
+            if not _SNAKE.fullmatch(name):
+                raise ValueError(f"{place}: a {self.kind} is named in lower_snake, not '{name}'")
+            if name in self._entries:
+                raise ValueError(f"two {self.kind}s are called '{name}': {self._places[name]} and {place}")
+            for setting in schema(entry).values():
+                if problem := _problem(setting):
+                    raise TypeError(f"{place}: {self.kind} '{name}', argument '{setting.name}': {problem}")
+            self._entries[name], self._places[name] = entry, place
+            return entry
+
+        return add
+
+    def get(self, name: str) -> Any:
+        """The entry itself.
+
+        Raises:
+            ConfigError: when there is none; says which names there are.
+        """
+        if name not in self._entries:
+            raise ConfigError(self.unknown(name))
+        return self._entries[name]
+
+    def unknown(self, name: str) -> str:
+        """Say that no entry is called `name`, which is nearest, and which there are."""
+        message = f"no {self.kind} is called '{name}'." if name else f"no {self.kind} is named."
+        if near := nearest(name, self._entries):
+            message += f" Did you mean '{near}'?"
+        message += f" Known: {', '.join(self.names()) or 'none'}"
+        for plugin, reason in BROKEN_PLUGINS.items():
+            message += f". The installed plugin '{plugin}' could not be loaded ({reason})"
+        return message
+
+    def part(self, name: str, **overrides: Any) -> Part:
+        """A recipe for the entry `name`, which may be registered later.
+
+        Raises:
+            TypeError: for an override that a configuration cannot hold.
+        """
+        for key, value in overrides.items():
+            if not _holdable(value):
+                raise TypeError(f"a configuration cannot hold {key}={value!r} of {self.kind} '{name}'")
+        return Part(self, name, overrides)
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self._entries))
+
+    def schema(self, name: str) -> dict[str, Setting]:
+        """What a configuration can set of the entry `name`; see the function `schema`."""
+        return schema(self.get(name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind!r}, {self.promise!r})"
+
+    def __reduce__(self) -> str:
+        variables = vars(sys.modules.get(self.__module__, object))
+        return next((name for name, value in variables.items() if value is self), self.kind)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like this one, if any is close enough to be a slip of the hand."""
+    matches = difflib.get_close_matches(str(word), list(known), n=1)
+    return matches[0] if matches else None
+
+
+def _problem(setting: Setting) -> str:
+    if setting.default is inspect.Parameter.empty:
+        return "a keyword-only argument is set by the configuration and needs a default"
+    if not _holdable(setting.default):
+        return f"a configuration cannot hold its default {setting.default!r}"
+    if setting.name == "name" or not _SNAKE.fullmatch(setting.name):
+        return "a setting is called in lower_snake, and not 'name', which picks the entry"
+    return ""
+
+
+def _holdable(value: Any) -> bool:
+    if type(value) in (list, tuple):
+        return all(item is not None and not isinstance(item, Part) and _holdable(item) for item in value)
+    return value is None or type(value) in _SCALARS or isinstance(value, Part)
+
+
+def _place(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,198 @@
+"""YAML text to a plain tree and back: text may come from anywhere, so nothing runs and all is bounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nucleizoo.core.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 20_000
+"""Keys and values in one text, aliases counted as often as they are used."""
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+_PREFIX = "tag:yaml.org,2002:"
+_PLAIN = {_PREFIX + kind for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+_UNREAD = "!unread"
+
+
+class Unread(str):
+    """Text that waits for the type that is wanted: a command line's value, or `1e-4` in YAML 1.1."""
+
+    def read(self) -> Any:
+        """What the text says when no text is wanted.
+
+        Raises:
+            ConfigError: when it is not YAML.
+        """
+        return float(self) if _EXPONENT.fullmatch(self) else parse(self, f"'{self}'")
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    composed = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.composed += 1
+        if self.composed > MAX_NODES:
+            mark = parent.start_mark if parent else None
+            raise yaml.MarkedYAMLError(problem=f"more than {MAX_NODES:,} values", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _unread(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    # YAML 1.1 knows 1.0e-4 as a number but takes 1e-4 and 1.0e4 for text.
+    return Unread(loader.construct_scalar(node))
+
+
+_Loader.add_constructor(_UNREAD, _unread)
+for _side in (_Loader, _Dumper):
+    # Tried after YAML's own patterns; on the writing side it makes the dumper quote such text.
+    _side.add_implicit_resolver(_UNREAD, re.compile(f"^(?:{_EXPONENT.pattern})$"), list("-+.0123456789"))
+_Dumper.add_representer(list, lambda dumper, items: dumper.represent_sequence(_PREFIX + "seq", items, True))
+
+
+def read(path: Path, shown: str = "") -> dict[str, Any]:
+    """The mapping in one configuration file.
+
+    Args:
+        path: a file whose suffix is .yaml, .yml or .json.
+        shown: how messages call the file; its path when empty.
+
+    Raises:
+        ConfigError: when it is missing, too large, no UTF-8 text, no YAML or no mapping.
+    """
+    shown = shown or str(path)
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"{shown}: a configuration is a file ending in {', '.join(SUFFIXES)}")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"{shown}: larger than {MAX_BYTES:,} bytes, which no configuration is")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{shown}: not UTF-8 text (byte {error.start})") from error
+    return parse_mapping(text, shown)
+
+
+def parse_mapping(text: str, shown: str) -> dict[str, Any]:
+    """The mapping that a text holds; an empty text is an empty mapping.
+
+    Raises:
+        ConfigError: as `parse`, and when the top level is anything but a mapping.
+    """
+    tree = parse(text, shown)
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{shown}: the top level must be a mapping (KEY: value), not {brief(tree)}")
+    return tree
+
+
+def parse(text: str, shown: str) -> Any:
+    """The value of a YAML text: dict with text keys, list, bool, int, float, None, str or `Unread`.
+
+    Raises:
+        ConfigError: when it is not YAML, too large, recursive, repeats a key or uses other tags.
+    """
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"{shown}: larger than {MAX_BYTES:,} characters, which no configuration is")
+    loader: _Loader | None = None
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _inspect(root, shown, {})
+        return loader.construct_document(root)
+    except RecursionError as error:
+        raise ConfigError(f"{shown}: nested too deeply") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        said = ", ".join(filter(None, (error.context, error.problem)))
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{shown}{where}: {said}") from error
+    except (yaml.YAMLError, ValueError, LookupError) as error:
+        raise ConfigError(f"{shown}: not YAML: {str(error).splitlines()[0]}") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def write(tree: Mapping[str, Any]) -> str:
+    """A plain tree as YAML, keys in their order, tuples as lists."""
+    text: str = yaml.dump(_listed(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def brief(value: Any) -> str:
+    """A value as messages show it: on one line, and not endless."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, str):
+        value = str(value)
+    shown = repr(_listed(value))
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _inspect(node: yaml.Node, shown: str, seen: dict[int, int]) -> int:
+    """Size of a node with its aliases written out, found without writing them out."""
+    line = node.start_mark.line + 1
+    if node.tag not in _PLAIN and node.tag != _UNREAD:
+        raise ConfigError(f"{shown}, line {line}: the tag {node.tag} is refused; write plain values")
+    if id(node) in seen:
+        if not seen[id(node)]:
+            raise ConfigError(f"{shown}, line {line}: an alias stands inside itself")
+        return seen[id(node)]
+    seen[id(node)] = 0
+    if isinstance(node, yaml.MappingNode):
+        _name_keys(node, shown)
+        children = [child for pair in node.value for child in pair]
+    else:
+        children = node.value if isinstance(node, yaml.SequenceNode) else []
+    size = 1 + sum(_inspect(child, shown, seen) for child in children)
+    if size > MAX_NODES:
+        raise ConfigError(f"{shown}, line {line}: more than {MAX_NODES:,} values, aliases written out")
+    seen[id(node)] = size
+    return size
+
+
+def _name_keys(node: yaml.MappingNode, shown: str) -> None:
+    """Take every key as the text it is written as (`NO` is a key, not False), each once."""
+    first: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise ConfigError(f"{shown}, line {line}: a key must be a word")
+        if key.value in first:
+            raise ConfigError(
+                f"{shown}, line {line}: {key.value} is given twice (first on line {first[key.value]})"
+            )
+        first[key.value] = line
+        if key.tag in _PLAIN - {_PREFIX + "merge"} or key.tag == _UNREAD:
+            key.tag = _PREFIX + "str"
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,40 @@
+"""nucleizoo: name, version, dependencies and entry points."""
+
+from setuptools import find_packages, setup
+
+shelf = ["nucleizoo.registry"] + [f"nucleizoo.registry.{p}" for p in find_packages("registry")]
+
+setup(
+    name="nucleizoo",
+    version="0.1.0",
+    description="A model zoo that segments nuclei in microscopy images without annotations",
+    author="nucleizoo developers",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["nucleizoo", "nucleizoo.*"]), *shelf],
+    package_dir={"nucleizoo.registry": "registry"},
+    package_data={"nucleizoo": ["py.typed"]},
+    install_requires=[
+        "torch>=2.6",
+        "yacs>=0.1.8",
+        "PyYAML>=6",
+        "numpy>=1.26",
+        "scipy>=1.11",
+        "h5py>=3.10",
+        "scikit-image>=0.22,!=0.25.0,!=0.25.1",
+        "mahotas>=1.4.18",
+        "pillow>=10.1",
+        "tifffile>=2023.9",
+        "tqdm>=4.65",
+        "safetensors>=0.4",
+    ],
+    extras_require={
+        "tensorboard": ["tensorboard>=2.16"],
+        "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "tensorboard>=2.16"],
+        "dev": ["ruff", "mypy", "types-PyYAML", "types-tqdm"],
+    },
+    entry_points={
+        "console_scripts": ["nucleizoo = nucleizoo.cli:main"],
+        "nucleizoo.plugins": ["builtin = nucleizoo.registry"],
+    },
+)
