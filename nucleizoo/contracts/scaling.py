@@ -1,0 +1,65 @@
+"""What a scaling is: raw intensities to [0, 1], first straight, then along a curve."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Scaling(ABC):
+    """Raw intensities -> [0, 1]: built as `Entry(**settings)`.
+
+    Args:
+        over: 'volume' takes one range from the whole file, 'image' one from every 2D plane.
+        gamma: exponent of the scaled intensities; below 1 lifts dim nuclei.
+        asinh: another lift for dim nuclei, gentler to noise than a small `gamma`: intensities below
+            this share of the range stay in proportion, those above are compressed as by a logarithm
+            (0.02 suits nuclei of very different brightness); 0 is off.
+
+    Raises:
+        ValueError: for another word in `over`, a `gamma` that is not positive, or a negative `asinh`.
+    """
+
+    def __init__(self, *, over: str = "volume", gamma: float = 1.0, asinh: float = 0.0) -> None:
+        if over not in ("volume", "image"):
+            raise ValueError(f"OVER is 'volume' or 'image', got '{over}'")
+        if gamma <= 0:
+            raise ValueError(f"GAMMA must be above 0, got {gamma}")
+        if asinh < 0:
+            raise ValueError(f"ASINH must not be negative, got {asinh}")
+        self.over, self.gamma, self.asinh = over, gamma, asinh
+
+    @abstractmethod
+    def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
+        """The intensities that become 0 and 1."""
+
+    def __call__(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Scale raw (..., Y, X) of any real dtype straight -> float32 in [0, 1], same shape.
+
+        Leading axes are channels, frames or depth: 'volume' takes one range from all of them.
+
+        Raises:
+            ValueError: when there is no range to scale (one value only, or not finite).
+        """
+        if self.over == "image" and raw.ndim > 2:
+            return np.stack([self(plane) for plane in raw])
+        low, high = self.limits(raw)
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError("it holds values that are not finite (NaN or infinity)")
+        if high <= low:
+            raise ValueError(f"it has no contrast: its intensity range is {low:g} to {high:g}")
+        # 32-bit integers keep their last digits only in float64
+        wide = raw.astype(np.result_type(raw.dtype, np.float32))
+        wide -= low
+        wide /= high - low
+        scaled: NDArray[np.float32] = np.clip(wide, 0, 1).astype(np.float32, copy=False)
+        return scaled
+
+    def curve(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Lift what is dim, [0, 1] to [0, 1]; after resampling, which averages the noise it would lift."""
+        if self.asinh:
+            share = np.float32(self.asinh)
+            scaled = np.arcsinh(scaled / share) / np.arcsinh(1 / share)
+        return scaled if self.gamma == 1 else np.power(scaled, np.float32(self.gamma))

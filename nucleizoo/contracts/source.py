@@ -1,0 +1,69 @@
+"""What a source is: one domain's pictures, or its labels, or both, as random crops."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all sources of one experiment share.
+
+    Attributes:
+        dims: 2 for images, 3 for volumes.
+        channels: channels a picture must have.
+        root: the folder that relative paths start from.
+        spacing: the voxel size, micrometres in axis order, that data is resampled to;
+            () leaves every file at its own.
+    """
+
+    dims: int
+    channels: int = 1
+    root: Path = Path()
+    spacing: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training crop.
+
+    Attributes:
+        image: (C, *S) float32 in [-1, 1]; None for a source of labels alone.
+        labels: (*S) int32, 0 = background; None for an unlabelled source.
+        clean: the same crop before degradations; None when nothing was degraded.
+        spacing: voxel size in micrometres, in axis order; () when unknown.
+    """
+
+    image: NDArray[np.float32] | None = None
+    labels: NDArray[np.int32] | None = None
+    clean: NDArray[np.float32] | None = None
+    spacing: tuple[float, ...] = ()
+
+
+class Source(ABC):
+    """One domain's data: built as `Entry(frame, **settings)`, ready to sample from."""
+
+    gives: ClassVar[frozenset[str]] = frozenset()
+    """What a sample holds: 'image', 'labels' or both."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """Draw a random crop of exactly `size`; all randomness comes from `rng`."""
+
+
+class Augment(ABC):
+    """Random variation of a sample: built as `Entry(**settings)`."""
+
+    def reach(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The crop to ask the source for, so that `size` is left after this augmentation."""
+        return size
+
+    @abstractmethod
+    def __call__(self, sample: Sample, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """Vary a sample of `reach(size)` and cut it to `size`; labels and clean copy move along."""

@@ -1,0 +1,52 @@
+"""What a target is: instance labels written as maps that a network can predict."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One map of a target: its name (decoders ask for it) and the activation that gives its range."""
+
+    name: str
+    activation: str
+    """'sigmoid' for a map in [0, 1], 'tanh' for a map in [-1, 1]."""
+
+
+class Target(ABC):
+    """A representation of instance labels: built as `Entry(**settings)`."""
+
+    channels: tuple[Channel, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Channel names in map order."""
+        return tuple(channel.name for channel in self.channels)
+
+    @abstractmethod
+    def encode(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
+        """Labels (*S), 0 = background -> maps (C, *S) in the channels' ranges.
+
+        `spacing` is the voxel size in micrometres, in axis order; () means isotropic.
+        """
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Network output (B, C, *S) of any range -> maps in the channels' ranges."""
+        import torch
+
+        parts = [getattr(logits[:, i], c.activation)() for i, c in enumerate(self.channels)]
+        return torch.stack(parts, dim=1)
+
+    @abstractmethod
+    def as_image(self, maps: Tensor) -> Tensor:
+        """Maps (B, C, *S) -> the same maps seen as a picture in [-1, 1], same shape."""
+
+    @abstractmethod
+    def from_image(self, picture: Tensor) -> Tensor:
+        """The inverse of `as_image`: picture (B, C, *S) in [-1, 1] -> maps."""

@@ -1,0 +1,26 @@
+"""The kinds of things a configuration can name, and the call that each kind promises."""
+
+from nucleizoo.core.registry import Registry
+
+METHODS = Registry("method", "Entry(task, **settings) -> contracts.Method")
+GENERATORS = Registry("generator", "Entry(in_channels, out_channels, dims, **settings) -> nn.Module")
+DISCRIMINATORS = Registry("discriminator", "Entry(in_channels, dims, **settings) -> nn.Module")
+LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss")
+TARGETS = Registry("target", "Entry(**settings) -> contracts.Target")
+DECODERS = Registry("decoder", "Entry(**settings) -> contracts.Decoder")
+SOURCES = Registry("source", "Entry(frame, **settings) -> contracts.Source")
+AUGMENTS = Registry("augment", "Entry(**settings) -> contracts.Augment")
+SCALINGS = Registry("scaling", "Entry(**settings) -> contracts.Scaling")
+
+KINDS = {
+    "METHODS": METHODS,
+    "GENERATORS": GENERATORS,
+    "DISCRIMINATORS": DISCRIMINATORS,
+    "LOSSES": LOSSES,
+    "TARGETS": TARGETS,
+    "DECODERS": DECODERS,
+    "SOURCES": SOURCES,
+    "AUGMENTS": AUGMENTS,
+    "SCALINGS": SCALINGS,
+}
+"""Every registry under the name that the command line and plugins use."""

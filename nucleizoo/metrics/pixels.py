@@ -1,0 +1,85 @@
+"""Pixel metrics: precision, recall and Dice of the foreground, per image and pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PixelScore:
+    """How one foreground agrees with another, from counts of voxels.
+
+    A prediction and a truth that are both empty agree: all three scores are 1. Otherwise a score
+    whose denominator is 0 is 0: precision of an empty prediction, recall of an empty truth.
+
+    Attributes:
+        tp: voxels of nucleus in both.
+        fp: voxels of nucleus in the prediction alone.
+        fn: voxels of nucleus in the truth alone.
+    """
+
+    tp: int
+    fp: int
+    fn: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the prediction that is right, in [0, 1]."""
+        return self._share(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> float:
+        """Share of the truth that was found, in [0, 1]."""
+        return self._share(self.tp, self.tp + self.fn)
+
+    @property
+    def dice(self) -> float:
+        """Twice the overlap over the sum of both sizes, in [0, 1]; F1 of the voxels."""
+        return self._share(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    def _share(self, part: int, whole: int) -> float:
+        if self.tp + self.fp + self.fn == 0:
+            return 1.0
+        return part / whole if whole else 0.0
+
+
+def score(prediction: NDArray[np.generic], truth: NDArray[np.generic]) -> PixelScore:
+    """Compare two foregrounds: whatever is not 0 is nucleus.
+
+    Args:
+        prediction: (*S) labels or mask.
+        truth: (*S) labels or mask.
+
+    Raises:
+        ValueError: when the shapes differ.
+
+    Example:
+        >>> score(np.array([1, 1, 0]), np.array([2, 0, 2]))
+        PixelScore(tp=1, fp=1, fn=1)
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape")
+    found, there = prediction != 0, truth != 0
+    both = int(np.count_nonzero(found & there))
+    return PixelScore(both, int(np.count_nonzero(found)) - both, int(np.count_nonzero(there)) - both)
+
+
+def summary(scores: Sequence[PixelScore]) -> dict[str, float]:
+    """Scores of a set of images, under the names that `metrics.json` uses.
+
+    'precision', 'recall' and 'dice' are means over images, as AD-GAN reports them (so the mean Dice
+    is not the F1 of mean precision and recall); '..._pooled' count the voxels of all images at once.
+
+    Raises:
+        ValueError: when there are no scores.
+    """
+    if not scores:
+        raise ValueError("there are no images to summarise")
+    pooled = PixelScore(*(sum(getattr(s, name) for s in scores) for name in ("tp", "fp", "fn")))
+    names = ("precision", "recall", "dice")
+    means = {name: float(np.mean([getattr(s, name) for s in scores])) for name in names}
+    return means | {f"{name}_pooled": float(getattr(pooled, name)) for name in names}

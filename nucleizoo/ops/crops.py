@@ -1,0 +1,59 @@
+"""Random crops of exactly the size asked for, mirrored where an array is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage import measure
+
+T = TypeVar("T", bound=np.generic)
+
+
+def random_start(shape: Sequence[int], size: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
+    """Where a crop of `size` begins in an array of `shape`, every place equally likely.
+
+    Along an axis shorter than the crop the start is negative: the array lies anywhere inside the crop.
+
+    Raises:
+        ValueError: when shape and size have different numbers of axes.
+    """
+    rooms = [n - wanted for n, wanted in zip(shape, size, strict=True)]
+    return tuple(int(rng.integers(min(room, 0), max(room, 0) + 1)) for room in rooms)
+
+
+def crop(array: NDArray[T], start: Sequence[int], size: Sequence[int]) -> NDArray[T]:
+    """Copy a window out of the last axes: (..., *S) -> (..., *size), contiguous.
+
+    Beyond its border the array goes on as its mirror image (the border voxel is repeated), any
+    number of times.
+
+    Example:
+        >>> crop(np.array([1, 2, 3]), (-2,), (8,)).tolist()
+        [2, 1, 1, 2, 3, 3, 2, 1]
+    """
+    first = array.ndim - len(size)
+    for axis, (begin, length) in enumerate(zip(start, size, strict=True), first):
+        n = array.shape[axis]
+        if begin >= 0 and begin + length <= n:
+            array = array[(slice(None),) * axis + (slice(begin, begin + length),)]
+        else:
+            index = np.arange(begin, begin + length) % (2 * n)
+            array = array.take(np.minimum(index, 2 * n - 1 - index), axis=axis)
+    return array.copy()
+
+
+def separate(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Number the connected pieces of every label: (*S) -> (*S), 0 = background.
+
+    After mirroring, the copies of a nucleus become nuclei of their own, while one that is cut by the
+    mirror stays in one piece with its image.
+
+    Example:
+        >>> separate(np.array([[5, 0, 5, 5, 2]], np.int32)).tolist()
+        [[1, 0, 2, 2, 3]]
+    """
+    pieces = measure.label(labels, connectivity=labels.ndim)  # type: ignore[no-untyped-call]
+    return np.asarray(pieces, dtype=np.int32)

@@ -1,0 +1,1 @@
+"""Maps back to instance labels."""

@@ -1,0 +1,1 @@
+"""Terms that methods minimise."""

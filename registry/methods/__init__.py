@@ -1,0 +1,1 @@
+"""Ways to learn a segmentation, one paper a file."""

@@ -1,0 +1,1 @@
+"""Raw intensities to the range that networks see."""

@@ -1,0 +1,51 @@
+"""What several test files share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from scipy import ndimage
+
+from nucleizoo.ops.ellipsoids import place
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of annotated microscopy data; tests that ask for it are skipped where it is absent."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("NUCLEIZOO_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no data in {folder}; set NUCLEIZOO_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_images(tmp_path_factory) -> Path:
+    """Folders 'images' (three PNG, 64x64, uint8), 'volumes' (two TIFF, 12x32x32, uint16) and, for
+    either, the true 'labels' and 'volume_labels' under the same names."""
+    folder = tmp_path_factory.mktemp("toy")
+    for name in ("images", "labels", "volumes", "volume_labels"):
+        (folder / name).mkdir()
+    for i in range(3):
+        labels, picture = toy_picture(i, (64, 64), np.uint8)
+        Image.fromarray(picture).save(folder / "images" / f"cell{i}.png")
+        tifffile.imwrite(folder / "labels" / f"cell{i}.tif", labels.astype(np.uint16))
+    for i in range(2):
+        labels, picture = toy_picture(i, (12, 32, 32), np.uint16)
+        axes = {"imagej": True, "metadata": {"axes": "ZYX"}}
+        tifffile.imwrite(folder / "volumes" / f"stack{i}.tif", picture, **axes)
+        tifffile.imwrite(folder / "volume_labels" / f"stack{i}.tif", labels.astype(np.uint16), **axes)
+    return folder
+
+
+def toy_picture(seed, size, dtype):
+    """Labels, and a fluorescence-like picture of them: bright blurred nuclei, background and noise."""
+    rng = np.random.default_rng(seed)
+    labels = place(rng, size, semi_axis=(3.0, 5.0), count=(6.0, 9.0), gap=1)
+    brightness = rng.uniform(0.5, 1.0, labels.max() + 1)
+    brightness[0] = 0.1
+    picture = ndimage.gaussian_filter(brightness[labels], 0.7) + rng.normal(0, 0.02, size)
+    return labels, (np.clip(picture, 0, 1) * np.iinfo(dtype).max).astype(dtype)

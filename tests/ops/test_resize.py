@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from nucleizoo.ops.resize import linear, nearest
+
+
+@pytest.mark.parametrize("shape", [(20, 40), (7, 40), (33, 90), (1, 1)])
+def test_a_flat_picture_stays_flat(shape):
+    found = linear(np.full((20, 40), 0.3, np.float32), shape)
+    assert found.shape == shape and found.dtype == np.float32
+    assert np.allclose(found, 0.3)
+
+
+def test_a_ramp_stays_a_ramp_over_the_same_field_of_view():
+    ramp = np.tile((np.arange(40, dtype=np.float32) + 0.5) / 40, (10, 1))
+    for width in (20, 60, 80):
+        middle = slice(4, -4)  # away from the border
+        wanted = (np.arange(width) + 0.5) / width
+        assert np.allclose(linear(ramp, (10, width))[:, middle], wanted[middle], atol=2e-3)
+
+
+def test_texture_averages_out_when_it_shrinks():
+    checks = np.indices((64, 64)).sum(0).astype(np.float32) % 2
+    small = linear(checks, (16, 16))
+    assert abs(small.mean() - 0.5) < 0.01 and small.std() < 0.05
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_enlarged_labels_come_back_exactly(factor):
+    labels = np.random.default_rng(0).integers(0, 2**31 - 1, (7, 9, 5)).astype(np.int32)
+    large = nearest(labels, tuple(n * factor for n in labels.shape))
+    assert np.array_equal(large, np.kron(labels, np.ones((factor,) * 3, np.int32)))
+    assert np.array_equal(nearest(large, labels.shape), labels)

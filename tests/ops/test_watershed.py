@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from nucleizoo.ops.watershed import (
+    drop_small,
+    fill_holes,
+    label,
+    label_rest,
+    marker_watershed,
+    peaks,
+    renumber,
+)
+
+
+def ints(*rows):
+    return np.array(rows, np.int32)
+
+
+def test_corners_connect_only_when_asked():
+    mask = np.eye(3, dtype=bool)
+    assert label(mask).max() == 3
+    assert label(mask, full=True).max() == 1
+    assert label(mask).dtype == np.int32
+
+
+def test_drop_small_keeps_numbers_and_never_touches_the_background():
+    labels = ints([1, 0, 3, 3, 3])
+    np.testing.assert_array_equal(drop_small(labels, 2), [[0, 0, 3, 3, 3]])
+    np.testing.assert_array_equal(drop_small(labels, 4), [[0, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(drop_small(labels, 1), labels)
+
+
+def test_renumbering_follows_the_raster():
+    np.testing.assert_array_equal(
+        renumber(ints([0, 7, 7], [2, 0, 7], [2, 5, 5])), [[0, 1, 1], [2, 0, 1], [2, 3, 3]]
+    )
+    np.testing.assert_array_equal(renumber(ints([2**31 - 1, 0, 5])), [[1, 0, 2]])
+
+
+def test_renumbering_agrees_with_a_plain_loop():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        labels = rng.integers(0, 9, (5, 6)).astype(np.int32)
+        order: dict[int, int] = {}
+        for value in labels.ravel().tolist():
+            if value and value not in order:
+                order[value] = len(order) + 1
+        expected = np.vectorize(lambda v, order=order: order.get(v, 0))(labels)
+        np.testing.assert_array_equal(renumber(labels), expected)
+
+
+def test_holes_fill_but_a_nucleus_inside_and_an_open_bay_do_not():
+    ring = np.ones((7, 7), np.int32)
+    ring[2:5, 2:5] = 0
+    ring[3, 3] = 2
+    filled = fill_holes(ring)
+    assert (filled == 2).sum() == 1
+    assert (filled == 1).sum() == 48
+    bay = np.ones((5, 5), np.int32)
+    bay[2, 2:] = 0
+    np.testing.assert_array_equal(fill_holes(bay), bay)
+
+
+def test_flooding_stops_at_the_mask():
+    mask = np.array([[1, 1, 1, 0, 1, 1]], bool)
+    flooded = marker_watershed(np.zeros((1, 6), np.float32), ints([5, 0, 0, 0, 0, 0]), mask)
+    np.testing.assert_array_equal(flooded, [[5, 5, 5, 0, 0, 0]])
+    np.testing.assert_array_equal(label_rest(flooded, mask), [[5, 5, 5, 0, 6, 6]])
+    assert flooded.dtype == np.int32
+
+
+def test_two_seeds_meet_on_the_ridge():
+    landscape = np.array([[0, 1, 2, 3, 2.5, 1, 0]], np.float32)
+    seeds = ints([1, 0, 0, 0, 0, 0, 2])
+    flooded = marker_watershed(landscape, seeds, np.ones((1, 7), bool))
+    assert flooded[0, :3].tolist() == [1, 1, 1]
+    assert flooded[0, 4:].tolist() == [2, 2, 2]
+
+
+def test_peaks_keep_their_distance_in_units_of_the_voxel():
+    height = np.zeros((1, 11), np.float32)
+    height[0, [2, 5, 9]] = [3, 2, 1]
+    objects = np.ones((1, 11), np.int32)
+    np.testing.assert_array_equal(
+        np.nonzero((peaks(height, objects, 3, (1, 1)) > 0) & (height > 0))[1], [2, 9]
+    )
+    np.testing.assert_array_equal(
+        np.nonzero((peaks(height, objects, 3, (1, 2)) > 0) & (height > 0))[1], [2, 5, 9]
+    )
+
+
+def test_peaks_of_different_objects_ignore_each_other():
+    objects = ints([1, 1, 0, 2, 2])
+    assert peaks((objects > 0).astype(np.float32), objects, 9, (1, 1)).tolist() == [[1, 1, 0, 2, 2]]
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 4, 4)])
+def test_nothing_stays_nothing(shape):
+    empty = np.zeros(shape, np.int32)
+    mask, flat = empty > 0, empty.astype(np.float32)
+    results = label(mask), drop_small(empty, 9), renumber(empty), fill_holes(empty)
+    for result in (*results, marker_watershed(flat, empty, mask), label_rest(empty, mask)):
+        assert result.shape == shape and result.dtype == np.int32 and not result.any()
+    assert not peaks(flat, empty, 1, (1.0,) * len(shape)).any()
