@@ -1,0 +1,7 @@
+"""From image files to what networks see: the same way in training and in prediction."""
+
+from nucleizoo.reading._library import Library, random_crop
+from nucleizoo.reading._reader import Reader
+from nucleizoo.reading._scan import Scan, restore_labels
+
+__all__ = ["Library", "Reader", "Scan", "random_crop", "restore_labels"]

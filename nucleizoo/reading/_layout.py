@@ -1,0 +1,90 @@
+"""Which values of a file are channels, and which are pictures or volumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.ops.intensity import luminance
+from nucleizoo.volumes import Volume
+
+_MAX_LABEL = 2**31 - 1
+
+
+def channels_first(volume: Volume, name: str, channel: str, wanted: int) -> NDArray[Any]:
+    """The channels that are used, in front of all other axes.
+
+    Args:
+        volume: content of a file.
+        name: the file, for messages.
+        channel: 'auto', 'all', 'luminance' or an index; see `Reader`.
+        wanted: channels that there must be in the end.
+
+    Returns:
+        (wanted, ...) in the file's dtype.
+
+    Raises:
+        ImageReadError: when the file does not have what is asked for, or the choice is open.
+    """
+    data = np.moveaxis(volume.data, -1, 0) if "C" in volume.axes else volume.data[None]
+    count = len(data)
+    if channel == "luminance" and count in (1, 3):
+        return np.asarray(luminance(np.moveaxis(data, 0, -1))[None] if count == 3 else data)
+    if channel.isdigit() and int(channel) < count:
+        return np.asarray(data[int(channel)][None])
+    if channel == "all" or (channel == "auto" and wanted > 1):
+        if count != wanted:
+            raise ImageReadError(f"{name}: wants {wanted} channels, has {count}; choose with the key CHANNEL")
+        return data
+    if channel == "auto" and all(np.array_equal(data[0], other) for other in data[1:]):
+        return data[:1]
+    choices = ["'luminance'"] * (count == 3) + [f"'{i}'" for i in range(count)]
+    problem = f"has {count} channels" + ("" if channel == "auto" else f", which '{channel}' does not fit")
+    raise ImageReadError(f"{name}: {problem}; set the key CHANNEL to {', '.join(choices)}")
+
+
+def as_labels(volume: Volume, name: str) -> NDArray[np.int32]:
+    """The content of a file as instance ids, without its channel axis.
+
+    Raises:
+        ImageReadError: for colours, fractions, or values that are no ids.
+    """
+    data = volume.data[..., 0] if "C" in volume.axes else volume.data
+    if "C" in volume.axes and not (volume.data == data[..., None]).all():
+        raise ImageReadError(f"{name}: is in colour; labels are one integer a voxel: save 16-bit TIFF")
+    if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
+        raise ImageReadError(f"{name}: holds fractions; labels are integers: is this an image or a map?")
+    low, high = data.min(), data.max()
+    if low < 0 or high > _MAX_LABEL:
+        raise ImageReadError(f"{name}: holds values from {low} to {high}; labels are 0 to {_MAX_LABEL}")
+    return data.astype(np.int32)
+
+
+def pictures(data: NDArray[Any], axes: str, dims: int, name: str) -> list[tuple[NDArray[Any], int | None]]:
+    """Take a stack apart.
+
+    Args:
+        data: (C, ...) with one axis a letter of `axes` behind the channels.
+        axes: 'YX' or 'ZYX', with T in front or not.
+        dims: 2 makes every plane a picture of its own; 3 needs depth, for which a T passes that has
+            no Z beside it.
+        name: the file, for messages.
+
+    Returns:
+        Each (C, *S), a view, with its index in the stack; the index is None where there is no stack.
+
+    Raises:
+        ImageReadError: for a flat picture where volumes are wanted.
+    """
+    if dims > len(axes):
+        raise ImageReadError(
+            f"{name}: is a flat picture of {data.shape[-2]}x{data.shape[-1]}, and volumes are wanted; "
+            "give files with a z axis, or set DIMS to 2"
+        )
+    if len(axes) == dims:
+        return [(data, None)]
+    stack = data.reshape(len(data), -1, *data.shape[-dims:])
+    return [(stack[:, i], i) for i in range(stack.shape[1])]

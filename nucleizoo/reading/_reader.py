@@ -1,0 +1,167 @@
+"""How files become scans: channel, scaling, voxel size."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo import volumes
+from nucleizoo.contracts import Frame, Scaling
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.registry import Part
+from nucleizoo.kinds import SCALINGS
+from nucleizoo.ops.resize import linear, nearest
+from nucleizoo.reading._layout import as_labels, channels_first, pictures
+from nucleizoo.reading._scan import Scan
+from nucleizoo.volumes import Volume
+
+
+class Reader:
+    """Reads files the way one experiment wants them.
+
+    Args:
+        frame: dims, channels and working voxel size of the experiment.
+        channel: which channel: 'auto' takes grey as it is, colour only when it is grey in truth (or
+            colour is wanted), and asks otherwise; 'luminance' turns RGB to grey; '0', '1', ... is an
+            index; 'all' takes every channel.
+        dataset: the dataset of HDF5 files; '' takes 'image' (for labels 'label'), or the only one.
+        zoom: magnification beyond that for the voxel size, to bring one domain's nuclei to the size
+            of the other's; one value for all axes or one each, () for none.
+        spacing: voxel size of the files, micrometres in axis order; overrides what they say.
+        scaling: how intensities are brought to [0, 1], from the file's own voxels.
+
+    Raises:
+        ValueError: for a setting that is out of range.
+    """
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        channel: str = "auto",
+        dataset: str = "",
+        zoom: tuple[float, ...] = (),
+        spacing: tuple[float, ...] = (),
+        scaling: Part = SCALINGS.part("minmax"),
+    ) -> None:
+        if channel not in ("auto", "all", "luminance") and not channel.isdecimal():
+            raise ValueError(f"CHANNEL is 'auto', 'all', 'luminance' or an index like '0', got '{channel}'")
+        if len(zoom) not in (0, 1, frame.dims) or not all(0 < z < math.inf for z in zoom):
+            raise ValueError(f"ZOOM wants 1 or {frame.dims} values above 0, got {tuple(zoom)}")
+        if len(spacing) not in (0, frame.dims) or not all(0 < s < math.inf for s in spacing):
+            raise ValueError(f"SPACING wants {frame.dims} values above 0 (micrometres), got {tuple(spacing)}")
+        self.frame = frame
+        self.channel, self.dataset = channel, dataset
+        self.zoom = tuple(zoom) * (frame.dims if len(zoom) == 1 else 1) or (1.0,) * frame.dims
+        self.spacing = tuple(spacing)
+        self.scaling: Scaling = scaling()
+
+    def read(self, path: str | Path) -> list[Scan]:
+        """Read a file: one scan, or one for every picture of a stack.
+
+        With volumes wanted, planes of a stack of unknown kind are taken for depth.
+
+        Raises:
+            ImageReadError: when the file cannot be used; says why and what to do.
+        """
+        return self.prepare(volumes.read(path, dataset=self.dataset), str(path))
+
+    def prepare(self, volume: Volume, name: str) -> list[Scan]:
+        """Do to a volume in memory what `read` does to a file; `name` stands in messages.
+
+        Raises:
+            ImageReadError: as for `read`.
+        """
+        own, factor = self._spacing(volume, name)
+        data = channels_first(volume, name, self.channel, self.frame.channels)
+        scaled = self._scale(data, name)
+        scans = []
+        for picture, plane in pictures(scaled, volume.axes.replace("C", ""), self.frame.dims, name):
+            shape = picture.shape[1:]
+            image = np.stack([linear(one, self._resampled(shape, factor, name)) for one in picture])
+            working = tuple(s / f for s, f in zip(own, factor, strict=bool(own)))
+            scans.append(Scan(self.scaling.curve(image) * 2 - 1, working, shape, plane, own))
+        return scans
+
+    def looks(self, path: str | Path) -> list[NDArray[np.float32]]:
+        """The pictures of a file for the eye: scaled as for the network, on the file's own voxels.
+
+        Returns:
+            (*S) in [0, 1] for every picture of the file, its first channel.
+
+        Raises:
+            ImageReadError: as for `read`.
+        """
+        volume = volumes.read(path, dataset=self.dataset)
+        data = channels_first(volume, str(path), self.channel, self.frame.channels)
+        data = self.scaling.curve(self._scale(data, str(path)))
+        return [one[0] for one, _ in pictures(data, volume.axes.replace("C", ""), self.frame.dims, str(path))]
+
+    def label_planes(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
+        """Read instance labels as they are in the file.
+
+        Args:
+            path: file of integers from 0 to 2**31 - 1 in one channel.
+            dataset: the dataset of an HDF5 file; '' takes 'label', or the only one.
+
+        Returns:
+            (*S) int32 for every picture of the file, 0 = background.
+
+        Raises:
+            ImageReadError: when the file cannot be read or does not hold labels.
+        """
+        return self._label_planes(volumes.read(path, dataset=dataset, usual="label"), str(path))
+
+    def read_labels(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
+        """Read instance labels and resample them as images are: as `label_planes`, ids unmixed.
+
+        Raises:
+            ImageReadError: as for `label_planes`, or when the voxel size is needed and unknown.
+        """
+        volume, name = volumes.read(path, dataset=dataset, usual="label"), str(path)
+        _, factor = self._spacing(volume, name)
+        planes = self._label_planes(volume, name)
+        return [nearest(plane, self._resampled(plane.shape, factor, name)) for plane in planes]
+
+    def _label_planes(self, volume: Volume, name: str) -> list[NDArray[np.int32]]:
+        labels = as_labels(volume, name)[None]
+        parts = pictures(labels, volume.axes.replace("C", ""), self.frame.dims, name)
+        return [part[0] for part, _ in parts]
+
+    def _scale(self, data: NDArray[Any], name: str) -> NDArray[np.float32]:
+        """Raw values in [0, 1], for a file that has contrast."""
+        data = data.view(np.uint8) if data.dtype.kind == "b" else data
+        if data.dtype.kind == "f" and not np.isfinite(data).all():
+            raise ImageReadError(f"{name}: holds NaN or infinite values; repair or remove it")
+        if data.min() == data.max():
+            raise ImageReadError(f"{name}: has the value {data.min()} everywhere; remove it")
+        try:
+            return self.scaling(data)
+        except ValueError as error:
+            raise ImageReadError(f"{name}: {error}; see the key SCALING") from error
+
+    def _spacing(self, volume: Volume, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The file's voxel size, () when unknown, and the magnification towards the working one."""
+        dims, wanted = self.frame.dims, self.frame.spacing
+        own = self.spacing or (volume.spacing[-dims:] if len(volume.spacing) >= dims else ())
+        if wanted and not own:
+            raise ImageReadError(
+                f"{name}: does not say its voxel size, which resampling to {wanted} um needs; set the key "
+                f"SPACING of this source to {dims} values in micrometres"
+            )
+        ratios = tuple(o / w for o, w in zip(own, wanted, strict=True)) if wanted else (1.0,) * dims
+        return own, tuple(ratio * zoom for ratio, zoom in zip(ratios, self.zoom, strict=True))
+
+    def _resampled(self, shape: tuple[int, ...], factor: tuple[float, ...], name: str) -> tuple[int, ...]:
+        """The shape after magnification, at least one voxel along every axis."""
+        new = tuple(max(1, round(n * f)) for n, f in zip(shape, factor, strict=True))
+        if math.prod(new) > max(volumes.MAX_VOXELS, math.prod(shape)):
+            raise ImageReadError(
+                f"{name}: would become {'x'.join(map(str, new))} voxels when resampled from {shape}; "
+                "check the keys SPACING (micrometres) and ZOOM"
+            )
+        return new

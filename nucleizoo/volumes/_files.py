@@ -1,0 +1,113 @@
+"""The front door of reading: which files there are, and what is in one of them."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.volumes import _hdf5, _picture, _tiff
+from nucleizoo.volumes._volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
+
+_HDF5_SUFFIXES = (".h5", ".hdf5")
+
+
+def read(
+    path: str | Path, *, dataset: str = "", usual: str = "image", max_voxels: int = MAX_VOXELS
+) -> Volume:
+    """Read one image file whole.
+
+    Colour comes as channels without alpha; TIFF palettes are not applied, since in microscopy they
+    are for display and the stored values are the intensities (or the label ids).
+
+    Args:
+        path: a file with one of `IMAGE_SUFFIXES`.
+        dataset: which dataset of an HDF5 file; '' takes the one called `usual`, or the only one.
+        usual: see `dataset`.
+        max_voxels: refuse files that declare more values than this, before they are decoded.
+
+    Returns:
+        Values, axes and voxel size as the file gives them.
+
+    Raises:
+        ImageReadError: when the file is missing, damaged, cut short, not a picture, too large, or
+            leads to other files.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if not path.exists():
+        raise ImageReadError(f"{path}: there is no such file; check the path")
+    if not path.is_file():
+        raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
+    if reader is None:
+        raise ImageReadError(
+            f"{path}: '{path.suffix}' files are not read; save it as one of {' '.join(IMAGE_SUFFIXES)}"
+        )
+    if path.stat().st_size == 0:
+        raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
+    allowed = partial(check, path, max_voxels)
+    try:
+        if path.suffix.lower() in _HDF5_SUFFIXES:
+            return _hdf5.read(path, allowed, dataset, usual)
+        return reader(path, allowed)
+    except ImageReadError:
+        raise
+    except Exception as error:  # the decoders raise anything from KeyError to zlib.error on damaged files
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ImageReadError(
+            f"{path}: cannot be read as {path.suffix} ({path.stat().st_size} bytes): {reason}; "
+            "it may be damaged, cut short or of another format: copy or save it again"
+        ) from error
+
+
+def find(path: str | Path) -> list[Path]:
+    """The image files that a path names, in natural order: t2 before t10.
+
+    Args:
+        path: a folder (its own files, not those of folders in it), a file, or a pattern with * ? [].
+
+    Returns:
+        At least one file; hidden files and those of other suffixes are left out.
+
+    Raises:
+        ImageReadError: when there is none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        candidates = list(path.iterdir())
+    else:
+        candidates = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    files = [f for f in candidates if f.suffix.lower() in IMAGE_SUFFIXES and f.name[0] != "." and f.is_file()]
+    if not files:
+        what = "the folder holds" if path.is_dir() else "there is"
+        raise ImageReadError(f"{path}: {what} no image file; looked for {' '.join(IMAGE_SUFFIXES)}")
+    return sorted(files, key=_natural)
+
+
+def _natural(path: Path) -> list[str | int]:
+    parts = re.split(r"(\d+)", str(path))
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def _read_numpy(path: Path, allowed: Check) -> Volume:
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    allowed(mapped.shape, mapped.dtype)
+    return from_array(np.array(mapped), guess_axes(path, mapped.shape))
+
+
+_READERS: dict[str, Callable[[Path, Check], Volume]] = {
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _picture.read),
+    **dict.fromkeys((".tif", ".tiff"), _tiff.read),
+    **dict.fromkeys(_HDF5_SUFFIXES, _hdf5.read),
+    ".npy": _read_numpy,
+}
+
+IMAGE_SUFFIXES = tuple(_READERS)
+"""Suffixes of the files that are read, in lower case; upper case is read too."""

@@ -1,0 +1,85 @@
+"""HDF5, kept to what lies inside the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.volumes._volume import Check, Volume, from_array, guess_axes
+
+_SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
+"""Attributes that give a voxel size in micrometres, in axis order."""
+
+
+def read(path: Path, allowed: Check, dataset: str = "", usual: str = "image") -> Volume:
+    """Read one dataset.
+
+    An HDF5 file can point at any other file of the machine, by links, external storage and virtual
+    datasets; all of them are refused.
+
+    Raises:
+        ImageReadError: when there is no such dataset or it lies elsewhere.
+        Exception: whatever h5py raises on a damaged file.
+    """
+    with h5py.File(path, "r") as file:
+        data = _open(path, file, dataset or _choose(path, file, usual))
+        allowed(data.shape or (), data.dtype)
+        axes = guess_axes(path, data.shape)
+        return from_array(data[()], axes, _spacing(data, axes))
+
+
+def _choose(path: Path, file: Any, usual: str) -> str:
+    """The dataset called `usual`, or the only one."""
+    if file.get(usual, getlink=True) is not None:
+        return usual
+    names: list[str] = []
+    # visits what lies in this file only: it does not follow soft or external links
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    if len(names) != 1:
+        raise ImageReadError(
+            f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET"
+        )
+    return names[0]
+
+
+def _open(path: Path, file: Any, name: str) -> Any:
+    """The dataset, when every step on the way to it and its values are in this file."""
+    item = file
+    for step in filter(None, name.split("/")):
+        link = item.get(step, getlink=True) if isinstance(item, h5py.Group) else None
+        if link is None:
+            raise ImageReadError(f"{path}: no dataset is called '{name}', {_inside(file)}; set key DATASET")
+        if not isinstance(link, h5py.HardLink):
+            raise ImageReadError(f"{path}: '{name}' is a link, which is not followed; copy the data itself")
+        item = item[step]
+    if not isinstance(item, h5py.Dataset):
+        raise ImageReadError(f"{path}: '{name}' is a group, {_inside(item)}; set the key DATASET")
+    if item.external or item.is_virtual:
+        raise ImageReadError(
+            f"{path}: '{name}' has its values in other files, which are not opened; copy them into this one"
+        )
+    return item
+
+
+def _inside(names: Iterable[str]) -> str:
+    """What there is instead, in words."""
+    first = list(islice(names, 11))
+    return f"there is {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
+
+
+def _spacing(data: Any, axes: str) -> tuple[float, ...]:
+    """Voxel size in micrometres from the first attribute that gives one for these axes, else ()."""
+    count = len(axes.replace("S", ""))
+    for name in _SPACING_ATTRIBUTES:
+        values = np.asarray(data.attrs.get(name, ()))
+        if values.dtype.kind in "uif" and values.ndim == 1 and values.size in (count, 3):
+            values = values.astype(float)[-count:]
+            if np.isfinite(values).all() and (values > 0).all():
+                return tuple(values.tolist())
+    return ()

@@ -1,0 +1,31 @@
+"""PNG, JPEG and BMP."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nucleizoo.volumes._volume import Check, Volume, from_array
+
+_AS_COLOUR = ("P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
+_AS_GREY = ("LA", "La")
+
+
+def read(path: Path, allowed: Check) -> Volume:
+    """Read a picture: palettes become colours, alpha is dropped, the resolution is not believed.
+
+    Raises:
+        Exception: whatever Pillow raises on a damaged file, and its bomb warning.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=("PNG", "JPEG", "BMP")) as picture:
+            colour, grey = picture.mode in _AS_COLOUR, picture.mode in _AS_GREY
+            samples = 3 if colour else len(picture.getbands())
+            allowed((picture.height, picture.width, samples), np.uint8)
+            mode = "RGB" if colour else "L" if grey else picture.mode
+            data = np.asarray(picture.convert(mode))
+    return from_array(data, "YXS"[: data.ndim])

@@ -1,0 +1,123 @@
+"""What a file holds, and the limits that hold for every format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from nucleizoo.core.errors import ImageReadError
+
+MAX_VOXELS = 2**31
+"""Values that one file may declare; protects memory from files that unpack to far more than they are."""
+
+SPATIAL = "ZYX"
+
+Check = Callable[[tuple[int, ...], DTypeLike], None]
+"""Called by every format with the shape and dtype that a file declares, before it is decoded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """The content of one image file.
+
+    Attributes:
+        data: bool, integer or float array, values as they are stored.
+        axes: one letter an axis, in the order "TZYXC" with Y and X always there. T is a stack of
+            pictures of any other kind than depth, also one whose file does not say what it is.
+        spacing: voxel size in micrometres of the axes Z (where there is one), Y and X; () if unknown.
+
+    Raises:
+        ValueError: when axes, data and spacing do not fit each other.
+
+    Example:
+        >>> Volume(np.zeros((5, 64, 64)), "ZYX", (1.0, 0.2, 0.2)).spatial
+        'ZYX'
+    """
+
+    data: NDArray[Any]
+    axes: str
+    spacing: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.axes != "".join(a for a in "TZYXC" if a in self.axes) or "YX" not in self.axes:
+            raise ValueError(f"axes are letters of TZYXC in this order, with Y and X; got '{self.axes}'")
+        if len(self.axes) != self.data.ndim:
+            raise ValueError(f"axes '{self.axes}' do not name the axes of an array of {self.data.shape}")
+        if len(self.spacing) not in (0, len(self.spatial)) or not all(0 < s < math.inf for s in self.spacing):
+            raise ValueError(f"spacing wants a value above 0 for each of {self.spatial}, got {self.spacing}")
+
+    @property
+    def spatial(self) -> str:
+        """The axes that `spacing` belongs to: 'YX' or 'ZYX'."""
+        return "".join(a for a in SPATIAL if a in self.axes)
+
+
+def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    """Refuse what cannot be a picture or would not fit in memory.
+
+    Raises:
+        ImageReadError: for no values, more than `max_voxels`, or values that are not real numbers.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "buif":
+        raise ImageReadError(f"{path}: its values are of type '{dtype}'; save it as integers or floats")
+    size = "x".join(map(str, shape)) or "one number"
+    if len(shape) < 2:
+        raise ImageReadError(f"{path}: holds {size}, not a picture; save an array of 2 or more axes")
+    if 0 in shape:
+        raise ImageReadError(f"{path}: is empty, its shape is {size}; save it again or remove it")
+    if math.prod(shape) > max_voxels:
+        raise ImageReadError(
+            f"{path}: declares {size} values, more than the {max_voxels} that are read at once; "
+            "cut it into smaller files"
+        )
+
+
+def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -> Volume:
+    """Put an array whose axes are in any order into that of `Volume`.
+
+    Args:
+        data: any shape.
+        axes: one letter an axis; S are colour samples, whose alpha is dropped; letters other than
+            S, C, Z, Y and X are stacks of pictures and become one axis T.
+        spacing: see `Volume`.
+
+    Raises:
+        ValueError: without Y and X, or with two sorts of channels.
+    """
+    stacks = [i for i, letter in enumerate(axes) if letter not in "ZYXCS"]
+    rest = [axes.index(letter) for letter in "ZYXCS" if letter in axes]
+    if "Y" not in axes or "X" not in axes or len(stacks) + len(rest) != data.ndim:
+        raise ValueError(f"its axes '{axes}' are not those of a picture")
+    if "C" in axes and "S" in axes:
+        raise ValueError("it has both channels and colours; save one channel, or one picture in colour")
+    data = data.transpose(*stacks, *rest)
+    if "S" in axes and data.shape[-1] in (2, 4):
+        data = data[..., :-1]
+    if stacks:
+        data = data.reshape(-1, *data.shape[len(stacks) :])
+    letters = "T" * bool(stacks) + "".join(axes[i] for i in rest).replace("S", "C")
+    native = np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("="))
+    return Volume(native, letters, spacing)
+
+
+def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
+    """Axes of an array that comes without names: YX, ZYX, and either with 3 or 4 colour samples last.
+
+    Raises:
+        ImageReadError: for any other number of axes.
+    """
+    samples = len(shape) > 2 and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
+    space = len(shape) - samples
+    if space not in (2, 3):
+        raise ImageReadError(
+            f"{path}: has {len(shape)} axes ({'x'.join(map(str, shape))}) without names; "
+            "save one picture (y, x) or volume (z, y, x), with colours last"
+        )
+    return SPATIAL[-space:] + "S" * samples

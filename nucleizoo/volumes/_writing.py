@@ -1,0 +1,100 @@
+"""Results as files: whole or not at all, with their voxel size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from nucleizoo.core.files import atomic
+
+_IMAGEJ_TYPES = (np.uint8, np.uint16, np.float32)
+_IMAGEJ_BYTES = 2**32 - 2**25
+"""Largest array in ImageJ's own dialect, which has no 64-bit addresses."""
+
+
+def write_labels(path: str | Path, labels: NDArray[Any], spacing: tuple[float, ...] = ()) -> None:
+    """Write instance labels as a compressed TIFF that ImageJ, napari and QuPath open.
+
+    Args:
+        path: the file to write, replaced in one step when it is there already.
+        labels: (y, x) or (z, y, x) of integers from 0 to 2**32 - 1; stored with 16 bits if that is
+            enough for all ids, else with 32.
+        spacing: voxel size in micrometres in axis order. Two values for three axes mean a stack of
+            pictures instead of a volume.
+
+    Raises:
+        ValueError: for labels that are not integers or out of range, or a spacing that does not fit.
+        OSError: when the file cannot be written; nothing is left behind.
+    """
+    if labels.dtype.kind not in "bui":
+        raise ValueError(f"labels are integers, got {labels.dtype}")
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if low < 0 or high >= 2**32:
+        raise ValueError(f"labels are stored from 0 to {2**32 - 1}, got {low} to {high}")
+    _write_tiff(path, labels.astype(np.uint16 if high < 2**16 else np.uint32), spacing)
+
+
+def write_image(path: str | Path, image: NDArray[Any], spacing: tuple[float, ...] = ()) -> None:
+    """Write a grey picture, stack or volume as a compressed TIFF.
+
+    Args:
+        path: the file to write, replaced in one step when it is there already.
+        image: (y, x) or (z, y, x) of float32, uint8 or uint16, any range.
+        spacing: as for `write_labels`.
+
+    Raises:
+        ValueError: for another type, or a spacing that does not fit.
+        OSError: when the file cannot be written; nothing is left behind.
+    """
+    if image.dtype not in _IMAGEJ_TYPES:
+        raise ValueError(f"pictures are float32, uint8 or uint16, got {image.dtype}")
+    _write_tiff(path, image, spacing)
+
+
+def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
+    """Write (y, x) or (y, x, 3) of uint8 as a PNG.
+
+    Raises:
+        ValueError: for another type or shape.
+        OSError: when the file cannot be written; nothing is left behind.
+    """
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
+        raise ValueError(f"a PNG is uint8 (y, x) or (y, x, 3), got {picture.dtype} {picture.shape}")
+    with atomic(path) as part:
+        Image.fromarray(np.ascontiguousarray(picture)).save(part, format="PNG")
+
+
+def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...]) -> None:
+    """ImageJ's dialect where it can hold the array, OME for the others."""
+    if array.ndim not in (2, 3) or len(spacing) not in (0, 2, array.ndim):
+        raise ValueError(f"cannot write an array of {array.shape} with a spacing of {spacing}")
+    axes = "YX" if array.ndim == 2 else "TYX" if len(spacing) == 2 else "ZYX"
+    imagej = array.dtype in _IMAGEJ_TYPES and array.nbytes < _IMAGEJ_BYTES
+    describe = _imagej if imagej else _ome
+    with atomic(path) as part:
+        tifffile.imwrite(
+            part, array, imagej=imagej, ome=not imagej, photometric="minisblack", compression="zlib",
+            **describe(axes, spacing),
+        )  # fmt: skip
+
+
+def _imagej(axes: str, spacing: tuple[float, ...]) -> dict[str, Any]:
+    if not spacing:
+        return {"metadata": {"axes": axes}}
+    depth = {"spacing": spacing[0]} if axes == "ZYX" else {}
+    return {
+        "metadata": {"axes": axes, "unit": "um", **depth},
+        "resolution": (1 / spacing[-1], 1 / spacing[-2]),
+    }
+
+
+def _ome(axes: str, spacing: tuple[float, ...]) -> dict[str, Any]:
+    letters = axes.replace("T", "")
+    sizes = {f"PhysicalSize{axis}": size for axis, size in zip(letters, spacing, strict=bool(spacing))}
+    units = {f"{key}Unit": "µm" for key in sizes}
+    return {"metadata": {"axes": axes, **sizes, **units}}

@@ -1,0 +1,39 @@
+"""The range of the type that intensities are stored in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.contracts import Scaling
+from nucleizoo.kinds import SCALINGS
+from nucleizoo.ops.intensity import dtype_range, min_max_range
+
+
+@SCALINGS.register("dtype")
+class DType(Scaling):
+    """0 to the largest value of an integer type; floats must be in [0, 1] and stay as they are.
+
+    Keeps brightness comparable between files. Of little use for 12 bits stored in 16: they end up
+    in [0, 0.06].
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+
+    def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
+        """The range of raw's type (any shape).
+
+        Raises:
+            ValueError: for floats outside [0, 1].
+        """
+        limits = dtype_range(raw.dtype)
+        low, high = min_max_range(raw)
+        if raw.dtype.kind == "f" and not (0 <= low and high <= 1):
+            raise ValueError(
+                f"its values go from {low:g} to {high:g}, and the scaling 'dtype' wants floats in [0, 1]; "
+                "take 'minmax' or 'percentile'"
+            )
+        return limits

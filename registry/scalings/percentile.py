@@ -1,0 +1,35 @@
+"""Almost darkest to almost brightest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.contracts import Scaling
+from nucleizoo.kinds import SCALINGS
+from nucleizoo.ops.intensity import percentile_range
+
+
+@SCALINGS.register("percentile")
+class Percentile(Scaling):
+    """Two percentiles become 0 and 1, what lies beyond is clipped: hot and dead pixels do no harm.
+
+    Args:
+        low: per cent of the values that become 0.
+        high: per cent of the values up to 1; the rest saturates. Sparse nuclei want it near 100.
+
+    Raises:
+        ValueError: unless 0 <= low < high <= 100.
+    """
+
+    def __init__(self, *, low: float = 0.1, high: float = 99.9, **settings: Any) -> None:
+        super().__init__(**settings)
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"LOW and HIGH are per cent, 0 <= LOW < HIGH <= 100; got {low} and {high}")
+        self.low, self.high = low, high
+
+    def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
+        """The two percentiles of raw (any shape)."""
+        return percentile_range(raw, self.low, self.high)

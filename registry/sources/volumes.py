@@ -1,0 +1,100 @@
+"""Images with labels, as pairs of files or datasets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nucleizoo import volumes
+from nucleizoo.contracts import Frame, Sample, Source
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.kinds import SOURCES
+from nucleizoo.ops.resize import nearest
+from nucleizoo.reading import Library, Reader, Scan, random_crop
+
+
+@SOURCES.register("volumes")
+class Volumes(Reader, Source):
+    """Random crops of labelled images or volumes.
+
+    Args:
+        images: a folder, a file or a pattern such as 'vol_*.h5', from the root of the data.
+        labels: the same for the labels: partners have the same stem, or where no stem is shared,
+            the same place in natural order. '' finds both in one HDF5 file a volume.
+        label_dataset: the dataset of labels in HDF5 files; '' takes 'label', or the only one.
+        cache_gb: memory for images and labels, in 10^9 bytes (8 bytes a voxel); more are read again
+            when drawn.
+
+    Raises:
+        ImageReadError: when files are missing, cannot be used, or do not fit each other.
+    """
+
+    gives = frozenset({"image", "labels"})
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        images: str = "",
+        labels: str = "",
+        label_dataset: str = "",
+        cache_gb: float = 4.0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(frame, **settings)
+        self.label_dataset = label_dataset
+        files = volumes.find(frame.root / images)
+        self.pairs = _pair(files, volumes.find(frame.root / labels)) if labels else [(f, f) for f in files]
+        self.library = Library(self._load, len(self.pairs), cache_gb)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """A random window of a random picture with its labels; small ones are mirrored."""
+        return random_crop(self.library.draw(rng), rng, size)
+
+    def _load(self, pair: int) -> list[Scan]:
+        """The scans of one image file, with labels on the same voxels.
+
+        Raises:
+            ImageReadError: when one of the files cannot be used, or their shapes differ.
+        """
+        image, label = self.pairs[pair]
+        if image == label and image.suffix.lower() not in (".h5", ".hdf5"):
+            raise ImageReadError(f"{image}: has no labels in it; name files of labels with the key LABELS")
+        scans, planes = self.read(image), self.label_planes(label, dataset=self.label_dataset)
+        shapes, found = [scan.shape for scan in scans], [plane.shape for plane in planes]
+        if shapes != found:
+            raise ImageReadError(
+                f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
+                "labels and image must have the same shape"
+            )
+        return [
+            replace(scan, labels=nearest(plane, scan.image.shape[1:]))
+            for scan, plane in zip(scans, planes, strict=True)
+        ]
+
+
+def _pair(images: list[Path], labels: list[Path]) -> list[tuple[Path, Path]]:
+    """Partners by stem; where no stem is shared, by natural order.
+
+    Raises:
+        ImageReadError: when some have no partner.
+    """
+    by_stem = {label.stem: label for label in labels}
+    alone = [image for image in images if image.stem not in by_stem]
+    if not alone:
+        return [(image, by_stem[image.stem]) for image in images]
+    if len(alone) == len(images) == len(labels):
+        return list(zip(images, labels, strict=True))
+    raise ImageReadError(
+        f"{alone[0]}: has no labels of the same name among {len(labels)} files in {labels[0].parent}, and "
+        f"the order does not tell ({len(images)} images); give every image one file of labels"
+    )
+
+
+def _told(shapes: list[tuple[int, ...]]) -> str:
+    """Shapes in words: '20 pictures of 64x64'."""
+    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
+    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"

@@ -1,0 +1,239 @@
+import pickle
+import time
+
+import h5py
+import nucleizoo.registry.scalings.minmax
+import nucleizoo.registry.sources.folder
+import nucleizoo.registry.sources.volumes  # noqa: F401
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from nucleizoo.contracts import Frame
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.kinds import SOURCES
+
+
+def frame(root, dims=2, **settings):
+    return Frame(dims=dims, root=root, **settings)
+
+
+def folder(root, dims=2, **settings):
+    return SOURCES.part("folder", **settings)(frame(root, dims))
+
+
+def pairs(root, dims=2, **settings):
+    return SOURCES.part("volumes", **settings)(frame(root, dims))
+
+
+def grid(shape, start=0):
+    """Values that tell their place."""
+    return (np.arange(np.prod(shape)) + start).reshape(shape).astype(np.uint16)
+
+
+@pytest.fixture
+def images(tmp_path):
+    for i in range(3):
+        tifffile.imwrite(tmp_path / f"t{i}.tif", grid((40, 30)))
+    return tmp_path
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    for i in range(3):
+        image = grid((40, 30))
+        tifffile.imwrite(tmp_path / "images" / f"{i}.tif", image)
+        tifffile.imwrite(tmp_path / "labels" / f"{i}.tif", image + 1)
+    return tmp_path
+
+
+# --- images alone
+
+
+def test_crops_are_windows_of_the_images(images):
+    source, rng = folder(images), np.random.default_rng(0)
+    assert source.gives == {"image"}
+    whole = grid((40, 30)) / 1199 * 2 - 1
+    corners = set()
+    for _ in range(400):
+        sample = source.sample(rng, (36, 24))
+        assert sample.image.shape == (1, 36, 24) and sample.image.dtype == np.float32
+        assert sample.labels is None and sample.clean is None and sample.spacing == ()
+        y, x = divmod(round((sample.image[0, 0, 0] + 1) / 2 * 1199), 30)
+        assert np.allclose(sample.image[0], whole[y : y + 36, x : x + 24], atol=1e-6)
+        corners.add((y, x))
+    assert corners == {(y, x) for y in range(5) for x in range(7)}
+
+
+def test_the_same_random_numbers_give_the_same_crop(images):
+    source = folder(images)
+    first, second = (source.sample(np.random.default_rng(5), (8, 8)).image for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (500, 20), (1, 1)])
+def test_crops_of_any_size_come_from_images_of_any_size(tmp_path, size):
+    tifffile.imwrite(tmp_path / "a.tif", grid((1, 5)))
+    sample = folder(tmp_path).sample(np.random.default_rng(0), size)
+    assert sample.image.shape == (1, *size)
+    values = np.linspace(-1, 1, 5, dtype=np.float32)
+    assert np.isin(sample.image, values).all()
+    assert (sample.image == sample.image[:, :1]).all()  # the one row, mirrored
+
+
+def test_every_plane_of_a_stack_and_every_image_is_drawn_as_often(tmp_path):
+    for name, shape in (("stack", (3, 8, 8)), ("single", (8, 8))):
+        tifffile.imwrite(tmp_path / f"{name}.tif", grid(shape), photometric="minisblack")
+    source, rng = folder(tmp_path), np.random.default_rng(0)
+    counts: dict[bytes, int] = {}
+    for _ in range(2000):
+        key = source.sample(rng, (8, 8)).image.tobytes()
+        counts[key] = counts.get(key, 0) + 1
+    assert len(counts) == 4
+    assert all(abs(count - 500) < 80 for count in counts.values())  # 4 standard deviations
+
+
+def test_a_small_cache_changes_nothing_but_time(images):
+    full, none = folder(images), folder(images, cache_gb=0.0)
+    for seed in range(10):
+        a, b = (source.sample(np.random.default_rng(seed), (20, 20)).image for source in (full, none))
+        assert np.array_equal(a, b)
+
+
+def test_paths_are_a_folder_a_file_or_a_pattern(images):
+    assert len(folder(images, path="t?.tif").files) == 3
+    assert len(folder(images, path="t1.tif").files) == 1
+    assert len(folder(images.parent, path=images.name).files) == 3
+    assert len(folder(images.parent, path=str(images)).files) == 3
+    with pytest.raises(ImageReadError, match="missing"):
+        folder(images, path="missing")
+
+
+def test_a_damaged_file_stops_at_the_start_also_beyond_the_cache(images):
+    (images / "t9.png").write_text("no picture")
+    with pytest.raises(ImageReadError, match=r"t9\.png"):
+        folder(images, cache_gb=0.0)
+
+
+def test_a_crop_does_not_touch_the_cache(images):
+    source = folder(images, path="t0.tif")
+    before = source.sample(np.random.default_rng(0), (40, 30)).image
+    source.sample(np.random.default_rng(0), (40, 30)).image[:] = 9
+    assert np.array_equal(source.sample(np.random.default_rng(0), (40, 30)).image, before)
+
+
+def test_settings_of_the_reader_are_settings_of_the_sources(images):
+    for name in ("folder", "volumes"):
+        assert {"channel", "dataset", "zoom", "spacing", "scaling", "cache_gb"} <= set(SOURCES.schema(name))
+    sample = folder(images, zoom=(2.0,), spacing=(0.5, 0.25)).sample(np.random.default_rng(0), (80, 60))
+    assert sample.spacing == (0.25, 0.125)
+    with pytest.raises(ValueError, match="CACHE_GB"):
+        folder(images, cache_gb=-1.0)
+
+
+def test_a_source_can_be_sent_to_a_worker(images):
+    source = folder(images)
+    other = pickle.loads(pickle.dumps(source))
+    a, b = (one.sample(np.random.default_rng(3), (20, 20)).image for one in (source, other))
+    assert np.array_equal(a, b)
+
+
+def test_a_crop_from_memory_takes_less_than_a_fifth_of_a_millisecond(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (700, 1100)).astype(np.uint8)).save(
+        tmp_path / "a.png"
+    )
+    source, rng, times = folder(tmp_path), np.random.default_rng(0), []
+    for _ in range(300):
+        start = time.perf_counter()
+        source.sample(rng, (256, 256))
+        times.append(time.perf_counter() - start)
+    assert np.median(times) < 0.2e-3
+
+
+# --- images with labels
+
+
+def same_place(sample):
+    """Labels are the grid plus one, so a picture tells its labels."""
+    return np.array_equal(np.rint((sample.image[0] + 1) / 2 * 1199).astype(int) + 1, sample.labels)
+
+
+def test_labels_lie_where_the_picture_lies(labelled):
+    source, rng = pairs(labelled, images="images", labels="labels"), np.random.default_rng(0)
+    assert source.gives == {"image", "labels"}
+    for _ in range(20):
+        sample = source.sample(rng, (16, 24))
+        assert sample.labels.shape == (16, 24) and sample.labels.dtype == np.int32
+        assert same_place(sample)
+
+
+def test_labels_go_into_the_mirror_with_the_picture(tmp_path):
+    image, label = np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8)
+    image[3:6, 3:6], label[3:6, 3:6] = 200, 7
+    image[0, 0] = label[0, 0] = 1  # at the corner: one piece with its mirror images
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"], file["label"] = image, label
+    sample = pairs(tmp_path, images="a.h5").sample(np.random.default_rng(0), (27, 27))
+    assert ((sample.image[0] > -1) == (sample.labels > 0)).all()
+    sizes = np.bincount(sample.labels.ravel())[1:]
+    assert (sizes == 9).sum() >= 4 and set(sizes) <= {1, 2, 3, 4, 6, 9}
+
+
+def test_one_hdf5_file_holds_both(tmp_path):
+    for i in range(2):
+        with h5py.File(tmp_path / f"vol_{i}.h5", "w") as file:
+            file["image"], file["label"] = grid((10, 12, 10)), grid((10, 12, 10)) + 1
+            file["image"].attrs["voxel_size_um_zyx"] = [2.0, 0.5, 0.5]
+    sample = pairs(tmp_path, 3, images="vol_*.h5").sample(np.random.default_rng(0), (4, 8, 8))
+    assert same_place(sample) and sample.spacing == (2.0, 0.5, 0.5)
+
+
+def test_partners_share_a_stem_or_a_place(labelled):
+    for i in range(3):  # other suffix, same stem
+        Image.fromarray(grid((40, 30), 1)).save(labelled / "labels" / f"{i}.png")
+        (labelled / "labels" / f"{i}.tif").unlink()
+    assert same_place(
+        pairs(labelled, images="images", labels="labels").sample(np.random.default_rng(0), (9, 9))
+    )
+    for i, name in enumerate(("m8", "m9", "m10")):
+        (labelled / "labels" / f"{i}.png").rename(labelled / "labels" / f"{name}.png")
+    found = pairs(labelled, images="images", labels="labels").pairs
+    assert [(a.stem, b.stem) for a, b in found] == [("0", "m8"), ("1", "m9"), ("2", "m10")]
+
+
+def test_files_without_a_partner_are_an_error(labelled):
+    (labelled / "labels" / "1.tif").rename(labelled / "labels" / "x.tif")
+    with pytest.raises(ImageReadError, match=r"1\.tif.*labels"):
+        pairs(labelled, images="images", labels="labels")
+    with pytest.raises(ImageReadError, match="LABELS"):
+        pairs(labelled, images="images")
+
+
+def test_shapes_that_differ_name_both_files(labelled):
+    tifffile.imwrite(labelled / "labels" / "2.tif", grid((30, 40)))
+    with pytest.raises(ImageReadError, match=r"labels.2\.tif.*30x40.*images.2\.tif.*40x30"):
+        pairs(labelled, images="images", labels="labels")
+
+
+def test_labels_follow_the_image_through_resampling(tmp_path):
+    (tmp_path / "images").mkdir(), (tmp_path / "labels").mkdir()
+    y, x = np.indices((60, 60)) - 29.5
+    disc = (y**2 + x**2 < 400).astype(np.uint16)
+    ome = {"axes": "YX", "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}
+    tifffile.imwrite(tmp_path / "images" / "a.ome.tif", disc * 900, ome=True, metadata=ome)
+    tifffile.imwrite(tmp_path / "labels" / "a.ome.tif", disc * 60000, metadata=None)  # without a voxel size
+    part = SOURCES.part("volumes", images="images", labels="labels", zoom=(1.3,))
+    source = part(frame(tmp_path, spacing=(0.4, 0.4)))
+    sample = source.sample(np.random.default_rng(0), (98, 98))  # 60 * 0.5 / 0.4 * 1.3 = 97.5
+    assert np.mean((sample.image[0] > 0) == (sample.labels > 0)) > 0.985
+
+
+def test_real_pairs_load(real_data):
+    source = pairs(real_data / "intestine_confocal" / "train", images="images", labels="labels")
+    sample = source.sample(np.random.default_rng(0), (256, 256))
+    assert len(source.library) == 8 and len(np.unique(sample.labels)) > 50
+    volume = pairs(real_data, 3, images="mouse_embryo_3d")
+    assert volume.sample(np.random.default_rng(0), (32, 64, 64)).spacing == (1.75, 0.8, 0.8)

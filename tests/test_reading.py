@@ -1,0 +1,268 @@
+import h5py
+import nucleizoo.registry.scalings.dtype
+import nucleizoo.registry.scalings.minmax  # noqa: F401
+import numpy as np
+import pytest
+import tifffile
+
+from nucleizoo import volumes
+from nucleizoo.contracts import Frame
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.kinds import SCALINGS
+from nucleizoo.reading import Library, Reader, Scan, restore_labels
+from nucleizoo.volumes import Volume
+
+FLAT, DEEP = Frame(dims=2), Frame(dims=3)
+RAMP = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)
+
+
+def disc(size, radius):
+    y, x = np.indices((size, size)) - (size - 1) / 2
+    return (y**2 + x**2 < radius**2).astype(np.uint16)
+
+
+# --- planes and volumes
+
+
+def test_a_picture_becomes_one_scan_from_minus_one_to_one():
+    (scan,) = Reader(FLAT).prepare(Volume(RAMP[0], "YX", (0.5, 0.25)), "a")
+    assert scan.image.dtype == np.float32 and scan.image.shape == (1, 20, 30)
+    assert np.allclose(scan.image[0], RAMP[0] / 599 * 2 - 1, atol=1e-6)
+    assert (scan.spacing, scan.shape, scan.plane) == ((0.5, 0.25), (20, 30), None)
+
+
+@pytest.mark.parametrize("axes", ["TYX", "ZYX"])
+def test_a_stack_becomes_one_scan_a_plane_in_the_range_of_the_file(axes):
+    spacing = (2.0, 0.5, 0.25)[-len(axes.replace("T", "")) :]
+    scans = Reader(FLAT).prepare(Volume(RAMP, axes, spacing), "a")
+    assert [scan.plane for scan in scans] == [0, 1, 2, 3]
+    assert all(scan.spacing == (0.5, 0.25) and scan.shape == (20, 30) for scan in scans)
+    assert np.allclose(np.stack([s.image[0] for s in scans]), RAMP / 2399 * 2 - 1, atol=1e-6)
+
+
+def test_over_image_every_plane_has_its_own_range():
+    scans = Reader(FLAT, scaling=SCALINGS.part("minmax", over="image")).prepare(Volume(RAMP, "TYX"), "a")
+    assert all(scan.image.min() == -1 and scan.image.max() == 1 for scan in scans)
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "TYX"])
+def test_a_volume_is_one_scan_also_from_a_stack_of_unknown_kind(axes):
+    (scan,) = Reader(DEEP).prepare(Volume(RAMP, axes), "a")
+    assert scan.image.shape == (1, 4, 20, 30) and scan.plane is None
+
+
+def test_frames_of_volumes_are_scans_of_their_own():
+    scans = Reader(DEEP).prepare(Volume(np.stack([RAMP] * 3), "TZYX"), "a")
+    assert [scan.plane for scan in scans] == [0, 1, 2]
+    assert all(scan.image.shape == (1, 4, 20, 30) for scan in scans)
+
+
+def test_a_flat_picture_is_no_volume():
+    with pytest.raises(ImageReadError, match=r"flat\.tif.*flat picture of 20x30"):
+        Reader(DEEP).prepare(Volume(RAMP[0], "YX"), "flat.tif")
+
+
+# --- channels
+
+
+def test_colour_that_is_grey_is_taken_as_grey():
+    grey = Volume(np.stack([RAMP[0]] * 3, axis=-1), "YXC")
+    (scan,) = Reader(FLAT).prepare(grey, "a")
+    assert np.array_equal(scan.image, Reader(FLAT).prepare(Volume(RAMP[0], "YX"), "a")[0].image)
+
+
+def test_the_channel_is_asked_for_when_the_choice_is_open():
+    colour = Volume(np.moveaxis(RAMP[:3], 0, -1), "YXC")
+    with pytest.raises(ImageReadError, match=r"rgb\.png.*CHANNEL.*'luminance', '0', '1', '2'"):
+        Reader(FLAT).prepare(colour, "rgb.png")
+    with pytest.raises(ImageReadError, match="CHANNEL"):
+        Reader(FLAT, channel="3").prepare(colour, "rgb.png")
+    with pytest.raises(ImageReadError, match=r"CHANNEL to '0', '1'$"):
+        Reader(FLAT, channel="luminance").prepare(Volume(colour.data[..., :2], "YXC"), "two.tif")
+
+
+def test_a_channel_is_picked_by_index_and_luminance_is_weighed():
+    data = np.zeros((20, 30, 3), np.uint8)
+    data[0, 0], data[1, 1], data[2, 2] = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+    (green,) = Reader(FLAT, channel="1").prepare(Volume(data, "YXC"), "a")
+    assert np.argwhere(green.image[0] > 0).tolist() == [[1, 1]]
+    (grey,) = Reader(FLAT, channel="luminance", scaling=SCALINGS.part("dtype")).prepare(
+        Volume(data, "YXC"), "a"
+    )
+    values = (grey.image[0, [0, 1, 2], [0, 1, 2]] + 1) / 2 * 255
+    assert values == pytest.approx([42.5, 143.08, 14.42], abs=0.6)
+
+
+def test_three_channels_share_one_range():
+    data = np.moveaxis(RAMP[:3], 0, -1)
+    (scan,) = Reader(Frame(dims=2, channels=3), channel="all").prepare(Volume(data, "YXC"), "a")
+    assert np.allclose(scan.image, RAMP[:3] / 1799 * 2 - 1, atol=1e-6)
+    with pytest.raises(ImageReadError, match="wants 3 channels, has 1"):
+        Reader(Frame(dims=2, channels=3)).prepare(Volume(RAMP[0], "YX"), "a")
+
+
+# --- voxel size
+
+
+def test_files_are_resampled_to_the_working_voxel_size():
+    reader = Reader(Frame(dims=3, spacing=(0.5, 0.5, 0.5)))
+    (scan,) = reader.prepare(Volume(RAMP, "ZYX", (2.0, 0.5, 0.25)), "a")
+    assert scan.image.shape == (1, 16, 20, 15)
+    assert scan.spacing == pytest.approx((0.5, 0.5, 0.5)) and scan.shape == (4, 20, 30)
+    assert scan.file_spacing == (2.0, 0.5, 0.25)
+    assert scan.image.min() >= -1 and scan.image.max() <= 1
+
+
+def test_a_disc_has_the_size_that_zoom_and_spacing_say():
+    area = Reader(Frame(dims=2, spacing=(1.0, 1.0)), zoom=(0.5,), spacing=(3.0, 3.0))
+    (scan,) = area.prepare(Volume(disc(61, 20), "YX", (9.0, 9.0)), "a")
+    assert scan.image.shape == (1, 92, 92) and scan.spacing == pytest.approx((2.0, 2.0))
+    assert (scan.image > 0).sum() == pytest.approx(np.pi * 30**2, rel=0.02)
+
+
+def test_a_file_without_voxel_size_cannot_be_resampled():
+    with pytest.raises(ImageReadError, match=r"a\.png.*SPACING"):
+        Reader(Frame(dims=2, spacing=(1.0, 1.0))).prepare(Volume(RAMP[0], "YX"), "a.png")
+    with pytest.raises(ImageReadError, match="SPACING"):  # known in the plane only
+        Reader(Frame(dims=3, spacing=(1.0,) * 3)).prepare(Volume(RAMP, "TYX", (1.0, 1.0)), "a.tif")
+
+
+def test_a_wrong_unit_does_not_fill_the_memory():
+    with pytest.raises(ImageReadError, match="SPACING"):
+        Reader(Frame(dims=2, spacing=(1.0, 1.0)), spacing=(1e4, 1e4)).prepare(Volume(RAMP[0], "YX"), "a")
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"channel": "red"}, "CHANNEL"),
+        ({"zoom": (1.0, 1.0, 1.0)}, "ZOOM"),
+        ({"zoom": (0.0,)}, "ZOOM"),
+        ({"spacing": (1.0,)}, "SPACING"),
+        ({"spacing": (1.0, -1.0)}, "SPACING"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, key):
+    with pytest.raises(ValueError, match=key):
+        Reader(FLAT, **settings)
+
+
+# --- values
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (np.full((4, 4), 7, np.uint8), "7 everywhere"),
+        (np.array([[0, np.nan]]), "NaN"),
+        (np.array([[0, np.inf]]), "infinite"),
+    ],
+)
+def test_pictures_without_contrast_or_with_broken_values_are_refused(data, word):
+    with pytest.raises(ImageReadError, match=rf"a\.tif.*{word}"):
+        Reader(FLAT).prepare(Volume(data, "YX"), "a.tif")
+
+
+def test_a_scaling_that_does_not_fit_names_the_file():
+    with pytest.raises(ImageReadError, match=r"a\.tif.*SCALING"):
+        Reader(FLAT, scaling=SCALINGS.part("dtype")).prepare(Volume(np.array([[0.0, 9.0]]), "YX"), "a.tif")
+
+
+def test_a_look_is_on_the_voxels_of_the_file(tmp_path):
+    np.save(tmp_path / "a.npy", RAMP)
+    looks = Reader(FLAT, zoom=(0.5,)).looks(tmp_path / "a.npy")
+    assert np.allclose(np.stack(looks), RAMP / 2399, atol=1e-6)
+
+
+def test_a_black_and_white_picture_is_read():
+    (scan,) = Reader(FLAT).prepare(Volume(disc(9, 3) > 0, "YX"), "a")
+    assert set(np.unique(scan.image)) == {-1, 1}
+
+
+# --- labels
+
+
+@pytest.mark.parametrize("zoom", [0.37, 1.0, 2.6])
+def test_labels_found_on_a_scan_get_back_the_shape_of_the_file(zoom):
+    truth = disc(101, 30).astype(np.int32) * (2**31 - 1)
+    (scan,) = Reader(FLAT, zoom=(zoom,)).prepare(Volume(truth, "YX"), "a")
+    found = restore_labels((scan.image[0] > 0).astype(np.int64) * (2**31 - 1), scan)
+    assert found.shape == (101, 101) and found.dtype == np.int32
+    assert set(np.unique(found)) == {0, 2**31 - 1}
+    assert np.mean(found == truth) > 0.98
+    with pytest.raises(ValueError, match="do not belong"):
+        restore_labels(np.zeros((3, 3), int), scan)
+
+
+def test_labels_are_resampled_with_the_factors_of_images(tmp_path):
+    labels = np.zeros((4, 20, 30), np.uint32)
+    labels[1:3, 5:15, 6:12] = 2**31 - 1
+    volumes.write_labels(tmp_path / "a.tif", labels, (2.0, 0.5, 0.25))
+    (found,) = Reader(Frame(dims=3, spacing=(0.5, 0.5, 0.5))).read_labels(tmp_path / "a.tif")
+    assert found.shape == (16, 20, 15) and found.dtype == np.int32
+    wanted = np.zeros((16, 20, 15), bool)
+    wanted[4:12, 5:15, 3:6] = True
+    assert np.array_equal(found == 2**31 - 1, wanted)
+    assert len(Reader(FLAT).read_labels(tmp_path / "a.tif")) == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (np.moveaxis(RAMP[:3], 0, -1).astype(np.uint8), "in colour"),
+        (np.array([[0.5, 1.0]]), "fractions"),
+        (np.array([[0, np.nan]]), "fractions"),
+        (np.array([[-1, 1]]), "-1 to 1"),
+        (np.array([[0, 2**31]]), "2147483648"),
+    ],
+)
+def test_what_is_no_label_image_is_refused(tmp_path, data, word):
+    np.save(tmp_path / "a.npy", data)
+    with pytest.raises(ImageReadError, match=rf"a\.npy.*{word}"):
+        Reader(FLAT).read_labels(tmp_path / "a.npy")
+
+
+def test_whole_numbers_in_floats_are_labels(tmp_path):
+    np.save(tmp_path / "a.npy", disc(9, 3) * 5.0)
+    assert np.array_equal(Reader(FLAT).read_labels(tmp_path / "a.npy")[0], disc(9, 3) * 5)
+
+
+def test_image_and_label_datasets_are_told_apart(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"], file["label"], file["other"] = RAMP, RAMP * 0 + 3, RAMP
+    reader = Reader(DEEP)
+    assert reader.read(tmp_path / "a.h5")[0].image.shape == (1, 4, 20, 30)
+    assert (reader.read_labels(tmp_path / "a.h5")[0] == 3).all()
+    assert np.array_equal(reader.read_labels(tmp_path / "a.h5", dataset="other")[0], RAMP)
+
+
+# --- the library
+
+
+def test_the_library_keeps_no_more_than_its_memory():
+    size = np.zeros((1, 50, 50), np.float32).nbytes
+    loaded = []
+
+    def load(file):
+        loaded.append(file)
+        return [Scan(np.full((1, 50, 50), file, np.float32), (), (50, 50))]
+
+    library, rng = Library(load, 6, cache_gb=3 * size / 1e9), np.random.default_rng(0)
+    assert len(library) == 6 and loaded == [0, 1, 2, 3, 4, 5]
+    for _ in range(100):
+        library.draw(rng)
+        assert sum(scan.nbytes for scans in library._kept.values() for scan in scans) <= 3 * size
+    assert len(loaded) == pytest.approx(6 + 50, abs=20)  # half of the draws miss
+    whole = Library(load, 6, cache_gb=1)
+    loaded.clear()
+    assert {int(whole.draw(rng).image[0, 0, 0]) for _ in range(200)} == set(range(6)) and not loaded
+
+
+def test_a_16_bit_picture_far_from_zero_keeps_its_grey_levels(real_data, tmp_path):
+    path = volumes.find(real_data / "hela_n2dl" / "train" / "images")[0]
+    raw = volumes.read(path).data.astype(np.float64)
+    (scan,) = Reader(FLAT).read(path)
+    exact = (raw - raw.min()) / (raw.max() - raw.min()) * 2 - 1
+    assert np.abs(scan.image[0] - exact).max() < 1e-6
+    tifffile.imwrite(tmp_path / "a.tif", volumes.read(path).data)
+    assert np.array_equal(Reader(FLAT).read(tmp_path / "a.tif")[0].image, scan.image)
