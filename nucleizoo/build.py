@@ -1,0 +1,126 @@
+"""From a checked configuration to the objects of an experiment, one function each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from yacs.config import CfgNode
+
+from nucleizoo.contracts import Augment, Decoder, Frame, Method, Source, Target, Task
+from nucleizoo.core.config import recipe
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.registry import Part, schema
+from nucleizoo.kinds import AUGMENTS, DECODERS, METHODS, SOURCES, TARGETS
+from nucleizoo.reading import Reader
+
+
+def target(config: CfgNode) -> Target:
+    """TARGET."""
+    return _make("TARGET", recipe(config.TARGET, TARGETS))  # type: ignore[no-any-return]
+
+
+def task(config: CfgNode) -> Task:
+    """What the method must know of the data, without opening a file."""
+    wanted = target(config)
+    pictures = "image" in SOURCES.get(config.DATASET.SOURCE.NAME).gives
+    return Task(
+        channels=config.DATASET.CHANNELS,
+        source_channels=config.DATASET.CHANNELS if pictures else len(wanted.channels),
+        dims=len(config.DATASET.SIZE),
+        target=wanted,
+    )
+
+
+def method(config: CfgNode) -> Method:
+    """METHOD, its weights drawn from torch's random state.
+
+    Raises:
+        ConfigError: when the sources do not give what it needs, or a setting does not fit.
+    """
+    made: Method = _make("METHOD", recipe(config.METHOD, METHODS), task(config))
+    if missing := made.needs - _provided(config):
+        raise ConfigError(
+            f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the sources "
+            f"'{config.DATASET.IMAGE.NAME}' (image) and '{config.DATASET.SOURCE.NAME}' (source) do not give"
+        )
+    return made
+
+
+def decoder(config: CfgNode) -> Decoder:
+    """INFERENCE.DECODER.
+
+    Raises:
+        ConfigError: when it reads channels that the target does not have.
+    """
+    made: Decoder = _make("INFERENCE.DECODER", recipe(config.INFERENCE.DECODER, DECODERS))
+    names = target(config).names
+    if missing := made.reads - set(names):
+        raise ConfigError(
+            f"INFERENCE.DECODER '{config.INFERENCE.DECODER.NAME}' reads {', '.join(sorted(missing))}, "
+            f"but TARGET '{config.TARGET.NAME}' has {', '.join(names)}"
+        )
+    return made
+
+
+def image_source(config: CfgNode) -> Source:
+    """DATASET.IMAGE, its files scanned."""
+    return _source("DATASET.IMAGE", config.DATASET.IMAGE, config)
+
+
+def label_source(config: CfgNode) -> Source:
+    """DATASET.SOURCE, its files scanned."""
+    return _source("DATASET.SOURCE", config.DATASET.SOURCE, config)
+
+
+def augment(config: CfgNode) -> Augment:
+    """DATASET.AUGMENT."""
+    return _make("DATASET.AUGMENT", recipe(config.DATASET.AUGMENT, AUGMENTS))  # type: ignore[no-any-return]
+
+
+def frame(config: CfgNode) -> Frame:
+    """What the sources share.
+
+    Raises:
+        ConfigError: when SIZE and SPACING do not fit together.
+    """
+    data = config.DATASET
+    if len(data.SIZE) not in (2, 3) or min(data.SIZE) < 1:
+        raise ConfigError(f"DATASET.SIZE is two or three pixel counts, (y, x) or (z, y, x); got {data.SIZE}")
+    if data.SPACING and (len(data.SPACING) != len(data.SIZE) or min(data.SPACING) <= 0):
+        raise ConfigError(
+            f"DATASET.SPACING is one length above 0 an axis of SIZE {data.SIZE}; got {data.SPACING}"
+        )
+    return Frame(dims=len(data.SIZE), channels=data.CHANNELS, root=Path(data.ROOT), spacing=data.SPACING)
+
+
+def reader(config: CfgNode) -> Reader:
+    """How DATASET.IMAGE reads a file, for files that training has not seen."""
+    part = recipe(config.DATASET.IMAGE, SOURCES)
+    known = schema(Reader)
+    return Reader(frame(config), **{key: value for key, value in part.settings.items() if key in known})
+
+
+def _source(section: str, node: CfgNode, config: CfgNode) -> Source:
+    return _make(section, recipe(node, SOURCES), frame(config))  # type: ignore[no-any-return]
+
+
+def _provided(config: CfgNode) -> set[str]:
+    """Batch keys that the two sources make possible."""
+    keys = set()
+    if "image" in SOURCES.get(config.DATASET.IMAGE.NAME).gives:
+        keys |= {"image", "image_clean"}
+    gives = SOURCES.get(config.DATASET.SOURCE.NAME).gives
+    if "image" in gives:
+        keys |= {"source", "source_clean"}
+    if "labels" in gives:
+        keys |= {"maps", "source"}
+    return keys
+
+
+def _make(section: str, part: Part, *wired: object) -> Any:
+    """Build, and say which section a value out of range stands in."""
+    try:
+        return part(*wired)
+    except ValueError as error:
+        raise ConfigError(f"{section} '{part.name}': {error}") from error

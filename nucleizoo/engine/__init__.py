@@ -1,0 +1,1 @@
+"""Training, its hooks, and inference: knows no entry by name."""

@@ -1,0 +1,61 @@
+"""Where and in which precision networks run."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from nucleizoo.core.errors import ConfigError
+
+
+def pick_device(name: str) -> torch.device:
+    """'auto' is the first GPU, or the CPU; otherwise the device named.
+
+    Raises:
+        ConfigError: when the device does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"SYSTEM.DEVICE: '{name}' is not a device; use auto, cpu or cuda") from error
+    if not _is_here(device):
+        raise ConfigError(f"SYSTEM.DEVICE: {name} is not on this machine; use auto or cpu")
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """'auto' is bfloat16 where the hardware multiplies it, else float32; 'bf16' and 'fp32' force one.
+
+    On a CPU that means AMX tiles or AVX-512 BF16 instructions: without them bfloat16 is emulated
+    and three times slower than float32.
+    """
+    if name == "auto":
+        return torch.bfloat16 if _has_bf16(device) else torch.float32
+    if name not in ("bf16", "fp32"):
+        raise ConfigError(f"SYSTEM.PRECISION is auto, bf16 or fp32, got '{name}'")
+    return torch.bfloat16 if name == "bf16" else torch.float32
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[None]:
+    """Mixed precision for the forward passes; nothing when the precision is float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
+
+
+def _is_here(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)

@@ -1,0 +1,162 @@
+"""What happens around the steps: logging, pictures, averaging, scoring, saving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from nucleizoo.core.errors import DivergedError
+from nucleizoo.engine.randomness import random_numbers_kept
+from nucleizoo.runs import Run, weights_of
+
+if TYPE_CHECKING:
+    from nucleizoo.engine.trainer import Trainer
+
+
+class Hook:
+    """Called by the trainer; every method may be left as it is. One object of a class a trainer."""
+
+    def before_training(self, trainer: Trainer) -> None:
+        """Before the first step of this process, at `trainer.iteration`."""
+
+    def after_step(self, trainer: Trainer) -> None:
+        """After step number `trainer.iteration`, with its losses in `trainer.losses`."""
+
+    def after_training(self, trainer: Trainer) -> None:
+        """After the last step, or the step at which training was told to stop; not after an error."""
+
+    def close(self) -> None:
+        """At the very end, whatever happened."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs of this hook: tensors and plain values."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+
+
+class Average(Hook):
+    """Keeps a running mean of the weights, which predicts better than the last step's.
+
+    Args:
+        decay: share of the old mean that is kept in each step, in [0, 1); early steps keep less,
+            so that the mean forgets the start.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.mean: dict[str, Tensor] = {}
+
+    def before_training(self, trainer: Trainer) -> None:
+        """Start from the weights as they are, or from the mean of the run that is continued."""
+        start = self.mean or weights_of(trainer.method)
+        self.mean = {name: value.to(trainer.device, copy=True) for name, value in start.items()}
+
+    @torch.no_grad()
+    def after_step(self, trainer: Trainer) -> None:
+        """Move the mean a little towards the weights."""
+        decay = min(self.decay, (1 + trainer.iteration) / (10 + trainer.iteration))
+        for name, value in weights_of(trainer.method).items():
+            if value.is_floating_point():
+                self.mean[name].lerp_(value, 1 - decay)
+            else:
+                self.mean[name].copy_(value)
+
+    @contextmanager
+    def applied(self, trainer: Trainer) -> Iterator[None]:
+        """Let the method have the mean weights inside the block."""
+        own = weights_of(trainer.method)
+        kept = {name: value.clone() for name, value in own.items()}
+        _assign(own, self.mean)
+        try:
+            yield
+        finally:
+            _assign(own, kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The mean."""
+        return self.mean
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the mean back."""
+        self.mean = dict(state)
+
+
+class Save(Hook):
+    """Writes checkpoint and weights: at the start, every `every` steps, and at the end."""
+
+    def __init__(self, run: Run, every: int, average: Average | None = None) -> None:
+        self.run, self.every, self.average = run, every, average
+        self.saved = -1
+
+    def before_training(self, trainer: Trainer) -> None:
+        """From the first moment on there is something to resume from."""
+        self._save(trainer)
+
+    def after_step(self, trainer: Trainer) -> None:
+        """Save when it is time."""
+        if trainer.iteration % self.every == 0:
+            self._save(trainer)
+
+    def after_training(self, trainer: Trainer) -> None:
+        """Save the last state."""
+        self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        if self.saved == trainer.iteration:
+            return
+        for name, value in trainer.method.named_parameters():
+            if not torch.isfinite(value).all():
+                raise DivergedError(
+                    f"training stopped at iteration {trainer.iteration}: the weights '{name}' are not "
+                    "finite. The last good checkpoint is kept. Lower SOLVER.LR and go on with --resume"
+                )
+        weights = self.average.mean if self.average else weights_of(trainer.method)
+        self.run.save(trainer.state_dict(), weights)
+        self.saved = trainer.iteration
+
+
+class Validate(Hook):
+    """Hands the method, with its averaged weights if there are any, to a function every few steps.
+
+    Args:
+        every: steps between two calls.
+        look: called with the trainer, its method in evaluation mode; its random numbers and
+            its time do not touch the training's.
+        average: whose weights to look at.
+    """
+
+    def __init__(self, every: int, look: Callable[[Trainer], None], average: Average | None = None) -> None:
+        self.every, self.look, self.average = every, look, average
+
+    def after_step(self, trainer: Trainer) -> None:
+        """Look when it is time."""
+        if self.every and trainer.iteration % self.every == 0:
+            self._look(trainer)
+
+    def after_training(self, trainer: Trainer) -> None:
+        """Look at the result; not when nothing was trained, and not when the user waits for the end."""
+        if self.every and trainer.iteration % self.every and trainer.batch and not trainer.stop:
+            self._look(trainer)
+
+    def _look(self, trainer: Trainer) -> None:
+        with random_numbers_kept(trainer.device), torch.no_grad():
+            trainer.method.eval()
+            try:
+                if self.average:
+                    with self.average.applied(trainer):
+                        self.look(trainer)
+                else:
+                    self.look(trainer)
+            finally:
+                trainer.method.train()
+
+
+def _assign(weights: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+    for name, value in weights.items():
+        value.copy_(values[name])

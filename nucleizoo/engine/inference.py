@@ -1,0 +1,96 @@
+"""From a picture to maps, and from maps to instance labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from yacs.config import CfgNode
+
+from nucleizoo import build
+from nucleizoo.contracts import Method
+from nucleizoo.core.errors import RunError
+from nucleizoo.engine.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.layout import channels_last
+from nucleizoo.ops.windows import cut, slide, to_multiple
+from nucleizoo.reading import Scan, restore_labels
+from nucleizoo.runs import Run
+
+
+class Segmenter:
+    """A trained method with everything around it: reading as in training, windows, decoding.
+
+    Args:
+        method: its weights decide; it is put into evaluation mode on its present device.
+        config: of the training; reads DATASET, TARGET and INFERENCE.
+        precision: torch.float32 or torch.bfloat16.
+
+    Attributes:
+        reader: reads files the way training read them.
+    """
+
+    def __init__(self, method: Method, config: CfgNode, precision: torch.dtype) -> None:
+        self.method, self.precision = method.eval(), precision
+        self.device = next(method.parameters()).device
+        self.window: tuple[int, ...] = config.INFERENCE.WINDOW
+        self.overlap: float = config.INFERENCE.OVERLAP
+        self.reader = build.reader(config)
+        self.target, self.decoder = method.task.target, build.decoder(config)
+
+    @classmethod
+    def open(cls, run: Run) -> Segmenter:
+        """The segmenter of a run folder, on the device that its configuration asks for."""
+        device = pick_device(run.config.SYSTEM.DEVICE)
+        precision = pick_precision(run.config.SYSTEM.PRECISION, device)
+        return cls(run.method().to(device), run.config, precision)
+
+    def read(self, path: Path) -> list[Scan]:
+        """The pictures in a file, a stack's planes one by one when the method is for 2D."""
+        return self.reader.read(path)
+
+    def labels(self, scan: Scan) -> NDArray[np.int32]:
+        """Instance labels, of the shape that the picture has in its file."""
+        return self.decode(scan, self.maps(scan.image))
+
+    def decode(self, scan: Scan, maps: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Maps of a scan -> its labels, of the shape that the picture has in its file."""
+        named = dict(zip(self.target.names, maps, strict=True))
+        return restore_labels(self.decoder(named, scan.spacing), scan)
+
+    def maps(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Picture (C, *S) in [-1, 1] -> maps (K, *S) in the target's ranges."""
+        return self._apply(self.method, image)
+
+    def to_image(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Picture of the source domain (C, *S) -> picture of the image domain, both in [-1, 1]."""
+        return self._apply(self.method.to_image, source)
+
+    def to_source(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1]."""
+        return self._apply(self.method.to_source, image)
+
+    def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
+        """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1]."""
+        maps = torch.from_numpy(self.target.encode(labels, spacing))
+        return self.target.as_image(maps[None])[0].numpy()
+
+    @torch.no_grad()
+    def _apply(
+        self, network: Callable[[Tensor], Tensor], picture: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        def run(tile: Tensor) -> Tensor:
+            grown = to_multiple(tile, self.method.divisor)
+            grown = grown.contiguous(memory_format=channels_last(self.method.task.dims))
+            with autocast(self.device, self.precision):
+                made = network(grown)
+            return cut(made.float(), tuple(tile.shape[2:]))
+
+        batch = torch.from_numpy(picture)[None].to(self.device)
+        made = slide(run, batch, self.window, self.overlap) if self.window else run(batch)
+        if not torch.isfinite(made).all():
+            raise RunError("the network's output is not finite: its weights are damaged, train again")
+        return made[0].cpu().numpy()

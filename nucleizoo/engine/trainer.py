@@ -1,0 +1,145 @@
+"""The training loop and the step: methods say what to minimise, this does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from yacs.config import CfgNode
+
+from nucleizoo.contracts import Clock, Method, Update
+from nucleizoo.core.errors import DivergedError
+from nucleizoo.engine import solver
+from nucleizoo.engine.device import autocast, pick_device, pick_precision
+from nucleizoo.engine.hooks import Hook
+from nucleizoo.engine.randomness import random_state, set_random_state
+from nucleizoo.ops.layout import channels_last
+
+
+class Trainer:
+    """Trains a method on a stream of batches.
+
+    Around the loop stand the hooks, called in list order. To vary the training, wrap the batches,
+    write a hook or write a method; this class has no switches.
+
+    Args:
+        method: moved to the device of SYSTEM.DEVICE and to the channels-last layout.
+        config: reads the sections SYSTEM (DEVICE, PRECISION) and SOLVER.
+        hooks: see `engine.hooks`.
+
+    Attributes:
+        iteration: steps done so far.
+        losses: name -> scalar tensor of the latest step, on the device.
+        batch: the latest batch, on the device.
+        stop: set it to end the training after the step under way.
+    """
+
+    def __init__(self, method: Method, config: CfgNode, hooks: Sequence[Hook] = ()) -> None:
+        self.config, self.hooks = config, list(hooks)
+        self.device = pick_device(config.SYSTEM.DEVICE)
+        self.precision = pick_precision(config.SYSTEM.PRECISION, self.device)
+        self.method = method.to(self.device)
+        _to_layout(self.method, channels_last(method.task.dims))
+        self.groups = method.groups()
+        solver.check_groups(method, self.groups)
+        self.optimisers = {name: solver.optimiser(config.SOLVER, g) for name, g in self.groups.items()}
+        self.total: int = config.SOLVER.TOTAL
+        self.iteration = 0
+        self.losses: dict[str, Tensor] = {}
+        self.batch: dict[str, Tensor] = {}
+        self.stop = False
+
+    def train(self, batches: Iterable[dict[str, Tensor]]) -> None:
+        """Run from the present iteration to the last; `batches` starts at the present iteration.
+
+        Raises:
+            DivergedError: when a loss is no longer finite.
+        """
+        self.method.train()
+        try:
+            self._tell("before_training")
+            for batch in batches:
+                self.batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
+                self.losses = self.step(self.batch)
+                self.iteration += 1
+                self._tell("after_step")
+                if self.stop:
+                    break
+            self._tell("after_training")
+        finally:
+            for hook in self.hooks:
+                hook.close()
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One iteration: apply the method's updates in their order; returns every loss by name."""
+        clock = Clock(self.iteration, self.total)
+        solver.set_rate(
+            self.optimisers, self.groups, self.config.SOLVER.LR * solver.rate(self.config.SOLVER, clock)
+        )
+        updates, losses = self.method.train_step(batch, clock), dict[str, Tensor]()
+        while (update := self._ask(updates)) is not None:
+            twice = losses.keys() & update.losses.keys()
+            assert not twice, f"two updates of one step have a loss called {', '.join(map(repr, twice))}"
+            losses |= self._apply(update)
+        if not torch.isfinite(torch.stack(list(losses.values()))).all():
+            self._diverged(losses)
+        return losses
+
+    def _ask(self, updates: Iterator[Update]) -> Update | None:
+        """The next update; the method's forward passes run in here."""
+        with autocast(self.device, self.precision):
+            return next(updates, None)
+
+    def _apply(self, update: Update) -> dict[str, Tensor]:
+        """Gradients of one update into the parameters that it names, and a step unless it gathers."""
+        assert torch.is_grad_enabled(), "train_step yielded inside 'with no_grad()'"
+        optimiser = self.optimisers[update.group]
+        losses = {name: loss.detach() for name, loss in update.losses.items()}
+        total = torch.stack(list(update.losses.values())).sum()
+        wanted = update.only if update.only is not None else self.groups[update.group].parameters
+        torch.autograd.backward(total, inputs=list(wanted), retain_graph=update.keep_graph)
+        if update.step:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return losses
+
+    def _diverged(self, losses: dict[str, Tensor]) -> None:
+        bad = [f"'{name}' is {float(loss)}" for name, loss in losses.items() if not torch.isfinite(loss)]
+        raise DivergedError(
+            f"training stopped at iteration {self.iteration + 1}: the loss {' and '.join(bad)} "
+            "is not finite. The last good checkpoint is kept. Lower SOLVER.LR, or set "
+            "SYSTEM.PRECISION to fp32, and go on with --resume"
+        )
+
+    def _tell(self, event: str) -> None:
+        for hook in self.hooks:
+            getattr(hook, event)(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a bit-exact continuation needs, as tensors and plain Python values."""
+        return {
+            "iteration": self.iteration,
+            "method": self.method.state_dict(),
+            "optimisers": {name: one.state_dict() for name, one in self.optimisers.items()},
+            "random": random_state(self.device),
+            "hooks": {type(hook).__name__: hook.state_dict() for hook in self.hooks},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave, for the same configuration."""
+        self.iteration = state["iteration"]
+        self.method.load_state_dict(state["method"])
+        for name, one in self.optimisers.items():
+            one.load_state_dict(state["optimisers"][name])
+        set_random_state(state["random"], self.device)
+        for hook in self.hooks:
+            hook.load_state_dict(state["hooks"].get(type(hook).__name__, {}))
+
+
+def _to_layout(method: Method, layout: torch.memory_format) -> None:
+    """Put every convolution's weights into the layout; in place, so that optimisers may hold them."""
+    for parameter in method.parameters():
+        if parameter.ndim == method.task.dims + 2:
+            parameter.data = parameter.data.contiguous(memory_format=layout)

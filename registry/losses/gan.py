@@ -1,0 +1,27 @@
+"""Adversarial losses: how far a critic's scores are from the verdict wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nucleizoo.contracts import Loss
+from nucleizoo.kinds import LOSSES
+
+
+@LOSSES.register("lsgan")
+class LSGAN(Loss):
+    """Least squares: mean of (score - 1)^2 for real, of score^2 for made [1].
+
+    [1] Mao et al., Least squares generative adversarial networks, 2017, equation 9 (a=0, b=c=1).
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+
+    def forward(self, scores: Tensor, real: bool) -> Tensor:
+        """Scores of any shape, and the verdict they should give."""
+        return F.mse_loss(scores, torch.full_like(scores, float(real)))

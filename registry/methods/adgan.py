@@ -1,0 +1,190 @@
+"""AD-GAN: one encoder and one decoder for images and masks, trained to agree on content [1, 2].
+
+[1] Yao et al., AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
+    training, 2021, section 3, algorithm 1, equations 1 to 6.
+[2] Kaiseem/AD-GAN at d692d16 (MIT), read for what the paper leaves out: roles of the discriminator,
+    weights, pools, order of the passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nucleizoo.contracts import Clock, Group, Method, Task, Update
+from nucleizoo.core.registry import Part
+from nucleizoo.kinds import DISCRIMINATORS, GENERATORS, LOSSES, METHODS
+from nucleizoo.ops.gather import gather_gradients
+from nucleizoo.ops.layout import channels_last
+from nucleizoo.ops.pool import ImagePool
+
+
+@dataclass(frozen=True)
+class Translations:
+    """All passes of one step; the first half of every batch is images, the second half masks."""
+
+    pictures: Tensor  # (2B, C, *S) what came in
+    own: Tensor  # (2B, 2) one-hot, the domain each came from
+    other: Tensor  # (2B, 2) the domain each is translated to
+    content: Tensor  # (2B, K, *S/4)
+    same: Tensor  # decoded to the own domain
+    crossed: Tensor  # decoded to the other domain
+    content_again: Tensor  # of the crossed pictures
+    back: Tensor  # crossed and decoded to the own domain
+
+
+@METHODS.register("adgan")
+class ADGAN(Method):
+    """Unsupervised segmentation by disentangling content from domain, with aligned training.
+
+    AD-GAN with the target 'mask', AD-GAN-INS with 'ternary'. Works in 2D and in 3D.
+
+    Args:
+        generator: encoder and decoder.
+        discriminator: the critic, one head a domain.
+        gan: adversarial loss of both sides.
+        reconstruction: of pictures decoded to their own domain (paper: weight 20; 0 is "no rec").
+        cycle: of pictures translated there and back (paper: weight 20; 0 is "no cyc").
+        content: of content before and after translation (paper: weight 1; 0 is "no ctr").
+        aligned: let the decoder learn from reconstruction alone (paper: True; False is "no ADT").
+        pool: earlier translations kept for the critic, of each domain (code: 50).
+
+    Differs: the paper writes the adversarial loss with logarithms, the code uses least squares, as here.
+    The critic tells reconstructions (real) from translations (made); it never sees data, and
+    the generator pushes both the other way.
+    """
+
+    needs = frozenset({"image", "source"})
+    divisor = 4
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        generator: Part = GENERATORS.part("adain"),
+        discriminator: Part = DISCRIMINATORS.part("domain"),
+        gan: Part = LOSSES.part("lsgan"),
+        reconstruction: Part = LOSSES.part("l1", weight=20.0),
+        cycle: Part = LOSSES.part("l1", weight=20.0),
+        content: Part = LOSSES.part("l1", weight=1.0),
+        aligned: bool = True,
+        pool: int = 50,
+    ) -> None:
+        super().__init__(task)
+        if task.channels != task.source_channels:
+            raise ValueError(
+                f"AD-GAN shares one encoder: images and masks need as many channels, "
+                f"got {task.channels} and {task.source_channels}; take a target of {task.channels} channel(s)"
+            )
+        self.generator = generator(task.channels, task.channels, task.dims)
+        self.critic = discriminator(task.channels, task.dims)
+        self.gan, self.reconstruction, self.cycle, self.content = gan(), reconstruction(), cycle(), content()
+        self.aligned = aligned
+        self.pools = torch.nn.ModuleList([ImagePool(pool, seed=0), ImagePool(pool, seed=1)])
+
+    def groups(self) -> dict[str, Group]:
+        """Encoder and decoder share an optimiser, the critic has its own."""
+        return {
+            "generator": Group(tuple(self.generator.parameters())),
+            "discriminator": Group(tuple(self.critic.parameters())),
+        }
+
+    def train_step(self, batch: dict[str, Tensor], clock: Clock) -> Iterator[Update]:
+        """Reconstruction, then alignment, then the critic."""
+        t = self.translate(batch["image"], batch["source"])
+        if self.aligned:
+            # the decoder learns from reconstruction alone; the rest goes through it to the encoder
+            yield Update("generator", self.reconstruction_losses(t), keep_graph=True, step=False)
+            yield Update("generator", self.alignment_losses(t), only=self.generator.encoder.parameters())
+        else:
+            yield Update("generator", self.reconstruction_losses(t) | self.alignment_losses(t))
+        yield Update("discriminator", self.discriminator_losses(t))
+
+    def translate(self, image: Tensor, source: Tensor) -> Translations:
+        """Every pass of the paper's figure 2, both domains in each."""
+        pictures = torch.cat([image, source]).contiguous(memory_format=channels_last(self.task.dims))
+        own = self.domains(len(image), len(source), like=pictures)
+        other = own.flip(1)
+        content = self.generator.encode(pictures, own)
+        # both updates of the generator end in this content: go on through the encoder once, with their sum
+        meeting = gather_gradients(content, passes=2 if self.aligned else 1)
+        crossed = self.generator.decode(meeting, other)
+        content_again = self.generator.encode(crossed, other)
+        return Translations(
+            pictures=pictures,
+            own=own,
+            other=other,
+            content=meeting,
+            same=self.generator.decode(meeting, own),
+            crossed=crossed,
+            content_again=content_again,
+            back=self.generator.decode(content_again, own),
+        )
+
+    def reconstruction_losses(self, t: Translations) -> dict[str, Tensor]:
+        """Equation 1."""
+        return {"reconstruction": self.by_domain(self.reconstruction, t.same, t.pictures)}
+
+    def alignment_losses(self, t: Translations) -> dict[str, Tensor]:
+        """Equations 2 to 4, the generator's side."""
+        return {
+            "cycle": self.by_domain(self.cycle, t.back, t.pictures),
+            "content": self.by_domain(self.content, t.content_again, t.content),
+            "adversarial": self.by_domain(self.gan, self.critic(t.same, t.own), False)
+            + self.by_domain(self.gan, self.critic(t.crossed, t.other), True),
+        }
+
+    def discriminator_losses(self, t: Translations) -> dict[str, Tensor]:
+        """Equation 2, the critic's side; the updates of the generator must not reach it, so detach."""
+        images, masks = t.crossed.detach().chunk(2)
+        # images crossed to masks, masks crossed to images: each has its pool
+        crossed = torch.cat([self.pools[0](images), self.pools[1](masks)])
+        scores = self.critic(torch.cat([t.same.detach(), crossed]), torch.cat([t.own, t.other]))
+        same, made = scores.chunk(2)
+        return {
+            "same": self.by_domain(self.gan, same, True),
+            "crossed": self.by_domain(self.gan, made, False),
+        }
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Image (B, channels, *S) in [-1, 1] -> maps (B, C, *S) of the target."""
+        return self.task.target.from_image(self.to_source(image))
+
+    def to_source(self, image: Tensor) -> Tensor:
+        """Images -> pictures of masks."""
+        own = self.domains(len(image), 0, like=image)
+        return self.generator.decode(self.generator.encode(image, own), own.flip(1))  # type: ignore[no-any-return]
+
+    def to_image(self, source: Tensor) -> Tensor:
+        """Pictures of masks -> images that look real."""
+        own = self.domains(0, len(source), like=source)
+        return self.generator.decode(self.generator.encode(source, own), own.flip(1))  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Both translations and both cycles."""
+        t = self.translate(batch["image"], batch["source"])
+        (image, source), (crossed, made), (back, again) = (
+            x.chunk(2) for x in (t.pictures, t.crossed, t.back)
+        )
+        return {
+            "image": image, "segmented": crossed, "image back": back,
+            "mask": source, "made image": made, "mask back": again,
+        }  # fmt: skip
+
+    @staticmethod
+    def domains(images: int, masks: int, *, like: Tensor) -> Tensor:
+        """One-hot (images + masks, 2): column 0 is the image domain, column 1 the mask domain."""
+        index = torch.tensor([0] * images + [1] * masks, device=like.device)
+        return torch.nn.functional.one_hot(index, 2).to(like.dtype)
+
+    @staticmethod
+    def by_domain(loss: torch.nn.Module, a: Tensor, b: Tensor | bool) -> Tensor:
+        """The loss of images plus the loss of masks: the paper's sums run over both domains."""
+        images, masks = a.chunk(2)
+        of_images, of_masks = b.chunk(2) if isinstance(b, Tensor) else (b, b)
+        total: Tensor = loss(images, of_images) + loss(masks, of_masks)
+        return total

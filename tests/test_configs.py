@@ -1,0 +1,57 @@
+"""Every configuration that is shipped loads, and builds what it describes."""
+
+from pathlib import Path
+
+import pytest
+
+from nucleizoo import api, build
+from nucleizoo.core.config import dump, loads
+from nucleizoo.defaults import DEFAULTS
+
+ROOT = Path(__file__).parents[1] / "configs"
+PARTS = ("data", "presets")
+"""Folders of files that others are based on; they name no method or no data."""
+
+ALL = sorted(ROOT.rglob("*.yaml"))
+WHOLE = [file for file in ALL if file.parent.name not in PARTS]
+
+
+def bases(file):
+    """The files that a file names under _BASE_, and theirs."""
+    import yaml
+
+    named = yaml.safe_load(file.read_text()).get("_BASE_", [])
+    for base in [named] if isinstance(named, str) else named:
+        path = (file.parent / base).resolve()
+        yield path
+        yield from bases(path)
+
+
+@pytest.mark.parametrize("file", WHOLE, ids=lambda f: str(f.relative_to(ROOT)))
+def test_a_config_loads_and_survives_the_run_folder(file):
+    config = api.load_config(file)
+    assert loads(dump(config), defaults=DEFAULTS) == config
+
+
+@pytest.mark.parametrize("file", WHOLE, ids=lambda f: str(f.relative_to(ROOT)))
+def test_target_decoder_and_method_of_a_config_fit_together(file):
+    import torch
+
+    config = api.load_config(file)
+    build.decoder(config)
+    build.augment(config)
+    with torch.device("meta"):
+        build.method(config)
+
+
+@pytest.mark.parametrize("file", WHOLE, ids=lambda f: str(f.relative_to(ROOT)))
+def test_a_config_begins_with_a_comment_and_names_no_folder_of_a_machine(file):
+    text = file.read_text()
+    assert text.startswith("# ")
+    assert api.load_config(file).DATASET.ROOT == "."
+
+
+def test_every_part_is_used():
+    used = {base for file in WHOLE for base in bases(file)}
+    parts = {file.resolve() for file in ALL if file.parent.name in PARTS}
+    assert parts <= used

@@ -1,0 +1,51 @@
+"""What the README shows is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nucleizoo import api, catalogue, cli
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def test_the_table_of_entries_is_current():
+    shown = TEXT.split("<!-- nucleizoo list --markdown -->\n")[1].split("\n<!-- end -->")[0]
+    assert shown == catalogue.table(), "paste the output of: nucleizoo list --markdown"
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"(?:configs|docs)/[\w/]+\.\w+", TEXT))))
+def test_files_it_names_exist(name):
+    assert (ROOT / name).is_file()
+
+
+@pytest.mark.parametrize(
+    "key", sorted(set(re.findall(r"\b(?:DATASET|TARGET|INFERENCE)(?:\.[A-Z_]+)+", TEXT)))
+)
+def test_keys_it_names_exist(key):
+    node = api.load_config(ROOT / "configs/adgan_hela_cpu.yaml")
+    for part in key.split("."):
+        node = node[part]
+
+
+def test_the_plugin_it_shows_trains_and_predicts(toy_images, tmp_path):
+    code = re.search(r"```python\n(.*?)```", TEXT, re.S).group(1)
+    plugin = tmp_path / "soft_gan.py"
+    plugin.write_text(code)
+    overrides = [
+        "METHOD.NAME",
+        "softgan",
+        "METHOD.CYCLE.EPS",
+        "0.01",
+        "DATASET.ROOT",
+        str(toy_images / "images"),
+    ]
+    small = ["METHOD.GENERATOR.WIDTH", "4", "METHOD.GENERATOR.BLOCKS", "1", "METHOD.DISCRIMINATOR.WIDTH", "4"]
+    cfg = str(ROOT / "configs/toy/adgan_2d.yaml")
+    out = str(tmp_path / "run")
+    assert cli.train(["--cfg", cfg, "--plugin", str(plugin), "--out", out, *overrides, *small]) == 0
+    done = ["--run", out, "--input", str(toy_images / "images"), "--output", str(tmp_path / "labels")]
+    assert cli.predict([*done, "--plugin", str(plugin)]) == 0
+    assert list((tmp_path / "labels").glob("*_label.tif"))
