@@ -10,13 +10,14 @@ DEMO := runs/demo
 $(INSTALLED): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test,tensorboard,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,dev,tensorboard,test]"
 	touch $@
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO)
-	$(BIN)/python tools/train.py --cfg configs/demo.yaml --out $(DEMO)
-	$(BIN)/python tools/predict.py --run $(DEMO) --input "$$($(BIN)/python -c 'import mahotas.demos as d; print(d.__path__[0])')/data/nuclear.png" --output $(DEMO) --overlay
+	images="$$($(BIN)/python -c 'import mahotas.demos as d; print(d.__path__[0])')/data" && \
+	$(BIN)/python tools/train.py --cfg configs/demo.yaml --out $(DEMO) DATASET.ROOT "$$images" && \
+	$(BIN)/python tools/predict.py --run $(DEMO) --input "$$images/nuclear.png" --output $(DEMO) --overlay
 	@echo
 	@echo "config, weights, events:  $(DEMO)"
 	@echo "labels:                   $(DEMO)/nuclear_label.tif"

@@ -22,13 +22,13 @@ setup(
         "scipy>=1.11",
         "h5py>=3.10",
         "scikit-image>=0.22,!=0.25.0,!=0.25.1",
-        "mahotas>=1.4.18",
         "pillow>=10.1",
         "tifffile>=2023.9",
         "tqdm>=4.65",
         "safetensors>=0.4",
     ],
     extras_require={
+        "demo": ["mahotas>=1.4.18"],  # for the image it brings; it has no wheel for Linux on ARM
         "tensorboard": ["tensorboard>=2.16"],
         "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "tensorboard>=2.16"],
         "dev": ["ruff", "mypy", "types-PyYAML", "types-tqdm"],

@@ -6,6 +6,7 @@ import json
 import logging
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from yacs.config import CfgNode
 
-from nucleizoo import build, volumes
+from nucleizoo import build, ranges, volumes
 from nucleizoo.batches import Batches, stream
 from nucleizoo.core import config as configuration
-from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
+from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.core.files import atomic, locked
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.engine.hooks import Average, Hook, Save, Validate
 from nucleizoo.engine.inference import Segmenter
@@ -27,8 +28,10 @@ from nucleizoo.engine.interrupt import stopped_by_signals
 from nucleizoo.engine.report import Report
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.engine.truth import Truth
-from nucleizoo.metrics import pixels
+from nucleizoo.metrics import objects, pixels
+from nucleizoo.metrics.counts import Counts
 from nucleizoo.ops.overlay import outline
+from nucleizoo.reading import Scan
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequen
     Raises:
         ConfigError: listing everything that is wrong.
     """
-    return configuration.load(path, overrides, defaults=DEFAULTS, plugins=plugins)
+    config = configuration.load(path, overrides, defaults=DEFAULTS, plugins=plugins)
+    ranges.check(config, str(path))
+    return config
 
 
 def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
@@ -56,20 +61,26 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
         UserError: for everything the user can mend; see `core.errors`.
     """
     path = Path(out)
-    run = None
-    if resume and (path / "config.yaml").is_file():
-        run = Run.open(path, plugins=config.SYSTEM.PLUGINS)
+    begun = resume and (path / "config.yaml").is_file()
+    run = Run.open(path, config.SYSTEM.PLUGINS) if begun else Run(path, config)
+    if begun:
         run.check_same(config)
+        run.config = config  # what may differ holds from now on
+    else:
+        Run.check_free(path)
     _seed(config.SYSTEM.SEED)
     build.decoder(config)  # here, so that a mistake does not show after hours of training
     batches, method = Batches.of(config), build.method(config)
-    state = run.latest() if run else None
-    run = run or Run.create(path, config)
     trainer = Trainer(method, config, _hooks(config, run))
-    if state is not None:
-        trainer.load_state_dict(state)
-    with stopped_by_signals(trainer):
-        trainer.train(stream(batches, trainer.iteration, trainer.total, config.SYSTEM.WORKERS))
+    if not begun:
+        Run.create(path, config)
+    with locked(path / "run.json"):
+        if begun:
+            _continue(trainer, run)
+            run.write_config()
+        coming = stream(batches, trainer.iteration, trainer.total, config.SYSTEM.WORKERS)
+        with stopped_by_signals(trainer), closing(coming):
+            trainer.train(coming)
     if trainer.iteration < trainer.total:
         log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
     return run
@@ -92,6 +103,7 @@ def predict(
     to: str = "labels",
     overlay: bool = False,
     plugins: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> Iterator[Prediction]:
     """Apply a trained run to files; yields after each file, so that a caller can show progress.
 
@@ -100,16 +112,18 @@ def predict(
         inputs: files, folders or patterns.
         output: folder to write to, made if missing.
         to: what to write: 'labels' (`<stem>_label.tif`, uint16 or uint32, the picture's own shape),
-            'maps' (`<stem>_maps.tif`, float32), 'source' (the picture as it looks in the source
-            domain), or 'image' (the inputs are label files; pictures that look like the images
-            trained on).
+            'maps' (`<stem>_maps.tif`, float32, channels in front where there are several), 'source'
+            (the picture as it looks in the source domain), or 'image' (the inputs are label files;
+            pictures that look like the images trained on).
         overlay: also write `<stem>_overlay.png` with every nucleus outlined, for 'labels'.
         plugins: plugin files that the run needs.
+        overrides: KEY VALUE pairs for INFERENCE (thresholds, windows), DATASET.IMAGE (how files are
+            read) and SYSTEM.
 
     Raises:
         UserError: for a run, input or output that cannot be used.
     """
-    segmenter = Segmenter.open(Run.open(Path(run), plugins))
+    segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     write = {"labels": _write_labels, "maps": _write_maps, "source": _write_source, "image": _write_image}[to]
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,8 +144,9 @@ def evaluate(
         json_file: where to write the result as well.
 
     Returns:
-        'summary' (see `metrics.pixels.summary`), 'images' (name -> scores), and 'missing' (truths
-        without a prediction).
+        'pixels' (see `metrics.pixels.summary`), 'objects' (precision, recall and f1 of nuclei found
+        with an IoU above 0.5, pooled over all images), 'images' (the same by name), and 'missing'
+        (truths without a prediction).
 
     Raises:
         UserError: when no pair is found or a pair's shapes differ.
@@ -143,16 +158,38 @@ def evaluate(
             f"no file of {predictions} has the name of one of {truths}: "
             f"{_some(found)} against {_some(wanted)}; a prediction is called <name>_label.tif"
         )
-    scores = {name: _compare(found[name], wanted[name]) for name in names}
+    compared = {name: _compare(found[name], wanted[name]) for name in names}
     result = {
-        "summary": pixels.summary(list(scores.values())),
-        "images": {n: {k: getattr(s, k) for k in ("precision", "recall", "dice")} for n, s in scores.items()},
+        "pixels": pixels.summary([score for score, _ in compared.values()]),
+        "objects": _named(objects.ObjectScore.pooled(score for _, score in compared.values())),
+        "images": {
+            name: {"pixels": _named(by_pixel), "objects": _named(by_object)}
+            for name, (by_pixel, by_object) in compared.items()
+        },
         "missing": [name for name in wanted if name not in found],
     }
     if json_file is not None:
         with atomic(json_file) as part:
             part.write_text(json.dumps(result, indent=2) + "\n")
     return result
+
+
+def _continue(trainer: Trainer, run: Run) -> None:
+    """Put a trainer where the run left off: at its newest checkpoint, if there is one yet.
+
+    Raises:
+        RunError: when the checkpoint is one of other networks.
+    """
+    run.tidy()
+    state = run.latest()
+    try:
+        if state is not None:
+            trainer.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{run.path}/checkpoints: the newest does not fit the networks of {run.path}/config.yaml; "
+            "was it copied from another run, or written by another version? Train into another --out"
+        ) from error
 
 
 def _seed(seed: int) -> None:
@@ -177,23 +214,24 @@ def _write_labels(segmenter: Segmenter, path: Path, folder: Path, overlay: bool)
     scans = segmenter.read(path)
     found = [segmenter.labels(scan) for scan in scans]
     result = folder / f"{path.stem}_label.tif"
-    volumes.write_labels(result, _stacked(found), scans[0].file_spacing)
+    volumes.write_labels(result, _as_in_file(found, scans[0]), scans[0].file_spacing)
     if overlay:
         for index, (picture, labels) in enumerate(zip(segmenter.reader.looks(path), found, strict=True)):
             plane = f"_{index:04d}" if len(scans) > 1 else ""
             volumes.write_png(folder / f"{path.stem}{plane}_overlay.png", outline(picture, labels))
-    return Prediction(path, result, sum(len(np.unique(labels[labels > 0])) for labels in found))
+    return Prediction(path, result, sum(int(labels.max()) for labels in found))
 
 
 def _write_maps(segmenter: Segmenter, path: Path, folder: Path, overlay: bool) -> Prediction:
     scans = segmenter.read(path)
-    maps = _stacked([segmenter.maps(scan.image) for scan in scans])
+    channels = zip(*(segmenter.maps(scan.image) for scan in scans), strict=True)
+    maps = _stacked([_as_in_file(list(planes), scans[0]) for planes in channels])
     return _written(path, folder / f"{path.stem}_maps.tif", maps, scans[0].spacing)
 
 
 def _write_source(segmenter: Segmenter, path: Path, folder: Path, overlay: bool) -> Prediction:
     scans = segmenter.read(path)
-    pictures = _stacked([segmenter.to_source(scan.image)[0] for scan in scans])
+    pictures = _as_in_file([segmenter.to_source(scan.image)[0] for scan in scans], scans[0])
     return _written(path, folder / f"{path.stem}_source.tif", pictures, scans[0].spacing)
 
 
@@ -208,6 +246,11 @@ def _written(
 ) -> Prediction:
     volumes.write_image(result, pictures, spacing)
     return Prediction(path, result, 0)
+
+
+def _as_in_file(planes: list[NDArray[Any]], scan: Scan) -> NDArray[Any]:
+    """What was made of every picture of a file, along the axes that the file has."""
+    return np.stack(planes).reshape(*scan.stack, *planes[0].shape)
 
 
 def _stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
@@ -227,14 +270,28 @@ def _distinct(paths: list[Path]) -> list[Path]:
 
 
 def _by_name(folder: str | Path) -> dict[str, Path]:
-    return {path.stem.removesuffix("_label"): path for path in volumes.find(folder)}
+    """Label files by the name of their picture; two of one name are refused."""
+    named: dict[str, Path] = {}
+    for path in volumes.find(folder):
+        name = path.stem.removesuffix("_label")
+        if name in named:
+            raise UserError(f"{named[name]} and {path} are both labels of '{name}'; leave one in the folder")
+        named[name] = path
+    return named
 
 
-def _compare(prediction: Path, truth: Path) -> pixels.PixelScore:
-    a, b = volumes.read(prediction).data, volumes.read(truth).data
+def _compare(prediction: Path, truth: Path) -> tuple[pixels.PixelScore, objects.ObjectScore]:
+    a, b = (volumes.read(path, usual="label").data for path in (prediction, truth))
+    for path, data in ((prediction, a), (truth, b)):
+        if data.dtype.kind not in "iub":
+            raise UserError(f"{path} holds {data.dtype} numbers; labels are integers")
     if a.shape != b.shape:
         raise UserError(f"{prediction} has the shape {a.shape}, {truth} {b.shape}; they must be equal")
-    return pixels.score(a, b)
+    return pixels.score(a, b), objects.score(a, b)
+
+
+def _named(score: Counts) -> dict[str, float]:
+    return {name: getattr(score, name) for name in ("precision", "recall", "f1")}
 
 
 def _some(files: dict[str, Path]) -> str:

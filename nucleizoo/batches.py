@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Generator
 
 import numpy as np
 import torch
@@ -15,7 +16,12 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.contracts import Augment, Sample, Source, Target
+from nucleizoo.core.errors import UserError
+from nucleizoo.kinds import METHODS
 
+log = logging.getLogger(__name__)
+
+KEYS = frozenset({"image", "image_clean", "source", "source_clean", "maps"})
 _IMAGE, _SOURCE = 0, 1  # domains, as they enter the seed of a sample
 
 
@@ -30,19 +36,33 @@ class Batches(Dataset[dict[str, Tensor]]):
         source, source_clean: (B, source_channels, *S), the other domain; for a source of labels alone
             the target's maps seen as a picture;
         maps: (B, C, *S) in the target's ranges, the encoded labels of `source`.
+
+    Args:
+        image: the unlabelled domain.
+        source: the other domain.
+        augment: of both.
+        target: encodes the labels of `source`.
+        size: of the crops.
+        batch: crops of each domain.
+        seed: of all random numbers.
+        needs: the keys that a batch shall hold.
     """
 
     def __init__(
         self, image: Source, source: Source, augment: Augment, target: Target, *,
-        size: tuple[int, ...], batch: int, seed: int,
+        size: tuple[int, ...], batch: int, seed: int, needs: frozenset[str] = KEYS,
     ) -> None:  # fmt: skip
         self.image, self.source, self.augment, self.target = image, source, augment, target
-        self.size, self.batch, self.seed = size, batch, seed
+        self.size, self.batch, self.seed, self.needs = size, batch, seed, needs
 
     @classmethod
     def of(cls, config: CfgNode) -> Batches:
-        """The stream that a configuration describes; its sources are opened and checked here."""
-        return cls(
+        """The stream that a configuration describes.
+
+        Its sources are opened and checked here, and a first batch is drawn: what cannot be drawn
+        shows before a training begins.
+        """
+        made = cls(
             build.image_source(config),
             build.label_source(config),
             build.augment(config),
@@ -50,7 +70,11 @@ class Batches(Dataset[dict[str, Tensor]]):
             size=config.DATASET.SIZE,
             batch=config.SOLVER.BATCH,
             seed=config.SYSTEM.SEED,
+            needs=METHODS.get(config.METHOD.NAME).needs,
         )
+        _ = made[0]
+        made._warn_of_flat_voxels(config.DATASET.SPACING)
+        return made
 
     def __getitem__(self, iteration: int) -> dict[str, Tensor]:
         """The batch of one iteration."""
@@ -62,7 +86,18 @@ class Batches(Dataset[dict[str, Tensor]]):
             batch["maps"] = _stack([self._encode(sample) for sample in sources])
             if "source" not in batch:
                 batch["source"] = batch["source_clean"] = self.target.as_image(batch["maps"])
-        return batch
+        return {key: value for key, value in batch.items() if key in self.needs}
+
+    def _warn_of_flat_voxels(self, working: tuple[float, ...]) -> None:
+        """Say so when synthetic nuclei will be round in voxels that are not cubes."""
+        if working or self.source.gives != {"labels"}:
+            return
+        spacing = self._sample(self.image, 0, _IMAGE, 0).spacing
+        if spacing and max(spacing) > 1.2 * min(spacing):
+            log.warning(
+                "voxels measure %s um, but synthetic nuclei are as deep in voxels as they are wide; set "
+                "DATASET.SPACING to resample the volumes, for example to cubes", spacing,
+            )  # fmt: skip
 
     def _sample(self, source: Source, iteration: int, domain: int, place: int) -> Sample:
         rng = np.random.default_rng((self.seed, iteration, domain, place))
@@ -74,31 +109,58 @@ class Batches(Dataset[dict[str, Tensor]]):
         return self.target.encode(sample.labels, sample.spacing)
 
 
-def stream(batches: Batches, start: int, total: int, workers: int) -> Iterable[dict[str, Tensor]]:
+def stream(
+    batches: Batches, start: int, total: int, workers: int
+) -> Generator[dict[str, Tensor], None, None]:
     """The batches of iterations start..total-1, prepared ahead by `workers` processes.
+
+    Close it where it is not drawn to its end, so that the processes end.
 
     Args:
         batches: where they come from.
         start: first iteration.
         total: one past the last.
         workers: processes; -1 takes one, or two where there are four cores or more; 0 none.
+
+    Raises:
+        UserError: when a batch cannot be made, from whichever process.
     """
     if workers < 0:
         workers = 2 if (os.cpu_count() or 1) >= 4 else 1
-    return DataLoader(
-        batches,
+    loader: DataLoader[dict[str, Tensor] | UserError] = DataLoader(
+        _Told(batches),
         batch_size=None,
         sampler=range(start, total),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_quiet,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # its own: torch's stands where a resumed training will find it
     )
+    for batch in loader:
+        if isinstance(batch, UserError):
+            raise batch
+        yield batch
+
+
+class _Told(Dataset[dict[str, Tensor] | UserError]):
+    """Gives errors that the user can mend as values: raised in a worker they come with its traceback."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __getitem__(self, iteration: int) -> dict[str, Tensor] | UserError:
+        try:
+            return self.batches[iteration]
+        except UserError as error:
+            return error
 
 
 def _quiet(worker: int) -> None:
-    """Leave Ctrl-C to the main process, which ends its workers itself, and the cores to training."""
+    """Leave signals to the main process, which ends its workers itself, and the cores to training."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # a scheduler tells all processes to end; when the main process tells it again, the worker obeys
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
     torch.set_num_threads(1)
 
 

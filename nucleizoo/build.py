@@ -44,6 +44,12 @@ def method(config: CfgNode) -> Method:
             f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the sources "
             f"'{config.DATASET.IMAGE.NAME}' (image) and '{config.DATASET.SOURCE.NAME}' (source) do not give"
         )
+    step, size = made.divisor, config.DATASET.SIZE
+    if any(length % step or length < 2 * step for length in size):
+        raise ConfigError(
+            f"DATASET.SIZE wants multiples of {step}, {2 * step} or more, for the strides of METHOD "
+            f"'{config.METHOD.NAME}'; got {size}"
+        )
     return made
 
 
@@ -79,18 +85,8 @@ def augment(config: CfgNode) -> Augment:
 
 
 def frame(config: CfgNode) -> Frame:
-    """What the sources share.
-
-    Raises:
-        ConfigError: when SIZE and SPACING do not fit together.
-    """
+    """What the sources share."""
     data = config.DATASET
-    if len(data.SIZE) not in (2, 3) or min(data.SIZE) < 1:
-        raise ConfigError(f"DATASET.SIZE is two or three pixel counts, (y, x) or (z, y, x); got {data.SIZE}")
-    if data.SPACING and (len(data.SPACING) != len(data.SIZE) or min(data.SPACING) <= 0):
-        raise ConfigError(
-            f"DATASET.SPACING is one length above 0 an axis of SIZE {data.SIZE}; got {data.SPACING}"
-        )
     return Frame(dims=len(data.SIZE), channels=data.CHANNELS, root=Path(data.ROOT), spacing=data.SPACING)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.core.registry import Part, Registry, nearest
+from nucleizoo.core.registry import Part, Registry, Setting, nearest
 from nucleizoo.kinds import KINDS
 
 
@@ -52,11 +53,20 @@ def _kind(name: str, registry: Registry) -> str:
 
 def _entry(registry: Registry, name: str) -> str:
     entry = registry.get(name)
-    lines = [f"{name} ({registry.kind}, {entry.__module__})", "", inspect.getdoc(entry) or "", "", "Keys:"]
+    about = re.sub(r"\nArgs:\n(?:(?: .*)?\n)*", "\n", f"{inspect.getdoc(entry) or ''}\n").strip()
+    lines = [f"{name} ({registry.kind}, {entry.__module__})", "", about, "", "Keys:"]
     for setting in registry.schema(name).values():
         lines.append(f"  {setting.name.upper():<20} {_value(setting.default)}")
+        lines += [f"      {line}" for line in _described(setting)]
     module = inspect.getdoc(inspect.getmodule(entry))
     return "\n".join([*lines, "", module or ""]).rstrip()
+
+
+def _described(setting: Setting) -> list[str]:
+    """What the docstring of the class that declares a setting says of it, line by line."""
+    text = inspect.cleandoc(setting.owner.__doc__ or "")
+    found = re.search(rf"^    {setting.name}: (.*(?:\n {{8}}.*)*)", text, re.MULTILINE)
+    return [line.strip() for line in found.group(1).splitlines()] if found else []
 
 
 def _value(default: object) -> str:

@@ -11,13 +11,18 @@ from pathlib import Path
 
 from nucleizoo.core.errors import UserError
 
-_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)*")
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+")
 
+_NO_MEMORY = (
+    "out of memory: for training lower SOLVER.BATCH, DATASET.SIZE or the WIDTH of the networks; for "
+    'prediction set INFERENCE.WINDOW, such as "[512, 512]", so that large images go through in tiles'
+)
 _TRAIN = """example:
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela DATASET.ROOT my_images
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela --resume DATASET.ROOT my_images"""
 _PREDICT = """example:
-  nucleizoo predict --run runs/hela --input my_images --output my_labels --overlay"""
+  nucleizoo predict --run runs/hela --input my_images --output my_labels --overlay
+  nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6"""
 _EVALUATE = """example:
   nucleizoo evaluate --pred my_labels --truth annotated --json scores.json"""
 _LIST = """example:
@@ -49,8 +54,7 @@ def train(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
     parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override the configuration")
     known, rest = parser.parse_known_args(argv)
-    if strangers := [word for word in rest if word.startswith("--")]:
-        parser.error(f"no such option: {' '.join(strangers)}")
+    _refuse_options(parser, rest)
     configs, pairs = _split([*known.cfg, *known.pairs, *rest])
     if known.out and len(configs) > 1:
         parser.error("--out is for one --cfg; several are trained into runs/<name>")
@@ -62,6 +66,8 @@ def train(argv: Sequence[str] | None = None) -> int:
             out = Path(known.out) if known.out else Path("runs") / Path(file).stem
             run = api.train(api.load_config(file, pairs, known.plugin), out, resume=known.resume)
             print(f"run folder: {run.path}")
+            if not run.is_finished:
+                return 130  # it was told to stop
         return 0
 
     return _guarded(work)
@@ -82,14 +88,18 @@ def predict(argv: Sequence[str] | None = None) -> int:
         help="labels (default); maps of the network; the image translated to the source domain; or the "
         "other way round, label files given as --input translated to realistic images",
     )
-    known = parser.parse_args(argv)
+    parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override keys of INFERENCE")
+    known, rest = parser.parse_known_args(argv)
+    _refuse_options(parser, rest)
+    inputs, pairs = _split([*known.input, *known.pairs, *rest])
 
     def work() -> int:
         from nucleizoo import api
 
         for done in api.predict(
-            known.run, known.input, known.output, to=known.to, overlay=known.overlay, plugins=known.plugin
-        ):
+            known.run, inputs, known.output,
+            to=known.to, overlay=known.overlay, plugins=known.plugin, overrides=pairs,
+        ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
             print(f"{done.source} -> {done.result}{nuclei}", flush=True)
         return 0
@@ -109,10 +119,15 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
         from nucleizoo import api
 
         result = api.evaluate(known.pred, known.truth, known.json)
-        summary = result["summary"]
-        print(f"foreground pixels of {len(result['images'])} images  precision  recall  Dice")
-        for title, end in (("mean over images", ""), ("pooled", "_pooled")):
-            print(f"{title:>30}", *(f"{summary[key + end]:9.4f}" for key in ("precision", "recall", "dice")))
+        print(f"{len(result['images'])} images{'':25}  precision  recall  F1 or Dice")
+        pixels, nuclei = result["pixels"], result["objects"]
+        rows = {
+            "pixels, mean over images": [pixels[key] for key in ("precision", "recall", "dice")],
+            "pixels, pooled": [pixels[f"{key}_pooled"] for key in ("precision", "recall", "dice")],
+            "nuclei with IoU above 0.5, pooled": [nuclei[key] for key in ("precision", "recall", "f1")],
+        }
+        for title, values in rows.items():
+            print(f"{title:<33}", *(f"{value:9.4f}" for value in values))
         for name in result["missing"]:
             print(f"no prediction for {name}", file=sys.stderr)
         return 1 if result["missing"] else 0
@@ -149,9 +164,15 @@ def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
     )
 
 
+def _refuse_options(parser: argparse.ArgumentParser, words: list[str]) -> None:
+    if strangers := [word for word in words if word.startswith("--")]:
+        parser.error(f"no such option: {' '.join(strangers)}")
+
+
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Configuration files, and the KEY VALUE pairs that follow them."""
-    first = next((i for i, word in enumerate(words) if _KEY.fullmatch(word)), len(words))
+    """Files, and the KEY VALUE pairs that follow them; a file may be called IMAGE.TIF."""
+    keys = (i for i, word in enumerate(words) if _KEY.fullmatch(word) and not Path(word).exists())
+    first = next(keys, len(words))
     return words[:first], words[first:]
 
 
@@ -166,6 +187,11 @@ def _guarded(work: Callable[[], int]) -> int:
     except OSError as error:
         print(f"error: {_explained(error)}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        if "out of memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        print(f"error: {_NO_MEMORY}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -176,5 +202,8 @@ def _explained(error: OSError) -> str:
 
     place = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return f"the disk is full{place}; nothing that was there is lost. Free some space and use --resume"
+        return (
+            f"the disk is full{place}; nothing that was there is lost. Free some space and run it "
+            "again, a training with --resume"
+        )
     return f"{error.strerror or error}{place}"

@@ -5,7 +5,10 @@ from nucleizoo.core.registry import Registry
 METHODS = Registry("method", "Entry(task, **settings) -> contracts.Method")
 GENERATORS = Registry("generator", "Entry(in_channels, out_channels, dims, **settings) -> nn.Module")
 DISCRIMINATORS = Registry("discriminator", "Entry(in_channels, dims, **settings) -> nn.Module")
-LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss")
+LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss of two tensors of one shape")
+GAN_LOSSES = Registry(
+    "adversarial loss", "Entry(**settings) -> contracts.Loss of scores and the verdict wanted"
+)
 TARGETS = Registry("target", "Entry(**settings) -> contracts.Target")
 DECODERS = Registry("decoder", "Entry(**settings) -> contracts.Decoder")
 SOURCES = Registry("source", "Entry(frame, **settings) -> contracts.Source")
@@ -17,6 +20,7 @@ KINDS = {
     "GENERATORS": GENERATORS,
     "DISCRIMINATORS": DISCRIMINATORS,
     "LOSSES": LOSSES,
+    "GAN_LOSSES": GAN_LOSSES,
     "TARGETS": TARGETS,
     "DECODERS": DECODERS,
     "SOURCES": SOURCES,

@@ -11,6 +11,7 @@ events.*             the same for TensorBoard
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import platform
@@ -22,22 +23,30 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from yacs.config import CfgNode
 
 import nucleizoo
-from nucleizoo import build
+from nucleizoo import build, ranges
 from nucleizoo.contracts import Method
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import RunError
-from nucleizoo.core.files import atomic
+from nucleizoo.core.files import atomic, is_part, locked
 from nucleizoo.defaults import DEFAULTS
 
 log = logging.getLogger(__name__)
 
 KEPT = 2  # checkpoints
-_FREE = ("SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "MONITOR.")  # may change on resume
+UNTRAINED = "iteration_00000000.pt"  # the checkpoint before the first step
+_IN_USE = ("INFERENCE.", "DATASET.IMAGE.", "SYSTEM.")
+_FREE = (
+    "SYSTEM.DEVICE",
+    "SYSTEM.WORKERS",
+    "SYSTEM.PLUGINS",
+    "INFERENCE.",
+    "MONITOR.",
+)  # may change on resume
 
 
 class Run:
@@ -53,31 +62,60 @@ class Run:
         Raises:
             RunError: when there is a run already, or anything else in the folder.
         """
-        if path.exists() and not (path.is_dir() and all(map(is_part, path.iterdir()))):
+        cls.check_free(path)
+        path.mkdir(parents=True, exist_ok=True)
+        with atomic(path / "run.json") as part:
+            part.write_text(json.dumps(_circumstances(), indent=2) + "\n")
+        run = cls(path, config)
+        run.write_config()  # last: it is what makes the folder a run
+        return run
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Refuse a folder that holds anything, save a training that failed before its first step.
+
+        Raises:
+            RunError: when it does.
+        """
+        if not path.exists():
+            return
+        begun = {file.name for file in (path / "checkpoints").glob("iteration_*.pt")}
+        if (path / "run.json").is_file() and (path / "config.yaml").is_file() and begun <= {UNTRAINED}:
+            with locked(path / "run.json"):
+                return
+        if not (path.is_dir() and all(map(is_part, path.iterdir()))):
             raise RunError(
                 f"{path} exists already; continue it with --resume, or give another folder with --out"
             )
-        path.mkdir(parents=True, exist_ok=True)
-        with atomic(path / "config.yaml") as part:
-            part.write_text(configuration.dump(config), encoding="utf-8")
-        with atomic(path / "run.json") as part:
-            part.write_text(json.dumps(_circumstances(), indent=2) + "\n")
-        (path / "checkpoints").mkdir()
-        return cls(path, config)
 
     @classmethod
-    def open(cls, path: Path, plugins: Sequence[str] = ()) -> Run:
+    def open(cls, path: Path, plugins: Sequence[str] = (), overrides: Sequence[str] = ()) -> Run:
         """Open the folder of a training, finished or not.
 
+        Args:
+            path: the folder.
+            plugins: files that the configuration needs.
+            overrides: KEY VALUE pairs for using the run; they must not touch what was trained.
+
         Raises:
-            RunError: when it is not a run folder.
+            RunError: when it is not a run folder, or an override touches what was trained.
         """
+        if trained := [key for key in overrides[::2] if not key.startswith(_IN_USE)]:
+            raise RunError(
+                f"{', '.join(trained)} was fixed by the training; a trained run lets you set keys of "
+                f"{', '.join(section.rstrip('.') for section in _IN_USE)}"
+            )
         file = path / "config.yaml"
         if not file.is_file():
             raise RunError(f"{path} is not a run folder: it has no config.yaml. Give the --out of a training")
+        try:
+            saved = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise RunError(f"{file} is damaged: it is not UTF-8 text (byte {error.start})") from error
         config = configuration.loads(
-            file.read_text(encoding="utf-8"), defaults=DEFAULTS, name=str(file), plugins=plugins
+            saved, defaults=DEFAULTS, name=str(file), plugins=plugins, overrides=overrides
         )
+        ranges.check(config, str(file))
         return cls(path, config)
 
     def check_same(self, config: CfgNode) -> None:
@@ -95,19 +133,42 @@ class Run:
                 f"another --out, or undo (here: yours, there: the run's):\n  {listed}"
             )
 
+    def write_config(self) -> None:
+        """Write the configuration, in the words of which the run can be repeated."""
+        with atomic(self.path / "config.yaml") as part:
+            part.write_text(configuration.dump(self.config), encoding="utf-8")
+
+    def tidy(self) -> None:
+        """Remove what a killed training left half written; only for the one that trains here."""
+        for file in filter(is_part, self.path.rglob("*")):
+            file.unlink()
+
     def save(self, state: dict[str, Any], weights: dict[str, Tensor]) -> None:
-        """Write checkpoint and weights; the files before them stay until the new ones are whole."""
+        """Write checkpoint and weights; the files before them stay until the new ones are whole.
+
+        Raises:
+            OSError: when a file cannot be written; nothing of what was there is lost.
+        """
         target = self.path / "checkpoints" / f"iteration_{state['iteration']:08d}.pt"
+        target.parent.mkdir(exist_ok=True)
+        # made in memory and written by Python: torch and safetensors tell of a full disk in other words
+        content = io.BytesIO()
+        torch.save(state, content)
         with atomic(target) as part:
-            torch.save(state, part)
+            part.write_bytes(content.getbuffer())
         with atomic(self.path / "weights.safetensors") as part:
-            save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, part)
+            part.write_bytes(save({k: v.detach().cpu().contiguous() for k, v in weights.items()}))
         for old in self.checkpoints()[:-KEPT]:
             old.unlink()
 
     def checkpoints(self) -> list[Path]:
         """Checkpoint files, oldest first."""
         return sorted((self.path / "checkpoints").glob("iteration_*.pt"))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last checkpoint is that of the last iteration."""
+        return any(file.stem == f"iteration_{self.config.SOLVER.TOTAL:08d}" for file in self.checkpoints())
 
     def latest(self) -> dict[str, Any] | None:
         """The newest checkpoint that can be read, None when there is none yet.
@@ -119,6 +180,8 @@ class Run:
         for file in reversed(files):
             try:
                 state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+                if "iteration" not in state:
+                    raise ValueError("it is no checkpoint")
                 return state
             except Exception as error:  # torch raises many kinds for damaged files
                 log.warning("%s cannot be read (%s); trying the one before", file, _first_line(error))

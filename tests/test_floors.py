@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"core"},
     {"contracts", "kinds", "ops"},
-    {"volumes", "reading", "defaults", "build"},
+    {"volumes", "reading", "defaults", "ranges", "build"},
     {"batches", "metrics", "runs"},
     {"engine"},
     {"api", "catalogue"},

@@ -9,7 +9,7 @@ from nucleizoo import volumes
 from nucleizoo.contracts import Frame
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.reading import Library, Reader, Scan, restore_labels
+from nucleizoo.reading import Library, Reader, Scan
 from nucleizoo.volumes import Volume
 
 FLAT, DEEP = Frame(dims=2), Frame(dims=3)
@@ -180,18 +180,6 @@ def test_a_black_and_white_picture_is_read():
 
 
 # --- labels
-
-
-@pytest.mark.parametrize("zoom", [0.37, 1.0, 2.6])
-def test_labels_found_on_a_scan_get_back_the_shape_of_the_file(zoom):
-    truth = disc(101, 30).astype(np.int32) * (2**31 - 1)
-    (scan,) = Reader(FLAT, zoom=(zoom,)).prepare(Volume(truth, "YX"), "a")
-    found = restore_labels((scan.image[0] > 0).astype(np.int64) * (2**31 - 1), scan)
-    assert found.shape == (101, 101) and found.dtype == np.int32
-    assert set(np.unique(found)) == {0, 2**31 - 1}
-    assert np.mean(found == truth) > 0.98
-    with pytest.raises(ValueError, match="do not belong"):
-        restore_labels(np.zeros((3, 3), int), scan)
 
 
 def test_labels_are_resampled_with_the_factors_of_images(tmp_path):

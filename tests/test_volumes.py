@@ -457,7 +457,9 @@ def test_files_are_found_in_natural_order(tmp_path):
 
 
 def test_finding_nothing_names_the_place_and_the_suffixes(tmp_path):
-    for path in (tmp_path, tmp_path / "missing", tmp_path / "*.tif"):
+    with pytest.raises(ImageReadError, match="missing: there is no such file or folder"):
+        volumes.find(tmp_path / "missing")
+    for path in (tmp_path, tmp_path / "*.tif"):
         with pytest.raises(ImageReadError) as caught:
             volumes.find(path)
         assert str(path) in str(caught.value) and ".tif" in str(caught.value)
@@ -533,3 +535,22 @@ def test_real_files_are_read(real_data):
     assert len(hela) == 20 and volumes.read(hela[0]).data.dtype == np.uint16
     colour = volumes.read(volumes.find(real_data / "histology_white" / "test" / "images_rgb")[0])
     assert colour.axes == "YXC" and colour.data.shape == (256, 320, 3)
+
+
+def test_a_deep_colour_png_is_refused_rather_than_cut_to_eight_bits(tmp_path):
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + struct.pack(">6H", *range(0, 60000, 10000)) for _ in range(3))
+    header = struct.pack(">IIBBBBB", 2, 3, 16, 2, 0, 0, 0)
+    file = tmp_path / "deep.png"
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    file.write_bytes(png)
+    with pytest.raises(ImageReadError, match=r"deep\.png.*16 bits in several channels"):
+        volumes.read(file)

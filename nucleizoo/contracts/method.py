@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from nucleizoo.contracts.target import Target
+from nucleizoo.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Method(nn.Module):
     """Batch keys that `train_step` reads: image, image_clean, source, source_clean, maps."""
 
     divisor: ClassVar[int] = 1
-    """Inference pads every spatial axis to a multiple of this."""
+    """Stride of the coarsest features: crops are multiples of it, and inference pads to one."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -105,11 +106,11 @@ class Method(nn.Module):
 
     def to_image(self, source: Tensor) -> Tensor:
         """Translate: source (B, source_channels, *S) -> picture of the image domain, both in [-1, 1]."""
-        raise NotImplementedError(f"{type(self).__name__} does not translate source pictures")
+        raise UserError(f"{type(self).__name__} does not translate source pictures to images")
 
     def to_source(self, image: Tensor) -> Tensor:
         """Translate: image (B, channels, *S) -> picture of the source domain, both in [-1, 1]."""
-        raise NotImplementedError(f"{type(self).__name__} does not translate images")
+        raise UserError(f"{type(self).__name__} does not translate images to source pictures")
 
     @torch.no_grad()
     def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -12,7 +12,9 @@ class Scaling(ABC):
     """Raw intensities -> [0, 1]: built as `Entry(**settings)`.
 
     Args:
-        over: 'volume' takes one range from the whole file, 'image' one from every 2D plane.
+        over: 'volume' takes one range from the whole file, 'image' one from every 2D plane (a plane
+            without contrast, as at the ends of a volume, becomes 0).
+        invert: for dark nuclei on a bright background: the largest intensity becomes 0.
         gamma: exponent of the scaled intensities; below 1 lifts dim nuclei.
         asinh: another lift for dim nuclei, gentler to noise than a small `gamma`: intensities below
             this share of the range stay in proportion, those above are compressed as by a logarithm
@@ -22,14 +24,16 @@ class Scaling(ABC):
         ValueError: for another word in `over`, a `gamma` that is not positive, or a negative `asinh`.
     """
 
-    def __init__(self, *, over: str = "volume", gamma: float = 1.0, asinh: float = 0.0) -> None:
+    def __init__(
+        self, *, over: str = "volume", invert: bool = False, gamma: float = 1.0, asinh: float = 0.0
+    ) -> None:
         if over not in ("volume", "image"):
             raise ValueError(f"OVER is 'volume' or 'image', got '{over}'")
         if gamma <= 0:
             raise ValueError(f"GAMMA must be above 0, got {gamma}")
         if asinh < 0:
             raise ValueError(f"ASINH must not be negative, got {asinh}")
-        self.over, self.gamma, self.asinh = over, gamma, asinh
+        self.over, self.invert, self.gamma, self.asinh = over, invert, gamma, asinh
 
     @abstractmethod
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
@@ -44,7 +48,7 @@ class Scaling(ABC):
             ValueError: when there is no range to scale (one value only, or not finite).
         """
         if self.over == "image" and raw.ndim > 2:
-            return np.stack([self(plane) for plane in raw])
+            return np.stack([self._plane(plane) for plane in raw])
         low, high = self.limits(raw)
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError("it holds values that are not finite (NaN or infinity)")
@@ -55,7 +59,10 @@ class Scaling(ABC):
         wide -= low
         wide /= high - low
         scaled: NDArray[np.float32] = np.clip(wide, 0, 1).astype(np.float32, copy=False)
-        return scaled
+        return 1 - scaled if self.invert else scaled
+
+    def _plane(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
+        return self(raw) if raw.min() < raw.max() else np.zeros(raw.shape, np.float32)
 
     def curve(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Lift what is dim, [0, 1] to [0, 1]; after resampling, which averages the noise it would lift."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Part, Setting, nearest
-from nucleizoo.core.text import brief
+from nucleizoo.core.text import Unread, brief
 from nucleizoo.core.values import MisfitError, fit
 
 Tree = Mapping[str, Any]
@@ -96,6 +96,7 @@ class _Walk:
         return field.default
 
     def _mappings(self, layers: Sequence[Any], path: str, hint: str = "") -> list[Tree]:
+        layers = [layer.read() if isinstance(layer, Unread) else layer for layer in layers]
         for layer in layers:
             if layer is None:
                 self.problems.append(f"{path} is empty; give it keys, or take it out")

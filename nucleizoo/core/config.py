@@ -56,6 +56,7 @@ def loads(
     defaults: Mapping[str, Any],
     name: str = "config.yaml",
     plugins: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> CfgNode:
     """Read a configuration that `dump` has written.
 
@@ -67,11 +68,14 @@ def loads(
         defaults: as for `load`.
         name: how messages call the text.
         plugins: added to SYSTEM.PLUGINS; a file takes the place of the file of the same name.
+        overrides: keys and values in turn, laid over the text.
 
     Raises:
         ConfigError: as `load`, and when a plugin that is a file is not named again.
     """
     layers: Layers = [text.parse_mapping(saved, name)]
+    if overrides:
+        layers.append(_pairs(overrides))
     given = [located(plugin) for plugin in plugins]
     again = {Path(plugin).name: plugin for plugin in given if is_path(plugin)}
     wanted = []

@@ -8,6 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nucleizoo.core.errors import RunError
+
+_PART = ".part-"
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is a temporary one of `atomic`: one being written, or left by a killed process."""
+    return path.name.startswith(_PART)
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -34,7 +43,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         ['note.txt']
     """
     path = Path(path)
-    part = path.with_name(f".part-{secrets.token_hex(8)}{path.suffix}")
+    part = path.with_name(f"{_PART}{secrets.token_hex(8)}{path.suffix}")
     part.touch(exist_ok=False)
     try:
         yield part
@@ -44,3 +53,25 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold a file, by which other processes see that its folder is in use.
+
+    The lock goes with the process, however that ends. On Windows nothing is locked.
+
+    Raises:
+        RunError: when another process holds the file.
+    """
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    with file.open("a") as held:
+        try:
+            fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(f"{file.parent} is in use by another process; wait for it or stop it") from error
+        yield

@@ -114,7 +114,8 @@ class Save(Hook):
             if not torch.isfinite(value).all():
                 raise DivergedError(
                     f"training stopped at iteration {trainer.iteration}: the weights '{name}' are not "
-                    "finite. The last good checkpoint is kept. Lower SOLVER.LR and go on with --resume"
+                    "finite. The last good checkpoint is kept. Train again into another --out with a "
+                    "lower SOLVER.LR"
                 )
         weights = self.average.mean if self.average else weights_of(trainer.method)
         self.run.save(trainer.state_dict(), weights)

@@ -16,8 +16,9 @@ from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
 from nucleizoo.engine.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.layout import channels_last
+from nucleizoo.ops.resize import linear
 from nucleizoo.ops.windows import cut, slide, to_multiple
-from nucleizoo.reading import Scan, restore_labels
+from nucleizoo.reading import Scan
 from nucleizoo.runs import Run
 
 
@@ -57,9 +58,12 @@ class Segmenter:
         return self.decode(scan, self.maps(scan.image))
 
     def decode(self, scan: Scan, maps: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Maps of a scan -> its labels, of the shape that the picture has in its file."""
-        named = dict(zip(self.target.names, maps, strict=True))
-        return restore_labels(self.decoder(named, scan.spacing), scan)
+        """Maps of a scan -> its labels; they are decoded on the voxels of the file, for smooth outlines."""
+        named = {
+            name: linear(one, scan.shape, blur=False)
+            for name, one in zip(self.target.names, maps, strict=True)
+        }
+        return self.decoder(named, scan.file_spacing)
 
     def maps(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture (C, *S) in [-1, 1] -> maps (K, *S) in the target's ranges."""
@@ -73,9 +77,9 @@ class Segmenter:
         """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1]."""
         return self._apply(self.method.to_source, image)
 
-    def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
+    def picture_of(self, labels: NDArray[np.int32]) -> NDArray[np.float32]:
         """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1]."""
-        maps = torch.from_numpy(self.target.encode(labels, spacing))
+        maps = torch.from_numpy(self.target.encode(labels, self.reader.frame.spacing))
         return self.target.as_image(maps[None])[0].numpy()
 
     @torch.no_grad()

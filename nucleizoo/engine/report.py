@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from nucleizoo.core.files import atomic
 from nucleizoo.engine.hooks import Hook
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.runs import Run
@@ -133,7 +134,8 @@ def _continued(run: Run, iteration: int) -> IO[str]:
     file = run.path / "log.jsonl"
     if file.is_file():
         kept = [line for line in file.read_text().splitlines() if _iteration(line) <= iteration]
-        file.write_text("".join(f"{line}\n" for line in kept))
+        with atomic(file) as part:
+            part.write_text("".join(f"{line}\n" for line in kept))
     return file.open("a")
 
 

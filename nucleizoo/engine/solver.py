@@ -9,10 +9,8 @@ from torch import nn
 from yacs.config import CfgNode
 
 from nucleizoo.contracts import Clock, Group
-from nucleizoo.core.errors import ConfigError
 
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-_SCHEDULES = ("constant", "linear", "cosine")
 
 
 def optimiser(solver: CfgNode, group: Group) -> torch.optim.Optimizer:
@@ -21,14 +19,7 @@ def optimiser(solver: CfgNode, group: Group) -> torch.optim.Optimizer:
     Args:
         solver: the section SOLVER.
         group: its parameters; biases and other vectors are not decayed unless SOLVER.DECAY_ALL.
-
-    Raises:
-        ConfigError: for an optimiser or schedule that does not exist.
     """
-    if solver.NAME not in _OPTIMISERS:
-        raise ConfigError(f"SOLVER.NAME is one of {', '.join(_OPTIMISERS)}, got '{solver.NAME}'")
-    if solver.SCHEDULE not in _SCHEDULES:
-        raise ConfigError(f"SOLVER.SCHEDULE is one of {', '.join(_SCHEDULES)}, got '{solver.SCHEDULE}'")
     decayed: list[torch.nn.Parameter] = []
     plain: list[torch.nn.Parameter] = []
     for parameter in group.parameters:

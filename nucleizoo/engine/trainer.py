@@ -109,8 +109,8 @@ class Trainer:
         bad = [f"'{name}' is {float(loss)}" for name, loss in losses.items() if not torch.isfinite(loss)]
         raise DivergedError(
             f"training stopped at iteration {self.iteration + 1}: the loss {' and '.join(bad)} "
-            "is not finite. The last good checkpoint is kept. Lower SOLVER.LR, or set "
-            "SYSTEM.PRECISION to fp32, and go on with --resume"
+            "is not finite. The last good checkpoint is kept. Train again into another --out with a lower "
+            "SOLVER.LR, or with SYSTEM.PRECISION fp32"
         )
 
     def _tell(self, event: str) -> None:

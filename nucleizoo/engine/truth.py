@@ -7,7 +7,7 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
-from nucleizoo import volumes
+from nucleizoo import build, volumes
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.report import Report
@@ -21,7 +21,7 @@ class Truth:
     """Compares the method's labels with MONITOR.TRUTH, for the pictures in MONITOR.PICTURES.
 
     Raises:
-        ConfigError: when there are not as many label files as pictures.
+        ConfigError: when there are not as many label files as pictures, or their shapes differ.
     """
 
     def __init__(self, config: CfgNode, report: Report) -> None:
@@ -33,6 +33,13 @@ class Truth:
             raise ConfigError(
                 f"MONITOR.TRUTH has {len(self.truths)} files, MONITOR.PICTURES {len(self.pictures)}"
             )
+        reader = build.reader(config)
+        for picture, truth in zip(self.pictures, self.truths, strict=True):
+            shapes = [scan.shape for scan in reader.read(picture)]
+            if (found := [labels.shape for labels in reader.label_planes(truth)]) != shapes:
+                raise ConfigError(
+                    f"MONITOR.TRUTH: {truth} has labels for {found}, but {picture} has {shapes}"
+                )
 
     def __call__(self, trainer: Trainer) -> None:
         """Score the method as it is now, and write the result to the report."""

@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nucleizoo.metrics.counts import Counts
 
-@dataclass(frozen=True)
-class PixelScore:
-    """How one foreground agrees with another, from counts of voxels.
 
-    A prediction and a truth that are both empty agree: all three scores are 1. Otherwise a score
-    whose denominator is 0 is 0: precision of an empty prediction, recall of an empty truth.
-
-    Attributes:
-        tp: voxels of nucleus in both.
-        fp: voxels of nucleus in the prediction alone.
-        fn: voxels of nucleus in the truth alone.
-    """
-
-    tp: int
-    fp: int
-    fn: int
-
-    @property
-    def precision(self) -> float:
-        """Share of the prediction that is right, in [0, 1]."""
-        return self._share(self.tp, self.tp + self.fp)
-
-    @property
-    def recall(self) -> float:
-        """Share of the truth that was found, in [0, 1]."""
-        return self._share(self.tp, self.tp + self.fn)
+class PixelScore(Counts):
+    """Counts of voxels."""
 
     @property
     def dice(self) -> float:
-        """Twice the overlap over the sum of both sizes, in [0, 1]; F1 of the voxels."""
-        return self._share(2 * self.tp, 2 * self.tp + self.fp + self.fn)
-
-    def _share(self, part: int, whole: int) -> float:
-        if self.tp + self.fp + self.fn == 0:
-            return 1.0
-        return part / whole if whole else 0.0
+        """Twice the overlap over the sum of both sizes, in [0, 1]."""
+        return self.f1
 
 
 def score(prediction: NDArray[np.generic], truth: NDArray[np.generic]) -> PixelScore:
@@ -79,7 +51,7 @@ def summary(scores: Sequence[PixelScore]) -> dict[str, float]:
     """
     if not scores:
         raise ValueError("there are no images to summarise")
-    pooled = PixelScore(*(sum(getattr(s, name) for s in scores) for name in ("tp", "fp", "fn")))
+    pooled = PixelScore.pooled(scores)
     names = ("precision", "recall", "dice")
     means = {name: float(np.mean([getattr(s, name) for s in scores])) for name in names}
     return means | {f"{name}_pooled": float(getattr(pooled, name)) for name in names}

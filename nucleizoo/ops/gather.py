@@ -12,7 +12,8 @@ def gather_gradients(x: Tensor, passes: int) -> Tensor:
     """The identity; its backward waits until it was reached `passes` times and hands on the sum.
 
     When two updates of one step go back through the same network, this makes it one traversal
-    instead of two; the gradients are the same but for rounding. Each of the passes must reach it.
+    instead of two; the gradients are the same but for rounding. Each of the passes must reach it;
+    one more is a bug of the method and fails.
     """
     gathered: Tensor = _Gather.apply(x, passes)  # type: ignore[no-untyped-call]
     return gathered
@@ -26,6 +27,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
+        assert ctx.left > 0, "gather_gradients was reached more often than it was told"
         ctx.total = grad if ctx.total is None else ctx.total + grad
         ctx.left -= 1
         if ctx.left:

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from skimage import transform
 
 
-def linear(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def linear(image: NDArray[np.float32], shape: tuple[int, ...], *, blur: bool = True) -> NDArray[np.float32]:
     """Interpolate between voxel centres: (*S) -> shape, float32, within the range of the input.
 
-    Axes that shrink are blurred first (sigma (ratio - 1) / 2 voxels), so that fine texture averages
-    out instead of turning into coarse patterns.
+    With `blur`, axes that shrink are blurred first (sigma (ratio - 1) / 2 voxels), so that fine
+    texture averages out instead of turning into coarse patterns.
     """
     if image.shape == shape:
         return image
     resized: NDArray[np.float32] = transform.resize(  # type: ignore[no-untyped-call]
-        image, shape, order=1, mode="edge", anti_aliasing=True, preserve_range=True
+        image, shape, order=1, mode="edge", anti_aliasing=blur, preserve_range=True
     )
     return resized.astype(np.float32, copy=False)
 

@@ -2,6 +2,6 @@
 
 from nucleizoo.reading._library import Library, random_crop
 from nucleizoo.reading._reader import Reader
-from nucleizoo.reading._scan import Scan, restore_labels
+from nucleizoo.reading._scan import Scan
 
-__all__ = ["Library", "Reader", "Scan", "random_crop", "restore_labels"]
+__all__ = ["Library", "Reader", "Scan", "random_crop"]

@@ -79,12 +79,12 @@ class Reader:
         own, factor = self._spacing(volume, name)
         data = channels_first(volume, name, self.channel, self.frame.channels)
         scaled = self._scale(data, name)
-        scans = []
+        scans, stack = [], scaled.shape[1 : scaled.ndim - self.frame.dims]
         for picture, plane in pictures(scaled, volume.axes.replace("C", ""), self.frame.dims, name):
             shape = picture.shape[1:]
             image = np.stack([linear(one, self._resampled(shape, factor, name)) for one in picture])
             working = tuple(s / f for s, f in zip(own, factor, strict=bool(own)))
-            scans.append(Scan(self.scaling.curve(image) * 2 - 1, working, shape, plane, own))
+            scans.append(Scan(self.scaling.curve(image) * 2 - 1, working, shape, plane, own, stack=stack))
         return scans
 
     def looks(self, path: str | Path) -> list[NDArray[np.float32]]:

@@ -86,6 +86,8 @@ def find(path: str | Path) -> list[Path]:
         candidates = [Path(name) for name in glob.glob(str(path), recursive=True)]
     files = [f for f in candidates if f.suffix.lower() in IMAGE_SUFFIXES and f.name[0] != "." and f.is_file()]
     if not files:
+        if not path.exists() and not glob.has_magic(str(path)):
+            raise ImageReadError(f"{path}: there is no such file or folder; check the path")
         what = "the folder holds" if path.is_dir() else "there is"
         raise ImageReadError(f"{path}: {what} no image file; looked for {' '.join(IMAGE_SUFFIXES)}")
     return sorted(files, key=_natural)

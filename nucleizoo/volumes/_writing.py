@@ -22,10 +22,10 @@ def write_labels(path: str | Path, labels: NDArray[Any], spacing: tuple[float, .
 
     Args:
         path: the file to write, replaced in one step when it is there already.
-        labels: (y, x) or (z, y, x) of integers from 0 to 2**32 - 1; stored with 16 bits if that is
-            enough for all ids, else with 32.
-        spacing: voxel size in micrometres in axis order. Two values for three axes mean a stack of
-            pictures instead of a volume.
+        labels: (y, x), (z, y, x) or (t, z, y, x) of integers from 0 to 2**32 - 1; stored with 16 bits
+            if that is enough for all ids, else with 32.
+        spacing: voxel size in micrometres in axis order, for the last two or three axes. Two values
+            for three axes mean a stack of pictures instead of a volume.
 
     Raises:
         ValueError: for labels that are not integers or out of range, or a spacing that does not fit.
@@ -44,7 +44,7 @@ def write_image(path: str | Path, image: NDArray[Any], spacing: tuple[float, ...
 
     Args:
         path: the file to write, replaced in one step when it is there already.
-        image: (y, x) or (z, y, x) of float32, uint8 or uint16, any range.
+        image: (y, x), (z, y, x) or (t, z, y, x) of float32, uint8 or uint16, any range.
         spacing: as for `write_labels`.
 
     Raises:
@@ -71,9 +71,9 @@ def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
 
 def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...]) -> None:
     """ImageJ's dialect where it can hold the array, OME for the others."""
-    if array.ndim not in (2, 3) or len(spacing) not in (0, 2, array.ndim):
+    if array.ndim not in (2, 3, 4) or len(spacing) not in (0, 2, min(array.ndim, 3)):
         raise ValueError(f"cannot write an array of {array.shape} with a spacing of {spacing}")
-    axes = "YX" if array.ndim == 2 else "TYX" if len(spacing) == 2 else "ZYX"
+    axes = "TYX" if array.ndim == 3 and len(spacing) == 2 else "TZYX"[-array.ndim :]
     imagej = array.dtype in _IMAGEJ_TYPES and array.nbytes < _IMAGEJ_BYTES
     describe = _imagej if imagej else _ome
     with atomic(path) as part:
@@ -86,7 +86,7 @@ def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...
 def _imagej(axes: str, spacing: tuple[float, ...]) -> dict[str, Any]:
     if not spacing:
         return {"metadata": {"axes": axes}}
-    depth = {"spacing": spacing[0]} if axes == "ZYX" else {}
+    depth = {"spacing": spacing[0]} if len(spacing) == 3 else {}
     return {
         "metadata": {"axes": axes, "unit": "um", **depth},
         "resolution": (1 / spacing[-1], 1 / spacing[-2]),
@@ -94,7 +94,7 @@ def _imagej(axes: str, spacing: tuple[float, ...]) -> dict[str, Any]:
 
 
 def _ome(axes: str, spacing: tuple[float, ...]) -> dict[str, Any]:
-    letters = axes.replace("T", "")
-    sizes = {f"PhysicalSize{axis}": size for axis, size in zip(letters, spacing, strict=bool(spacing))}
+    letters = "ZYX"[3 - len(spacing) :]
+    sizes = {f"PhysicalSize{axis}": size for axis, size in zip(letters, spacing, strict=True)}
     units = {f"{key}Unit": "µm" for key in sizes}
     return {"metadata": {"axes": axes, **sizes, **units}}

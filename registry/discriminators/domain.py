@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import DISCRIMINATORS
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.layers import CONV, init_normal
@@ -27,8 +28,9 @@ class DomainCritic(nn.Module):
         domains: output channels, one a domain.
         width: channels of the first convolution (paper: 64, in 3D 32).
         blocks: strided convolutions (paper: 3).
-        full_map: pad the two unstrided convolutions so that the score map is exactly size / 8
-            (paper); otherwise it is two smaller on each axis (code).
+        full_map: pad the two unstrided convolutions so that the score map is exactly size / 8 (paper).
+
+    Differs: the code's score map is two smaller on each axis; `full_map` False gives that.
     """
 
     def __init__(
@@ -39,9 +41,12 @@ class DomainCritic(nn.Module):
         *,
         width: int = 64,
         blocks: int = 3,
-        full_map: bool = False,
+        full_map: bool = True,
     ) -> None:
         super().__init__()
+        if width < 1 or blocks < 1:
+            raise ValueError(f"the critic wants WIDTH and BLOCKS of 1 or more, got {width} and {blocks}")
+        self.smallest = 2**blocks * (1 if full_map else 3)
         self.full_map, self.dims = full_map, dims
         widths = [in_channels, *(width * 2**level for level in range(blocks + 1)), domains]
         strides = [2] * blocks + [1, 1]
@@ -52,7 +57,16 @@ class DomainCritic(nn.Module):
         init_normal(self)
 
     def forward(self, picture: Tensor, domain: Tensor) -> Tensor:
-        """Picture (B, C, *S), domain (B, domains) one-hot -> scores (B, 1, *S') of that domain's head."""
+        """Picture (B, C, *S), domain (B, domains) one-hot -> scores (B, 1, *S') of that domain's head.
+
+        Raises:
+            ConfigError: for a picture that no score is left of.
+        """
+        if min(picture.shape[2:]) < self.smallest:
+            raise ConfigError(
+                f"the discriminator wants a DATASET.SIZE of {self.smallest} or more, got "
+                f"{tuple(picture.shape[2:])}; take fewer BLOCKS of it, or its FULL_MAP"
+            )
         x = picture
         for level, layer in enumerate(self.layers):
             if level == 1:

@@ -78,7 +78,7 @@ class AdaINTranslator(nn.Module):
         domains: how many domains the style MLPs know.
         width: channels of the first convolution; content has four times as many (paper: 64, in 3D 32).
         blocks: residual blocks in the encoder, and again in the decoder (paper: 4).
-        style_width: hidden width of the style MLPs (paper: 256, code: 64).
+        style_width: hidden width of the style MLPs (paper: 256, as here; code: 64).
         adaptive_encoder: False gives the encoder plain instance normalisation (Table 3, no AdaIN).
 
     Differs: the scale of AdaIN is the MLP's output plus one, as in the code; the paper adds nothing,
@@ -95,10 +95,15 @@ class AdaINTranslator(nn.Module):
         *,
         width: int = 64,
         blocks: int = 4,
-        style_width: int = 64,
+        style_width: int = 256,
         adaptive_encoder: bool = True,
     ) -> None:
         super().__init__()
+        if width < 1 or style_width < 1 or blocks < 0:
+            raise ValueError(
+                f"the generator wants WIDTH and STYLE_WIDTH of 1 or more and BLOCKS of 0 or more, "
+                f"got {width}, {style_width} and {blocks}"
+            )
         deep = width * 2**DOWNS
         down: list[Styled | ResBlock] = [Styled(conv(dims, in_channels, width, 7, padding="reflect"), width)]
         up: list[Styled | ResBlock] = [ResBlock(dims, deep) for _ in range(blocks)]

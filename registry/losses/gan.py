@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nucleizoo.contracts import Loss
-from nucleizoo.kinds import LOSSES
+from nucleizoo.kinds import GAN_LOSSES
 
 
-@LOSSES.register("lsgan")
+@GAN_LOSSES.register("lsgan")
 class LSGAN(Loss):
     """Least squares: mean of (score - 1)^2 for real, of score^2 for made [1].
 

@@ -16,10 +16,12 @@ from torch import Tensor
 
 from nucleizoo.contracts import Clock, Group, Method, Task, Update
 from nucleizoo.core.registry import Part
-from nucleizoo.kinds import DISCRIMINATORS, GENERATORS, LOSSES, METHODS
+from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
 from nucleizoo.ops.gather import gather_gradients
 from nucleizoo.ops.layout import channels_last
 from nucleizoo.ops.pool import ImagePool
+
+REAL, MADE = True, False  # what the critic should say of reconstructions and of translations
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class ADGAN(Method):
         *,
         generator: Part = GENERATORS.part("adain"),
         discriminator: Part = DISCRIMINATORS.part("domain"),
-        gan: Part = LOSSES.part("lsgan"),
+        gan: Part = GAN_LOSSES.part("lsgan"),
         reconstruction: Part = LOSSES.part("l1", weight=20.0),
         cycle: Part = LOSSES.part("l1", weight=20.0),
         content: Part = LOSSES.part("l1", weight=1.0),
@@ -80,10 +82,15 @@ class ADGAN(Method):
                 f"got {task.channels} and {task.source_channels}; take a target of {task.channels} channel(s)"
             )
         self.generator = generator(task.channels, task.channels, task.dims)
+        if not hasattr(self.generator, "encode"):
+            raise ValueError(
+                f"GENERATOR must encode and decode, as 'adain' does; '{generator.name}' does not"
+            )
         self.critic = discriminator(task.channels, task.dims)
         self.gan, self.reconstruction, self.cycle, self.content = gan(), reconstruction(), cycle(), content()
         self.aligned = aligned
-        self.pools = torch.nn.ModuleList([ImagePool(pool, seed=0), ImagePool(pool, seed=1)])
+        seed = torch.initial_seed()
+        self.pools = torch.nn.ModuleList(ImagePool(pool, seed=(seed + i) % 2**63) for i in range(2))
 
     def groups(self) -> dict[str, Group]:
         """Encoder and decoder share an optimiser, the critic has its own."""
@@ -133,8 +140,8 @@ class ADGAN(Method):
         return {
             "cycle": self.by_domain(self.cycle, t.back, t.pictures),
             "content": self.by_domain(self.content, t.content_again, t.content),
-            "adversarial": self.by_domain(self.gan, self.critic(t.same, t.own), False)
-            + self.by_domain(self.gan, self.critic(t.crossed, t.other), True),
+            "adversarial": self.verdict(self.critic(t.same, t.own), MADE)
+            + self.verdict(self.critic(t.crossed, t.other), REAL),
         }
 
     def discriminator_losses(self, t: Translations) -> dict[str, Tensor]:
@@ -144,10 +151,7 @@ class ADGAN(Method):
         crossed = torch.cat([self.pools[0](images), self.pools[1](masks)])
         scores = self.critic(torch.cat([t.same.detach(), crossed]), torch.cat([t.own, t.other]))
         same, made = scores.chunk(2)
-        return {
-            "same": self.by_domain(self.gan, same, True),
-            "crossed": self.by_domain(self.gan, made, False),
-        }
+        return {"same": self.verdict(same, REAL), "crossed": self.verdict(made, MADE)}
 
     def forward(self, image: Tensor) -> Tensor:
         """Image (B, channels, *S) in [-1, 1] -> maps (B, C, *S) of the target."""
@@ -181,10 +185,15 @@ class ADGAN(Method):
         index = torch.tensor([0] * images + [1] * masks, device=like.device)
         return torch.nn.functional.one_hot(index, 2).to(like.dtype)
 
+    def verdict(self, scores: Tensor, real: bool) -> Tensor:
+        """The adversarial loss of images plus that of masks: the paper's sums run over both domains."""
+        images, masks = scores.chunk(2)
+        total: Tensor = self.gan(images, real) + self.gan(masks, real)
+        return total
+
     @staticmethod
-    def by_domain(loss: torch.nn.Module, a: Tensor, b: Tensor | bool) -> Tensor:
-        """The loss of images plus the loss of masks: the paper's sums run over both domains."""
-        images, masks = a.chunk(2)
-        of_images, of_masks = b.chunk(2) if isinstance(b, Tensor) else (b, b)
-        total: Tensor = loss(images, of_images) + loss(masks, of_masks)
+    def by_domain(loss: torch.nn.Module, a: Tensor, b: Tensor) -> Tensor:
+        """The loss of images plus that of masks."""
+        (image_a, mask_a), (image_b, mask_b) = a.chunk(2), b.chunk(2)
+        total: Tensor = loss(image_a, image_b) + loss(mask_a, mask_b)
         return total

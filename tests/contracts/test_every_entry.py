@@ -10,6 +10,7 @@ from nucleizoo import (
     AUGMENTS,
     DECODERS,
     DISCRIMINATORS,
+    GAN_LOSSES,
     GENERATORS,
     LOSSES,
     METHODS,
@@ -190,9 +191,17 @@ def test_a_scaling_fills_zero_to_one(name):
 def test_a_loss_is_its_weight_times_its_formula(name):
     assert "weight" in LOSSES.schema(name)
     a, b = torch.rand(2, 1, 4, 4), torch.rand(2, 1, 4, 4)
-    other = True if "gan" in name else b
     one, three = LOSSES.part(name)(), LOSSES.part(name, weight=3.0)()
-    torch.testing.assert_close(three(a, other), 3 * one(a, other))
+    torch.testing.assert_close(three(a, b), 3 * one(a, b))
+    assert one(a, a) == 0 < one(a, b)
+
+
+@pytest.mark.parametrize("name", GAN_LOSSES.names())
+def test_an_adversarial_loss_falls_as_scores_near_the_verdict(name):
+    one, three = GAN_LOSSES.part(name)(), GAN_LOSSES.part(name, weight=3.0)()
+    low, high = torch.full((2, 1, 4, 4), 0.1), torch.full((2, 1, 4, 4), 0.9)
+    assert one(high, True) < one(low, True) and one(low, False) < one(high, False)
+    torch.testing.assert_close(three(low, True), 3 * one(low, True))
 
 
 @pytest.mark.parametrize("dims", [2, 3])

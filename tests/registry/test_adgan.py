@@ -24,7 +24,9 @@ def make(target="mask", dims=2, seed=0, generator=(), discriminator=(), **settin
     return METHODS.get("adgan")(
         Task(1, 1, dims, TARGETS.part(target)()),
         generator=GENERATORS.part("adain", **small),
-        discriminator=DISCRIMINATORS.part("domain", **({"width": 4} | dict(discriminator))),
+        discriminator=DISCRIMINATORS.part(
+            "domain", **({"width": 4, "full_map": False} | dict(discriminator))
+        ),
         **settings,
     )
 
@@ -51,7 +53,7 @@ def count(module):
 )
 def test_parameter_counts_are_the_references(dims, width, encoder, decoder, critic):
     with torch.device("meta"):
-        net = GENERATORS.part("adain", width=width)(1, 1, dims)
+        net = GENERATORS.part("adain", width=width, style_width=64)(1, 1, dims)
         judge = DISCRIMINATORS.part("domain", width=width)(1, dims)
     assert (count(net.encoder), count(net.decoder), count(judge)) == (encoder, decoder, critic)
 

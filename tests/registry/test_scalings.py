@@ -54,6 +54,10 @@ def test_dtype_wants_floats_between_0_and_1(values):
         SCALINGS.part("dtype")()(np.array([values]))
 
 
+def test_inverted_dark_is_bright():
+    assert SCALINGS.part("minmax", invert=True)()(np.array([[0, 1, 4]])).tolist() == [[1, 0.75, 0]]
+
+
 def test_gamma_lifts_dim_values():
     scaling = SCALINGS.part("minmax", gamma=0.5)()
     assert scaling.curve(scaling(np.array([[0, 1, 4]]))).tolist() == [[0, 0.5, 1]]

@@ -1,0 +1,84 @@
+"""The ranges of the central keys; entries check their own when they are built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from yacs.config import CfgNode
+
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.text import brief
+
+Check = Callable[[Any], bool]
+
+_COUNT: tuple[Check, str] = (lambda n: n >= 1, "1 or more")
+_NATURAL: tuple[Check, str] = (lambda n: n >= 0, "0 or more")
+_SHARE: tuple[Check, str] = (lambda x: 0 <= x < 1, "at least 0 and below 1")
+
+
+def _one_of(*names: str) -> tuple[Check, str]:
+    return names.__contains__, f"one of {', '.join(names)}"
+
+
+_RANGES: dict[str, tuple[Check, str]] = {
+    "SYSTEM.SEED": (lambda n: 0 <= n < 2**63, "0 or more, below 2**63"),
+    "SYSTEM.WORKERS": (lambda n: n >= -1, "-1 (automatic) or more"),
+    "DATASET.SIZE": (
+        lambda size: len(size) in (2, 3) and min(size) >= 1,
+        "two or three pixel counts, (y, x) or (z, y, x)",
+    ),
+    "DATASET.CHANNELS": _COUNT,
+    "SOLVER.TOTAL": _COUNT,
+    "SOLVER.BATCH": _COUNT,
+    "SOLVER.NAME": _one_of("adam", "adamw"),
+    "SOLVER.LR": (lambda x: x > 0, "above 0"),
+    "SOLVER.BETAS": (
+        lambda betas: len(betas) == 2 and all(0 <= b < 1 for b in betas),
+        "two numbers, at least 0 and below 1",
+    ),
+    "SOLVER.WEIGHT_DECAY": _NATURAL,
+    "SOLVER.WARMUP": _NATURAL,
+    "SOLVER.SCHEDULE": _one_of("constant", "linear", "cosine"),
+    "SOLVER.HOLD": (lambda x: 0 <= x <= 1, "a share in [0, 1]"),
+    "SOLVER.AVERAGE": _SHARE,
+    "INFERENCE.OVERLAP": _SHARE,
+    "MONITOR.LOG": _COUNT,
+    "MONITOR.SNAPSHOT": _NATURAL,
+    "MONITOR.SAVE": _COUNT,
+    "MONITOR.VALIDATE": _NATURAL,
+}
+
+_AN_AXIS = {"DATASET.SPACING": "length above 0 (micrometres)", "INFERENCE.WINDOW": "pixel count above 0"}
+"""Keys that are empty or hold one value for every axis of DATASET.SIZE."""
+
+
+def check(config: CfgNode, shown: str) -> None:
+    """Refuse values that no training and no prediction could work with.
+
+    Args:
+        config: a whole configuration, its keys and types checked.
+        shown: how the message calls it.
+
+    Raises:
+        ConfigError: with a line for every value out of range.
+    """
+    problems = [
+        f"{key} is {wanted}, got {brief(_value(config, key))}"
+        for key, (fits, wanted) in _RANGES.items()
+        if not fits(_value(config, key))
+    ]
+    size = config.DATASET.SIZE
+    for key, wanted in _AN_AXIS.items():
+        values = _value(config, key)
+        if values and (len(values) != len(size) or min(values) <= 0):
+            problems.append(
+                f"{key} is one {wanted} for every axis of SIZE {brief(size)}, got {brief(values)}"
+            )
+    if problems:
+        raise ConfigError("\n  ".join([f"{shown}:", *problems]))
+
+
+def _value(config: CfgNode, key: str) -> Any:
+    section, name = key.split(".")
+    return config[section][name]

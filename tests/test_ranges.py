@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from nucleizoo import ranges
+from nucleizoo.api import load_config
+from nucleizoo.contracts import Clock, Group
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.defaults import DEFAULTS
+from nucleizoo.engine import solver
+
+TOY = Path(__file__).parents[1] / "configs" / "toy" / "adgan_2d.yaml"
+
+
+def config(*pairs):
+    return load_config(TOY, pairs)
+
+
+@pytest.mark.parametrize("pair", [
+    "SOLVER.TOTAL 1", "SOLVER.BATCH 1", "SOLVER.BETAS [0.0,0.0]", "SOLVER.HOLD 0", "SOLVER.HOLD 1",
+    "SOLVER.AVERAGE 0", "SOLVER.WARMUP 0", "SYSTEM.SEED 0", "SYSTEM.WORKERS -1", "MONITOR.SNAPSHOT 0",
+    "INFERENCE.WINDOW []", "INFERENCE.WINDOW [1,1]", "INFERENCE.OVERLAP 0", "DATASET.SPACING [0.1,0.1]",
+])  # fmt: skip
+def test_the_ends_of_a_range_belong_to_it(pair):
+    config(*pair.split())
+
+
+def test_every_choice_can_be_made():
+    for name in ("adam", "adamw"):
+        assert solver.optimiser(config("SOLVER.NAME", name).SOLVER, Group(()))
+    for schedule in ("constant", "linear", "cosine"):
+        assert solver.rate(config("SOLVER.SCHEDULE", schedule).SOLVER, Clock(0, 6)) == 1.0
+
+
+def test_every_rule_is_for_a_key_that_there_is():
+    for key in [*ranges._RANGES, *ranges._AN_AXIS]:
+        section, name = key.split(".")
+        assert name in DEFAULTS[section]
+
+
+def test_problems_come_together_under_the_name_of_the_file():
+    with pytest.raises(ConfigError) as caught:
+        config("SOLVER.BATCH", "0", "MONITOR.LOG", "0")
+    assert str(caught.value).splitlines() == [
+        f"{TOY}:", "  SOLVER.BATCH is 1 or more, got 0", "  MONITOR.LOG is 1 or more, got 0",
+    ]  # fmt: skip

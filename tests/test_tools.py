@@ -1,0 +1,217 @@
+"""The four commands end to end, on toys."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from nucleizoo.cli import main
+
+ROOT = Path(__file__).parents[1]
+TOY = ROOT / "configs" / "toy"
+TOOLS = ("train", "predict", "evaluate", "list")
+
+
+def process(*command):
+    """Run Python on a command; what it says on both channels, and its exit code."""
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module", params=["adgan_2d", "adgan_ins_2d", "adgan_3d"])
+def trained(request, toy_images, tmp_path_factory):
+    """Folders of a run and of the pictures that it was trained on, by the command line."""
+    pictures = toy_images / ("volumes" if request.param == "adgan_3d" else "images")
+    out = tmp_path_factory.mktemp("runs") / request.param
+    words = ["--cfg", str(TOY / f"{request.param}.yaml"), "--out", str(out), "SYSTEM.WORKERS", "0"]
+    assert main(["train", *words, "DATASET.ROOT", str(pictures), "SYSTEM.PRECISION", "fp32"]) == 0
+    return out, pictures
+
+
+def predict(run, source, output, *more):
+    words = ["--run", run, "--input", source, "--output", output, *more]
+    return main(["predict", *map(str, words)])
+
+
+def content(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_training_leaves_a_whole_run_folder(trained):
+    run, _ = trained
+    files = {re.sub(r"\d{3,}.*", "N", name) for name in content(run)}
+    assert files == {
+        "checkpoints", "config.yaml", "events.out.tfevents.N", "log.jsonl", "run.json", "snapshots",
+        "weights.safetensors",
+    }  # fmt: skip
+    assert content(run / "checkpoints") == ["iteration_00000004.pt", "iteration_00000006.pt"]
+    assert content(run / "snapshots") == ["panel_00000003.png", "panel_00000006.png"]
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [row["iteration"] for row in rows] == [2, 4, 6]
+    assert all(np.isfinite(list(row["loss"].values())).all() and len(row["loss"]) == 6 for row in rows)
+
+
+def test_labels_have_name_shape_and_type_of_the_promise(trained, tmp_path, capsys):
+    run, pictures = trained
+    assert predict(run, pictures, tmp_path) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert content(tmp_path) == [f"{file.stem}_label.tif" for file in sorted(pictures.iterdir())]
+    for file, line in zip(sorted(pictures.iterdir()), said, strict=True):
+        labels = tifffile.imread(tmp_path / f"{file.stem}_label.tif")
+        shape = (12, 32, 32) if file.suffix == ".tif" else (64, 64)
+        assert labels.shape == shape and labels.dtype in (np.uint16, np.uint32)
+        count = labels.max()
+        assert set(np.unique(labels)) == set(range(count + 1))
+        assert line == f"{file} -> {tmp_path / f'{file.stem}_label.tif'}: {count} nuclei"
+
+
+def test_overlays_are_pictures_beside_the_labels(trained, tmp_path):
+    run, pictures = trained
+    first = sorted(pictures.iterdir())[0]
+    assert predict(run, first, tmp_path, "--overlay") == 0
+    assert content(tmp_path) == [f"{first.stem}_label.tif", f"{first.stem}_overlay.png"]
+    assert np.asarray(Image.open(tmp_path / f"{first.stem}_overlay.png")).shape[2] == 3
+
+
+@pytest.mark.parametrize("to", ["maps", "source", "image"])
+def test_maps_and_translations_have_the_shape_of_the_picture(trained, toy_images, tmp_path, to):
+    run, pictures = trained
+    if to == "image":
+        pictures = toy_images / ("labels" if pictures.name == "images" else "volume_labels")
+    assert predict(run, pictures, tmp_path, "--to", to) == 0
+    assert content(tmp_path) == [f"{file.stem}_{to}.tif" for file in sorted(pictures.iterdir())]
+    low, high = (0, 1) if to == "maps" else (-1, 1)
+    for file in tmp_path.iterdir():
+        made = tifffile.imread(file)
+        assert made.shape == ((12, 32, 32) if "volume" in pictures.name else (64, 64))
+        assert made.dtype == np.float32 and low <= made.min() < made.max() <= high
+
+
+def test_predictions_repeat_to_the_bit(trained, tmp_path):
+    run, pictures = trained
+    for name in ("one", "two"):
+        assert predict(run, pictures, tmp_path / name, "--to", "maps") == 0
+    for file in (tmp_path / "one").iterdir():
+        np.testing.assert_array_equal(tifffile.imread(file), tifffile.imread(tmp_path / "two" / file.name))
+
+
+def test_a_stack_of_pictures_gives_a_stack(trained, toy_images, tmp_path):
+    run, pictures = trained
+    if pictures.name != "images":
+        pytest.skip("a run for volumes")
+    planes = np.stack([np.asarray(Image.open(file)) for file in sorted(pictures.iterdir())])
+    tifffile.imwrite(tmp_path / "stack.tif", planes, photometric="minisblack")
+    for to, kind in (("labels", "label"), ("maps", "maps"), ("source", "source")):
+        assert predict(run, tmp_path / "stack.tif", tmp_path / "out", "--to", to) == 0
+        assert tifffile.imread(tmp_path / "out" / f"stack_{kind}.tif").shape == (3, 64, 64)
+    assert predict(run, tmp_path / "stack.tif", tmp_path / "over", "--overlay") == 0
+    overlays = [f"stack_{i:04d}_overlay.png" for i in range(3)]
+    assert content(tmp_path / "over") == [*overlays, "stack_label.tif"]
+
+
+@pytest.mark.parametrize("axes", ["TZYX", "ZYX"])
+def test_every_axis_of_a_file_comes_back(trained, tmp_path, axes):
+    run, _ = trained
+    noise = np.random.default_rng(0).integers(0, 255, (2, 5, 32, 36)[4 - len(axes) :])
+    tifffile.imwrite(tmp_path / "many.tif", noise.astype(np.uint8), imagej=True, metadata={"axes": axes})
+    for to, kind in (("labels", "label"), ("maps", "maps"), ("source", "source")):
+        assert predict(run, tmp_path / "many.tif", tmp_path / "out", "--to", to) == 0
+        assert tifffile.imread(tmp_path / "out" / f"many_{kind}.tif").shape == noise.shape
+
+
+def test_names_in_capitals_are_files_not_keys(trained, tmp_path, monkeypatch):
+    run, pictures = trained
+    monkeypatch.chdir(tmp_path)
+    first = sorted(pictures.iterdir())[0]
+    (tmp_path / "DATA").mkdir()
+    for place in ("IMG_1.TIF", "DATA/IMG_2.TIF"):
+        picture = tifffile.imread(first) if first.suffix == ".tif" else np.asarray(Image.open(first))
+        tifffile.imwrite(tmp_path / place, picture)
+    words = ["--run", str(run), "--output", "out", "--input", "IMG_1.TIF", "DATA"]
+    assert main(["predict", *words, "INFERENCE.OVERLAP", "0.25"]) == 0
+    assert content(tmp_path / "out") == ["IMG_1_label.tif", "IMG_2_label.tif"]
+
+
+def test_scores_of_a_perfect_and_of_half_a_prediction(toy_images, tmp_path, capsys):
+    truth, perfect, half = toy_images / "labels", tmp_path / "perfect", tmp_path / "half"
+    perfect.mkdir(), half.mkdir()
+    for file in truth.iterdir():
+        labels = tifffile.imread(file)
+        tifffile.imwrite(perfect / f"{file.stem}_label.tif", labels)
+        odd = np.arange(labels.size).reshape(labels.shape) % 2  # every second pixel, a little more or less
+        tifffile.imwrite(half / file.name, (labels * odd).astype(np.uint16))
+    words = ["evaluate", "--truth", str(truth), "--json", str(tmp_path / "scores.json"), "--pred"]
+    assert main([*words, str(perfect)]) == 0
+    assert re.search(r"pixels, mean over images +1.0000 +1.0000 +1.0000", capsys.readouterr().out)
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert set(scores["images"]) == {"cell0", "cell1", "cell2"} and scores["missing"] == []
+    assert main([*words, str(half)]) == 0
+    pixels = json.loads((tmp_path / "scores.json").read_text())["pixels"]
+    assert pixels["precision"] == 1.0 and pixels["recall"] == pytest.approx(0.5, abs=0.05)
+    assert pixels["dice"] == pytest.approx(2 * 0.5 / 1.5, abs=0.05)
+
+
+def test_a_truth_without_prediction_is_named_and_not_forgotten(toy_images, tmp_path, capsys):
+    labels = toy_images / "labels"
+    tifffile.imwrite(tmp_path / "cell1_label.tif", tifffile.imread(labels / "cell1.tif"))
+    assert main(["evaluate", "--pred", str(tmp_path), "--truth", str(labels)]) == 1
+    said = capsys.readouterr()
+    assert "1 images" in said.out and "no prediction for cell0" in said.err and "cell2" in said.err
+
+
+def test_the_list_names_kinds_entries_keys_and_papers(capsys):
+    assert main(["list"]) == 0
+    said = capsys.readouterr().out
+    assert all(kind in said for kind in ("METHODS", "GENERATORS", "SCALINGS")) and "adgan" in said
+    assert main(["list", "METHODS.adgan"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("ALIGNED", "POOL", "RECONSTRUCTION", "AD-GAN", "2021"))
+    assert main(["list", "sources"]) == 0
+    assert "synthetic" in capsys.readouterr().out
+
+
+def test_several_configurations_are_trained_in_order(toy_images, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files = [str(TOY / "adgan_2d.yaml"), str(TOY / "adgan_ins_2d.yaml")]
+    words = ["DATASET.ROOT", str(toy_images / "images"), "SOLVER.TOTAL", "1", "SYSTEM.WORKERS", "0"]
+    assert main(["train", "--cfg", *files, *words]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "run folder: runs/adgan_2d", "run folder: runs/adgan_ins_2d",
+    ]  # fmt: skip
+
+
+def test_one_training_in_a_process_of_its_own(toy_images, tmp_path):
+    command = (ROOT / "tools" / "train.py", "--cfg", TOY / "adgan_2d.yaml", "--out", tmp_path / "run")
+    code, out, err = process(*command, "DATASET.ROOT", toy_images / "images")
+    assert code == 0, err
+    assert out == f"run folder: {tmp_path / 'run'}\n"
+    lines = err.splitlines()
+    assert lines[0].startswith("training on ") and lines[0].endswith(f"6 steps, into {tmp_path / 'run'}")
+    assert [line.split()[0] for line in lines[1:]] == ["2/6", "4/6", "6/6"]
+    assert "\r" not in err and "\x1b" not in err
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_shows_an_example_and_does_not_wait_for_torch(tool):
+    code, out, err = process("-X", "importtime", ROOT / "tools" / f"{tool}.py", "--help")
+    assert code == 0 and f"example:\n  nucleizoo {tool}" in out
+    imported = {line.split("|")[-1].strip() for line in err.splitlines()}
+    assert "nucleizoo.cli" in imported
+    assert not imported & {"torch", "numpy", "scipy", "skimage", "tensorboard"}
+
+
+def test_the_command_alone_shows_the_four(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert left.value.code == 0 and all(tool in said for tool in TOOLS)
