@@ -35,7 +35,7 @@ lint: $(INSTALLED)
 check: lint test
 
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds -p no:doctest
+	$(BIN)/python -m pytest -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -83,7 +83,8 @@ class Run:
         if (path / "run.json").is_file() and (path / "config.yaml").is_file() and begun <= {UNTRAINED}:
             with locked(path / "run.json"):
                 return
-        if not (path.is_dir() and all(map(is_part, path.iterdir()))):
+        # `create` writes run.json first: alone, it is what a start that was killed has left
+        if not (path.is_dir() and all(is_part(f) or f.name == "run.json" for f in path.iterdir())):
             raise RunError(
                 f"{path} exists already; continue it with --resume, or give another folder with --out"
             )

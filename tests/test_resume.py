@@ -128,11 +128,16 @@ def test_resume_starts_what_was_never_begun(toy_images, tmp_path, whole):
     assert_same_run(tmp_path / "run", whole)
 
 
-@pytest.mark.parametrize("file", ["config.yaml", ".part-0123.yaml"])
-def test_resume_after_a_kill_before_the_first_checkpoint(toy_images, tmp_path, whole, file):
+@pytest.mark.parametrize("left", [
+    ["config.yaml", "run.json"], ["run.json"], [".part-0123.yaml", "run.json"], [".part-0123.json"],
+])  # fmt: skip
+def test_resume_after_a_kill_before_the_first_checkpoint(toy_images, tmp_path, whole, left):
     run = Run.create(tmp_path / "run", config(toy_images))
-    for other in run.path.iterdir():
-        other.rename(run.path / file) if other.name == "config.yaml" else other.unlink()
+    for file in run.path.iterdir():
+        if file.name not in left:
+            file.unlink()
+    for name in left:
+        (run.path / name).touch()
     api.train(config(toy_images), run.path, resume=True)
     assert_same_run(run.path, whole)
 
@@ -225,7 +230,8 @@ def test_a_training_that_fails_leaves_no_process_behind(monkeypatch, toy_images,
 
 
 @pytest.mark.parametrize(("owner", "name", "call", "left"), [
-    (os, "fsync", 1, None),  # config.yaml
+    (os, "fsync", 1, None),  # run.json
+    (os, "fsync", 2, None),  # config.yaml
     (os, "fsync", 3, None),  # the first checkpoint
     (os, "fsync", 6, 2),  # weights beside the checkpoint of iteration 2
     (os, "fsync", 7, 2),  # a picture
@@ -378,3 +384,12 @@ def test_a_signal_saves_and_ends_cleanly(words, undisturbed, tmp_path, number):
     assert code == 0, said
     final = [(folder / "weights.safetensors").read_bytes() for folder in (tmp_path / "run", undisturbed)]
     assert final[0] == final[1]
+
+
+def test_two_trainings_do_not_share_a_folder(words, tmp_path):
+    first = Training(tmp_path / "run", words, slow=True)
+    first.wait_for(lambda: first.saved() >= 2)
+    settings = api.load_config(TOY / "adgan_2d.yaml", words[2:], words[1:2])
+    with pytest.raises(RunError, match=r"run is in use by another process; wait for it or stop it"):
+        api.train(settings, tmp_path / "run", resume=True)
+    assert first.signal(signal.SIGKILL)[0] == -signal.SIGKILL
