@@ -7,13 +7,11 @@ import logging
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, ranges, volumes
@@ -22,16 +20,14 @@ from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import RunError, UserError
 from nucleizoo.core.files import atomic, locked
 from nucleizoo.defaults import DEFAULTS
+from nucleizoo.engine import outputs
 from nucleizoo.engine.hooks import Average, Hook, Save, Validate
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.interrupt import stopped_by_signals
 from nucleizoo.engine.report import Report
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.engine.truth import Truth
-from nucleizoo.metrics import objects, pixels
-from nucleizoo.metrics.counts import Counts
-from nucleizoo.ops.overlay import outline
-from nucleizoo.reading import Scan
+from nucleizoo.metrics import folders
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
@@ -86,15 +82,6 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
     return run
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What was written for one file: the picture's own name, the file made, nuclei in it."""
-
-    source: Path
-    result: Path
-    count: int
-
-
 def predict(
     run: str | Path,
     inputs: Iterable[str | Path],
@@ -104,7 +91,7 @@ def predict(
     overlay: bool = False,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
-) -> Iterator[Prediction]:
+) -> Iterator[outputs.Prediction]:
     """Apply a trained run to files; yields after each file, so that a caller can show progress.
 
     Args:
@@ -123,12 +110,17 @@ def predict(
     Raises:
         UserError: for a run, input or output that cannot be used.
     """
+    if to not in outputs.WRITERS:
+        raise UserError(f"TO is one of {', '.join(outputs.WRITERS)}, got '{to}'")
+    if overlay and to != "labels":
+        raise UserError(f"an overlay shows labels; there are none when {to} is written")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
-    write = {"labels": _write_labels, "maps": _write_maps, "source": _write_source, "image": _write_image}[to]
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     for path in _distinct([file for one in inputs for file in volumes.find(one)]):
-        yield write(segmenter, path, folder, overlay)
+        yield outputs.WRITERS[to](segmenter, path, folder)
+        if overlay:
+            outputs.write_overlays(segmenter, path, folder)
 
 
 def evaluate(
@@ -144,30 +136,12 @@ def evaluate(
         json_file: where to write the result as well.
 
     Returns:
-        'pixels' (see `metrics.pixels.summary`), 'objects' (precision, recall and f1 of nuclei found
-        with an IoU above 0.5, pooled over all images), 'images' (the same by name), and 'missing'
-        (truths without a prediction).
+        See `metrics.folders.compare`.
 
     Raises:
         UserError: when no pair is found or a pair's shapes differ.
     """
-    found, wanted = _by_name(predictions), _by_name(truths)
-    names = [name for name in wanted if name in found]
-    if not names:
-        raise UserError(
-            f"no file of {predictions} has the name of one of {truths}: "
-            f"{_some(found)} against {_some(wanted)}; a prediction is called <name>_label.tif"
-        )
-    compared = {name: _compare(found[name], wanted[name]) for name in names}
-    result = {
-        "pixels": pixels.summary([score for score, _ in compared.values()]),
-        "objects": _named(objects.ObjectScore.pooled(score for _, score in compared.values())),
-        "images": {
-            name: {"pixels": _named(by_pixel), "objects": _named(by_object)}
-            for name, (by_pixel, by_object) in compared.items()
-        },
-        "missing": [name for name in wanted if name not in found],
-    }
+    result = folders.compare(predictions, truths)
     if json_file is not None:
         with atomic(json_file) as part:
             part.write_text(json.dumps(result, indent=2) + "\n")
@@ -210,53 +184,6 @@ def _hooks(config: CfgNode, run: Run) -> list[Hook]:
     return [*hooks, Save(run, monitor.SAVE, average)]
 
 
-def _write_labels(segmenter: Segmenter, path: Path, folder: Path, overlay: bool) -> Prediction:
-    scans = segmenter.read(path)
-    found = [segmenter.labels(scan) for scan in scans]
-    result = folder / f"{path.stem}_label.tif"
-    volumes.write_labels(result, _as_in_file(found, scans[0]), scans[0].file_spacing)
-    if overlay:
-        for index, (picture, labels) in enumerate(zip(segmenter.reader.looks(path), found, strict=True)):
-            plane = f"_{index:04d}" if len(scans) > 1 else ""
-            volumes.write_png(folder / f"{path.stem}{plane}_overlay.png", outline(picture, labels))
-    return Prediction(path, result, sum(int(labels.max()) for labels in found))
-
-
-def _write_maps(segmenter: Segmenter, path: Path, folder: Path, overlay: bool) -> Prediction:
-    scans = segmenter.read(path)
-    channels = zip(*(segmenter.maps(scan.image) for scan in scans), strict=True)
-    maps = _stacked([_as_in_file(list(planes), scans[0]) for planes in channels])
-    return _written(path, folder / f"{path.stem}_maps.tif", maps, scans[0].spacing)
-
-
-def _write_source(segmenter: Segmenter, path: Path, folder: Path, overlay: bool) -> Prediction:
-    scans = segmenter.read(path)
-    pictures = _as_in_file([segmenter.to_source(scan.image)[0] for scan in scans], scans[0])
-    return _written(path, folder / f"{path.stem}_source.tif", pictures, scans[0].spacing)
-
-
-def _write_image(segmenter: Segmenter, path: Path, folder: Path, overlay: bool) -> Prediction:
-    labels = segmenter.reader.read_labels(path)
-    pictures = _stacked([segmenter.to_image(segmenter.picture_of(one))[0] for one in labels])
-    return _written(path, folder / f"{path.stem}_image.tif", pictures, ())
-
-
-def _written(
-    path: Path, result: Path, pictures: NDArray[np.float32], spacing: tuple[float, ...]
-) -> Prediction:
-    volumes.write_image(result, pictures, spacing)
-    return Prediction(path, result, 0)
-
-
-def _as_in_file(planes: list[NDArray[Any]], scan: Scan) -> NDArray[Any]:
-    """What was made of every picture of a file, along the axes that the file has."""
-    return np.stack(planes).reshape(*scan.stack, *planes[0].shape)
-
-
-def _stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
-    return planes[0] if len(planes) == 1 else np.stack(planes)
-
-
 def _distinct(paths: list[Path]) -> list[Path]:
     """Refuse two inputs whose results would have one name."""
     seen: dict[str, Path] = {}
@@ -267,32 +194,3 @@ def _distinct(paths: list[Path]) -> list[Path]:
             )
         seen[path.stem] = path
     return paths
-
-
-def _by_name(folder: str | Path) -> dict[str, Path]:
-    """Label files by the name of their picture; two of one name are refused."""
-    named: dict[str, Path] = {}
-    for path in volumes.find(folder):
-        name = path.stem.removesuffix("_label")
-        if name in named:
-            raise UserError(f"{named[name]} and {path} are both labels of '{name}'; leave one in the folder")
-        named[name] = path
-    return named
-
-
-def _compare(prediction: Path, truth: Path) -> tuple[pixels.PixelScore, objects.ObjectScore]:
-    a, b = (volumes.read(path, usual="label").data for path in (prediction, truth))
-    for path, data in ((prediction, a), (truth, b)):
-        if data.dtype.kind not in "iub":
-            raise UserError(f"{path} holds {data.dtype} numbers; labels are integers")
-    if a.shape != b.shape:
-        raise UserError(f"{prediction} has the shape {a.shape}, {truth} {b.shape}; they must be equal")
-    return pixels.score(a, b), objects.score(a, b)
-
-
-def _named(score: Counts) -> dict[str, float]:
-    return {name: getattr(score, name) for name in ("precision", "recall", "f1")}
-
-
-def _some(files: dict[str, Path]) -> str:
-    return ", ".join(list(files)[:3]) + (", ..." if len(files) > 3 else "")
