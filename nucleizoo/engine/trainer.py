@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from nucleizoo.engine.device import autocast, pick_device, pick_precision
 from nucleizoo.engine.hooks import Hook
 from nucleizoo.engine.randomness import random_state, set_random_state
 from nucleizoo.ops.layout import channels_last
+
+log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -121,6 +124,7 @@ class Trainer:
         """Everything that a bit-exact continuation needs, as tensors and plain Python values."""
         return {
             "iteration": self.iteration,
+            "arithmetic": self._arithmetic(),
             "method": self.method.state_dict(),
             "optimisers": {name: one.state_dict() for name, one in self.optimisers.items()},
             "random": random_state(self.device),
@@ -128,7 +132,17 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave, for the same configuration."""
+        """Take back what `state_dict` gave, for the same configuration.
+
+        Warns when this machine computes otherwise than the one that wrote it: training goes on well,
+        but not bit for bit as if it had never stopped.
+        """
+        here, there = self._arithmetic(), state["arithmetic"]
+        if here != there:
+            changed = ", ".join(
+                f"{k} {there.get(k)} is now {v}" for k, v in here.items() if v != there.get(k)
+            )
+            log.warning("continuing, but not bit for bit as it would have been: %s", changed)
         self.iteration = state["iteration"]
         self.method.load_state_dict(state["method"])
         for name, one in self.optimisers.items():
@@ -136,6 +150,15 @@ class Trainer:
         set_random_state(state["random"], self.device)
         for hook in self.hooks:
             hook.load_state_dict(state["hooks"].get(type(hook).__name__, {}))
+
+    def _arithmetic(self) -> dict[str, str]:
+        """What decides the last digits, beyond the configuration."""
+        return {
+            "torch": str(torch.__version__),
+            "device": self.device.type,
+            "precision": str(self.precision).removeprefix("torch."),
+            "threads": str(torch.get_num_threads()),
+        }
 
 
 def _to_layout(method: Method, layout: torch.memory_format) -> None:

@@ -330,3 +330,13 @@ def test_state_survives_a_file_and_continues_to_the_bit(tmp_path):
     assert resumed.iteration == whole.iteration == 6 and after_resumed == after_whole
     for one, other in zip(resumed.method.parameters(), whole.method.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_continuation_with_other_arithmetic_says_that_bits_will_differ(caplog):
+    one = trainer(Duo())
+    state = one.state_dict()
+    one.load_state_dict(state)
+    assert not caplog.records
+    state["arithmetic"]["threads"] = "64"
+    one.load_state_dict(state)
+    assert "threads 64 is now" in caplog.text and "not bit for bit" in caplog.text
