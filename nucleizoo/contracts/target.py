@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,8 +39,6 @@ class Target(ABC):
 
     def activate(self, logits: Tensor) -> Tensor:
         """Network output (B, C, *S) of any range -> maps in the channels' ranges."""
-        import torch
-
         parts = [getattr(logits[:, i], c.activation)() for i, c in enumerate(self.channels)]
         return torch.stack(parts, dim=1)
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Hook:
-    """Called by the trainer; every method may be left as it is. One object of a class a trainer."""
+    """Called by the trainer; every method may be left as it is.
+
+    Checkpoints keep the state of a hook under its class: of a class with state a trainer has one.
+    """
 
     def before_training(self, trainer: Trainer) -> None:
         """Before the first step of this process, at `trainer.iteration`."""

@@ -41,7 +41,7 @@ def score(prediction: NDArray[np.generic], truth: NDArray[np.generic]) -> PixelS
 
 
 def summary(scores: Sequence[PixelScore]) -> dict[str, float]:
-    """Scores of a set of images, under the names that `metrics.json` uses.
+    """Scores of a set of images by name.
 
     'precision', 'recall' and 'dice' are means over images, as AD-GAN reports them (so the mean Dice
     is not the F1 of mean precision and recall); '..._pooled' count the voxels of all images at once.
