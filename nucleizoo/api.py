@@ -1,36 +1,26 @@
-"""What a tool or a notebook calls: load_config, train, predict, evaluate."""
+"""What a tool or a notebook calls: load_config, train, predict, evaluate, sample."""
 
 from __future__ import annotations
 
 import json
-import logging
-import random
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from yacs.config import CfgNode
 
-from nucleizoo import build, ranges, volumes
-from nucleizoo.batches import Batches, stream
+from nucleizoo import ranges, volumes
 from nucleizoo.core import config as configuration
-from nucleizoo.core.errors import RunError, UserError
-from nucleizoo.core.files import atomic, locked
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.engine import outputs
-from nucleizoo.engine.hooks import Average, Hook, Save, Validate
+from nucleizoo.engine import outputs, samples
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.engine.interrupt import stopped_by_signals
-from nucleizoo.engine.report import Report
-from nucleizoo.engine.trainer import Trainer
-from nucleizoo.engine.truth import Truth
+from nucleizoo.engine.session import train
 from nucleizoo.metrics import folders
 from nucleizoo.runs import Run
 
-log = logging.getLogger(__name__)
+__all__ = ["evaluate", "load_config", "predict", "sample", "train"]
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> CfgNode:
@@ -42,44 +32,6 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequen
     config = configuration.load(path, overrides, defaults=DEFAULTS, plugins=plugins)
     ranges.check(config, str(path))
     return config
-
-
-def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
-    """Train what a configuration describes into the run folder `out`.
-
-    Args:
-        config: from `load_config`.
-        out: the run folder.
-        resume: continue the run in `out` from its last checkpoint, bit for bit; when there is no
-            run yet, start it.
-
-    Raises:
-        UserError: for everything the user can mend; see `core.errors`.
-    """
-    path = Path(out)
-    begun = resume and (path / "config.yaml").is_file()
-    run = Run.open(path, config.SYSTEM.PLUGINS) if begun else Run(path, config)
-    if begun:
-        run.check_same(config)
-        run.config = config  # what may differ holds from now on
-    else:
-        Run.check_free(path)
-    _seed(config.SYSTEM.SEED)
-    build.decoder(config)  # here, so that a mistake does not show after hours of training
-    batches, method = Batches.of(config), build.method(config)
-    trainer = Trainer(method, config, _hooks(config, run))
-    if not begun:
-        Run.create(path, config)
-    with locked(path / "run.json"):
-        if begun:
-            _continue(trainer, run)
-            run.write_config()
-        coming = stream(batches, trainer.iteration, trainer.total, config.SYSTEM.WORKERS)
-        with stopped_by_signals(trainer), closing(coming):
-            trainer.train(coming)
-    if trainer.iteration < trainer.total:
-        log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
-    return run
 
 
 def predict(
@@ -99,7 +51,7 @@ def predict(
         inputs: files, folders or patterns.
         output: folder to write to, made if missing.
         to: what to write: 'labels' (`<stem>_label.tif`, uint16 or uint32, the picture's own shape),
-            'maps' (`<stem>_maps.tif`, float32, channels in front where there are several), 'source'
+            'maps' (`<stem>_maps.tif`, float32, several maps as channels before y and x), 'source'
             (the picture as it looks in the source domain), or 'image' (the inputs are label files;
             pictures that look like the images trained on).
         overlay: also write `<stem>_overlay.png` with every nucleus outlined, for 'labels'.
@@ -148,40 +100,41 @@ def evaluate(
     return result
 
 
-def _continue(trainer: Trainer, run: Run) -> None:
-    """Put a trainer where the run left off: at its newest checkpoint, if there is one yet.
+def sample(
+    config: CfgNode,
+    output: str | Path,
+    *,
+    domain: str = "source",
+    count: int = 8,
+    size: Sequence[int] = (),
+    augment: bool = False,
+) -> Iterator[samples.Written]:
+    """Write what a training sees to files; yields after each crop, so that a caller can show progress.
+
+    Args:
+        config: from `load_config`.
+        output: folder for `images/0000.tif` and so on (float32 in [0, 1], to be read with the scaling
+            'dtype'), `labels/0000.tif` where there are labels, and `panel.png` with the first crops.
+        domain: 'source', the labelled domain (of a source of labels alone, the target's maps seen as a
+            picture), or 'image', the images to be segmented.
+        count: crops.
+        size: of the crops, in pixels; () is DATASET.SIZE.
+        augment: vary the crops as training does.
 
     Raises:
-        RunError: when the checkpoint is one of other networks.
+        UserError: for a source that cannot be opened, or a folder that holds samples already.
     """
-    run.tidy()
-    state = run.latest()
-    try:
-        if state is not None:
-            trainer.load_state_dict(state)
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(
-            f"{run.path}/checkpoints: the newest does not fit the networks of {run.path}/config.yaml; "
-            "was it copied from another run, or written by another version? Train into another --out"
-        ) from error
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-
-
-def _hooks(config: CfgNode, run: Run) -> list[Hook]:
-    """In the order in which they run; what is averaged is averaged before anything looks at it."""
-    monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
-    average = Average(decay) if decay else None
-    report = Report(run, monitor.LOG, monitor.TENSORBOARD)
-    hooks: list[Hook] = [average] if average else []
-    hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
-    if monitor.TRUTH:
-        hooks.append(Validate(monitor.VALIDATE, Truth(config, report), average))
-    return [*hooks, Save(run, monitor.SAVE, average)]
+    axes = len(config.DATASET.SIZE)
+    if domain not in samples.DOMAINS:
+        raise UserError(f"samples are drawn from {' or '.join(samples.DOMAINS)}, not from '{domain}'")
+    if count < 1:
+        raise UserError(f"COUNT must be 1 or more, got {count}")
+    if size and (len(size) != axes or min(size) < 1):
+        raise UserError(f"SIZE wants {axes} pixel counts, as DATASET.SIZE has, got {list(size)}")
+    yield from samples.write(
+        config, Path(output), domain=domain, count=count,
+        size=tuple(size) or config.DATASET.SIZE, augment=augment,
+    )  # fmt: skip
 
 
 def _distinct(paths: list[Path]) -> list[Path]:

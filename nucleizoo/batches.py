@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-from collections.abc import Generator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.contracts import Augment, Sample, Source, Target
-from nucleizoo.core.errors import UserError
 from nucleizoo.kinds import METHODS
 
 log = logging.getLogger(__name__)
@@ -38,7 +34,7 @@ class Batches(Dataset[dict[str, Tensor]]):
         maps: (B, C, *S) in the target's ranges, the encoded labels of `source`.
 
     Args:
-        image: the unlabelled domain.
+        image: the unlabelled domain; None when no key of it is needed.
         source: the other domain.
         augment: of both.
         target: encodes the labels of `source`.
@@ -49,7 +45,7 @@ class Batches(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(
-        self, image: Source, source: Source, augment: Augment, target: Target, *,
+        self, image: Source | None, source: Source, augment: Augment, target: Target, *,
         size: tuple[int, ...], batch: int, seed: int, needs: frozenset[str] = KEYS,
     ) -> None:  # fmt: skip
         self.image, self.source, self.augment, self.target = image, source, augment, target
@@ -62,15 +58,16 @@ class Batches(Dataset[dict[str, Tensor]]):
         Its sources are opened and checked here, and a first batch is drawn: what cannot be drawn
         shows before a training begins.
         """
+        needs = METHODS.get(config.METHOD.NAME).needs
         made = cls(
-            build.image_source(config),
+            build.image_source(config) if needs & {"image", "image_clean"} else None,
             build.label_source(config),
             build.augment(config),
             build.target(config),
             size=config.DATASET.SIZE,
             batch=config.SOLVER.BATCH,
             seed=config.SYSTEM.SEED,
-            needs=METHODS.get(config.METHOD.NAME).needs,
+            needs=needs,
         )
         _ = made[0]
         made._warn_of_flat_voxels(config.DATASET.SPACING)
@@ -78,19 +75,18 @@ class Batches(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, iteration: int) -> dict[str, Tensor]:
         """The batch of one iteration."""
-        places = range(self.batch)
-        images = [self._sample(self.image, iteration, _IMAGE, place) for place in places]
-        sources = [self._sample(self.source, iteration, _SOURCE, place) for place in places]
-        batch = _pictures("image", images) | _pictures("source", sources)
-        if "labels" in self.source.gives:
+        batch = {} if self.image is None else _pictures("image", self._samples(self.image, iteration, _IMAGE))
+        sources = self._samples(self.source, iteration, _SOURCE)
+        batch |= _pictures("source", sources)
+        if "labels" in self.source.gives and ("maps" in self.needs or "source" not in batch):
             batch["maps"] = _stack([self._encode(sample) for sample in sources])
-            if "source" not in batch:
-                batch["source"] = batch["source_clean"] = self.target.as_image(batch["maps"])
+        if "source" not in batch and "maps" in batch:
+            batch["source"] = batch["source_clean"] = self.target.as_image(batch["maps"])
         return {key: value for key, value in batch.items() if key in self.needs}
 
     def _warn_of_flat_voxels(self, working: tuple[float, ...]) -> None:
         """Say so when synthetic nuclei will be round in voxels that are not cubes."""
-        if working or self.source.gives != {"labels"}:
+        if working or self.image is None or self.source.gives != {"labels"}:
             return
         spacing = self._sample(self.image, 0, _IMAGE, 0).spacing
         if spacing and max(spacing) > 1.2 * min(spacing):
@@ -98,6 +94,9 @@ class Batches(Dataset[dict[str, Tensor]]):
                 "voxels measure %s um, but synthetic nuclei are as deep in voxels as they are wide; set "
                 "DATASET.SPACING to resample the volumes, for example to cubes", spacing,
             )  # fmt: skip
+
+    def _samples(self, source: Source, iteration: int, domain: int) -> list[Sample]:
+        return [self._sample(source, iteration, domain, place) for place in range(self.batch)]
 
     def _sample(self, source: Source, iteration: int, domain: int, place: int) -> Sample:
         rng = np.random.default_rng((self.seed, iteration, domain, place))
@@ -107,61 +106,6 @@ class Batches(Dataset[dict[str, Tensor]]):
     def _encode(self, sample: Sample) -> NDArray[np.float32]:
         assert sample.labels is not None, "a source that gives labels returned none"
         return self.target.encode(sample.labels, sample.spacing)
-
-
-def stream(
-    batches: Batches, start: int, total: int, workers: int
-) -> Generator[dict[str, Tensor], None, None]:
-    """The batches of iterations start..total-1, prepared ahead by `workers` processes.
-
-    Close it where it is not drawn to its end, so that the processes end.
-
-    Args:
-        batches: where they come from.
-        start: first iteration.
-        total: one past the last.
-        workers: processes; -1 takes one, or two where there are four cores or more; 0 none.
-
-    Raises:
-        UserError: when a batch cannot be made, from whichever process.
-    """
-    if workers < 0:
-        workers = 2 if (os.cpu_count() or 1) >= 4 else 1
-    loader: DataLoader[dict[str, Tensor] | UserError] = DataLoader(
-        _Told(batches),
-        batch_size=None,
-        sampler=range(start, total),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_quiet,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # its own: torch's stands where a resumed training will find it
-    )
-    for batch in loader:
-        if isinstance(batch, UserError):
-            raise batch
-        yield batch
-
-
-class _Told(Dataset[dict[str, Tensor] | UserError]):
-    """Gives errors that the user can mend as values: raised in a worker they come with its traceback."""
-
-    def __init__(self, batches: Batches) -> None:
-        self.batches = batches
-
-    def __getitem__(self, iteration: int) -> dict[str, Tensor] | UserError:
-        try:
-            return self.batches[iteration]
-        except UserError as error:
-            return error
-
-
-def _quiet(worker: int) -> None:
-    """Leave signals to the main process, which ends its workers itself, and the cores to training."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # a scheduler tells all processes to end; when the main process tells it again, the worker obeys
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
-    torch.set_num_threads(1)
 
 
 def _pictures(key: str, samples: list[Sample]) -> dict[str, Tensor]:

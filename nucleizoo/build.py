@@ -10,7 +10,7 @@ from yacs.config import CfgNode
 from nucleizoo.contracts import Augment, Decoder, Frame, Method, Source, Target, Task
 from nucleizoo.core.config import recipe
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.registry import Part, schema
+from nucleizoo.core.registry import Part
 from nucleizoo.kinds import AUGMENTS, DECODERS, METHODS, SOURCES, TARGETS
 from nucleizoo.reading import Reader
 
@@ -29,6 +29,7 @@ def task(config: CfgNode) -> Task:
         source_channels=config.DATASET.CHANNELS if pictures else len(wanted.channels),
         dims=len(config.DATASET.SIZE),
         target=wanted,
+        source_pictures=pictures,
     )
 
 
@@ -87,14 +88,21 @@ def augment(config: CfgNode) -> Augment:
 def frame(config: CfgNode) -> Frame:
     """What the sources share."""
     data = config.DATASET
-    return Frame(dims=len(data.SIZE), channels=data.CHANNELS, root=Path(data.ROOT), spacing=data.SPACING)
+    return Frame(len(data.SIZE), data.CHANNELS, Path(data.ROOT), data.SPACING, data.SIZE)
 
 
 def reader(config: CfgNode) -> Reader:
-    """How DATASET.IMAGE reads a file, for files that training has not seen."""
+    """How DATASET.IMAGE reads a file, for files that training has not seen.
+
+    Raises:
+        ConfigError: for a setting that is out of range.
+    """
     part = recipe(config.DATASET.IMAGE, SOURCES)
-    known = schema(Reader)
-    return Reader(frame(config), **{key: value for key, value in part.settings.items() if key in known})
+    try:
+        made: Reader = SOURCES.get(part.name).reader(Reader, frame(config), **part.settings)
+    except ValueError as error:
+        raise ConfigError(f"DATASET.IMAGE '{part.name}': {error}") from error
+    return made
 
 
 def _source(section: str, node: CfgNode, config: CfgNode) -> Source:

@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 
 from nucleizoo.api import load_config
-from nucleizoo.batches import KEYS, Batches, stream
+from nucleizoo.batches import KEYS, Batches
 from nucleizoo.contracts import Augment, Sample, Source
-from nucleizoo.core.errors import ImageReadError, SynthesisError
+from nucleizoo.core.errors import ImageReadError, SynthesisError, UserError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.kinds import TARGETS
+from nucleizoo.kinds import SOURCES, TARGETS
+from nucleizoo.workers import stream, workers_watched
 
 load_plugins()
 TOY = "configs/toy"
@@ -166,16 +167,37 @@ def test_what_cannot_be_drawn_shows_at_the_start(toy_images):
         toy(toy_images / "images", "DATASET.SOURCE.SEMI_AXIS", "[150, 160]")
 
 
+class Damaged(Noise):
+    """A source that finds, after a while, that a file is no longer as it was."""
+
+    def sample(self, rng, size):
+        raise ImageReadError("cell3.png: is gone")
+
+
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_image_that_goes_missing_is_told_without_a_traceback(toy_images, tmp_path, workers):
-    for file in (toy_images / "images").iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    batches = toy(tmp_path, "DATASET.IMAGE.CACHE_GB", "0")
-    for file in tmp_path.iterdir():
-        file.unlink()
+def test_an_error_that_the_user_can_mend_is_told_without_a_traceback(workers):
     with pytest.raises(ImageReadError) as caught:
-        list(stream(batches, 1, 20, workers))
-    assert "cell" in str(caught.value) and "Traceback" not in str(caught.value)
+        list(stream(made(Damaged()), 1, 20, workers))
+    assert str(caught.value) == "cell3.png: is gone"
+
+
+class Deadly(Noise):
+    """A source that is out of memory, as far as the kernel is concerned."""
+
+    def sample(self, rng, size):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told_with_the_ways_out():
+    with pytest.raises(UserError) as caught, workers_watched():
+        list(stream(made(Deadly()), 1, 20, 1))
+    for word in ("DataLoader worker", "memory", "SYSTEM.WORKERS", "DATASET.SIZE", "CACHE_GB", "--shm-size"):
+        assert word in str(caught.value)
+
+
+def test_other_errors_pass_the_watch():
+    with pytest.raises(RuntimeError, match="out of memory"), workers_watched():
+        raise RuntimeError("CUDA out of memory; DataLoader worker (pid 3)")
 
 
 def test_workers_outlive_a_signal_to_the_whole_job_and_end_with_the_stream(toy_images):
@@ -193,3 +215,34 @@ def test_workers_outlive_a_signal_to_the_whole_job_and_end_with_the_stream(toy_i
     assert all(worker.is_alive() for worker in workers)
     coming.close()
     assert not multiprocessing.active_children()
+
+
+PLUGIN = """
+from nucleizoo import SOURCES
+
+@SOURCES.register("mine")
+class Mine(SOURCES.get("folder")):
+    "A class that no other process can import."
+"""
+
+
+@pytest.fixture
+def forkserver():
+    """Start processes from one that holds nothing of this one's, as macOS and Windows do."""
+    usual = multiprocessing.get_start_method()
+    multiprocessing.set_forkserver_preload(["nucleizoo.api", "nucleizoo.registry"])  # for speed
+    multiprocessing.set_start_method("forkserver", force=True)
+    yield
+    multiprocessing.set_start_method(usual, force=True)
+
+
+def test_workers_that_are_not_forked_know_the_plugins_and_give_the_same(
+    toy_images, tmp_path, monkeypatch, forkserver
+):
+    monkeypatch.setattr(SOURCES, "_entries", dict(SOURCES._entries))  # for this test alone
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    words = ["DATASET.ROOT", str(toy_images / "images"), "DATASET.IMAGE.NAME", "mine"]
+    config = load_config(f"{TOY}/adgan_2d.yaml", words, [str(tmp_path / "mine.py")])
+    coming = stream(Batches.of(config), 3, 5, 1, config.SYSTEM.PLUGINS)
+    usual = toy(toy_images / "images")
+    assert [equal(batch, usual[i]) for i, batch in enumerate(coming, 3)] == [True, True]

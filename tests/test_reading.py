@@ -1,3 +1,8 @@
+import multiprocessing
+import pickle
+import tempfile
+import tracemalloc
+
 import h5py
 import nucleizoo.registry.scalings.dtype
 import nucleizoo.registry.scalings.minmax  # noqa: F401
@@ -7,9 +12,9 @@ import tifffile
 
 from nucleizoo import volumes
 from nucleizoo.contracts import Frame
-from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.reading import Library, Reader, Scan
+from nucleizoo.reading import Library, Reader, Scan, Stack
 from nucleizoo.volumes import Volume
 
 FLAT, DEEP = Frame(dims=2), Frame(dims=3)
@@ -28,15 +33,15 @@ def test_a_picture_becomes_one_scan_from_minus_one_to_one():
     (scan,) = Reader(FLAT).prepare(Volume(RAMP[0], "YX", (0.5, 0.25)), "a")
     assert scan.image.dtype == np.float32 and scan.image.shape == (1, 20, 30)
     assert np.allclose(scan.image[0], RAMP[0] / 599 * 2 - 1, atol=1e-6)
-    assert (scan.spacing, scan.shape, scan.plane) == ((0.5, 0.25), (20, 30), None)
+    assert (scan.spacing, scan.shape, scan.stack) == ((0.5, 0.25), (20, 30), Stack())
 
 
 @pytest.mark.parametrize("axes", ["TYX", "ZYX"])
 def test_a_stack_becomes_one_scan_a_plane_in_the_range_of_the_file(axes):
     spacing = (2.0, 0.5, 0.25)[-len(axes.replace("T", "")) :]
     scans = Reader(FLAT).prepare(Volume(RAMP, axes, spacing), "a")
-    assert [scan.plane for scan in scans] == [0, 1, 2, 3]
     assert all(scan.spacing == (0.5, 0.25) and scan.shape == (20, 30) for scan in scans)
+    assert all(scan.stack == Stack(axes[0], (4,), spacing[:-2]) for scan in scans)
     assert np.allclose(np.stack([s.image[0] for s in scans]), RAMP / 2399 * 2 - 1, atol=1e-6)
 
 
@@ -48,12 +53,12 @@ def test_over_image_every_plane_has_its_own_range():
 @pytest.mark.parametrize("axes", ["ZYX", "TYX"])
 def test_a_volume_is_one_scan_also_from_a_stack_of_unknown_kind(axes):
     (scan,) = Reader(DEEP).prepare(Volume(RAMP, axes), "a")
-    assert scan.image.shape == (1, 4, 20, 30) and scan.plane is None
+    assert scan.image.shape == (1, 4, 20, 30) and scan.stack == Stack()
 
 
 def test_frames_of_volumes_are_scans_of_their_own():
     scans = Reader(DEEP).prepare(Volume(np.stack([RAMP] * 3), "TZYX"), "a")
-    assert [scan.plane for scan in scans] == [0, 1, 2]
+    assert [scan.stack for scan in scans] == [Stack("T", (3,))] * 3
     assert all(scan.image.shape == (1, 4, 20, 30) for scan in scans)
 
 
@@ -174,6 +179,18 @@ def test_a_look_is_on_the_voxels_of_the_file(tmp_path):
     assert np.allclose(np.stack(looks), RAMP / 2399, atol=1e-6)
 
 
+@pytest.mark.parametrize("settings", [{}, {"gamma": 0.5}, {"asinh": 0.02}])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_reading_takes_little_more_memory_than_twice_the_result(settings, dims):
+    volume = Volume(np.random.default_rng(0).integers(0, 255, (16, 256, 256)).astype(np.uint8), "ZYX")
+    reader = Reader(Frame(dims=dims), scaling=SCALINGS.part("minmax", **settings))
+    tracemalloc.start()
+    scans = reader.prepare(volume, "a")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.2 * sum(scan.nbytes for scan in scans)
+
+
 def test_a_black_and_white_picture_is_read():
     (scan,) = Reader(FLAT).prepare(Volume(disc(9, 3) > 0, "YX"), "a")
     assert set(np.unique(scan.image)) == {-1, 1}
@@ -186,12 +203,15 @@ def test_labels_are_resampled_with_the_factors_of_images(tmp_path):
     labels = np.zeros((4, 20, 30), np.uint32)
     labels[1:3, 5:15, 6:12] = 2**31 - 1
     volumes.write_labels(tmp_path / "a.tif", labels, (2.0, 0.5, 0.25))
-    (found,) = Reader(Frame(dims=3, spacing=(0.5, 0.5, 0.5))).read_labels(tmp_path / "a.tif")
+    read = Reader(Frame(dims=3, spacing=(0.5, 0.5, 0.5))).read_labels(tmp_path / "a.tif")
+    (found,) = read.planes
+    assert read.spacing == pytest.approx((0.5, 0.5, 0.5)) and read.stack == Stack()
     assert found.shape == (16, 20, 15) and found.dtype == np.int32
     wanted = np.zeros((16, 20, 15), bool)
     wanted[4:12, 5:15, 3:6] = True
     assert np.array_equal(found == 2**31 - 1, wanted)
-    assert len(Reader(FLAT).read_labels(tmp_path / "a.tif")) == 4
+    flat = Reader(FLAT).read_labels(tmp_path / "a.tif")
+    assert len(flat.planes) == 4 and flat.stack == Stack("Z", (4,), (2.0,))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +232,7 @@ def test_what_is_no_label_image_is_refused(tmp_path, data, word):
 
 def test_whole_numbers_in_floats_are_labels(tmp_path):
     np.save(tmp_path / "a.npy", disc(9, 3) * 5.0)
-    assert np.array_equal(Reader(FLAT).read_labels(tmp_path / "a.npy")[0], disc(9, 3) * 5)
+    assert np.array_equal(Reader(FLAT).read_labels(tmp_path / "a.npy").planes[0], disc(9, 3) * 5)
 
 
 def test_image_and_label_datasets_are_told_apart(tmp_path):
@@ -220,30 +240,93 @@ def test_image_and_label_datasets_are_told_apart(tmp_path):
         file["image"], file["label"], file["other"] = RAMP, RAMP * 0 + 3, RAMP
     reader = Reader(DEEP)
     assert reader.read(tmp_path / "a.h5")[0].image.shape == (1, 4, 20, 30)
-    assert (reader.read_labels(tmp_path / "a.h5")[0] == 3).all()
-    assert np.array_equal(reader.read_labels(tmp_path / "a.h5", dataset="other")[0], RAMP)
+    assert (reader.read_labels(tmp_path / "a.h5").planes[0] == 3).all()
+    assert np.array_equal(reader.read_labels(tmp_path / "a.h5", dataset="other").planes[0], RAMP)
 
 
 # --- the library
 
 
-def test_the_library_keeps_no_more_than_its_memory():
-    size = np.zeros((1, 50, 50), np.float32).nbytes
+def numbered(file):
+    """The scans of a file: one, whose numbers tell which file it is."""
+    image = np.full((1, 50, 50), file, np.float32)
+    return [Scan(image, (0.5, 0.25), (50, 50), labels=np.full((50, 50), -file, np.int32))]
+
+
+SIZE = numbered(0)[0].nbytes
+
+
+def test_the_library_keeps_no_more_than_its_memory_and_reads_no_file_twice():
     loaded = []
 
     def load(file):
         loaded.append(file)
-        return [Scan(np.full((1, 50, 50), file, np.float32), (), (50, 50))]
+        return numbered(file)
 
-    library, rng = Library(load, 6, cache_gb=3 * size / 1e9), np.random.default_rng(0)
-    assert len(library) == 6 and loaded == [0, 1, 2, 3, 4, 5]
-    for _ in range(100):
-        library.draw(rng)
-        assert sum(scan.nbytes for scans in library._kept.values() for scan in scans) <= 3 * size
-    assert len(loaded) == pytest.approx(6 + 50, abs=20)  # half of the draws miss
-    whole = Library(load, 6, cache_gb=1)
-    loaded.clear()
-    assert {int(whole.draw(rng).image[0, 0, 0]) for _ in range(200)} == set(range(6)) and not loaded
+    tracemalloc.start()
+    library, rng = Library(load, 40, cache_gb=3 * SIZE / 1e9), np.random.default_rng(0)
+    assert tracemalloc.get_traced_memory()[0] < 10 * SIZE  # of 40: three, and what is there anyway
+    tracemalloc.stop()
+    assert len(library) == 40
+    scans = [library.draw(rng) for _ in range(1000)]
+    assert loaded == list(range(40))
+    assert {int(scan.image[0, 0, 0]) for scan in scans} == set(range(40))
+    for scan in scans:
+        assert scan.image.shape == (1, 50, 50) and (scan.image == scan.image[0, 0, 0]).all()
+        assert (scan.labels == -scan.image[0]).all() and scan.labels.dtype == np.int32
+        assert scan.spacing == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("fitting", [0, 2, 5, 9])
+def test_what_is_drawn_does_not_depend_on_the_memory(fitting):
+    whole, library = (Library(numbered, 9, n * SIZE / 1e9) for n in (9, fitting))
+    for seed in range(50):
+        one, other = (each.draw(np.random.default_rng(seed)) for each in (whole, library))
+        assert np.array_equal(one.image, other.image) and np.array_equal(one.labels, other.labels)
+
+
+def test_a_forked_process_draws_without_reading():
+    loaded, fork = [], multiprocessing.get_context("fork")
+    library = Library(lambda file: loaded.append(file) or numbered(file), 6, cache_gb=2 * SIZE / 1e9)
+    said = fork.SimpleQueue()
+
+    def draw():
+        drawn = [library.draw(np.random.default_rng(seed)).image.sum() for seed in range(20)]
+        said.put(([float(one) for one in drawn], len(loaded)))
+
+    process = fork.Process(target=draw)
+    process.start()
+    there = said.get()
+    process.join()
+    draw()
+    assert there == said.get() and there[1] == 6
+
+
+def test_a_library_travels_without_its_scans():
+    library = Library(numbered, 6, cache_gb=1)
+    sent = pickle.dumps(library)
+    assert len(sent) < 1000
+    copy = pickle.loads(sent)
+    for seed in range(9):
+        one, other = (each.draw(np.random.default_rng(seed)).image for each in (library, copy))
+        assert np.array_equal(one, other)
+
+
+def test_a_full_disk_is_told_with_the_ways_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b", buffering=0))
+    with pytest.raises(UserError) as caught:
+        Library(numbered, 6, cache_gb=2 * SIZE / 1e9)
+    for word in ("No space left", "CACHE_GB (4e-05)", "TMPDIR", tempfile.gettempdir()):
+        assert word in str(caught.value)
+
+
+def test_the_file_of_the_library_leaves_nothing_behind(monkeypatch, tmp_path, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    library = Library(numbered, 6, cache_gb=0)
+    assert f"are kept in a temporary file in {tmp_path}" in caplog.text
+    assert library.draw(np.random.default_rng(0)).image.shape == (1, 50, 50)
+    assert not list(tmp_path.iterdir())  # it has no name, so a kill leaves nothing either
 
 
 def test_a_16_bit_picture_far_from_zero_keeps_its_grey_levels(real_data, tmp_path):

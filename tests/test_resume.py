@@ -14,12 +14,14 @@ import pytest
 import torch
 
 from nucleizoo import api, build
-from nucleizoo.batches import Batches, stream
+from nucleizoo.batches import Batches
 from nucleizoo.cli import main
 from nucleizoo.core.errors import RunError
+from nucleizoo.engine import session
 from nucleizoo.engine.hooks import Average, Hook
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.runs import Run
+from nucleizoo.workers import stream
 
 ROOT = Path(__file__).parents[1]
 TOY = ROOT / "configs" / "toy"
@@ -102,9 +104,9 @@ class StopAfter(Hook):
 
 def stopped(monkeypatch, config, path, iteration):
     """Train until `iteration`, in the folder `path`."""
-    hooks = api._hooks
+    hooks = session._hooks
     with monkeypatch.context() as patch:
-        patch.setattr(api, "_hooks", lambda *given: [*hooks(*given), StopAfter(iteration)])
+        patch.setattr(session, "_hooks", lambda *given: [*hooks(*given), StopAfter(iteration)])
         return api.train(config, path)
 
 
@@ -199,8 +201,8 @@ def test_another_configuration_is_refused_and_a_run_is_not_overwritten(toy_image
 
 
 def test_a_stop_is_one_for_all_configurations(monkeypatch, toy_images, tmp_path, capsys):
-    hooks = api._hooks
-    monkeypatch.setattr(api, "_hooks", lambda *given: [*hooks(*given), StopAfter(1)])
+    hooks = session._hooks
+    monkeypatch.setattr(session, "_hooks", lambda *given: [*hooks(*given), StopAfter(1)])
     monkeypatch.chdir(tmp_path)
     files = [str(TOY / f"{name}.yaml") for name in ("adgan_2d", "adgan_ins_2d")]
     assert main(["train", "--cfg", *files, *pairs(toy_images)]) == 130
@@ -222,8 +224,8 @@ def test_a_training_that_fails_leaves_no_process_behind(monkeypatch, toy_images,
         def after_step(self, trainer):
             raise ZeroDivisionError
 
-    hooks = api._hooks
-    monkeypatch.setattr(api, "_hooks", lambda *given: [*hooks(*given), Fail()])
+    hooks = session._hooks
+    monkeypatch.setattr(session, "_hooks", lambda *given: [*hooks(*given), Fail()])
     with pytest.raises(ZeroDivisionError):
         api.train(config(toy_images, "SYSTEM.WORKERS", "2"), tmp_path / "run")
     assert not multiprocessing.active_children()

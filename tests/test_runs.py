@@ -107,6 +107,7 @@ def test_another_configuration_is_refused_and_its_keys_named(run):
 
 @pytest.mark.parametrize("pair", [
     ("SYSTEM.DEVICE", "cpu"), ("SYSTEM.WORKERS", "0"), ("MONITOR.LOG", "1"), ("MONITOR.SAVE", "1"),
+    ("DATASET.IMAGE.CACHE_GB", "0.5"),
 ])  # fmt: skip
 def test_what_does_not_change_the_result_may_change(run, pair):
     run.check_same(config(*pair))

@@ -285,9 +285,17 @@ def test_hdf5_and_numpy_guess_axes(tmp_path):
         ((6, 40, 30), "ZYX"),
         ((40, 30, 3), "YXC"),
         ((6, 40, 30, 3), "ZYXC"),
+        ((40, 30, 1), "YXC"),
+        ((40, 30, 2), "YXC"),
+        ((6, 40, 30, 1), "ZYXC"),
     ):
         np.save(tmp_path / "a.npy", np.ones(shape, np.float32))
-        assert volumes.read(tmp_path / "a.npy").axes == axes
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["image"] = np.ones(shape, np.float32)
+            file["image"].attrs["element_size_um"] = [3.0, 2.0, 1.0]
+        found = volumes.read(tmp_path / "a.npy")
+        assert found.axes == axes and found.data.shape == shape
+        assert volumes.read(tmp_path / "a.h5").spacing == ((3.0, 2.0, 1.0) if "Z" in axes else (2.0, 1.0))
     np.save(tmp_path / "a.npy", np.ones((2, 6, 40, 30)))
     refused(tmp_path / "a.npy", "2x6x40x30")
 
@@ -433,6 +441,10 @@ def test_what_is_no_number_or_no_picture_is_refused(tmp_path):
         file["image"] = np.zeros((4, 0, 4))
     with h5py.File(tmp_path / "single.h5", "w") as file:
         file["image"] = 3
+    with h5py.File(tmp_path / "null.h5", "w") as file:
+        file["image"] = h5py.Empty("f4")
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file.create_group("a group of nothing")
     tifffile.imwrite(tmp_path / "complex.tif", RAMP[0].astype(np.complex64))
     refused(tmp_path / "object.npy", "object")
     refused(tmp_path / "complex.npy", "complex")
@@ -441,6 +453,8 @@ def test_what_is_no_number_or_no_picture_is_refused(tmp_path):
     refused(tmp_path / "text.h5", "|S1")
     refused(tmp_path / "zero.h5", "4x0x4")
     refused(tmp_path / "single.h5", "one number")
+    refused(tmp_path / "null.h5", "is empty")
+    refused(tmp_path / "none.h5", "holds no dataset")
     refused(tmp_path / "complex.tif", "complex64")
 
 
@@ -465,23 +479,59 @@ def test_finding_nothing_names_the_place_and_the_suffixes(tmp_path):
         assert str(path) in str(caught.value) and ".tif" in str(caught.value)
 
 
+def test_a_link_to_nowhere_is_told(tmp_path):
+    (tmp_path / "t1.png").touch()
+    (tmp_path / "t2.png").symlink_to("not_fetched.png")
+    for path in (tmp_path, tmp_path / "*.png", tmp_path / "t2.png"):
+        with pytest.raises(ImageReadError, match=r"t2\.png: is a link to nowhere \(not_fetched\.png\)"):
+            volumes.find(path)
+    (tmp_path / "t2.png").unlink()
+    (tmp_path / "t2.png").symlink_to("t2.png")
+    with pytest.raises(ImageReadError, match="link to nowhere"):
+        volumes.find(tmp_path)
+
+
+def test_folders_in_a_circle_are_gone_through_once(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "t1.png").touch(), (tmp_path / "a" / "t1.png").touch(), (tmp_path / "a" / "t2.png").touch()
+    (tmp_path / "a" / "back").symlink_to(tmp_path)
+    found = volumes.find(tmp_path / "**" / "*.png")
+    assert found == [tmp_path / "a" / "t1.png", tmp_path / "a" / "t2.png", tmp_path / "t1.png"]
+
+
+@pytest.mark.parametrize("name", ["with space", "[1] what?", "a*b", "核 ü", "two\nlines"])
+def test_names_of_any_letters_are_found_and_read(tmp_path, name):
+    (tmp_path / name).mkdir()
+    Image.fromarray(NOISE[0]).save(tmp_path / name / f"{name}.png")
+    for path in (tmp_path / name, tmp_path / name / "*.png", tmp_path / "*" / "*.png"):
+        assert volumes.find(path) == [tmp_path / name / f"{name}.png"]
+    assert np.array_equal(volumes.read(tmp_path / name / f"{name}.png").data, NOISE[0])
+
+
 # --- writing
 
 
 @pytest.mark.parametrize("largest", [0, 65535, 65536, 2**32 - 1])
 @pytest.mark.parametrize(
-    ("shape", "spacing"),
-    [((7, 9), ()), ((7, 9), (0.5, 0.127)), ((3, 7, 9), (0.284, 0.5, 0.127)), ((3, 7, 9), (0.5, 0.3))],
+    ("shape", "spacing", "axes"),
+    [
+        ((7, 9), (), ""),
+        ((7, 9), (0.5, 0.127), ""),
+        ((3, 7, 9), (0.284, 0.5, 0.127), ""),
+        ((3, 7, 9), (0.5, 0.3), "TYX"),
+        ((3, 7, 9), (), "TYX"),
+        ((2, 3, 7, 9), (2.0, 0.5, 0.3), "TZYX"),
+    ],
 )
-def test_labels_come_back_with_their_voxel_size(tmp_path, largest, shape, spacing):
+def test_labels_come_back_with_their_axes_and_voxel_size(tmp_path, largest, shape, spacing, axes):
     labels = np.zeros(shape, np.int64)
     labels[..., 2, 3] = largest
-    volumes.write_labels(tmp_path / "a.tif", labels, spacing)
+    volumes.write_labels(tmp_path / "a.tif", labels, spacing, axes)
     found = volumes.read(tmp_path / "a.tif")
     assert found.data.dtype == (np.uint16 if largest < 65536 else np.uint32)
     assert np.array_equal(found.data, labels)
     assert found.spacing == pytest.approx(spacing, rel=1e-5)
-    assert found.axes == ("YX" if len(shape) == 2 else "TYX" if len(spacing) == 2 else "ZYX")
+    assert found.axes == (axes or "ZYX"[-len(shape) :])
     assert [f.name for f in tmp_path.iterdir()] == ["a.tif"]
 
 
@@ -502,6 +552,27 @@ def test_pictures_come_back_as_they_were(tmp_path, dtype):
     assert found.spacing == pytest.approx((0.5, 0.25))
     with pytest.raises(ValueError, match="float64"):
         volumes.write_image(tmp_path / "a.tif", picture.astype(float))
+
+
+@pytest.mark.parametrize("axes", ["CYX", "TCYX", "ZCYX", "TZCYX"])
+@pytest.mark.parametrize("limit", [2**30, 0], ids=["imagej", "ome"])
+def test_channels_come_back_as_channels(tmp_path, monkeypatch, axes, limit):
+    shape = tuple({"T": 2, "Z": 3, "C": 4, "Y": 5, "X": 6}[axis] for axis in axes)
+    maps = np.random.default_rng(0).random(shape).astype(np.float32)
+    spacing = (2.0, 0.5, 0.25) if "Z" in axes else (0.5, 0.25)
+    monkeypatch.setattr("nucleizoo.volumes._writing._IMAGEJ_BYTES", limit)
+    volumes.write_image(tmp_path / "a.tif", maps, spacing, axes)
+    found = volumes.read(tmp_path / "a.tif")
+    assert found.axes == axes.replace("C", "") + "C" and found.spacing == pytest.approx(spacing)
+    assert np.array_equal(found.data, np.moveaxis(maps, axes.index("C"), -1))
+
+
+@pytest.mark.parametrize(("axes", "spacing"), [
+    ("ZYX", (1.0, 1.0)), ("TYX", (1.0,) * 3), ("YX", ()), ("CZY", ()), ("YXC", ()), ("ZTYX", ()),
+])  # fmt: skip
+def test_axes_that_do_not_fit_are_not_written(tmp_path, axes, spacing):
+    with pytest.raises(ValueError, match=f"as '{axes}'"):
+        volumes.write_image(tmp_path / "a.tif", np.zeros((3, 4, 5), np.float32), spacing, axes)
 
 
 def test_pngs_come_back_as_they_were(tmp_path):

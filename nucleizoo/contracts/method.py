@@ -23,12 +23,15 @@ class Task:
         source_channels: channels of `source`, the pictures of the labelled domain.
         dims: 2 for images, 3 for volumes.
         target: the representation of nuclei that the method predicts.
+        source_pictures: whether the source domain has pictures of its own; otherwise a source picture
+            is the target's maps seen as one.
     """
 
     channels: int
     source_channels: int
     dims: int
     target: Target
+    source_pictures: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,17 @@ class Clock:
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters that one optimiser owns; `lr_scale` multiplies `SOLVER.LR`."""
+    """Parameters that one optimiser owns.
+
+    Attributes:
+        parameters: no other group holds them.
+        lr_scale: multiplies `SOLVER.LR`.
+        pace: how many times as fast the learning rate runs through its schedule.
+    """
 
     parameters: tuple[Parameter, ...]
     lr_scale: float = 1.0
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)

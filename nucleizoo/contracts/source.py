@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nucleizoo.core.registry import schema
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Frame:
         root: the folder that relative paths start from.
         spacing: the voxel size, micrometres in axis order, that data is resampled to;
             () leaves every file at its own.
+        size: of the training crops; () when there is no training.
     """
 
     dims: int
     channels: int = 1
     root: Path = Path()
     spacing: tuple[float, ...] = ()
+    size: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,21 @@ class Source(ABC):
 
     gives: ClassVar[frozenset[str]] = frozenset()
     """What a sample holds: 'image', 'labels' or both."""
+
+    @classmethod
+    def reader(cls, plain: Callable[..., Any], frame: Frame, **settings: Any) -> Any:
+        """Make what reads new files in prediction, as this source makes what training sees.
+
+        Args:
+            plain: reads files, built as `plain(frame, **its settings)`.
+            frame: of the experiment.
+            settings: of this entry; by default, those that `plain` knows are passed on.
+
+        Raises:
+            ValueError: for a setting that is out of range.
+        """
+        known = schema(plain)
+        return plain(frame, **{key: value for key, value in settings.items() if key in known})
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:

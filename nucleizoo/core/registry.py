@@ -57,9 +57,6 @@ class Part:
             raise TypeError(f"'{self.name}' has no setting {', '.join(strangers)}; it has: {known}")
         return entry(*wired, **self.settings)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Part, (self.registry, self.name, dict(self.settings))
-
 
 class Registry:
     """The entries of one kind.
@@ -81,8 +78,6 @@ class Registry:
         self.kind, self.promise = kind, promise
         self._entries: dict[str, Any] = {}
         self._places: dict[str, str] = {}
-        # Where pickle looks for a registry: it travels by reference, as a class does.
-        self.__module__ = sys._getframe(1).f_globals.get("__name__", "__main__")
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """Decorate a class or function to make it the entry called `name`; it is returned unchanged.
@@ -150,10 +145,6 @@ class Registry:
 
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}, {self.promise!r})"
-
-    def __reduce__(self) -> str:
-        variables = vars(sys.modules.get(self.__module__, object))
-        return next((name for name, value in variables.items() if value is self), self.kind)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

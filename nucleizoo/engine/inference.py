@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ from yacs.config import CfgNode
 from nucleizoo import build
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
-from nucleizoo.engine.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.layout import channels_last
 from nucleizoo.ops.resize import linear
 from nucleizoo.ops.windows import cut, slide, to_multiple
-from nucleizoo.reading import Scan
+from nucleizoo.reading import Reader, Scan
 from nucleizoo.runs import Run
 
 
@@ -29,9 +30,6 @@ class Segmenter:
         method: its weights decide; it is put into evaluation mode on its present device.
         config: of the training; reads DATASET, TARGET and INFERENCE.
         precision: torch.float32 or torch.bfloat16.
-
-    Attributes:
-        reader: reads files the way training read them.
     """
 
     def __init__(self, method: Method, config: CfgNode, precision: torch.dtype) -> None:
@@ -39,7 +37,7 @@ class Segmenter:
         self.device = next(method.parameters()).device
         self.window: tuple[int, ...] = config.INFERENCE.WINDOW
         self.overlap: float = config.INFERENCE.OVERLAP
-        self.reader = build.reader(config)
+        self.config = config
         self.target, self.decoder = method.task.target, build.decoder(config)
 
     @classmethod
@@ -48,6 +46,11 @@ class Segmenter:
         device = pick_device(run.config.SYSTEM.DEVICE)
         precision = pick_precision(run.config.SYSTEM.PRECISION, device)
         return cls(run.method().to(device), run.config, precision)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads files the way training read them."""
+        return build.reader(self.config)
 
     def read(self, path: Path) -> list[Scan]:
         """The pictures in a file, a stack's planes one by one when the method is for 2D."""
@@ -77,9 +80,12 @@ class Segmenter:
         """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1]."""
         return self._apply(self.method.to_source, image)
 
-    def picture_of(self, labels: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1]."""
-        maps = torch.from_numpy(self.target.encode(labels, self.reader.frame.spacing))
+    def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
+        """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1].
+
+        `spacing` is the voxel size in micrometres, in axis order; () when it is unknown.
+        """
+        maps = torch.from_numpy(self.target.encode(labels, spacing))
         return self.target.as_image(maps[None])[0].numpy()
 
     @torch.no_grad()

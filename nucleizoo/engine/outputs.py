@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nucleizoo import volumes
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.ops.overlay import outline
-from nucleizoo.reading import Scan
+from nucleizoo.reading import Stack
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """Instance labels of the picture's own shape, to `<stem>_label.tif`."""
     scans = segmenter.read(path)
     found = [segmenter.labels(scan) for scan in scans]
-    result = _label_file(path, folder)
-    volumes.write_labels(result, _as_in_file(found, scans[0]), scans[0].file_spacing)
+    result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]
+    volumes.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
     return Prediction(path, result, sum(int(labels.max()) for labels in found))
 
 
@@ -44,25 +44,24 @@ def write_overlays(segmenter: Segmenter, path: Path, folder: Path) -> None:
 
 
 def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
-    """The network's maps at its own resolution, to `<stem>_maps.tif`, channels in front if several."""
+    """The network's maps at its own resolution, to `<stem>_maps.tif`."""
     scans = segmenter.read(path)
-    channels = zip(*(segmenter.maps(scan.image) for scan in scans), strict=True)
-    maps = _stacked([_as_in_file(list(planes), scans[0]) for planes in channels])
-    return _written(path, folder / f"{path.stem}_maps.tif", maps, scans[0].spacing)
+    made = [segmenter.maps(scan.image) for scan in scans]
+    return _written(path, folder / f"{path.stem}_maps.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """The picture as it looks in the source domain, to `<stem>_source.tif`."""
     scans = segmenter.read(path)
-    pictures = _as_in_file([segmenter.to_source(scan.image)[0] for scan in scans], scans[0])
-    return _written(path, folder / f"{path.stem}_source.tif", pictures, scans[0].spacing)
+    made = [segmenter.to_source(scan.image) for scan in scans]
+    return _written(path, folder / f"{path.stem}_source.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """A label file as a picture that looks like the images trained on, to `<stem>_image.tif`."""
     labels = segmenter.reader.read_labels(path)
-    pictures = _stacked([segmenter.to_image(segmenter.picture_of(one))[0] for one in labels])
-    return _written(path, folder / f"{path.stem}_image.tif", pictures, segmenter.reader.frame.spacing)
+    made = [segmenter.to_image(segmenter.picture_of(one, labels.spacing)) for one in labels.planes]
+    return _written(path, folder / f"{path.stem}_image.tif", made, labels.spacing, labels.stack)
 
 
 WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
@@ -79,16 +78,32 @@ def _label_file(path: Path, folder: Path) -> Path:
 
 
 def _written(
-    path: Path, result: Path, pictures: NDArray[np.float32], spacing: tuple[float, ...]
+    path: Path, result: Path, made: list[NDArray[np.float32]], spacing: tuple[float, ...], stack: Stack
 ) -> Prediction:
-    volumes.write_image(result, pictures, spacing)
+    """Write what was made of every picture of a file, each (K, *S); channels, where several, before y, x."""
+    axes = "ZYX"[-made[0].ndim + 1 :]
+    if len(made[0]) > 1:
+        axes, made = axes.replace("YX", "CYX"), [np.moveaxis(one, 0, -3) for one in made]
+    else:
+        made = [one[0] for one in made]
+    volumes.write_image(result, *_as_in_file(made, axes, spacing, stack))
     return Prediction(path, result, 0)
 
 
-def _as_in_file(planes: list[NDArray[Any]], scan: Scan) -> NDArray[Any]:
-    """What was made of every picture of a file, along the axes that the file has."""
-    return np.stack(planes).reshape(*scan.stack, *planes[0].shape)
+def _as_in_file(
+    planes: list[NDArray[Any]], axes: str, spacing: tuple[float, ...], stack: Stack
+) -> tuple[NDArray[Any], tuple[float, ...], str]:
+    """Put together what was made of every picture of a file.
 
+    Args:
+        planes: one for each picture.
+        axes: of a plane.
+        spacing: of a plane, micrometres; () when unknown.
+        stack: the axes that the file has beside them.
 
-def _stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
-    return planes[0] if len(planes) == 1 else np.stack(planes)
+    Returns:
+        The whole, its voxel size, () where a part of it is unknown, and its axes.
+    """
+    whole = np.stack(planes).reshape(*stack.shape, *planes[0].shape)
+    known = bool(spacing) and len(stack.spacing) == ("Z" in stack.axes)
+    return whole, stack.spacing + spacing if known else (), stack.axes + axes

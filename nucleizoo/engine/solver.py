@@ -39,20 +39,25 @@ def rate(solver: CfgNode, clock: Clock) -> float:
     """Factor on the learning rate at an iteration, in [0, 1].
 
     Linear warm-up over SOLVER.WARMUP iterations, then SOLVER.SCHEDULE: 'constant'; 'linear' or
-    'cosine' from 1 at the share SOLVER.HOLD of the training to 0 at its end.
+    'cosine' from 1 at the share SOLVER.HOLD of the training to 0 at its end. Beyond the end, which a
+    group of a faster pace reaches, a cosine rises again and a line stays at 0.
     """
     warm: float = min(1.0, (clock.iteration + 1) / max(solver.WARMUP, 1))
     if solver.SCHEDULE == "constant":
         return warm
     left: float = min(1.0, (1.0 - clock.progress) / max(1.0 - solver.HOLD, 1e-9))
-    return warm * (left if solver.SCHEDULE == "linear" else 0.5 - 0.5 * math.cos(math.pi * left))
+    return warm * (max(left, 0.0) if solver.SCHEDULE == "linear" else 0.5 - 0.5 * math.cos(math.pi * left))
 
 
-def set_rate(optimisers: dict[str, torch.optim.Optimizer], groups: dict[str, Group], lr: float) -> None:
-    """Give every optimiser the learning rate `lr` times its group's scale."""
+def set_rates(
+    optimisers: dict[str, torch.optim.Optimizer], groups: dict[str, Group], solver: CfgNode, clock: Clock
+) -> None:
+    """Give every optimiser the learning rate of this moment, at its group's scale and pace."""
     for name, one in optimisers.items():
+        group = groups[name]
+        factor = rate(solver, Clock(round(clock.iteration * group.pace), clock.total))
         for part in one.param_groups:
-            part["lr"] = lr * groups[name].lr_scale
+            part["lr"] = solver.LR * group.lr_scale * factor
 
 
 def check_groups(method: nn.Module, groups: dict[str, Group]) -> None:

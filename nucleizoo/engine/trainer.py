@@ -13,10 +13,12 @@ from yacs.config import CfgNode
 from nucleizoo.contracts import Clock, Method, Update
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.engine import solver
-from nucleizoo.engine.device import autocast, pick_device, pick_precision
 from nucleizoo.engine.hooks import Hook
 from nucleizoo.engine.randomness import random_state, set_random_state
+from nucleizoo.ops.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.gather import all_gathered
 from nucleizoo.ops.layout import channels_last
+from nucleizoo.workers import workers_watched
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,13 @@ class Trainer:
         self.batch: dict[str, Tensor] = {}
         self.stop = False
 
+    @workers_watched()
     def train(self, batches: Iterable[dict[str, Tensor]]) -> None:
         """Run from the present iteration to the last; `batches` starts at the present iteration.
 
         Raises:
             DivergedError: when a loss is no longer finite.
+            UserError: when a process that prepares batches was killed.
         """
         self.method.train()
         try:
@@ -78,14 +82,13 @@ class Trainer:
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One iteration: apply the method's updates in their order; returns every loss by name."""
         clock = Clock(self.iteration, self.total)
-        solver.set_rate(
-            self.optimisers, self.groups, self.config.SOLVER.LR * solver.rate(self.config.SOLVER, clock)
-        )
+        solver.set_rates(self.optimisers, self.groups, self.config.SOLVER, clock)
         updates, losses = self.method.train_step(batch, clock), dict[str, Tensor]()
-        while (update := self._ask(updates)) is not None:
-            twice = losses.keys() & update.losses.keys()
-            assert not twice, f"two updates of one step have a loss called {', '.join(map(repr, twice))}"
-            losses |= self._apply(update)
+        with all_gathered():
+            while (update := self._ask(updates)) is not None:
+                twice = losses.keys() & update.losses.keys()
+                assert not twice, f"two updates of one step have a loss called {', '.join(map(repr, twice))}"
+                losses |= self._apply(update)
         if not torch.isfinite(torch.stack(list(losses.values()))).all():
             self._diverged(losses)
         return losses

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, volumes
@@ -12,7 +14,8 @@ from nucleizoo.core.errors import ConfigError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.report import Report
 from nucleizoo.engine.trainer import Trainer
-from nucleizoo.metrics import pixels
+from nucleizoo.metrics import objects, pixels
+from nucleizoo.reading import Scan
 
 log = logging.getLogger(__name__)
 
@@ -27,29 +30,25 @@ class Truth:
     def __init__(self, config: CfgNode, report: Report) -> None:
         root = Path(config.DATASET.ROOT)
         self.config, self.report = config, report
-        self.pictures = volumes.find(root / config.MONITOR.PICTURES)
-        self.truths = volumes.find(root / config.MONITOR.TRUTH)
-        if len(self.pictures) != len(self.truths):
-            raise ConfigError(
-                f"MONITOR.TRUTH has {len(self.truths)} files, MONITOR.PICTURES {len(self.pictures)}"
-            )
+        pictures = volumes.find(root / config.MONITOR.PICTURES)
+        truths = volumes.find(root / config.MONITOR.TRUTH)
+        if len(pictures) != len(truths):
+            raise ConfigError(f"MONITOR.TRUTH has {len(truths)} files, MONITOR.PICTURES {len(pictures)}")
         reader = build.reader(config)
-        for picture, truth in zip(self.pictures, self.truths, strict=True):
-            shapes = [scan.shape for scan in reader.read(picture)]
-            if (found := [labels.shape for labels in reader.label_planes(truth)]) != shapes:
+        self.pairs: list[tuple[Scan, NDArray[np.int32]]] = []
+        for picture, truth in zip(pictures, truths, strict=True):
+            scans, labels = reader.read(picture), reader.label_planes(truth)
+            if (found := [one.shape for one in labels]) != (shapes := [scan.shape for scan in scans]):
                 raise ConfigError(
                     f"MONITOR.TRUTH: {truth} has labels for {found}, but {picture} has {shapes}"
                 )
+            self.pairs += zip(scans, labels, strict=True)
 
     def __call__(self, trainer: Trainer) -> None:
         """Score the method as it is now, and write the result to the report."""
         segmenter = Segmenter(trainer.method, self.config, trainer.precision)
-        scores = []
-        for picture, truth in zip(self.pictures, self.truths, strict=True):
-            for scan, labels in zip(
-                segmenter.read(picture), segmenter.reader.label_planes(truth), strict=True
-            ):
-                scores.append(pixels.score(segmenter.labels(scan), labels))
-        summary = pixels.summary(scores)
+        found = [(segmenter.labels(scan), labels) for scan, labels in self.pairs]
+        nuclei = objects.ObjectScore.pooled(objects.score(*pair) for pair in found)
+        summary = pixels.summary([pixels.score(*pair) for pair in found]) | {"object_f1": nuclei.f1}
         self.report.scalars(trainer.iteration, summary, "truth")
         log.info("%d  %s", trainer.iteration, "  ".join(f"{k} {v:.4f}" for k, v in summary.items()))

@@ -15,9 +15,9 @@ def compare(predictions: str | Path, truths: str | Path) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
 
     Returns:
-        'pixels' (see `metrics.pixels.summary`), 'objects' (precision, recall and f1 of nuclei found
-        with an IoU above 0.5, pooled over all images), 'images' (the same by name), and 'missing'
-        (truths without a prediction).
+        'pixels' (see `metrics.pixels.summary`), 'objects' (precision, recall, f1 and ap, which is
+        TP / (TP + FP + FN), of nuclei found with an IoU above 0.5, pooled over all images), 'images'
+        (the same by name), and 'missing' (truths without a prediction).
 
     Raises:
         UserError: when no pair is found, a pair's shapes differ, or two files have one name.
@@ -32,9 +32,9 @@ def compare(predictions: str | Path, truths: str | Path) -> dict[str, Any]:
     compared = {name: _pair(found[name], wanted[name]) for name in names}
     return {
         "pixels": pixels.summary([score for score, _ in compared.values()]),
-        "objects": _named(objects.ObjectScore.pooled(score for _, score in compared.values())),
+        "objects": _of_objects(objects.ObjectScore.pooled(score for _, score in compared.values())),
         "images": {
-            name: {"pixels": _named(by_pixel), "objects": _named(by_object)}
+            name: {"pixels": _named(by_pixel), "objects": _of_objects(by_object)}
             for name, (by_pixel, by_object) in compared.items()
         },
         "missing": [name for name in wanted if name not in found],
@@ -64,6 +64,10 @@ def _pair(prediction: Path, truth: Path) -> tuple[pixels.PixelScore, objects.Obj
 
 def _named(score: Counts) -> dict[str, float]:
     return {name: getattr(score, name) for name in ("precision", "recall", "f1")}
+
+
+def _of_objects(score: objects.ObjectScore) -> dict[str, float]:
+    return _named(score) | {"ap": score.ap}
 
 
 def _some(files: dict[str, Path]) -> str:

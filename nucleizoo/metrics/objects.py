@@ -14,6 +14,11 @@ IOU = 0.5
 class ObjectScore(Counts):
     """Counts of nuclei."""
 
+    @property
+    def ap(self) -> float:
+        """Average precision as the 2018 Data Science Bowl and StarDist have it: TP / (TP + FP + FN)."""
+        return self._share(self.tp, self.tp + self.fp + self.fn)
+
 
 def score(prediction: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectScore:
     """Count matches with an intersection over union above a half.

@@ -34,12 +34,14 @@ def crop(array: NDArray[T], start: Sequence[int], size: Sequence[int]) -> NDArra
         >>> crop(np.array([1, 2, 3]), (-2,), (8,)).tolist()
         [2, 1, 1, 2, 3, 3, 2, 1]
     """
-    first = array.ndim - len(size)
-    for axis, (begin, length) in enumerate(zip(start, size, strict=True), first):
-        n = array.shape[axis]
-        if begin >= 0 and begin + length <= n:
-            array = array[(slice(None),) * axis + (slice(begin, begin + length),)]
-        else:
+    shape = array.shape[array.ndim - len(size) :]
+    sides = list(zip(start, size, shape, strict=True))
+    # what is there is cut out first, so that mirroring copies no more than it must
+    cuts = [slice(begin, begin + length) if begin >= 0 and begin + length <= n else slice(None)
+            for begin, length, n in sides]  # fmt: skip
+    array = array[(..., *cuts)]
+    for axis, (begin, length, n) in enumerate(sides, array.ndim - len(size)):
+        if begin < 0 or begin + length > n:
             index = np.arange(begin, begin + length) % (2 * n)
             array = array.take(np.minimum(index, 2 * n - 1 - index), axis=axis)
     return array.copy()

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+@dataclass
+class _Meeting:
+    """How many passes are still to come, and the gradient of those that came."""
+
+    left: int
+    total: Tensor | None = None
+
+
+_begun: ContextVar[list[_Meeting] | None] = ContextVar("meetings", default=None)
+"""Those of the innermost `all_gathered` block; None outside of one."""
 
 
 def gather_gradients(x: Tensor, passes: int) -> Tensor:
@@ -13,24 +29,41 @@ def gather_gradients(x: Tensor, passes: int) -> Tensor:
 
     When two updates of one step go back through the same network, this makes it one traversal
     instead of two; the gradients are the same but for rounding. Each of the passes must reach it;
-    one more is a bug of the method and fails.
+    one more is a bug of the method and fails, one less fails in `all_gathered`.
     """
-    gathered: Tensor = _Gather.apply(x, passes)  # type: ignore[no-untyped-call]
+    meeting, begun = _Meeting(passes), _begun.get()
+    gathered: Tensor = _Gather.apply(x, meeting)  # type: ignore[no-untyped-call]
+    if begun is not None and x.requires_grad and torch.is_grad_enabled():
+        begun.append(meeting)
     return gathered
+
+
+@contextmanager
+def all_gathered() -> Iterator[None]:
+    """A block at whose end no `gather_gradients` of it may wait for a pass, for its gradient is lost."""
+    begun: list[_Meeting] = []
+    token = _begun.set(begun)
+    try:
+        yield
+    finally:
+        _begun.reset(token)
+    missing = [meeting.left for meeting in begun if meeting.left]
+    assert not missing, f"gather_gradients was reached too seldom, {missing[0]} of its passes did not come"
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, passes: int) -> Tensor:
-        ctx.left, ctx.total = passes, None
+    def forward(ctx: Any, x: Tensor, meeting: _Meeting) -> Tensor:
+        ctx.meeting = meeting
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
-        assert ctx.left > 0, "gather_gradients was reached more often than it was told"
-        ctx.total = grad if ctx.total is None else ctx.total + grad
-        ctx.left -= 1
-        if ctx.left:
+        meeting: _Meeting = ctx.meeting
+        assert meeting.left > 0, "gather_gradients was reached more often than it was told"
+        meeting.total = grad if meeting.total is None else meeting.total + grad
+        meeting.left -= 1
+        if meeting.left:
             return None, None
-        total, ctx.total = ctx.total, None
+        total, meeting.total = meeting.total, None
         return total, None

@@ -2,6 +2,6 @@
 
 from nucleizoo.reading._library import Library, random_crop
 from nucleizoo.reading._reader import Reader
-from nucleizoo.reading._scan import Scan
+from nucleizoo.reading._scan import LabelFile, Scan, Stack
 
-__all__ = ["Library", "Reader", "Scan", "random_crop"]
+__all__ = ["LabelFile", "Library", "Reader", "Scan", "Stack", "random_crop"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.intensity import luminance
+from nucleizoo.reading._scan import Stack
 from nucleizoo.volumes import Volume
 
 _MAX_LABEL = 2**31 - 1
@@ -63,28 +64,32 @@ def as_labels(volume: Volume, name: str) -> NDArray[np.int32]:
     return data.astype(np.int32)
 
 
-def pictures(data: NDArray[Any], axes: str, dims: int, name: str) -> list[tuple[NDArray[Any], int | None]]:
+def pictures(data: NDArray[Any], axes: str, dims: int, name: str) -> list[NDArray[Any]]:
     """Take a stack apart.
 
     Args:
-        data: (C, ...) with one axis a letter of `axes` behind the channels.
-        axes: 'YX' or 'ZYX', with T in front or not.
+        data: (C, ...) with the axes of the file behind the channels.
+        axes: the file's letters; see `Volume`.
         dims: 2 makes every plane a picture of its own; 3 needs depth, for which a T passes that has
             no Z beside it.
         name: the file, for messages.
 
     Returns:
-        Each (C, *S), a view, with its index in the stack; the index is None where there is no stack.
+        Each (C, *S), a view.
 
     Raises:
         ImageReadError: for a flat picture where volumes are wanted.
     """
-    if dims > len(axes):
+    if dims > len(axes.replace("C", "")):
         raise ImageReadError(
             f"{name}: is a flat picture of {data.shape[-2]}x{data.shape[-1]}, and volumes are wanted; "
-            "give files with a z axis, or set DIMS to 2"
+            "give files with a z axis, or a DATASET.SIZE of two values"
         )
-    if len(axes) == dims:
-        return [(data, None)]
     stack = data.reshape(len(data), -1, *data.shape[-dims:])
-    return [(stack[:, i], i) for i in range(stack.shape[1])]
+    return [stack[:, i] for i in range(stack.shape[1])]
+
+
+def stack_of(volume: Volume, dims: int) -> Stack:
+    """The axes of a file beside those of the pictures that `pictures` finds in it."""
+    axes = volume.axes.replace("C", "")
+    return Stack(axes[:-dims], volume.data.shape[: len(axes) - dims], volume.spacing[:-dims])

@@ -1,64 +1,74 @@
-"""Many files to draw from, with as many in memory as may be."""
+"""Many files to draw from, each decoded once."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import logging
+import tempfile
 from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from nucleizoo.contracts import Sample
 from nucleizoo.ops.crops import crop, random_start, separate
 from nucleizoo.reading._scan import Scan
+from nucleizoo.reading._store import Store
+
+log = logging.getLogger(__name__)
 
 
 class Library:
     """The scans of many files, each equally likely to be drawn.
 
-    Every file is read once at the start, so a damaged one stops a run there and not in its middle.
-    What was used last stays in memory, the rest is read again when it is drawn. Scans are kept as
-    float32: they are what prediction sees, to the bit, and a crop needs no conversion.
+    Every file is read once, at the start, so a damaged one stops a run there and not in its middle.
+    Scans are kept as float32: they are what prediction sees, to the bit, and a crop needs no
+    conversion. What does not fit in memory goes to a temporary file.
+
+    A copy that is sent to another process reads the files there, when it is first drawn from: scans
+    do not travel.
 
     Args:
         load: the scans of the file with an index.
         count: number of files, at least 1.
-        cache_gb: memory for scans, in 10^9 bytes; the file in use is kept whatever its size.
+        cache_gb: memory for scans, in 10^9 bytes.
 
     Raises:
         ValueError: for a negative `cache_gb`.
         ImageReadError: for the first file that cannot be used.
+        UserError: when the temporary file cannot be written.
     """
 
     def __init__(self, load: Callable[[int], list[Scan]], count: int, cache_gb: float) -> None:
         if cache_gb < 0:
             raise ValueError(f"CACHE_GB must not be below 0, got {cache_gb}")
-        self._load, self._limit = load, cache_gb * 1e9
-        self._kept: OrderedDict[int, list[Scan]] = OrderedDict()
-        self._bytes = 0
-        self._places = [(file, i) for file in range(count) for i in range(len(self._fetch(file)))]
+        self._load, self._count, self._limit = load, count, cache_gb * 1e9
+        if self._scans.overflows:
+            log.info(
+                "%.1f GB of images: those beyond CACHE_GB (%g) are kept in a temporary file in %s",
+                self._scans.nbytes / 1e9, cache_gb, tempfile.gettempdir(),
+            )  # fmt: skip
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._scans)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_scans"}
 
     def draw(self, rng: np.random.Generator) -> Scan:
         """A random scan; planes of a stack count one each.
 
         Raises:
-            ImageReadError: when a file has gone or changed since the start.
+            ImageReadError: in another process, when a file has gone since the start.
         """
-        file, i = self._places[rng.integers(len(self._places))]
-        return self._fetch(file)[i]
+        return self._scans[int(rng.integers(len(self._scans)))]
 
-    def _fetch(self, file: int) -> list[Scan]:
-        """The scans of a file, which becomes the one used last."""
-        if file in self._kept:
-            self._kept.move_to_end(file)
-            return self._kept[file]
-        scans = self._kept[file] = self._load(file)
-        self._bytes += sum(scan.nbytes for scan in scans)
-        while self._bytes > self._limit and len(self._kept) > 1:
-            _, forgotten = self._kept.popitem(last=False)
-            self._bytes -= sum(scan.nbytes for scan in forgotten)
+    @cached_property
+    def _scans(self) -> Store:
+        scans = Store(self._limit)
+        for file in range(self._count):
+            for scan in self._load(file):
+                scans.add(scan)
         return scans
 
 

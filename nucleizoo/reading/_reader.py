@@ -15,8 +15,8 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.registry import Part
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.resize import linear, nearest
-from nucleizoo.reading._layout import as_labels, channels_first, pictures
-from nucleizoo.reading._scan import Scan
+from nucleizoo.reading._layout import as_labels, channels_first, pictures, stack_of
+from nucleizoo.reading._scan import LabelFile, Scan
 from nucleizoo.volumes import Volume
 
 
@@ -30,7 +30,8 @@ class Reader:
             index; 'all' takes every channel.
         dataset: the dataset of HDF5 files; '' takes 'image' (for labels 'label'), or the only one.
         zoom: magnification beyond that for the voxel size, to bring one domain's nuclei to the size
-            of the other's; one value for all axes or one each, () for none.
+            of the other's; one value for all axes or one each, () for none. Where the voxel size is
+            unknown, the voxels that it leads to are taken for cubes.
         spacing: voxel size of the files, micrometres in axis order; overrides what they say.
         scaling: how intensities are brought to [0, 1], from the file's own voxels.
 
@@ -79,13 +80,11 @@ class Reader:
         own, factor = self._spacing(volume, name)
         data = channels_first(volume, name, self.channel, self.frame.channels)
         scaled = self._scale(data, name)
-        scans, stack = [], scaled.shape[1 : scaled.ndim - self.frame.dims]
-        for picture, plane in pictures(scaled, volume.axes.replace("C", ""), self.frame.dims, name):
-            shape = picture.shape[1:]
-            image = np.stack([linear(one, self._resampled(shape, factor, name)) for one in picture])
-            working = tuple(s / f for s, f in zip(own, factor, strict=bool(own)))
-            scans.append(Scan(self.scaling.curve(image) * 2 - 1, working, shape, plane, own, stack=stack))
-        return scans
+        working, stack = _magnified(own, factor), stack_of(volume, self.frame.dims)
+        return [
+            Scan(self._finish(picture, factor, name), working, picture.shape[1:], own, stack=stack)
+            for picture in pictures(scaled, volume.axes, self.frame.dims, name)
+        ]
 
     def looks(self, path: str | Path) -> list[NDArray[np.float32]]:
         """The pictures of a file for the eye: scaled as for the network, on the file's own voxels.
@@ -99,7 +98,7 @@ class Reader:
         volume = volumes.read(path, dataset=self.dataset)
         data = channels_first(volume, str(path), self.channel, self.frame.channels)
         data = self.scaling.curve(self._scale(data, str(path)))
-        return [one[0] for one, _ in pictures(data, volume.axes.replace("C", ""), self.frame.dims, str(path))]
+        return [one[0] for one in pictures(data, volume.axes, self.frame.dims, str(path))]
 
     def label_planes(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
         """Read instance labels as they are in the file.
@@ -116,21 +115,33 @@ class Reader:
         """
         return self._label_planes(volumes.read(path, dataset=dataset, usual="label"), str(path))
 
-    def read_labels(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
+    def read_labels(self, path: str | Path, *, dataset: str = "") -> LabelFile:
         """Read instance labels and resample them as images are: as `label_planes`, ids unmixed.
 
         Raises:
             ImageReadError: as for `label_planes`, or when the voxel size is needed and unknown.
         """
         volume, name = volumes.read(path, dataset=dataset, usual="label"), str(path)
-        _, factor = self._spacing(volume, name)
+        own, factor = self._spacing(volume, name)
         planes = self._label_planes(volume, name)
-        return [nearest(plane, self._resampled(plane.shape, factor, name)) for plane in planes]
+        planes = [nearest(plane, self._resampled(plane.shape, factor, name)) for plane in planes]
+        return LabelFile(planes, _magnified(own, factor), stack_of(volume, self.frame.dims))
 
     def _label_planes(self, volume: Volume, name: str) -> list[NDArray[np.int32]]:
         labels = as_labels(volume, name)[None]
-        parts = pictures(labels, volume.axes.replace("C", ""), self.frame.dims, name)
-        return [part[0] for part, _ in parts]
+        return [one[0] for one in pictures(labels, volume.axes, self.frame.dims, name)]
+
+    def _finish(
+        self, picture: NDArray[np.float32], factor: tuple[float, ...], name: str
+    ) -> NDArray[np.float32]:
+        """Resample a picture (C, *S) and bring it to [-1, 1], where it lies if it keeps its shape."""
+        shape = self._resampled(picture.shape[1:], factor, name)
+        if shape != picture.shape[1:]:
+            picture = np.stack([linear(one, shape) for one in picture])
+        picture = np.ascontiguousarray(picture)
+        for plane in picture.reshape(-1, *shape[-2:]):  # one by one, for large volumes
+            plane[...] = self.scaling.curve(plane) * 2 - 1
+        return picture
 
     def _scale(self, data: NDArray[Any], name: str) -> NDArray[np.float32]:
         """Raw values in [0, 1], for a file that has contrast."""
@@ -165,3 +176,8 @@ class Reader:
                 "check the keys SPACING (micrometres) and ZOOM"
             )
         return new
+
+
+def _magnified(spacing: tuple[float, ...], factor: tuple[float, ...]) -> tuple[float, ...]:
+    """Voxel size after magnification, () when it is unknown."""
+    return tuple(s / f for s, f in zip(spacing, factor, strict=bool(spacing)))

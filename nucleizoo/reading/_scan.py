@@ -1,11 +1,26 @@
-"""One image or volume, ready for the network."""
+"""What is in one file, ready for the network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The axes of a file beside those of one picture.
+
+    Attributes:
+        axes: their letters, 'T', 'Z' or 'TZ'; '' for a file of one picture.
+        shape: their lengths.
+        spacing: micrometres from plane to plane, where Z is among them and it is known; else ().
+    """
+
+    axes: str = ""
+    shape: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,21 +31,34 @@ class Scan:
         image: (C, *S) float32 in [-1, 1].
         spacing: voxel size of `image` in micrometres, in axis order; () when unknown.
         shape: the spatial shape in the file, before resampling.
-        plane: index in the file's stack; None when the file holds this one alone.
-        stack: shape of that stack, which several axes can make; () when there is none.
         file_spacing: voxel size in the file in micrometres, in axis order; () when unknown.
         labels: (*S) int32, 0 = background, on the voxels of `image`; None where there are none.
+        stack: the stack of pictures in the file of which this is one.
     """
 
     image: NDArray[np.float32]
     spacing: tuple[float, ...]
     shape: tuple[int, ...]
-    plane: int | None = None
     file_spacing: tuple[float, ...] = ()
     labels: NDArray[np.int32] | None = None
-    stack: tuple[int, ...] = ()
+    stack: Stack = field(default_factory=Stack)
 
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
         return self.image.nbytes + (0 if self.labels is None else self.labels.nbytes)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFile:
+    """The instance labels in one file, resampled as images are.
+
+    Attributes:
+        planes: (*S) int32 for every picture of the file, 0 = background.
+        spacing: voxel size of the planes in micrometres, in axis order; () when unknown.
+        stack: the stack that they make in the file.
+    """
+
+    planes: list[NDArray[np.int32]]
+    spacing: tuple[float, ...]
+    stack: Stack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -69,28 +70,42 @@ def find(path: str | Path) -> list[Path]:
     """The image files that a path names, in natural order: t2 before t10.
 
     Args:
-        path: a folder (its own files, not those of folders in it), a file, or a pattern with * ? [].
+        path: a folder (its own files, not those of folders in it), a file, or a pattern with * ? [],
+            where ** goes into folders.
 
     Returns:
         At least one file; hidden files and those of other suffixes are left out.
 
     Raises:
-        ImageReadError: when there is none.
+        ImageReadError: when there is none, or one is a link to nowhere.
     """
     path = Path(path)
     if path.is_file():
         return [path]
-    if path.is_dir():
-        candidates = list(path.iterdir())
-    else:
-        candidates = [Path(name) for name in glob.glob(str(path), recursive=True)]
-    files = [f for f in candidates if f.suffix.lower() in IMAGE_SUFFIXES and f.name[0] != "." and f.is_file()]
+    candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
+    pictures = [f for f in candidates if f.suffix.lower() in IMAGE_SUFFIXES and f.name[0] != "."]
+    for link in pictures:
+        if link.is_symlink() and not link.exists():
+            raise ImageReadError(
+                f"{link}: is a link to nowhere ({os.readlink(link)}); bring its file back, or remove it"
+            )
+    files = [picture for picture in pictures if picture.is_file()]
     if not files:
         if not path.exists() and not glob.has_magic(str(path)):
             raise ImageReadError(f"{path}: there is no such file or folder; check the path")
         what = "the folder holds" if path.is_dir() else "there is"
         raise ImageReadError(f"{path}: {what} no image file; looked for {' '.join(IMAGE_SUFFIXES)}")
     return sorted(files, key=_natural)
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """What fits a pattern, each once, however many ways of linked folders lead there."""
+    folder = next(parent for parent in pattern.parents if parent.exists())  # its name may hold * ? [ ] too
+    names = glob.glob(str(pattern.relative_to(folder)), root_dir=folder, recursive=True)
+    found: dict[tuple[str, str], Path] = {}
+    for file in sorted((folder / name for name in names), key=lambda file: len(file.parts)):
+        found.setdefault((os.path.realpath(file.parent), file.name), file)
+    return list(found.values())
 
 
 def _natural(path: Path) -> list[str | int]:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._volume import Check, Volume, from_array, guess_axes
+from nucleizoo.volumes._volume import SPATIAL, Check, Volume, from_array, guess_axes
 
 _SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
 """Attributes that give a voxel size in micrometres, in axis order."""
@@ -29,7 +29,9 @@ def read(path: Path, allowed: Check, dataset: str = "", usual: str = "image") ->
     """
     with h5py.File(path, "r") as file:
         data = _open(path, file, dataset or _choose(path, file, usual))
-        allowed(data.shape or (), data.dtype)
+        if data.shape is None:
+            raise ImageReadError(f"{path}: '{data.name}' is empty; save it again or remove the file")
+        allowed(data.shape, data.dtype)
         axes = guess_axes(path, data.shape)
         return from_array(data[()], axes, _spacing(data, axes))
 
@@ -41,7 +43,9 @@ def _choose(path: Path, file: Any, usual: str) -> str:
     names: list[str] = []
     # visits what lies in this file only: it does not follow soft or external links
     file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    if len(names) != 1:
+    if not names:
+        raise ImageReadError(f"{path}: holds no dataset; save it again or remove it")
+    if len(names) > 1:
         raise ImageReadError(
             f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET"
         )
@@ -75,7 +79,7 @@ def _inside(names: Iterable[str]) -> str:
 
 def _spacing(data: Any, axes: str) -> tuple[float, ...]:
     """Voxel size in micrometres from the first attribute that gives one for these axes, else ()."""
-    count = len(axes.replace("S", ""))
+    count = sum(axis in SPATIAL for axis in axes)
     for name in _SPACING_ATTRIBUTES:
         values = np.asarray(data.attrs.get(name, ()))
         if values.dtype.kind in "uif" and values.ndim == 1 and values.size in (count, 3):

@@ -108,16 +108,18 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
 
 
 def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
-    """Axes of an array that comes without names: YX, ZYX, and either with 3 or 4 colour samples last.
+    """Axes of an array that comes without names: YX or ZYX, and up to 4 channels last.
+
+    Three or four channels are colours, the fourth being alpha.
 
     Raises:
         ImageReadError: for any other number of axes.
     """
-    samples = len(shape) > 2 and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
-    space = len(shape) - samples
+    channels = shape[-1] if len(shape) > 2 and shape[-1] <= 4 < min(shape[-3:-1]) else 0
+    space = len(shape) - bool(channels)
     if space not in (2, 3):
         raise ImageReadError(
             f"{path}: has {len(shape)} axes ({'x'.join(map(str, shape))}) without names; "
-            "save one picture (y, x) or volume (z, y, x), with colours last"
+            "save one picture (y, x) or volume (z, y, x), with channels last"
         )
-    return SPATIAL[-space:] + "S" * samples
+    return SPATIAL[-space:] + ("S" if channels > 2 else "C" if channels else "")

@@ -17,18 +17,21 @@ _IMAGEJ_BYTES = 2**32 - 2**25
 """Largest array in ImageJ's own dialect, which has no 64-bit addresses."""
 
 
-def write_labels(path: str | Path, labels: NDArray[Any], spacing: tuple[float, ...] = ()) -> None:
+def write_labels(
+    path: str | Path, labels: NDArray[Any], spacing: tuple[float, ...] = (), axes: str = ""
+) -> None:
     """Write instance labels as a compressed TIFF that ImageJ, napari and QuPath open.
 
     Args:
         path: the file to write, replaced in one step when it is there already.
-        labels: (y, x), (z, y, x) or (t, z, y, x) of integers from 0 to 2**32 - 1; stored with 16 bits
-            if that is enough for all ids, else with 32.
-        spacing: voxel size in micrometres in axis order, for the last two or three axes. Two values
-            for three axes mean a stack of pictures instead of a volume.
+        labels: integers from 0 to 2**32 - 1, an axis a letter; stored with 16 bits if that is enough
+            for all ids, else with 32.
+        spacing: voxel size in micrometres of the axes ZYX that there are; () when it is not known.
+        axes: letters of TZCYX in this order; '' for the last of ZYX.
 
     Raises:
-        ValueError: for labels that are not integers or out of range, or a spacing that does not fit.
+        ValueError: for labels that are not integers or out of range, or axes or a spacing that do not
+            fit them.
         OSError: when the file cannot be written; nothing is left behind.
     """
     if labels.dtype.kind not in "bui":
@@ -36,24 +39,27 @@ def write_labels(path: str | Path, labels: NDArray[Any], spacing: tuple[float, .
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     if low < 0 or high >= 2**32:
         raise ValueError(f"labels are stored from 0 to {2**32 - 1}, got {low} to {high}")
-    _write_tiff(path, labels.astype(np.uint16 if high < 2**16 else np.uint32), spacing)
+    _write_tiff(path, labels.astype(np.uint16 if high < 2**16 else np.uint32), spacing, axes)
 
 
-def write_image(path: str | Path, image: NDArray[Any], spacing: tuple[float, ...] = ()) -> None:
-    """Write a grey picture, stack or volume as a compressed TIFF.
+def write_image(
+    path: str | Path, image: NDArray[Any], spacing: tuple[float, ...] = (), axes: str = ""
+) -> None:
+    """Write a picture, stack or volume, of one channel or several, as a compressed TIFF.
 
     Args:
         path: the file to write, replaced in one step when it is there already.
-        image: (y, x), (z, y, x) or (t, z, y, x) of float32, uint8 or uint16, any range.
+        image: float32, uint8 or uint16, any range, an axis a letter.
         spacing: as for `write_labels`.
+        axes: as for `write_labels`.
 
     Raises:
-        ValueError: for another type, or a spacing that does not fit.
+        ValueError: for another type, or axes or a spacing that do not fit.
         OSError: when the file cannot be written; nothing is left behind.
     """
     if image.dtype not in _IMAGEJ_TYPES:
         raise ValueError(f"pictures are float32, uint8 or uint16, got {image.dtype}")
-    _write_tiff(path, image, spacing)
+    _write_tiff(path, image, spacing, axes)
 
 
 def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
@@ -69,11 +75,13 @@ def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
         Image.fromarray(np.ascontiguousarray(picture)).save(part, format="PNG")
 
 
-def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...]) -> None:
+def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...], axes: str) -> None:
     """ImageJ's dialect where it can hold the array, OME for the others."""
-    if array.ndim not in (2, 3, 4) or len(spacing) not in (0, 2, min(array.ndim, 3)):
-        raise ValueError(f"cannot write an array of {array.shape} with a spacing of {spacing}")
-    axes = "TYX" if array.ndim == 3 and len(spacing) == 2 else "TZYX"[-array.ndim :]
+    axes = axes or "ZYX"[-array.ndim :]
+    ordered = "".join(letter for letter in "TZCYX" if letter in axes)
+    sizes = len(ordered.replace("T", "").replace("C", ""))
+    if axes != ordered or "YX" not in axes or len(axes) != array.ndim or len(spacing) not in (0, sizes):
+        raise ValueError(f"cannot write an array of {array.shape} as '{axes}' with a spacing of {spacing}")
     imagej = array.dtype in _IMAGEJ_TYPES and array.nbytes < _IMAGEJ_BYTES
     describe = _imagej if imagej else _ome
     with atomic(path) as part:

@@ -18,7 +18,8 @@ class Folder(Reader, Source):
 
     Args:
         path: a folder, a file or a pattern such as 'train/*.tif', from the root of the data.
-        cache_gb: memory for images, in 10^9 bytes (4 bytes a voxel); more are read again when drawn.
+        cache_gb: memory for images, in 10^9 bytes (4 bytes a voxel); the rest goes to a
+            temporary file (in TMPDIR).
 
     Raises:
         ImageReadError: when there is no image, or one that cannot be used.

@@ -25,8 +25,8 @@ class Volumes(Reader, Source):
         labels: the same for the labels: partners have the same stem, or where no stem is shared,
             the same place in natural order. '' finds both in one HDF5 file a volume.
         label_dataset: the dataset of labels in HDF5 files; '' takes 'label', or the only one.
-        cache_gb: memory for images and labels, in 10^9 bytes (8 bytes a voxel); more are read again
-            when drawn.
+        cache_gb: memory for images and labels, in 10^9 bytes (8 bytes a voxel); the rest goes
+            to a temporary file (in TMPDIR).
 
     Raises:
         ImageReadError: when files are missing, cannot be used, or do not fit each other.

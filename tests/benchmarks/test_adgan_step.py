@@ -14,8 +14,8 @@ from plain_adgan import PlainADGAN
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Task
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.engine.device import pick_device, pick_precision
 from nucleizoo.engine.trainer import Trainer
+from nucleizoo.ops.device import pick_device, pick_precision
 
 load_plugins()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import subprocess
 import sys
 
@@ -12,9 +10,6 @@ import pytest
 from nucleizoo.core import registry as registry_module
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Part, Registry, schema
-
-TOYS = Registry("toy", "Entry(**settings) -> Toy")
-"""At module level, where pickle can find it."""
 
 
 @pytest.fixture
@@ -206,19 +201,6 @@ def test_part_is_read_only(losses):
         part.settings["weight"] = 4.0
     with pytest.raises(AttributeError):
         part.name = "l2"
-
-
-def test_part_travels_by_pickle_and_keeps_its_registry():
-    part = TOYS.part("car", inner=TOYS.part("wheel", spokes=3))
-    twin = pickle.loads(pickle.dumps(part))
-    assert twin == part and twin.registry is TOYS and twin.settings["inner"].registry is TOYS
-    assert copy.deepcopy(part).registry is TOYS
-
-
-def test_registry_that_no_module_holds_cannot_be_pickled(losses):
-    assert copy.deepcopy(losses) is losses
-    with pytest.raises(pickle.PicklingError):
-        pickle.dumps(losses)
 
 
 def test_registry_does_not_load_torch():

@@ -1,5 +1,9 @@
 import math
+import multiprocessing
+import os
 import random
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -8,11 +12,13 @@ from torch import nn
 from toys import TASK, Duo, Told, batches, settings, trainer
 
 from nucleizoo.contracts import Clock, Group, Method, Update
-from nucleizoo.core.errors import DivergedError
+from nucleizoo.core.errors import DivergedError, UserError
 from nucleizoo.engine import solver
 from nucleizoo.engine.hooks import Hook, Save
 from nucleizoo.engine.trainer import Trainer
+from nucleizoo.ops.gather import gather_gradients
 from nucleizoo.runs import Run
+from nucleizoo.workers import stream
 
 
 def test_each_update_moves_its_group_by_its_own_gradient():
@@ -120,6 +126,24 @@ def test_a_yield_inside_no_grad_is_caught():
     torch.set_grad_enabled(True)  # the abandoned generator may not have left its block yet
 
 
+def test_a_gathered_gradient_that_waits_for_a_pass_is_caught():
+    def told(passes):
+        def updates(method, picture):
+            meeting = gather_gradients(method.encoder * 7, passes)
+            yield Update("generator", {"one": (meeting * method.decoder).sum()}, keep_graph=True, step=False)
+            yield Update("generator", {"other": (2 * meeting).sum()}, only=[method.encoder])
+
+        return updates
+
+    method = Chain(told(passes=2))
+    trainer(method).step({})
+    assert method.encoder.item() == 2.0 - 7 * (3.0 + 2.0)
+    with pytest.raises(AssertionError, match="too seldom, 1 of its passes"):
+        trainer(Chain(told(passes=3))).step({})
+    with pytest.raises(AssertionError, match="more often"):
+        trainer(Chain(told(passes=1))).step({})
+
+
 def test_one_name_for_two_losses_of_a_step_is_caught():
     def told(method, batch, clock):
         yield Update("maker", {"loss": method.made.sum()})
@@ -171,6 +195,19 @@ def test_every_group_steps_at_its_scale_of_the_scheduled_rate():
     travelled = 0.1 * (1 + 0.75 + 0.5 + 0.25)
     assert method.made.item() == pytest.approx(-travelled)
     assert method.judged.item() == pytest.approx(-travelled / 2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [("linear", [1, 0.5, 0, 0]), ("cosine", [1, 0.5, 0, 0.5])],  # a cosine climbs again behind the end
+)
+def test_a_group_of_double_pace_runs_through_its_schedule_twice_as_fast(schedule, factors):
+    group = Group((nn.Parameter(torch.zeros(1)),), pace=2.0)
+    config = settings(SCHEDULE=schedule, HOLD=0.0, LR=0.1, TOTAL=4)
+    one = solver.optimiser(config.SOLVER, group)
+    for iteration, factor in enumerate(factors):
+        solver.set_rates({"all": one}, {"all": group}, config.SOLVER, Clock(iteration, 4))
+        assert one.param_groups[0]["lr"] == pytest.approx(0.1 * factor, abs=1e-12)
 
 
 class Layers(Method):
@@ -340,3 +377,23 @@ def test_a_continuation_with_other_arithmetic_says_that_bits_will_differ(caplog)
     state["arithmetic"]["threads"] = "64"
     one.load_state_dict(state)
     assert "threads 64 is now" in caplog.text and "not bit for bit" in caplog.text
+
+
+class Crops:
+    """Batches of one black pixel, as the loader wants them."""
+
+    def __getitem__(self, iteration):
+        return batches(1)[0]
+
+
+def test_a_worker_that_is_killed_during_a_step_is_told_with_the_ways_out():
+    class Kill(Hook):
+        def after_step(self, trainer):
+            (worker,) = multiprocessing.active_children()
+            os.kill(worker.pid, signal.SIGKILL)
+            time.sleep(5)  # the news interrupts it
+
+    events = []
+    with pytest.raises(UserError, match=r"SYSTEM\.WORKERS"):
+        trainer(Duo(), [Kill(), Recorder("a", events)]).train(stream(Crops(), 0, 50, workers=1))
+    assert events == ["a before 0", "a close"]

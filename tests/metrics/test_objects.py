@@ -56,3 +56,8 @@ def test_pooling_counts_all_nuclei_at_once():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="differ in shape"):
         score(np.zeros((2, 2), int), np.zeros((2, 3), int))
+
+
+def test_average_precision_is_the_share_of_hits_among_all():
+    assert ObjectScore(6, 1, 3).ap == 0.6
+    assert ObjectScore(0, 0, 0).ap == 1.0

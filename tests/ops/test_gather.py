@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from nucleizoo.ops.gather import gather_gradients
+from nucleizoo.ops.gather import all_gathered, gather_gradients
 
 
 def test_the_graph_before_it_is_gone_through_once_with_the_sum():
@@ -33,3 +34,25 @@ def test_gradients_wanted_of_later_parameters_alone_leave_the_network_before_alo
     assert torch.equal(after.weight.grad, kept)
     expected = 2 * after.weight.detach().T.expand(2, 2)
     torch.testing.assert_close(before.weight.grad, expected)
+
+
+def test_a_pass_that_does_not_come_fails_at_the_end_of_the_block():
+    x = torch.ones(3, requires_grad=True)
+    with pytest.raises(AssertionError, match="2 of its passes did not come"), all_gathered():
+        gather_gradients(x * 2, passes=1).sum().backward()
+        gather_gradients(x * 2, passes=3).sum().backward()
+    with all_gathered():  # the block before is forgotten
+        gather_gradients(x * 2, passes=1).sum().backward()
+
+
+def test_what_has_no_gradient_waits_for_no_pass():
+    with all_gathered():
+        gather_gradients(torch.ones(3), passes=2)
+        with torch.no_grad():
+            gather_gradients(torch.ones(3, requires_grad=True), passes=2)
+
+
+def test_an_error_in_the_block_is_not_hidden():
+    with pytest.raises(ZeroDivisionError), all_gathered():
+        gather_gradients(torch.ones(3, requires_grad=True), passes=2)
+        raise ZeroDivisionError

@@ -1,5 +1,4 @@
 import pickle
-import time
 
 import h5py
 import nucleizoo.registry.scalings.minmax
@@ -10,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from nucleizoo import volumes
 from nucleizoo.contracts import Frame
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import SOURCES
@@ -141,16 +141,13 @@ def test_a_source_can_be_sent_to_a_worker(images):
     assert np.array_equal(a, b)
 
 
-def test_a_crop_from_memory_takes_less_than_a_fifth_of_a_millisecond(tmp_path):
+def test_crops_are_cut_from_memory_without_opening_the_file_again(tmp_path, monkeypatch):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (700, 1100)).astype(np.uint8)).save(
         tmp_path / "a.png"
     )
-    source, rng, times = folder(tmp_path), np.random.default_rng(0), []
-    for _ in range(300):
-        start = time.perf_counter()
-        source.sample(rng, (256, 256))
-        times.append(time.perf_counter() - start)
-    assert np.median(times) < 0.2e-3
+    source, rng = folder(tmp_path), np.random.default_rng(0)
+    monkeypatch.setattr(volumes, "read", None)
+    assert source.sample(rng, (256, 256)).image.shape == (1, 256, 256)
 
 
 # --- images with labels

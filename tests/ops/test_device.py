@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.engine.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.device import autocast, pick_device, pick_precision
 
 CPU = torch.device("cpu")
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

@@ -1,52 +1,32 @@
-"""A run folder: everything needed to repeat, continue and use a training.
-
-config.yaml          the whole configuration
-run.json             versions, commit, hardware, when
-log.jsonl            one line of losses every few iterations
-checkpoints/         the latest two, for --resume
-weights.safetensors  the networks, for prediction
-snapshots/           picture panels
-events.*             the same for TensorBoard
-"""
+"""The folder of one training."""
 
 from __future__ import annotations
 
-import io
 import json
-import logging
-import platform
-import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 from yacs.config import CfgNode
 
-import nucleizoo
 from nucleizoo import build, ranges
 from nucleizoo.contracts import Method
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic, is_part, locked
 from nucleizoo.defaults import DEFAULTS
+from nucleizoo.runs import _state
+from nucleizoo.runs._circumstances import circumstances
 
-log = logging.getLogger(__name__)
-
-KEPT = 2  # checkpoints
-UNTRAINED = "iteration_00000000.pt"  # the checkpoint before the first step
 _IN_USE = ("INFERENCE.", "DATASET.IMAGE.", "SYSTEM.")
+"""What may be set for using a run."""
+
 _FREE = (
-    "SYSTEM.DEVICE",
-    "SYSTEM.WORKERS",
-    "SYSTEM.PLUGINS",
-    "INFERENCE.",
-    "MONITOR.",
-)  # may change on resume
+    "SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "DATASET.IMAGE.CACHE_GB", "DATASET.SOURCE.CACHE_GB",
+    "INFERENCE.", "MONITOR.",
+)  # fmt: skip
+"""What may change on resuming: none of it changes the result."""
 
 
 class Run:
@@ -65,7 +45,7 @@ class Run:
         cls.check_free(path)
         path.mkdir(parents=True, exist_ok=True)
         with atomic(path / "run.json") as part:
-            part.write_text(json.dumps(_circumstances(), indent=2) + "\n")
+            part.write_text(json.dumps(circumstances(), indent=2) + "\n")
         run = cls(path, config)
         run.write_config()  # last: it is what makes the folder a run
         return run
@@ -79,8 +59,8 @@ class Run:
         """
         if not path.exists():
             return
-        begun = {file.name for file in (path / "checkpoints").glob("iteration_*.pt")}
-        if (path / "run.json").is_file() and (path / "config.yaml").is_file() and begun <= {UNTRAINED}:
+        begun = {file.name for file in _state.checkpoints(path)}
+        if (path / "run.json").is_file() and (path / "config.yaml").is_file() and begun <= {_state.UNTRAINED}:
             with locked(path / "run.json"):
                 return
         # `create` writes run.json first: alone, it is what a start that was killed has left
@@ -150,21 +130,11 @@ class Run:
         Raises:
             OSError: when a file cannot be written; nothing of what was there is lost.
         """
-        target = self.path / "checkpoints" / f"iteration_{state['iteration']:08d}.pt"
-        target.parent.mkdir(exist_ok=True)
-        # made in memory and written by Python: torch and safetensors tell of a full disk in other words
-        content = io.BytesIO()
-        torch.save(state, content)
-        with atomic(target) as part:
-            part.write_bytes(content.getbuffer())
-        with atomic(self.path / "weights.safetensors") as part:
-            part.write_bytes(save({k: v.detach().cpu().contiguous() for k, v in weights.items()}))
-        for old in self.checkpoints()[:-KEPT]:
-            old.unlink()
+        _state.save(self.path, state, weights)
 
     def checkpoints(self) -> list[Path]:
         """Checkpoint files, oldest first."""
-        return sorted((self.path / "checkpoints").glob("iteration_*.pt"))
+        return _state.checkpoints(self.path)
 
     @property
     def is_finished(self) -> bool:
@@ -177,18 +147,7 @@ class Run:
         Raises:
             RunError: when there are some and none can be read.
         """
-        files = self.checkpoints()
-        for file in reversed(files):
-            try:
-                state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-                if "iteration" not in state:
-                    raise ValueError("it is no checkpoint")
-                return state
-            except Exception as error:  # torch raises many kinds for damaged files
-                log.warning("%s cannot be read (%s); trying the one before", file, _first_line(error))
-        if files:
-            raise RunError(f"no checkpoint in {self.path / 'checkpoints'} can be read; train again")
-        return None
+        return _state.latest(self.path)
 
     def method(self) -> Method:
         """The trained method, on the CPU, with the weights for prediction.
@@ -196,47 +155,6 @@ class Run:
         Raises:
             RunError: when there are no weights, or not those of this configuration.
         """
-        file = self.path / "weights.safetensors"
-        if not file.is_file():
-            raise RunError(f"{self.path} has no weights yet; train it first")
         method = build.method(self.config)
-        try:
-            result = method.load_state_dict(load_file(file), strict=False)
-        except (SafetensorError, RuntimeError, OSError) as error:
-            raise RunError(f"{file} does not fit or is damaged: {_first_line(error)}") from error
-        missing = [key for key in result.missing_keys if not key.endswith("_extra_state")]
-        if missing or result.unexpected_keys:
-            raise RunError(f"{file} holds weights of another configuration than config.yaml")
+        _state.load_weights(self.path, method)
         return method
-
-
-def weights_of(method: Method) -> dict[str, Tensor]:
-    """Parameters and buffers by name, without what only training needs."""
-    return {k: v for k, v in method.state_dict().items() if isinstance(v, Tensor)}
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _circumstances() -> dict[str, Any]:
-    return {
-        "nucleizoo": nucleizoo.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "commit": _commit(),
-        "machine": platform.machine(),
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
-def _commit() -> str | None:
-    """The commit of the checkout that nucleizoo is installed from, if it is one."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -1,22 +1,13 @@
-"""The command line: nucleizoo train | predict | evaluate | list; the files in tools/ are the same four."""
+"""The five commands: what each is told, and what it prints."""
 
 from __future__ import annotations
 
-import argparse
-import logging
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from nucleizoo.core.errors import UserError
+from nucleizoo.cli._words import guarded, parser_of, refuse_options, split
 
-_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+")
-
-_NO_MEMORY = (
-    "out of memory: for training lower SOLVER.BATCH, DATASET.SIZE or the WIDTH of the networks; for "
-    'prediction set INFERENCE.WINDOW, such as "[512, 512]", so that large images go through in tiles'
-)
 _TRAIN = """example:
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela DATASET.ROOT my_images
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela --resume DATASET.ROOT my_images"""
@@ -25,27 +16,18 @@ _PREDICT = """example:
   nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6"""
 _EVALUATE = """example:
   nucleizoo evaluate --pred my_labels --truth annotated --json scores.json"""
+_SAMPLE = """example:
+  nucleizoo sample --cfg configs/my_images_2d.yaml --out look DATASET.SOURCE.SEMI_AXIS "[6, 10]"
+  nucleizoo sample --cfg configs/my_images_2d.yaml --out images --from image DATASET.ROOT my_images
+  nucleizoo sample --cfg FILE --out volumes --count 4 --size 32 256 256"""
 _LIST = """example:
   nucleizoo list                    kinds and their entries
   nucleizoo list METHODS.adgan      keys, defaults and papers of one entry"""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of the four commands; the exit code is 0, 2 for what the user can mend, 130 for Ctrl-C."""
-    argv = sys.argv[1:] if argv is None else list(argv)
-    commands = {"train": train, "predict": predict, "evaluate": evaluate, "list": list_entries}
-    if argv and argv[0] in commands:
-        return commands[argv[0]](argv[1:])
-    about = "nucleizoo segments nuclei in microscopy images without annotations."
-    parser = argparse.ArgumentParser("nucleizoo", description=about)
-    parser.add_argument("command", choices=commands, help="what to do; nucleizoo COMMAND --help says more")
-    parser.parse_args(argv)
-    return 2
-
-
 def train(argv: Sequence[str] | None = None) -> int:
     """Train from a configuration."""
-    parser = _parser("train", "Train a method on your images.", _TRAIN)
+    parser = parser_of("train", "Train a method on your images.", _TRAIN)
     parser.add_argument(
         "--cfg", required=True, nargs="+", metavar="FILE", help="trained in order, one run each"
     )
@@ -54,8 +36,8 @@ def train(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
     parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override the configuration")
     known, rest = parser.parse_known_args(argv)
-    _refuse_options(parser, rest)
-    configs, pairs = _split([*known.cfg, *known.pairs, *rest])
+    refuse_options(parser, rest)
+    configs, pairs = split([*known.cfg, *known.pairs, *rest])
     if known.out and len(configs) > 1:
         parser.error("--out is for one --cfg; several are trained into runs/<name>")
 
@@ -70,12 +52,12 @@ def train(argv: Sequence[str] | None = None) -> int:
                 return 130  # it was told to stop
         return 0
 
-    return _guarded(work)
+    return guarded(work)
 
 
 def predict(argv: Sequence[str] | None = None) -> int:
     """Apply a trained run."""
-    parser = _parser("predict", "Segment images with a trained run.", _PREDICT)
+    parser = parser_of("predict", "Segment images with a trained run.", _PREDICT)
     parser.add_argument("--run", required=True, metavar="DIR", help="run folder of a training")
     parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="files or folders")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for <stem>_label.tif")
@@ -90,8 +72,8 @@ def predict(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override keys of INFERENCE")
     known, rest = parser.parse_known_args(argv)
-    _refuse_options(parser, rest)
-    inputs, pairs = _split([*known.input, *known.pairs, *rest])
+    refuse_options(parser, rest)
+    inputs, pairs = split([*known.input, *known.pairs, *rest])
 
     def work() -> int:
         from nucleizoo import api
@@ -104,12 +86,12 @@ def predict(argv: Sequence[str] | None = None) -> int:
             print(f"{done.source} -> {done.result}{nuclei}", flush=True)
         return 0
 
-    return _guarded(work)
+    return guarded(work)
 
 
 def evaluate(argv: Sequence[str] | None = None) -> int:
     """Compare predicted labels with the truth."""
-    parser = _parser("evaluate", "Score predicted labels against annotated ones.", _EVALUATE)
+    parser = parser_of("evaluate", "Score predicted labels against annotated ones.", _EVALUATE)
     parser.add_argument("--pred", required=True, metavar="DIR", help="folder of predicted labels")
     parser.add_argument("--truth", required=True, metavar="DIR", help="folder of annotated labels")
     parser.add_argument("--json", metavar="FILE", help="write the scores, image by image")
@@ -128,16 +110,55 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
         }
         for title, values in rows.items():
             print(f"{title:<33}", *(f"{value:9.4f}" for value in values))
+        print(f"{'the same, TP / (TP + FP + FN)':<33} {nuclei['ap']:9.4f}")
         for name in result["missing"]:
             print(f"no prediction for {name}", file=sys.stderr)
         return 1 if result["missing"] else 0
 
-    return _guarded(work)
+    return guarded(work)
+
+
+def sample(argv: Sequence[str] | None = None) -> int:
+    """Write what a training sees."""
+    parser = parser_of("sample", "Write crops of a configuration's data, to look at.", _SAMPLE)
+    parser.add_argument("--cfg", required=True, nargs="+", metavar="FILE", help="one configuration")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for images, labels, panel.png")
+    parser.add_argument("--count", type=int, default=8, help="crops (default: 8)")
+    parser.add_argument(
+        "--size", nargs="+", default=[], metavar="N", help="pixels (y x, or z y x; default: DATASET.SIZE)"
+    )
+    parser.add_argument(
+        "--from", dest="domain", choices=("source", "image"), default="source",
+        help="the labelled source, or synthetic masks (default); or the images to be segmented",
+    )  # fmt: skip
+    parser.add_argument("--augment", action="store_true", help="vary the crops as training does")
+    parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
+    parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override the configuration")
+    known, rest = parser.parse_known_args(argv)
+    refuse_options(parser, rest)
+    files, pairs = split([*known.cfg, *known.pairs, *rest])
+    size, more = split(known.size)
+    if len(files) != 1 or not all(number.isdecimal() for number in size):
+        parser.error("--cfg wants one file, and --size whole numbers")
+
+    def work() -> int:
+        from nucleizoo import api
+
+        config = api.load_config(files[0], [*pairs, *more], known.plugin)
+        for done in api.sample(
+            config, known.out,
+            domain=known.domain, count=known.count, size=[int(n) for n in size], augment=known.augment,
+        ):  # fmt: skip
+            print(done.path if done.count is None else f"{done.path}: {done.count} nuclei", flush=True)
+        print(Path(known.out) / "panel.png")
+        return 0
+
+    return guarded(work)
 
 
 def list_entries(argv: Sequence[str] | None = None) -> int:
     """Show what a configuration can name."""
-    parser = _parser("list", "Show entries, their keys and their papers.", _LIST)
+    parser = parser_of("list", "Show entries, their keys and their papers.", _LIST)
     parser.add_argument("what", nargs="?", default="", metavar="KIND[.NAME]")
     parser.add_argument("--markdown", action="store_true", help="all entries as the README's table")
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
@@ -152,58 +173,4 @@ def list_entries(argv: Sequence[str] | None = None) -> int:
         print(show)
         return 0
 
-    return _guarded(work)
-
-
-def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        f"nucleizoo {name}",
-        description=about,
-        epilog=example,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
-def _refuse_options(parser: argparse.ArgumentParser, words: list[str]) -> None:
-    if strangers := [word for word in words if word.startswith("--")]:
-        parser.error(f"no such option: {' '.join(strangers)}")
-
-
-def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Files, and the KEY VALUE pairs that follow them; a file may be called IMAGE.TIF."""
-    keys = (i for i, word in enumerate(words) if _KEY.fullmatch(word) and not Path(word).exists())
-    first = next(keys, len(words))
-    return words[:first], words[first:]
-
-
-def _guarded(work: Callable[[], int]) -> int:
-    """Run a command: user errors become a paragraph, never a traceback."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        return work()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {_explained(error)}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        if "out of memory" not in str(error) and "not enough memory" not in str(error):
-            raise
-        print(f"error: {_NO_MEMORY}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-
-
-def _explained(error: OSError) -> str:
-    import errno
-
-    place = f" ({error.filename})" if error.filename else ""
-    if error.errno == errno.ENOSPC:
-        return (
-            f"the disk is full{place}; nothing that was there is lost. Free some space and run it "
-            "again, a training with --resume"
-        )
-    return f"{error.strerror or error}{place}"
+    return guarded(work)

@@ -1,0 +1,30 @@
+"""The command line: nucleizoo train | predict | evaluate | sample | list; tools/ has the same five."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from nucleizoo.cli._commands import evaluate, list_entries, predict, sample, train
+
+__all__ = ["evaluate", "list_entries", "main", "predict", "sample", "train"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one of the five commands; the exit code is 0, 2 for what the user can mend, 130 for Ctrl-C."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    commands = {
+        "train": train,
+        "predict": predict,
+        "evaluate": evaluate,
+        "sample": sample,
+        "list": list_entries,
+    }
+    if argv and argv[0] in commands:
+        return commands[argv[0]](argv[1:])
+    about = "nucleizoo segments nuclei in microscopy images without annotations."
+    parser = argparse.ArgumentParser("nucleizoo", description=about)
+    parser.add_argument("command", choices=commands, help="what to do; nucleizoo COMMAND --help says more")
+    parser.parse_args(argv)
+    return 2

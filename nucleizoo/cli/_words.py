@@ -1,0 +1,74 @@
+"""What the commands share: how words are taken apart, and how errors are told."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from nucleizoo.core.errors import UserError
+
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+")
+
+_NO_MEMORY = (
+    "out of memory: for training lower SOLVER.BATCH, DATASET.SIZE or the WIDTH of the networks; for "
+    'prediction set INFERENCE.WINDOW, such as "[512, 512]", so that large images go through in tiles'
+)
+
+
+def parser_of(name: str, about: str, example: str) -> argparse.ArgumentParser:
+    """The parser of one command, its example at the end of the help."""
+    return argparse.ArgumentParser(
+        f"nucleizoo {name}",
+        description=about,
+        epilog=example,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def refuse_options(parser: argparse.ArgumentParser, words: list[str]) -> None:
+    """Options among words that are none of the command."""
+    if strangers := [word for word in words if word.startswith("--")]:
+        parser.error(f"no such option: {' '.join(strangers)}")
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Files, and the KEY VALUE pairs that follow them; a file may be called IMAGE.TIF."""
+    keys = (i for i, word in enumerate(words) if _KEY.fullmatch(word) and not Path(word).exists())
+    first = next(keys, len(words))
+    return words[:first], words[first:]
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run a command: user errors become a paragraph, never a traceback."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return work()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {_explained(error)}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        if "out of memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        print(f"error: {_NO_MEMORY}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _explained(error: OSError) -> str:
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return (
+            f"the disk is full{place}; nothing that was there is lost. Free some space and run it "
+            "again, a training with --resume"
+        )
+    return f"{error.strerror or error}{place}"

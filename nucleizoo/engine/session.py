@@ -1,0 +1,101 @@
+"""One training from its configuration to its end: what is built, in which order, and what can go on."""
+
+from __future__ import annotations
+
+import logging
+import random
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+from yacs.config import CfgNode
+
+from nucleizoo import build
+from nucleizoo.batches import Batches
+from nucleizoo.core.errors import RunError
+from nucleizoo.core.files import locked
+from nucleizoo.engine.hooks import Average, Hook, Save, Validate
+from nucleizoo.engine.interrupt import stopped_by_signals
+from nucleizoo.engine.report import Report
+from nucleizoo.engine.trainer import Trainer
+from nucleizoo.engine.truth import Truth
+from nucleizoo.runs import Run
+from nucleizoo.workers import stream
+
+log = logging.getLogger(__name__)
+
+
+def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
+    """Train what a configuration describes into the run folder `out`.
+
+    Args:
+        config: from `load_config`.
+        out: the run folder.
+        resume: continue the run in `out` from its last checkpoint, bit for bit; when there is no
+            run yet, start it.
+
+    Raises:
+        UserError: for everything the user can mend; see `core.errors`.
+    """
+    path = Path(out)
+    begun = resume and (path / "config.yaml").is_file()
+    run = Run.open(path, config.SYSTEM.PLUGINS) if begun else Run(path, config)
+    if begun:
+        run.check_same(config)
+        run.config = config  # what may differ holds from now on
+    else:
+        Run.check_free(path)
+    _seed(config.SYSTEM.SEED)
+    build.decoder(config)  # here, so that a mistake does not show after hours of training
+    batches, method = Batches.of(config), build.method(config)
+    trainer = Trainer(method, config, _hooks(config, run))
+    if not begun:
+        Run.create(path, config)
+    with locked(path / "run.json"):
+        if begun:
+            _continue(trainer, run)
+            run.write_config()
+        system = config.SYSTEM
+        coming = stream(batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS)
+        with stopped_by_signals(trainer), closing(coming):
+            trainer.train(coming)
+    if trainer.iteration < trainer.total:
+        log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
+    return run
+
+
+def _continue(trainer: Trainer, run: Run) -> None:
+    """Put a trainer where the run left off: at its newest checkpoint, if there is one yet.
+
+    Raises:
+        RunError: when the checkpoint is one of other networks.
+    """
+    run.tidy()
+    state = run.latest()
+    try:
+        if state is not None:
+            trainer.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{run.path}/checkpoints: the newest does not fit the networks of {run.path}/config.yaml; "
+            "was it copied from another run, or written by another version? Train into another --out"
+        ) from error
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _hooks(config: CfgNode, run: Run) -> list[Hook]:
+    """In the order in which they run; what is averaged is averaged before anything looks at it."""
+    monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
+    average = Average(decay) if decay else None
+    report = Report(run, monitor.LOG, monitor.TENSORBOARD)
+    hooks: list[Hook] = [average] if average else []
+    hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
+    if monitor.TRUTH:
+        hooks.append(Validate(monitor.VALIDATE, Truth(config, report), average))
+    return [*hooks, Save(run, monitor.SAVE, average)]

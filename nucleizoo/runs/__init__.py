@@ -1,0 +1,15 @@
+"""A run folder: everything needed to repeat, continue and use a training.
+
+config.yaml          the whole configuration
+run.json             versions, commit, hardware, when
+log.jsonl            one line of losses every few iterations
+checkpoints/         the latest two, for --resume
+weights.safetensors  the networks, for prediction
+snapshots/           picture panels
+events.*             the same for TensorBoard
+"""
+
+from nucleizoo.runs._run import Run
+from nucleizoo.runs._state import weights_of
+
+__all__ = ["Run", "weights_of"]

@@ -1,0 +1,129 @@
+"""Files that prediction writes: their axes, channels and voxel sizes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toys import Duo, Plain
+
+from nucleizoo import volumes
+from nucleizoo.api import load_config
+from nucleizoo.contracts import Channel, Task
+from nucleizoo.engine import outputs
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.kinds import TARGETS
+
+TOY = Path(__file__).parents[2] / "configs" / "toy"
+SIZES = {"T": 2, "Z": 3, "Y": 12, "X": 10}
+
+
+class Pair(Plain):
+    """Two maps: the nuclei, and how wide a voxel is in units of its depth, where there are some."""
+
+    channels = (Channel("mask", "sigmoid"), Channel("width", "sigmoid"))
+
+    def encode(self, labels, spacing=()):
+        mask = (labels > 0).astype(np.float32)
+        return np.stack([mask, mask * (spacing[-1] / spacing[0] if spacing else 0)])
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    """For these tests alone."""
+    monkeypatch.setitem(TARGETS._entries, "pair", Pair)
+
+
+class Bright(Duo):
+    """The first map is the picture, the second its negative; a translation is the picture itself."""
+
+    def forward(self, image):
+        light = (image + 1) / 2
+        return torch.cat([light, 1 - light][: len(self.task.target.channels)], dim=1)
+
+    def to_source(self, image):
+        return image
+
+    def to_image(self, source):
+        return source
+
+
+def segmenter(dims, target="pair", *pairs):
+    config = load_config(TOY / f"adgan_{dims}d.yaml", ["TARGET.NAME", target, *pairs])
+    task = Task(channels=1, source_channels=1, dims=dims, target=TARGETS.part(target)())
+    return Segmenter(Bright(task), config, torch.float32)
+
+
+def a_stack(tmp_path, axes, spacing=()):
+    """A file of squares, brighter from plane to plane, and what is in it."""
+    picture = np.zeros([SIZES[axis] for axis in axes], np.uint8)
+    for index, plane in enumerate(picture.reshape(-1, 12, 10)):
+        plane[3:8, 2:7] = 200 + 5 * index
+    volumes.write_image(tmp_path / "many.tif", picture, spacing, axes)
+    return tmp_path / "many.tif", picture
+
+
+STACKS = pytest.mark.parametrize(("dims", "axes", "spacing"), [
+    (2, "YX", ()), (2, "TYX", ()), (2, "ZYX", ()), (2, "TZYX", ()),
+    (2, "YX", (0.5, 0.25)), (2, "TYX", (0.5, 0.25)), (2, "ZYX", (2.0, 0.5, 0.25)),
+    (2, "TZYX", (2.0, 0.5, 0.25)), (3, "ZYX", (2.0, 0.5, 0.25)), (3, "TZYX", ()),
+    (3, "TZYX", (2.0, 0.5, 0.25)),
+])  # fmt: skip
+
+
+@STACKS
+def test_labels_have_the_axes_and_voxel_size_of_the_file(tmp_path, dims, axes, spacing):
+    path, picture = a_stack(tmp_path, axes, spacing)
+    outputs.write_labels(segmenter(dims), path, tmp_path)
+    found = volumes.read(tmp_path / "many_label.tif")
+    assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
+    assert np.array_equal(found.data > 0, picture > 0)
+    outputs.write_overlays(segmenter(dims), path, tmp_path)  # finds as many label planes as pictures
+
+
+@STACKS
+def test_several_maps_are_channels_of_the_file(tmp_path, dims, axes, spacing):
+    path, picture = a_stack(tmp_path, axes, spacing)
+    outputs.write_maps(segmenter(dims), path, tmp_path)
+    found = volumes.read(tmp_path / "many_maps.tif")
+    assert (found.axes, found.spacing) == (axes + "C", pytest.approx(spacing))
+    light = picture / picture.max()
+    np.testing.assert_allclose(found.data, np.stack([light, 1 - light], axis=-1), atol=1e-6)
+
+
+@STACKS
+def test_one_map_and_a_translation_have_the_axes_of_the_file(tmp_path, dims, axes, spacing):
+    path, picture = a_stack(tmp_path, axes, spacing)
+    for write, name in ((outputs.write_maps, "maps"), (outputs.write_source, "source")):
+        write(segmenter(dims, "mask"), path, tmp_path)
+        found = volumes.read(tmp_path / f"many_{name}.tif")
+        assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
+        light = picture / picture.max()
+        np.testing.assert_allclose(found.data, light if name == "maps" else 2 * light - 1, atol=1e-6)
+
+
+@STACKS
+def test_a_picture_made_of_labels_has_the_axes_of_their_file(tmp_path, dims, axes, spacing):
+    path, picture = a_stack(tmp_path, axes, spacing)
+    outputs.write_image(segmenter(dims, "mask"), path, tmp_path)
+    found = volumes.read(tmp_path / "many_image.tif")
+    assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
+    assert np.array_equal(found.data, np.where(picture, 1, -1))
+
+
+def test_labels_are_shown_to_the_method_with_the_voxel_size_of_their_file(tmp_path):
+    path, picture = a_stack(tmp_path, "ZYX", (2.0, 0.5, 0.5))
+    outputs.write_image(segmenter(3), path, tmp_path)
+    found = volumes.read(tmp_path / "many_image.tif")
+    np.testing.assert_allclose(found.data[..., 1], np.where(picture, 2 * 0.25 - 1, -1))
+    outputs.write_image(segmenter(3, "pair", "DATASET.IMAGE.ZOOM", "[4.0, 1.0, 1.0]"), path, tmp_path)
+    found = volumes.read(tmp_path / "many_image.tif")
+    assert found.spacing == pytest.approx((0.5, 0.5, 0.5)) and found.data.shape == (12, 12, 10, 2)
+    assert found.data[..., 1].max() == 2 * 1.0 - 1
+
+
+def test_planes_of_an_unknown_distance_have_no_voxel_size(tmp_path):
+    path, _ = a_stack(tmp_path, "ZYX")
+    outputs.write_labels(segmenter(2, "mask", "DATASET.IMAGE.SPACING", "[0.5, 0.25]"), path, tmp_path)
+    found = volumes.read(tmp_path / "many_label.tif")
+    assert (found.axes, found.spacing) == ("ZYX", ())
