@@ -11,6 +11,7 @@ from nucleizoo.kinds import DECODERS
 from nucleizoo.ops.distance import instance_distance
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.watershed import (
+    check_backend,
     drop_small,
     fill_holes,
     label,
@@ -42,6 +43,7 @@ class Components(Decoder):
         split: touching nuclei are split by a watershed on the distance to the background, with seeds
             at least so far apart, in pixels of the last axis; about the smallest radius of a nucleus.
             0 does not split.
+        watershed: back end of the split, 'frontier' or 'skimage'; see `ops.watershed`.
 
     Raises:
         ValueError: for a setting outside of its range.
@@ -63,6 +65,7 @@ class Components(Decoder):
         fill_holes: bool = True,
         connectivity: str = "face",
         split: float = 0.0,
+        watershed: str = "frontier",
     ) -> None:
         if not 0 <= foreground < 1:
             raise ValueError(f"FOREGROUND must be in [0, 1), got {foreground}")
@@ -73,6 +76,7 @@ class Components(Decoder):
             raise ValueError(f"CONNECTIVITY is 'face' or 'full', got '{connectivity}'")
         self.foreground, self.smooth, self.min_size = foreground, smooth, min_size
         self.fill_holes, self.full, self.split = fill_holes, connectivity == "full", split
+        self.watershed = check_backend(watershed)
 
     def __call__(
         self, maps: dict[str, NDArray[np.float32]], spacing: tuple[float, ...] = ()
@@ -101,4 +105,5 @@ class Components(Decoder):
         depth = ndimage.gaussian_filter(whole, [SPLIT_SMOOTHING / edge for edge in voxel])
         level = np.round(depth / SPLIT_STEP)
         seeds = peaks(level, objects, self.split, voxel)
-        return label_rest(marker_watershed(-depth, seeds, objects > 0), objects > 0)
+        cut = marker_watershed(-depth, seeds, objects > 0, backend=self.watershed)
+        return label_rest(cut, objects > 0)

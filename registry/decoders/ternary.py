@@ -9,7 +9,15 @@ from scipy import ndimage
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
 from nucleizoo.ops.geometry import voxel_shape
-from nucleizoo.ops.watershed import drop_small, fill_holes, label, label_rest, marker_watershed, renumber
+from nucleizoo.ops.watershed import (
+    check_backend,
+    drop_small,
+    fill_holes,
+    label,
+    label_rest,
+    marker_watershed,
+    renumber,
+)
 
 
 @DECODERS.register("ternary")
@@ -29,6 +37,7 @@ class Ternary(Decoder):
             own: small and dim ones often have no core. Otherwise it is dropped.
         min_size: smaller objects are dropped, in voxels; fits one voxel size only. 0 keeps all.
         fill_holes: whether background that one nucleus encloses becomes part of it.
+        watershed: its back end, 'frontier' or 'skimage'; see `ops.watershed`.
 
     Raises:
         ValueError: for a setting outside of its range.
@@ -53,6 +62,7 @@ class Ternary(Decoder):
         keep_coreless: bool = True,
         min_size: int = 0,
         fill_holes: bool = True,
+        watershed: str = "frontier",
     ) -> None:
         if not 0 <= foreground <= core < 1:
             raise ValueError(
@@ -63,6 +73,7 @@ class Ternary(Decoder):
                 raise ValueError(f"{key} must not be negative, got {value}")
         self.foreground, self.core, self.min_seed, self.smooth = foreground, core, min_seed, smooth
         self.keep_coreless, self.min_size, self.fill_holes = keep_coreless, min_size, fill_holes
+        self.watershed = check_backend(watershed)
 
     def __call__(
         self, maps: dict[str, NDArray[np.float32]], spacing: tuple[float, ...] = ()
@@ -77,7 +88,7 @@ class Ternary(Decoder):
         mask = ternary > self.foreground
         seeds = drop_small(label(ternary > self.core), self.min_seed)
         landscape = -ndimage.gaussian_filter(ternary, sigma) if self.smooth else -ternary
-        labels = marker_watershed(landscape, seeds, mask)
+        labels = marker_watershed(landscape, seeds, mask, backend=self.watershed)
         if self.keep_coreless:
             labels = label_rest(labels, mask)
         if self.fill_holes:

@@ -2,8 +2,18 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from nucleizoo.ops import distance
 from nucleizoo.ops.distance import instance_distance, relative_distance
 from nucleizoo.ops.ellipsoids import place
+
+
+@pytest.fixture(autouse=True, params=["edt", "scipy"])
+def transform(request, monkeypatch):
+    """Every test is held with the extra library and without it."""
+    if request.param == "scipy":
+        monkeypatch.setattr(distance, "edt", None)
+    elif distance.edt is None:
+        pytest.skip("edt is not installed")
 
 
 def brute(labels, spacing, border):
@@ -53,6 +63,26 @@ def test_every_nucleus_reaches_one_and_the_background_stays_zero():
     for number in range(1, labels.max() + 1):
         assert relative[labels == number].max() == 1
         assert relative[labels == number].min() > 0
+
+
+@pytest.mark.parametrize("border", [True, False])
+@pytest.mark.parametrize(("size", "spacing"), [((40, 50), (0.3, 0.2)), ((12, 30, 40), (2.0, 0.5, 0.4))])
+def test_both_transforms_give_one_result(monkeypatch, size, spacing, border):
+    labels = place(np.random.default_rng(2), size, semi_axis=(4, 9), count=(20, 20), spacing=spacing)
+    here = [f(labels, spacing, border=border) for f in (instance_distance, relative_distance)]
+    monkeypatch.setattr(distance, "edt", None)
+    there = [f(labels, spacing, border=border) for f in (instance_distance, relative_distance)]
+    np.testing.assert_allclose(here, there, rtol=1e-6)
+
+
+def test_any_memory_layout_and_a_read_only_array_will_do():
+    labels = place(np.random.default_rng(3), (20, 30), semi_axis=(3, 6), count=(9, 9))
+    wanted = relative_distance(labels, (2.0, 1.0))
+    turned = np.asfortranarray(labels)
+    turned.flags.writeable = False
+    np.testing.assert_array_equal(relative_distance(turned, (2.0, 1.0)), wanted)
+    sparse = labels[::-1, ::2]
+    np.testing.assert_array_equal(relative_distance(sparse), relative_distance(sparse.copy()))
 
 
 def test_one_voxel_is_one():

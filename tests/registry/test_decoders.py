@@ -4,6 +4,7 @@ from scipy import ndimage
 
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS, TARGETS
+from nucleizoo.ops import watershed
 from nucleizoo.ops.ellipsoids import place
 
 load_plugins()
@@ -63,6 +64,37 @@ def test_ternary_decoding_bears_noise_and_blur():
     found = decode("ternary", ndimage.gaussian_filter(map_, 1), min_seed=20, min_size=30)
     sizes = np.bincount(truth.ravel())[1:]
     assert (overlaps(truth, found)[sizes > 200] > 0.75).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["components", "ternary"])
+def test_either_watershed_finds_the_same_nuclei(name):
+    truth = place(np.random.default_rng(0), (128, 128), semi_axis=(9, 12), count=(30, 30))
+    settings = {"split": 8.0} if name == "components" else {}
+    map_ = TARGETS.get("mask" if name == "components" else name)().encode(truth)[0]
+    ours, theirs = (decode(name, map_, watershed=w, **settings) for w in ("frontier", "skimage"))
+    assert overlaps(theirs, ours).min() > 0.95
+    np.testing.assert_array_equal(ours > 0, theirs > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "settings"),
+    [
+        ("components", {"mask"}, {"split": 5.0}),
+        ("ternary", {"ternary"}, {}),
+        ("bc", {"binary", "contour"}, {}),
+        ("bcd", {"binary", "contour", "distance"}, {}),
+    ],
+)
+def test_a_decoder_floods_with_the_watershed_asked_for(monkeypatch, name, channels, settings):
+    def refuse(*_):
+        raise AssertionError("frontier")
+
+    monkeypatch.setattr(watershed, "flood", refuse)
+    maps = {channel: discs((20, 20)) for channel in channels}
+    maps["contour"] = 1 - discs((20, 20))
+    assert DECODERS.get(name)(watershed="skimage", **settings)(maps).max() == 1
+    with pytest.raises(AssertionError, match="frontier"):
+        DECODERS.get(name)(**settings)(maps)
 
 
 def test_a_nucleus_without_core_is_kept_only_if_asked():
@@ -138,6 +170,8 @@ def test_empty_and_full_maps_are_defined(name, shape, value):
         ("components", {"foreground": 1.0}, "FOREGROUND"),
         ("components", {"split": -1.0}, "SPLIT"),
         ("components", {"connectivity": "8"}, "CONNECTIVITY"),
+        ("components", {"watershed": "mahotas"}, "WATERSHED is 'frontier' or 'skimage'"),
+        ("ternary", {"watershed": ""}, "WATERSHED is 'frontier' or 'skimage'"),
         ("ternary", {"core": 0.1}, "CORE"),
         ("ternary", {"min_seed": -1}, "MIN_SEED"),
     ],

@@ -1,0 +1,141 @@
+"""Nuclei from maps of foreground and contour, and of depth: seeds where all agree, then a watershed [1, 2].
+
+[1] Lin et al., NucMM dataset, 2021: the decoding; Lauenburg et al., Instance segmentation of unlabeled
+    modalities via cyclic segmentation GAN, 2022: the same in CySGAN.
+[2] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e (MIT), read for thresholds, connectivity
+    and landscape, which the papers leave out; `README` is that of its CySGAN project.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.contracts import Decoder
+from nucleizoo.kinds import DECODERS
+from nucleizoo.ops.watershed import check_backend, drop_small, label, marker_watershed, renumber
+
+
+@DECODERS.register("bc")
+class BC(Decoder):
+    """Seeds are foreground without contour; a watershed on the foreground's probability grows them.
+
+    A part of the foreground without a seed is dropped.
+
+    Args:
+        seed_binary: a seed's voxels have 'binary' above this (library, README: 0.9).
+        seed_contour: and 'contour' below this (library: 0.8; README: 0.2).
+        foreground: a nucleus's voxels have 'binary' above this (library: 0.85; README: 0.7).
+        connectivity: of seeds, 'full' (published; voxels that share a corner are one seed) or 'face',
+            which keeps apart what a thin gap separates.
+        min_seed: smaller seeds are dropped, in voxels (library, README: 32).
+        min_size: smaller nuclei are dropped, in voxels (library: 128; README: 256). 0 keeps all.
+        watershed: its back end, 'frontier' or 'skimage'; see `ops.watershed`.
+
+    Raises:
+        ValueError: for a setting outside of its range.
+
+    Differs: no nucleus is too small by default, for a size fits one voxel size and dimension only.
+
+    References: [1, 2] of this module.
+    """
+
+    reads = frozenset({"binary", "contour"})
+
+    def __init__(
+        self,
+        *,
+        seed_binary: float = 0.9,
+        seed_contour: float = 0.8,
+        foreground: float = 0.85,
+        connectivity: str = "full",
+        min_seed: int = 32,
+        min_size: int = 0,
+        watershed: str = "frontier",
+    ) -> None:
+        for key, share in (("SEED_BINARY", seed_binary), ("FOREGROUND", foreground)):
+            if not 0 <= share < 1:
+                raise ValueError(f"{key} must be in [0, 1), got {share}")
+        if not 0 < seed_contour <= 1:
+            raise ValueError(f"SEED_CONTOUR must be in (0, 1], got {seed_contour}")
+        for key, voxels in (("MIN_SEED", min_seed), ("MIN_SIZE", min_size)):
+            if voxels < 0:
+                raise ValueError(f"{key} must not be negative, got {voxels}")
+        if connectivity not in ("face", "full"):
+            raise ValueError(f"CONNECTIVITY is 'face' or 'full', got '{connectivity}'")
+        self.seed_binary, self.seed_contour, self.foreground = seed_binary, seed_contour, foreground
+        self.full, self.min_seed, self.min_size = connectivity == "full", min_seed, min_size
+        self.watershed = check_backend(watershed)
+
+    def __call__(
+        self, maps: dict[str, NDArray[np.float32]], spacing: tuple[float, ...] = ()
+    ) -> NDArray[np.int32]:
+        """Maps (*S) -> labels (*S), 1..n by first voxel in raster order; `spacing` changes nothing."""
+        seeds = drop_small(label(self.is_seed(maps), full=self.full), self.min_seed)
+        labels = marker_watershed(self.height(maps), seeds, self.is_foreground(maps), backend=self.watershed)
+        return renumber(drop_small(labels, self.min_size))
+
+    def is_seed(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+        """Where seeds stand, (*S)."""
+        return (maps["binary"] > self.seed_binary) & (maps["contour"] < self.seed_contour)
+
+    def is_foreground(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+        """Where nuclei may stand, (*S)."""
+        return maps["binary"] > self.foreground
+
+    def height(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What is flooded, (*S): low in nuclei."""
+        return -maps["binary"]
+
+
+@DECODERS.register("bcd")
+class BCD(BC):
+    """The decoder `bc` with a third opinion, the depth, on what is seed and what is nucleus.
+
+    The README's -0.1 for `foreground_distance` lets the background of a network with the target's
+    `legacy_background` pass, so that 'binary' alone decides.
+
+    Args:
+        seed_distance: a seed's voxels have 'distance' above this (library, README: 0.5).
+        foreground_distance: a nucleus's voxels have it above this (library: 0; README: -0.1).
+        landscape: what is flooded, 'binary' (published) or 'distance', whose valleys are sharper.
+        settings: of `bc`.
+
+    Raises:
+        ValueError: for a setting outside of its range.
+
+    References: [1, 2] of this module.
+    """
+
+    reads = frozenset({"binary", "contour", "distance"})
+
+    def __init__(
+        self,
+        *,
+        seed_distance: float = 0.5,
+        foreground_distance: float = 0.0,
+        landscape: str = "binary",
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        for key, depth in (("SEED_DISTANCE", seed_distance), ("FOREGROUND_DISTANCE", foreground_distance)):
+            if not -1 <= depth < 1:
+                raise ValueError(f"{key} must be in [-1, 1), got {depth}")
+        if landscape not in ("binary", "distance"):
+            raise ValueError(f"LANDSCAPE is 'binary' or 'distance', got '{landscape}'")
+        self.seed_distance, self.foreground_distance = seed_distance, foreground_distance
+        self.landscape = landscape
+
+    def is_seed(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+        """Where seeds stand, (*S)."""
+        return super().is_seed(maps) & (maps["distance"] > self.seed_distance)
+
+    def is_foreground(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+        """Where nuclei may stand, (*S)."""
+        return super().is_foreground(maps) & (maps["distance"] > self.foreground_distance)
+
+    def height(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What is flooded, (*S): low in nuclei."""
+        return -maps[self.landscape]

@@ -1,0 +1,50 @@
+"""What BCD costs: a crop's target while training, and the nuclei of a volume after it."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from nucleizoo import DECODERS, TARGETS
+from nucleizoo.core.plugins import load_plugins
+from nucleizoo.ops import distance
+from nucleizoo.ops.ellipsoids import place
+
+load_plugins()
+
+
+@pytest.mark.benchmark(group="target bcd of a 32x96x96 crop with 56 nuclei")
+@pytest.mark.parametrize("transform", ["edt", "scipy"])
+def test_encoding(benchmark, monkeypatch, transform):
+    if transform == "edt":
+        pytest.importorskip("edt")
+    else:
+        monkeypatch.setattr(distance, "edt", None)
+    labels = place(np.random.default_rng(0), (32, 96, 96), semi_axis=(7, 11), count=(56, 56))
+    assert labels.max() == 56
+    target = TARGETS.part("bcd")()
+    benchmark.pedantic(lambda: target.encode(labels), rounds=40, warmup_rounds=2)
+
+
+@pytest.fixture(scope="module")
+def predicted():
+    """Maps of 128x256x256 voxels and 900 nuclei as a network might give them: blurred and noisy."""
+    rng = np.random.default_rng(0)
+    target = TARGETS.part("bcd")()
+    labels = place(rng, (128, 256, 256), semi_axis=(8, 11), count=(900, 900))
+    assert labels.max() == 900
+    maps = target.encode(labels)
+    for one in maps:
+        one[:] = ndimage.gaussian_filter(one + rng.normal(0, 0.2, one.shape).astype(np.float32), 1)
+    maps[:2] = maps[:2].clip(0, 1)
+    return dict(zip(target.names, maps, strict=True))
+
+
+@pytest.mark.benchmark(group="decoder bcd on 128x256x256 voxels with 900 nuclei")
+@pytest.mark.parametrize("landscape", ["binary", "distance"])
+@pytest.mark.parametrize("watershed", ["frontier", "skimage"])
+def test_decoding(benchmark, predicted, watershed, landscape):
+    # thresholds halfway between the two sides, where a blurred edge stays in its place
+    halfway = {"seed_contour": 0.5, "foreground": 0.5, "foreground_distance": -0.5}
+    decoder = DECODERS.part("bcd", watershed=watershed, landscape=landscape, **halfway)()
+    labels = benchmark.pedantic(lambda: decoder(predicted), rounds=5, warmup_rounds=1)
+    benchmark.extra_info["nuclei"] = int(labels.max())
