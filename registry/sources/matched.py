@@ -1,0 +1,142 @@
+"""Pictures of one domain with the histogram of another: the simplest adaptation there is [1].
+
+[1] Lauenburg et al., "Instance segmentation of unlabeled modalities via cyclic segmentation GAN", 2022,
+    section 3: histogram matching, then segmentation, in both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.contracts import Frame, Sample, Scaling, Source
+from nucleizoo.core.registry import Part
+from nucleizoo.kinds import SOURCES
+from nucleizoo.ops.histogram import Table
+
+CROP = {2: (256, 256), 3: (16, 128, 128)}
+"""Crops that distributions are estimated from where there is no training with crops of its own."""
+VALUES = 2**14
+"""Intensities taken at random from each of them."""
+
+
+@SOURCES.register("matched_images")
+class MatchedImages(Source):
+    """Pictures whose intensities are mapped to the distribution of another domain's; no labels.
+
+    For DATASET.IMAGE: the images to be segmented are made to look like the labelled ones, in training
+    and in prediction. One table serves all pictures; it is estimated again whenever the source is
+    opened, from the same crops, so prediction needs the files of both domains.
+
+    Args:
+        source: gives the pictures.
+        reference: gives the distribution that they take on.
+        draws: crops of each, of the size of training crops, that the table is estimated from.
+
+    Raises:
+        ValueError: when one of the two has no pictures, or `draws` is not above 0.
+        UserError: when one of the two cannot be opened.
+
+    Differs: [1] matches whole volumes. Large empty borders shift the table there as well as here.
+    """
+
+    gives = frozenset({"image"})
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        source: Part = SOURCES.part("folder"),
+        reference: Part = SOURCES.part("volumes"),
+        draws: int = 64,
+    ) -> None:
+        for key, part, wanted in (("SOURCE", source, self.gives), ("REFERENCE", reference, {"image"})):
+            if lacks := wanted - SOURCES.get(part.name).gives:
+                raise ValueError(f"{key} '{part.name}' gives no {' and no '.join(sorted(lacks))}")
+        if draws < 1:
+            raise ValueError(f"DRAWS must be 1 or more, got {draws}")
+        self.source: Source = source(frame)
+        self.table = Table.matching(
+            _intensities(self.source, frame, draws), _intensities(reference(frame), frame, draws)
+        )
+
+    @classmethod
+    def reader(cls, plain: Callable[..., Any], frame: Frame, **settings: Any) -> Any:
+        """Reads as `source` does, and maps what was read."""
+        wrapped: Part = settings["source"]
+        made = SOURCES.get(wrapped.name).reader(plain, frame, **wrapped.settings)
+        made.scaling = Mapped(made.scaling, cls(frame, **settings).table)
+        return made
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """A sample of `source`, its intensities mapped."""
+        sample = self.source.sample(rng, size)
+        assert sample.image is not None, "a source that gives images returned none"
+        clean = None if sample.clean is None else self.table(sample.clean)
+        return replace(sample, image=self.table(sample.image), clean=clean)
+
+
+@SOURCES.register("matched")
+class Matched(MatchedImages):
+    """Labelled pictures whose intensities are mapped to the distribution of another domain's.
+
+    For DATASET.SOURCE: the labelled pictures are made to look like the images to be segmented.
+
+    Args:
+        source: gives pictures and labels.
+        reference: gives the distribution that the pictures take on.
+        settings: of `matched_images`.
+
+    Raises:
+        ValueError: when one of the two lacks pictures or labels.
+    """
+
+    gives = frozenset({"image", "labels"})
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        source: Part = SOURCES.part("volumes"),
+        reference: Part = SOURCES.part("folder"),
+        **settings: Any,
+    ) -> None:
+        super().__init__(frame, source=source, reference=reference, **settings)
+
+
+class Mapped(Scaling):
+    """Another scaling, and then a table; both are of intensities as networks see them, in [-1, 1]."""
+
+    def __init__(self, scaling: Scaling, table: Table) -> None:
+        super().__init__()
+        self.scaling, self.table = scaling, table
+
+    def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
+        """Those of the other scaling."""
+        return self.scaling.limits(raw)
+
+    def __call__(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Straight, as the other scaling."""
+        return self.scaling(raw)
+
+    def curve(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The curve of the other scaling, then the table."""
+        mapped = self.table(2 * self.scaling.curve(scaled) - 1)
+        mapped += 1
+        mapped /= 2
+        return mapped
+
+
+def _intensities(source: Source, frame: Frame, draws: int) -> NDArray[np.float32]:
+    """Intensities in [-1, 1] at random places of random crops, always the same."""
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(draws):
+        image = source.sample(rng, frame.size or CROP[frame.dims]).image
+        assert image is not None, "a source that gives images returned none"
+        drawn.append(rng.choice(image.ravel(), VALUES))
+    return np.concatenate(drawn)
