@@ -12,8 +12,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _KINDS = (
-    "METHODS", "GENERATORS", "DISCRIMINATORS", "LOSSES", "GAN_LOSSES", "TARGETS", "DECODERS", "SOURCES",
-    "AUGMENTS", "SCALINGS",
+    "METHODS", "GENERATORS", "DISCRIMINATORS", "LOSSES", "GAN_LOSSES", "MAP_LOSSES", "TARGETS", "DECODERS",
+    "SOURCES", "AUGMENTS", "SCALINGS",
 )  # fmt: skip
 _CONTRACTS = (
     "Augment", "Channel", "Clock", "Decoder", "Frame", "Group", "Loss", "Method",

@@ -9,6 +9,9 @@ LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss of two tensors of
 GAN_LOSSES = Registry(
     "adversarial loss", "Entry(**settings) -> contracts.Loss of scores and the verdict wanted"
 )
+MAP_LOSSES = Registry(
+    "segmentation loss", "Entry(**settings) -> contracts.Loss of logits, true maps and the Target"
+)
 TARGETS = Registry("target", "Entry(**settings) -> contracts.Target")
 DECODERS = Registry("decoder", "Entry(**settings) -> contracts.Decoder")
 SOURCES = Registry("source", "Entry(frame, **settings) -> contracts.Source")
@@ -21,6 +24,7 @@ KINDS = {
     "DISCRIMINATORS": DISCRIMINATORS,
     "LOSSES": LOSSES,
     "GAN_LOSSES": GAN_LOSSES,
+    "MAP_LOSSES": MAP_LOSSES,
     "TARGETS": TARGETS,
     "DECODERS": DECODERS,
     "SOURCES": SOURCES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from nucleizoo.ops.thin import ThinConv2d, ThinConv3d
 
 Padding = Literal["zeros", "reflect"]
 
-CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 THIN = {2: ThinConv2d, 3: ThinConv3d}
 _TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -37,13 +38,21 @@ def upconv(dims: int, in_channels: int, out_channels: int) -> nn.Module:
     return _TRANSPOSED[dims](in_channels, out_channels, 3, stride=2, padding=1, output_padding=1)
 
 
-def mlp(in_features: int, width: int, out_features: int) -> nn.Sequential:
-    """Three linear layers with ReLU between them."""
+def resized(dims: int, in_channels: int, out_channels: int) -> nn.Module:
+    """Linear interpolation to twice the size, then a convolution, kernel 3: no chequerboard."""
+    grow = nn.Upsample(scale_factor=2, mode="bilinear" if dims == 2 else "trilinear")
+    return nn.Sequential(grow, conv(dims, in_channels, out_channels, 3, padding="reflect"))
+
+
+def mlp(
+    in_features: int, width: int, out_features: int, *, activation: type[nn.Module] = nn.ReLU
+) -> nn.Sequential:
+    """Three linear layers with an activation between them."""
     return nn.Sequential(
         nn.Linear(in_features, width),
-        nn.ReLU(),
+        activation(),
         nn.Linear(width, width),
-        nn.ReLU(),
+        activation(),
         nn.Linear(width, out_features),
     )
 
@@ -61,6 +70,14 @@ def init_normal(module: nn.Module, std: float = 0.02) -> None:
     for layer in module.modules():
         if isinstance(layer, _WEIGHTED):
             nn.init.normal_(layer.weight, 0.0, std)
+            _zero_bias(layer.bias)
+
+
+def init_orthogonal(module: nn.Module) -> None:
+    """Orthogonal weights and zero biases in every convolution and linear layer."""
+    for layer in module.modules():
+        if isinstance(layer, _WEIGHTED):
+            nn.init.orthogonal_(layer.weight)
             _zero_bias(layer.bias)
 
 

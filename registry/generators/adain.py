@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.adain import adain
 from nucleizoo.ops.layers import conv, init_kaiming, mlp, upconv
@@ -120,6 +121,16 @@ class AdaINTranslator(nn.Module):
             "tail": conv(dims, width, out_channels, 7, padding="reflect"),
         })  # fmt: skip
         init_kaiming(self)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Refuse: without a domain there is nothing to translate to.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            "GENERATOR 'adain' is told the domains and belongs to METHOD 'adgan'; take 'resnet' or 'unet'"
+        )
 
     def encode(self, picture: Tensor, domain: Tensor) -> Tensor:
         """Picture (B, C, *S) in [-1, 1], domain (B, domains) one-hot -> content (B, 4 width, *S/4)."""

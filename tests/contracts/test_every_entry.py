@@ -13,6 +13,7 @@ from nucleizoo import (
     GAN_LOSSES,
     GENERATORS,
     LOSSES,
+    MAP_LOSSES,
     METHODS,
     SCALINGS,
     TARGETS,
@@ -48,9 +49,9 @@ def tiny(registry, name):
     return Part(registry, name, settings)
 
 
-def a_task(dims, target="mask"):
+def a_task(dims, target="mask", pictures=False):
     made = TARGETS.part(target)()
-    return Task(1, len(made.channels), dims, made)
+    return Task(1, len(made.channels), dims, made, source_pictures=pictures)
 
 
 def a_batch(task, dims, size=2):
@@ -74,7 +75,7 @@ def nuclei(dims):
 def method_and_batch(request):
     name, dims = request.param
     torch.manual_seed(0)
-    task = a_task(dims)
+    task = a_task(dims, pictures="maps" in METHODS.get(name).needs)
     return tiny(METHODS, name)(task), a_batch(task, dims)
 
 
@@ -202,6 +203,16 @@ def test_an_adversarial_loss_falls_as_scores_near_the_verdict(name):
     low, high = torch.full((2, 1, 4, 4), 0.1), torch.full((2, 1, 4, 4), 0.9)
     assert one(high, True) < one(low, True) and one(low, False) < one(high, False)
     torch.testing.assert_close(three(low, True), 3 * one(low, True))
+
+
+@pytest.mark.parametrize("name", MAP_LOSSES.names())
+def test_a_segmentation_loss_falls_as_logits_near_the_truth_and_grows_with_its_weight(name):
+    target = TARGETS.part("mask")()
+    truth = torch.from_numpy(target.encode(nuclei(2)))[None]
+    one, three = MAP_LOSSES.part(name)(), MAP_LOSSES.part(name, weight=3.0)()
+    good, bad = 4 * (2 * truth - 1), torch.zeros_like(truth)
+    assert 0 <= one(good, truth, target) < one(bad, truth, target)
+    torch.testing.assert_close(three(bad, truth, target), 3 * one(bad, truth, target))
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -1,0 +1,84 @@
+"""PatchGAN: a critic that scores every patch of a picture [1, 2].
+
+[1] Isola et al., Image-to-image translation with conditional adversarial networks, 2017, section 3.2.2.
+[2] junyanz/pytorch-CycleGAN-and-pix2pix (BSD), read for layer sizes, padding and initialisation.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.kinds import DISCRIMINATORS
+from nucleizoo.ops.adain import instance_norm
+from nucleizoo.ops.layers import CONV, init_normal
+
+SLOPE = 0.2  # of the leaky ReLU
+
+
+@DISCRIMINATORS.register("patchgan")
+class PatchGAN(nn.Module):
+    """Scores patches of a picture: strided convolutions, one more, and one that gives the score.
+
+    Args:
+        in_channels: channels of a picture.
+        dims: 2 or 3.
+        heads: scores a patch; methods that judge several domains with one critic ask for more.
+        width: channels of the first convolution (paper: 64; AD-GAN's comparison in 3D: 32).
+        blocks: strided convolutions; 2, 3 and 4 see patches of 34, 70 and 142 (paper: 3).
+        full_map: pad the two unstrided convolutions so that the score map is exactly size / 2^blocks;
+            False loses two scores on each axis, as [2] does.
+        padding: 'zeros' [2], or 'reflect' (UDCT).
+
+    Raises:
+        ValueError: for a setting out of its range.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        dims: int,
+        heads: int = 1,
+        *,
+        width: int = 64,
+        blocks: int = 3,
+        full_map: bool = False,
+        padding: str = "zeros",
+    ) -> None:
+        super().__init__()
+        if width < 1 or blocks < 1:
+            raise ValueError(f"the critic wants WIDTH and BLOCKS of 1 or more, got {width} and {blocks}")
+        if padding not in ("zeros", "reflect"):
+            raise ValueError(f"PADDING is 'zeros' or 'reflect', got '{padding}'")
+        self.smallest = 2**blocks * (1 if full_map else 3)
+        self.full_map, self.dims = full_map, dims
+        widths = [in_channels, *(width * 2**level for level in range(blocks + 1)), heads]
+        strides = [2] * blocks + [1, 1]
+        self.layers = nn.ModuleList(
+            CONV[dims](into, out, 4, stride=stride, padding=1, padding_mode=padding)
+            for into, out, stride in zip(widths[:-1], widths[1:], strides, strict=True)
+        )
+        init_normal(self)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Picture (B, C, *S) -> scores (B, heads, *S').
+
+        Raises:
+            ConfigError: for a picture that no score is left of.
+        """
+        if min(picture.shape[2:]) < self.smallest:
+            raise ConfigError(
+                f"the discriminator wants a DATASET.SIZE of {self.smallest} or more, got "
+                f"{tuple(picture.shape[2:])}; take fewer BLOCKS of it, or its FULL_MAP"
+            )
+        x = picture
+        for level, layer in enumerate(self.layers):
+            if level == 1:
+                x = F.leaky_relu(x, SLOPE)
+            elif level > 1:
+                x = instance_norm(x, slope=SLOPE)
+            if self.full_map and level >= len(self.layers) - 2:  # the two of stride 1
+                x = F.pad(x, (0, 1) * self.dims)
+            x = layer(x)
+        return x

@@ -1,0 +1,89 @@
+"""CycleGAN's translator: a few strides down, residual blocks, and up again [1, 2].
+
+[1] Zhu et al., Unpaired image-to-image translation using cycle-consistent adversarial networks, 2017,
+    appendix 7.2.
+[2] junyanz/pytorch-CycleGAN-and-pix2pix (BSD), read for paddings, biases and initialisation.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from nucleizoo.kinds import GENERATORS
+from nucleizoo.ops.adain import instance_norm
+from nucleizoo.ops.layers import conv, init_normal, resized, upconv
+from nucleizoo.ops.windows import cut, to_multiple
+
+DOWNS = 2  # halvings of the resolution
+
+
+class Normed(nn.Module):
+    """A convolution, then instance normalisation, then a ReLU (or `slope` below zero)."""
+
+    def __init__(self, layer: nn.Module, *, slope: float = 0.0) -> None:
+        super().__init__()
+        self.layer, self.slope = layer, slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (B, C, *S) -> (B, C', *S')."""
+        return instance_norm(self.layer(x), slope=self.slope)
+
+
+class ResBlock(nn.Module):
+    """Two normalised convolutions beside an identity; no activation after the sum."""
+
+    def __init__(self, dims: int, channels: int) -> None:
+        super().__init__()
+        self.first = Normed(conv(dims, channels, channels, 3, padding="reflect"))
+        self.second = Normed(conv(dims, channels, channels, 3, padding="reflect"), slope=1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (B, C, *S) -> (B, C, *S)."""
+        y: Tensor = self.second(self.first(x))
+        return x + y
+
+
+@GENERATORS.register("resnet")
+class ResNet(nn.Module):
+    """Translates a picture at a quarter of its resolution; what it gives has no activation yet.
+
+    Args:
+        in_channels: channels of a picture.
+        out_channels: channels that come out.
+        dims: 2 or 3.
+        width: channels of the first convolution, four times as many in the blocks (paper: 64; AD-GAN's
+            comparison in 3D: 32).
+        blocks: residual blocks (paper: 9 for 256x256 pictures, 6 for 128x128; UDCT: 6).
+        resize: True grows by interpolation and a plain convolution, which leaves none of the chequerboard
+            that transposed convolutions do (paper: False; an option of UDCT's code).
+
+    Raises:
+        ValueError: for no channel or a negative number of blocks.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, dims: int, *, width: int = 64, blocks: int = 9,
+        resize: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if width < 1 or blocks < 0:
+            raise ValueError(f"WIDTH wants 1 or more and BLOCKS 0 or more, got {width} and {blocks}")
+        widths = [width * 2**level for level in range(DOWNS + 1)]
+        down = [Normed(conv(dims, a, b, 3, stride=2)) for a, b in pairwise(widths)]
+        grow = resized if resize else upconv
+        up = [Normed(grow(dims, b, a)) for a, b in pairwise(widths)]
+        self.layers = nn.Sequential(
+            Normed(conv(dims, in_channels, width, 7, padding="reflect")),
+            *down,
+            *(ResBlock(dims, widths[-1]) for _ in range(blocks)),
+            *reversed(up),
+            conv(dims, width, out_channels, 7, padding="reflect"),
+        )
+        init_normal(self)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Picture (B, in_channels, *S) in [-1, 1] -> (B, out_channels, *S); any size."""
+        made: Tensor = self.layers(to_multiple(picture, 2**DOWNS))
+        return cut(made, tuple(picture.shape[2:]))

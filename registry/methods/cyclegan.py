@@ -1,0 +1,173 @@
+"""CycleGAN: two translators, each undone by the other, and a critic in either domain [1, 2].
+
+[1] Zhu et al., Unpaired image-to-image translation using cycle-consistent adversarial networks, 2017,
+    section 3, equations 1 to 3.
+[2] junyanz/pytorch-CycleGAN-and-pix2pix (BSD), read for factors, pools and the order of updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nucleizoo.contracts import Clock, Group, Method, Task, Update
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.registry import Part
+from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
+from nucleizoo.ops.pool import ImagePool
+
+DOMAINS = ("image", "source")
+REAL, MADE = True, False
+
+
+@dataclass(frozen=True)
+class Trip:
+    """All pictures of one step, by the domain that they look like."""
+
+    real: dict[str, Tensor]  # what came in
+    fake: dict[str, Tensor]  # made from the real pictures of the other domain
+    back: dict[str, Tensor]  # the real pictures, translated there and back
+
+
+@METHODS.register("cyclegan")
+class CycleGAN(Method):
+    """Translates between images and the source domain without pairs, in 2D and in 3D.
+
+    With a source of labels alone (synthetic masks) the source domain is the target seen as a picture, and
+    translating an image segments it. With a labelled source of pictures it only translates: train a
+    segmenter on what it made (source 'translated'), or segment what `--to source` gives.
+
+    Args:
+        generator: either translator.
+        discriminator: either critic.
+        gan: adversarial loss of both sides.
+        cycle: of pictures translated there and back (paper: weight 10).
+        identity: of pictures of a domain given to the translator into it (paper: weight 5 for photographs;
+            0, as here, for images and masks, which share no intensities).
+        pool: earlier translations kept for each critic (paper: 50).
+    """
+
+    needs = frozenset({"image", "source"})
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        generator: Part = GENERATORS.part("resnet"),
+        discriminator: Part = DISCRIMINATORS.part("patchgan"),
+        gan: Part = GAN_LOSSES.part("lsgan"),
+        cycle: Part = LOSSES.part("l1", weight=10.0),
+        identity: Part = LOSSES.part("l1", weight=0.0),
+        pool: int = 50,
+    ) -> None:
+        super().__init__(task)
+        self.channels = {"image": task.channels, "source": task.source_channels}
+        self.translators = self.make_translators(generator)
+        self.critics = nn.ModuleDict({d: discriminator(self.channels[d], task.dims) for d in DOMAINS})
+        self.gan, self.cycle, self.identity = gan(), cycle(), identity()
+        if self.identity.weight and task.channels != task.source_channels:
+            raise ValueError("IDENTITY wants as many channels in the image and in the source domain")
+        self.pools = nn.ModuleDict({d: self.make_pool(pool, i) for i, d in enumerate(DOMAINS)})
+
+    def make_translators(self, generator: Part) -> nn.ModuleDict:
+        """Translators by the domain that they translate to."""
+        return nn.ModuleDict(
+            {d: generator(self.channels[other(d)], self.channels[d], self.task.dims) for d in DOMAINS}
+        )
+
+    @staticmethod
+    def make_pool(size: int, number: int) -> ImagePool:
+        """A pool with random numbers of its own."""
+        return ImagePool(size, seed=(torch.initial_seed() + number) % 2**63)
+
+    def groups(self) -> dict[str, Group]:
+        """Both translators share an optimiser, and so do both critics."""
+        return {
+            "generator": Group(tuple(self.translators.parameters())),
+            "discriminator": Group(tuple(self.critics.parameters())),
+        }
+
+    def train_step(self, batch: dict[str, Tensor], clock: Clock) -> Iterator[Update]:
+        """Translators, then critics."""
+        trip = self.travel(batch)
+        yield Update("generator", self.generator_losses(trip, clock))
+        yield Update("discriminator", self.discriminator_losses(trip, clock))
+
+    def translate(self, picture: Tensor, to: str) -> Tensor:
+        """Picture of the other domain (B, C, *S) -> picture that looks like `to`, both in [-1, 1]."""
+        made: Tensor = self.translators[to](picture)
+        return made.tanh()
+
+    def travel(self, batch: dict[str, Tensor]) -> Trip:
+        """There and back, from both sides."""
+        real = {d: batch[d] for d in DOMAINS}
+        fake = {d: self.translate(real[other(d)], to=d) for d in DOMAINS}
+        return Trip(real, fake, {d: self.translate(fake[other(d)], to=d) for d in DOMAINS})
+
+    def generator_losses(self, trip: Trip, clock: Clock) -> dict[str, Tensor]:
+        """Equation 3, the translators' side."""
+        losses = {}
+        for d in DOMAINS:
+            losses[f"adversarial_{d}"] = self.gan(self.score(d, trip.fake[d], clock), REAL)
+            losses[f"cycle_{d}"] = self.cycle(trip.back[d], trip.real[d])
+            if self.identity.weight:
+                losses[f"identity_{d}"] = self.identity(self.translate(trip.real[d], to=d), trip.real[d])
+        return losses
+
+    def discriminator_losses(self, trip: Trip, clock: Clock) -> dict[str, Tensor]:
+        """Equation 1 for both critics; halved, which slows them against the translators [2]."""
+        return {f"critic_{d}": self.judge(d, trip.real[d], trip.fake[d], clock) / 2 for d in DOMAINS}
+
+    def judge(self, domain: str, real: Tensor, fake: Tensor, clock: Clock) -> Tensor:
+        """A critic's loss; fakes come through the pool, which also cuts them from the translator's graph."""
+        scores = self.score(domain, torch.cat([real, self.pools[domain](fake)]), clock)
+        of_real, of_fake = torch.split(scores, [len(real), len(fake)])
+        loss: Tensor = self.gan(of_real, REAL) + self.gan(of_fake, MADE)
+        return loss
+
+    def score(self, domain: str, picture: Tensor, clock: Clock) -> Tensor:
+        """What a critic says of pictures."""
+        scores: Tensor = self.critics[domain](picture)
+        return scores
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Image (B, channels, *S) in [-1, 1] -> maps (B, C, *S) of the target.
+
+        Raises:
+            ConfigError: when the source domain is pictures, which hold no maps.
+        """
+        if self.task.source_pictures:
+            raise ConfigError(
+                "this run translates and does not segment: predict with '--to source', or train a segmenter "
+                "on translated pictures (DATASET.SOURCE.NAME translated)"
+            )
+        return self.task.target.from_image(self.to_source(image))
+
+    def to_source(self, image: Tensor) -> Tensor:
+        """Images -> pictures of the source domain."""
+        return self.translate(image, to="source")
+
+    def to_image(self, source: Tensor) -> Tensor:
+        """Pictures of the source domain -> images that look real."""
+        return self.translate(source, to="image")
+
+    @torch.no_grad()
+    def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Both translations and both cycles."""
+        trip = self.travel(batch)
+        return {
+            "image": trip.real["image"],
+            "made source": trip.fake["source"],
+            "image back": trip.back["image"],
+            "source": trip.real["source"],
+            "made image": trip.fake["image"],
+            "source back": trip.back["source"],
+        }
+
+
+def other(domain: str) -> str:
+    """The domain that it is translated to."""
+    return DOMAINS[1 - DOMAINS.index(domain)]

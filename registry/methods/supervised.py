@@ -1,0 +1,76 @@
+"""A network trained on labelled pictures: the U-Net rows of both papers, and stage two of pipelines.
+
+[1] Ronneberger et al., U-Net: convolutional networks for biomedical image segmentation, 2015.
+[2] Lin et al., NucMM dataset: 3D neuronal nuclei instance segmentation at sub-cubic millimeter scale,
+    2021: U3D-BCD, which is this with the target 'bcd'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from nucleizoo.contracts import Clock, Group, Method, Task, Update
+from nucleizoo.core.registry import Part
+from nucleizoo.kinds import GENERATORS, MAP_LOSSES, METHODS
+
+
+@METHODS.register("supervised")
+class Supervised(Method):
+    """Learns maps from the labelled source, and segments images with what it learnt.
+
+    The unlabelled images are never looked at. Source pictures must therefore look like images: take them
+    from the same microscope, match their histogram (source 'matched'), or translate them with a trained
+    run (source 'translated').
+
+    Args:
+        generator: the network, from a picture to the target's maps (U3D-BCD: unet).
+        segmentation: loss of its maps.
+
+    Raises:
+        ValueError: when the source has no pictures, or of another number of channels.
+    """
+
+    needs = frozenset({"source", "maps"})
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        generator: Part = GENERATORS.part("unet"),
+        segmentation: Part = MAP_LOSSES.part("by_channel"),
+    ) -> None:
+        super().__init__(task)
+        if not task.source_pictures:
+            raise ValueError("it learns from labelled pictures, and DATASET.SOURCE gives labels alone")
+        if task.channels != task.source_channels:
+            raise ValueError(
+                f"it trains on source pictures and segments images: both need as many channels, got "
+                f"{task.source_channels} and {task.channels}"
+            )
+        self.network = generator(task.channels, len(task.target.channels), task.dims)
+        self.segmentation = segmentation()
+
+    def groups(self) -> dict[str, Group]:
+        """One optimiser."""
+        return {"network": Group(tuple(self.network.parameters()))}
+
+    def train_step(self, batch: dict[str, Tensor], clock: Clock) -> Iterator[Update]:
+        """One update."""
+        logits = self.network(batch["source"])
+        yield Update("network", {"segmentation": self.segmentation(logits, batch["maps"], self.task.target)})
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Image (B, channels, *S) in [-1, 1] -> maps (B, C, *S) in the target's ranges."""
+        return self.task.target.activate(self.network(image))
+
+    @torch.no_grad()
+    def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A source picture, what the network makes of it, and the truth."""
+        picture = self.task.target.as_image
+        return {
+            "source": batch["source"], "prediction": picture(self(batch["source"])),
+            "truth": picture(batch["maps"]),
+        }  # fmt: skip

@@ -1,0 +1,104 @@
+"""UDCT: CycleGAN whose translations must also have the right intensities, as a whole [1, 2].
+
+[1] Haering et al., Generative adversarial networks for image-based segmentation by unsupervised
+    translation (UDCT), 2018.
+[2] UDCTGAN/UDCT at a2d80be (no licence), read for facts: networks, noise, weights, buffers, order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nucleizoo.contracts import Clock, Group, Task
+from nucleizoo.core.registry import Part
+from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, METHODS
+
+from .cyclegan import DOMAINS, MADE, REAL, CycleGAN, Trip
+
+EPOCHS = 200  # of the published training, in which the noise decays
+QUIET = 0.5  # share of the training after which there is none
+
+
+@METHODS.register("udct")
+class UDCT(CycleGAN):
+    """CycleGAN with a second critic in either domain that judges the distribution of intensities.
+
+    Args:
+        generator: either translator (paper: resnet of 6 or 9 blocks).
+        discriminator: either critic of pictures.
+        histogram: either critic of distributions.
+        histogram_gan: adversarial loss of their side (code: weight 1).
+        noise: standard deviation of the noise that critics see their input through, in units of [-1, 1];
+            it falls by a tenth every 200th of the training and is off in its second half (code: 0.2,
+            there written as 0.1 of [0, 1]).
+        pool: earlier translations, and earlier real pictures, kept for each critic (code: 50).
+        settings: of CycleGAN.
+
+    Differs: [2] asks critics for 0 of real pictures and 1 of made ones; here it is the other way round, as
+    in all methods, which is the same game. Both real and made pictures go through a pool there, in which
+    half of a critic's batch is older; here each picture is exchanged for an older one with probability 0.5.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        generator: Part = GENERATORS.part("resnet", blocks=6),
+        discriminator: Part = DISCRIMINATORS.part("patchgan", padding="reflect"),
+        histogram: Part = DISCRIMINATORS.part("histogram"),
+        histogram_gan: Part = GAN_LOSSES.part("lsgan", weight=1.0),
+        noise: float = 0.2,
+        pool: int = 50,
+        **settings: Any,
+    ) -> None:
+        super().__init__(task, generator=generator, discriminator=discriminator, pool=pool, **settings)
+        self.histograms = nn.ModuleDict({d: histogram(self.channels[d], task.dims) for d in DOMAINS})
+        self.histogram_gan, self.noise = histogram_gan(), noise
+        self.real_pools = nn.ModuleDict({d: self.make_pool(pool, 2 + i) for i, d in enumerate(DOMAINS)})
+
+    def groups(self) -> dict[str, Group]:
+        """All critics share an optimiser."""
+        critics = (*self.critics.parameters(), *self.histograms.parameters())
+        return {**super().groups(), "discriminator": Group(critics)}
+
+    def generator_losses(self, trip: Trip, clock: Clock) -> dict[str, Tensor]:
+        """CycleGAN's, and the distributions'."""
+        losses = super().generator_losses(trip, clock)
+        for d in DOMAINS:
+            score = self.distribution_score(d, trip.fake[d], clock)
+            losses[f"histogram_{d}"] = self.histogram_gan(score, REAL)
+        return losses
+
+    def discriminator_losses(self, trip: Trip, clock: Clock) -> dict[str, Tensor]:
+        """CycleGAN's, and the distributions'."""
+        losses = super().discriminator_losses(trip, clock)
+        for d in DOMAINS:
+            of_real, of_fake = (
+                self.distribution_score(d, x, clock) for x in (trip.real[d], trip.fake[d].detach())
+            )
+            verdicts = self.histogram_gan(of_real, REAL) + self.histogram_gan(of_fake, MADE)
+            losses[f"histogram_critic_{d}"] = verdicts / 2
+        return losses
+
+    def judge(self, domain: str, real: Tensor, fake: Tensor, clock: Clock) -> Tensor:
+        """A critic's loss; real pictures come through a pool, too."""
+        return super().judge(domain, self.real_pools[domain](real), fake, clock)
+
+    def score(self, domain: str, picture: Tensor, clock: Clock) -> Tensor:
+        """What a critic says of pictures that it sees through noise."""
+        return super().score(domain, self.blur(picture, clock), clock)
+
+    def distribution_score(self, domain: str, pictures: Tensor, clock: Clock) -> Tensor:
+        """One score for the intensities of all pictures together."""
+        critic: Any = self.histograms[domain]
+        score: Tensor = critic(self.blur(critic.profile(pictures), clock))
+        return score
+
+    def blur(self, x: Tensor, clock: Clock) -> Tensor:
+        """Add the noise of this moment; without it a mask's two intensities give it away."""
+        if clock.progress >= QUIET or not self.noise:
+            return x
+        return x + torch.randn_like(x) * self.noise * 0.9 ** int(EPOCHS * clock.progress)

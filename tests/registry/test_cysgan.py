@@ -1,0 +1,127 @@
+"""CySGAN: which gradient reaches what, clean targets, the coin, and the published slip as a setting."""
+
+import pytest
+import torch
+
+from nucleizoo import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS, TARGETS, Clock, Task
+from nucleizoo.core.plugins import load_plugins
+
+load_plugins()
+CLOCK = Clock(0, 100)
+
+
+def make(**settings):
+    torch.manual_seed(0)
+    return METHODS.get("cysgan")(
+        Task(1, 1, 2, TARGETS.part("mask")(), source_pictures=True),
+        generator=GENERATORS.part("unet", width=4, blocks=2),
+        discriminator=DISCRIMINATORS.part("strided", width=2),
+        map_discriminator=DISCRIMINATORS.part("strided", width=2),
+        **settings,
+    )
+
+
+def a_batch():
+    g = torch.Generator().manual_seed(1)
+    batch = {d: torch.rand(2, 1, 16, 16, generator=g) * 2 - 1 for d in ("image", "source")}
+    clean = {f"{d}_clean": x.clamp(-0.5, 0.5) for d, x in batch.items()}
+    return batch | clean | {"maps": (torch.rand(2, 1, 16, 16, generator=g) > 0.5).float()}
+
+
+def losses(method, name):
+    return method.generator_losses(method.travel(a_batch()), CLOCK)[name]
+
+
+def touched(method, loss):
+    """The networks that a loss has a gradient for, by the domain that they translate to."""
+    parameters = {d: list(net.parameters()) for d, net in method.translators.items()}
+    return {
+        d for d, ps in parameters.items()
+        if any(g is not None and g.abs().sum() > 0
+               for g in torch.autograd.grad(loss, ps, retain_graph=True, allow_unused=True))
+    }  # fmt: skip
+
+
+def test_both_networks_are_born_equal():
+    image, source = make().translators.values()
+    assert all(torch.equal(a, b) for a, b in zip(image.parameters(), source.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "networks"),
+    [
+        ("adversarial_image", {"image"}),
+        ("adversarial_source", {"source"}),
+        ("cycle_image", {"image", "source"}),
+        ("cycle_source", {"image", "source"}),
+        ("segmentation", {"image"}),  # of the source, seen on its way to the image domain
+        ("segmentation_made", {"source"}),  # of its translation, which it must not change
+        ("consistency", {"image", "source"}),
+    ],
+)
+def test_a_loss_teaches_the_networks_that_it_judges(name, networks):
+    method = make()
+    for d in ("image", "source"):  # so that no gradient is zero by symmetry
+        torch.nn.init.normal_(method.translators[d].leave.bias, std=0.1)
+    assert touched(method, losses(method, name)) == networks
+
+
+def test_maps_of_a_translation_do_not_shape_it():
+    """Without the detached pass the maps of x^ would pull at the network that made x^."""
+    method = make()
+    trip = method.travel(a_batch())
+    for logits, network in ((trip.seen_again["source"], "image"), (trip.seen_again["image"], "source")):
+        parameters = list(method.translators[network].parameters())
+        grads = torch.autograd.grad(logits.sum(), parameters, retain_graph=True, allow_unused=True)
+        assert all(g is None for g in grads)
+
+
+def test_critics_and_cycles_are_held_against_clean_pictures():
+    batch = a_batch()
+    trip = make().travel(batch)
+    for d in ("image", "source"):
+        assert torch.equal(trip.real[d], batch[f"{d}_clean"])
+
+
+def test_without_semi_supervised_losses_nothing_of_them_is_left():
+    off = make(map_gan=GAN_LOSSES.part("lsgan", weight=0.0), consistency=LOSSES.part("l1", weight=0.0))
+    found = off.generator_losses(off.travel(a_batch()), CLOCK)
+    assert found["map_adversarial"] == 0 and found["consistency"] == 0
+    on = make()
+    others = on.generator_losses(on.travel(a_batch()), CLOCK)
+    for name in ("adversarial_image", "cycle_source", "segmentation", "segmentation_made"):
+        assert torch.equal(found[name], others[name])
+
+
+def test_every_critic_has_its_own_optimiser_and_is_trained():
+    updates = list(make().train_step(a_batch(), CLOCK))
+    assert [u.group for u in updates] == ["generator", "source_critic", "image_critic", "map_critic"]
+
+
+def test_the_published_slip_leaves_the_map_critic_alone_and_hurries_the_image_critic():
+    legacy = make(legacy_critic=True)
+    updates = list(legacy.train_step(a_batch(), CLOCK))
+    assert [u.group for u in updates] == ["generator", "source_critic", "image_critic"]
+    paces = {name: group.pace for name, group in legacy.groups().items()}
+    assert paces == {"generator": 1, "source_critic": 1, "image_critic": 2, "map_critic": 1}
+
+
+def test_the_map_critic_is_shown_images_and_their_translations_in_turn():
+    method = make(pool=0)
+    trip = method.travel(a_batch())
+    shown = []
+    method.map_critic.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0][2:]))
+    for _ in range(20):
+        method.map_critic_loss(trip)
+    first, second = (method.task.target.activate(x["image"]) for x in (trip.seen, trip.seen_again))
+    kinds = [torch.equal(s, first) for s in shown]
+    assert all(torch.equal(s, first) or torch.equal(s, second) for s in shown)
+    assert 3 < sum(kinds) < 17
+
+
+def test_an_image_is_segmented_by_the_network_that_leads_away_from_it():
+    method, image = make(), a_batch()["image"]
+    with torch.no_grad():
+        wanted = torch.sigmoid(method.translators["source"](image)[:, 1:])
+        assert torch.equal(method(image), wanted)
+        assert torch.equal(method.to_source(image), torch.tanh(method.translators["source"](image)[:, :1]))

@@ -1,0 +1,43 @@
+"""The supervised method: what it refuses, and that it learns a task that a threshold solves."""
+
+import pytest
+import torch
+
+from nucleizoo import GENERATORS, METHODS, TARGETS, Clock, Task
+from nucleizoo.core.plugins import load_plugins
+
+load_plugins()
+
+
+def make(channels=1, source_channels=1, pictures=True):
+    torch.manual_seed(0)
+    return METHODS.get("supervised")(
+        Task(channels, source_channels, 2, TARGETS.part("mask")(), source_pictures=pictures),
+        generator=GENERATORS.part("unet", width=8, blocks=2),
+    )
+
+
+def test_labels_without_pictures_are_refused():
+    with pytest.raises(ValueError, match="labels alone"):
+        make(pictures=False)
+
+
+def test_domains_of_other_channels_are_refused():
+    with pytest.raises(ValueError, match="3 and 1"):
+        make(1, 3)
+
+
+def test_a_threshold_is_learnt():
+    method = make()
+    optimiser = torch.optim.Adam(method.parameters(), 1e-2)
+    g = torch.Generator().manual_seed(0)
+    for _ in range(40):
+        source = torch.rand(2, 1, 16, 16, generator=g) * 2 - 1
+        (update,) = method.train_step({"source": source, "maps": (source > 0).float()}, Clock(0, 1))
+        optimiser.zero_grad()
+        torch.stack(list(update.losses.values())).sum().backward()
+        optimiser.step()
+    image = torch.rand(1, 1, 16, 16, generator=g) * 2 - 1
+    with torch.no_grad():
+        agree = (method.eval()(image) > 0.5) == (image > 0)
+    assert agree.float().mean() > 0.8
