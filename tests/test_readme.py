@@ -25,9 +25,12 @@ def test_files_it_names_exist(name):
     "key", sorted(set(re.findall(r"\b(?:DATASET|TARGET|INFERENCE)(?:\.[A-Z_]+)+", TEXT)))
 )
 def test_keys_it_names_exist(key):
-    node = api.load_config(ROOT / "configs/adgan_hela_cpu.yaml")
-    for part in key.split("."):
-        node = node[part]
+    shown = [api.load_config(ROOT / "configs" / f"{name}.yaml") for name in ("my_images_2d", "my_labels_2d")]
+
+    def holds(node, parts):
+        return not parts or (parts[0] in node and holds(node[parts[0]], parts[1:]))
+
+    assert any(holds(config, key.split(".")) for config in shown)
 
 
 def test_the_plugin_it_shows_trains_and_predicts(toy_images, tmp_path):

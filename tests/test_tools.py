@@ -16,7 +16,7 @@ from nucleizoo.cli import main
 
 ROOT = Path(__file__).parents[1]
 TOY = ROOT / "configs" / "toy"
-TOOLS = ("train", "predict", "evaluate", "list")
+TOOLS = ("train", "predict", "evaluate", "sample", "list")
 
 
 def process(*command):
