@@ -51,16 +51,16 @@ def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
 
 
 def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
-    """The picture as it looks in the source domain, to `<stem>_source.tif`."""
+    """The picture as it looks in the source domain, float32 in [0, 1], to `<stem>_source.tif`."""
     scans = segmenter.read(path)
-    made = [segmenter.to_source(scan.image) for scan in scans]
+    made = [_seen(segmenter.to_source(scan.image)) for scan in scans]
     return _written(path, folder / f"{path.stem}_source.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """A label file as a picture that looks like the images trained on, to `<stem>_image.tif`."""
     labels = segmenter.reader.read_labels(path)
-    made = [segmenter.to_image(segmenter.picture_of(one, labels.spacing)) for one in labels.planes]
+    made = [_seen(segmenter.to_image(segmenter.picture_of(one, labels.spacing))) for one in labels.planes]
     return _written(path, folder / f"{path.stem}_image.tif", made, labels.spacing, labels.stack)
 
 
@@ -75,6 +75,11 @@ WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
 
 def _label_file(path: Path, folder: Path) -> Path:
     return folder / f"{path.stem}_label.tif"
+
+
+def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture from the networks' [-1, 1] to [0, 1], which the scaling 'dtype' reads as it is."""
+    return np.clip((picture + 1) / 2, 0, 1)
 
 
 def _written(

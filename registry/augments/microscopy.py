@@ -17,7 +17,7 @@ from nucleizoo.ops.geometry import centre_crop
 Draws = dict[str, np.random.Generator]
 """What is to be done to a sample, by name, each with random numbers of its own."""
 
-SOLID = frozenset({"missing_section", "misalignment"})
+SOLID = frozenset({"missing_parts", "missing_section", "misalignment"})
 """What happens between the sections of a volume, and never to a picture."""
 DEGRADING = frozenset({"missing_parts", "motion_blur", "cut_blur", "cut_noise"})
 """What the clean copy is spared."""
@@ -31,8 +31,9 @@ class Microscopy(Augment):
     cut-blur and cut-noise. Labels follow what moves voxels: where sections are missing their labels are
     missing too, so a nucleus loses the same planes as its image, and one that slipped stays one label.
 
-    A picture has no sections to lose or to misalign: those two are left out in 2D. The others act on it
-    as on a volume of one plane. Samples without an image (synthetic masks) are only cut.
+    A picture has no sections to lose, to tear or to misalign: these three are left out in 2D, where missing
+    parts would blank half of what there is to learn from. The others act as on a volume of one plane.
+    Samples without an image (synthetic masks) are only cut.
 
     Args:
         rotate: probability of a turn by 0, 90, 180 or 270 degrees in the plane (0 or 180 where the crop

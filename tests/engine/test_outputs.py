@@ -99,7 +99,7 @@ def test_one_map_and_a_translation_have_the_axes_of_the_file(tmp_path, dims, axe
         found = volumes.read(tmp_path / f"many_{name}.tif")
         assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
         light = picture / picture.max()
-        np.testing.assert_allclose(found.data, light if name == "maps" else 2 * light - 1, atol=1e-6)
+        np.testing.assert_allclose(found.data, light, atol=1e-6)
 
 
 @STACKS
@@ -108,18 +108,18 @@ def test_a_picture_made_of_labels_has_the_axes_of_their_file(tmp_path, dims, axe
     outputs.write_image(segmenter(dims, "mask"), path, tmp_path)
     found = volumes.read(tmp_path / "many_image.tif")
     assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
-    assert np.array_equal(found.data, np.where(picture, 1, -1))
+    assert np.array_equal(found.data, picture > 0)
 
 
 def test_labels_are_shown_to_the_method_with_the_voxel_size_of_their_file(tmp_path):
     path, picture = a_stack(tmp_path, "ZYX", (2.0, 0.5, 0.5))
     outputs.write_image(segmenter(3), path, tmp_path)
     found = volumes.read(tmp_path / "many_image.tif")
-    np.testing.assert_allclose(found.data[..., 1], np.where(picture, 2 * 0.25 - 1, -1))
+    np.testing.assert_allclose(found.data[..., 1], np.where(picture, 0.25, 0))
     outputs.write_image(segmenter(3, "pair", "DATASET.IMAGE.ZOOM", "[4.0, 1.0, 1.0]"), path, tmp_path)
     found = volumes.read(tmp_path / "many_image.tif")
     assert found.spacing == pytest.approx((0.5, 0.5, 0.5)) and found.data.shape == (12, 12, 10, 2)
-    assert found.data[..., 1].max() == 2 * 1.0 - 1
+    assert found.data[..., 1].max() == 1.0
 
 
 def test_planes_of_an_unknown_distance_have_no_voxel_size(tmp_path):
