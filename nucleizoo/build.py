@@ -43,10 +43,11 @@ def method(config: CfgNode) -> Method:
     if missing := made.needs - _provided(config):
         raise ConfigError(
             f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the sources "
-            f"'{config.DATASET.IMAGE.NAME}' (image) and '{config.DATASET.SOURCE.NAME}' (source) do not give"
+            f"'{config.DATASET.IMAGE.NAME}' (image) and '{config.DATASET.SOURCE.NAME}' (source) do not give; "
+            "image comes from pictures ('folder'), maps and source_clean from labelled ones ('volumes')"
         )
     step, size = made.divisor, config.DATASET.SIZE
-    if any(length % step or length < 2 * step for length in size):
+    if step > 1 and any(length % step or length < 2 * step for length in size):
         raise ConfigError(
             f"DATASET.SIZE wants multiples of {step}, {2 * step} or more, for the strides of METHOD "
             f"'{config.METHOD.NAME}'; got {size}"
@@ -63,9 +64,11 @@ def decoder(config: CfgNode) -> Decoder:
     made: Decoder = _make("INFERENCE.DECODER", recipe(config.INFERENCE.DECODER, DECODERS))
     names = target(config).names
     if missing := made.reads - set(names):
+        fitting = [name for name in DECODERS.names() if DECODERS.get(name).reads <= set(names)]
         raise ConfigError(
             f"INFERENCE.DECODER '{config.INFERENCE.DECODER.NAME}' reads {', '.join(sorted(missing))}, "
-            f"but TARGET '{config.TARGET.NAME}' has {', '.join(names)}"
+            f"but TARGET '{config.TARGET.NAME}' has {', '.join(names)}; set INFERENCE.DECODER.NAME to "
+            f"{' or '.join(fitting) or 'one that fits'}"
         )
     return made
 

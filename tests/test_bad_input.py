@@ -112,6 +112,10 @@ def refused_training(refused, toy_images, tmp_path):
     ("METHOD.POOL -1", "METHOD 'adgan': a pool keeps 0 pictures or more, got -1"),
     ("METHOD.GENERATOR.WIDTH 0", "METHOD 'adgan': the generator wants WIDTH and STYLE_WIDTH of 1 or more"),
     ("METHOD.GENERATOR.BLOCKS -1", "METHOD 'adgan': the generator wants"),
+    ("METHOD.CYCLE.WEIGHT -1", "METHOD 'adgan': the WEIGHT of a loss must not be negative, got -1.0"),
+    ("METHOD.DISCRIMINATOR.NAME patchgan", "judges pictures, where domains are shown; take 'domain'"),
+    ("DATASET.SOURCE.NAME volumes", "has no labels in it"),
+    ("DATASET.SOURCE {NAME: volumes, LABELS: ../labels}", "take a DATASET.SOURCE of labels alone"),
     ("METHOD.DISCRIMINATOR.WIDTH -2", "METHOD 'adgan': the critic wants WIDTH and BLOCKS of 1 or more"),
     ("DATASET.SOURCE.SEMI_AXIS [150, 160]", "makes every nucleus larger than the patch (32, 32)"),
     ("DATASET.SOURCE.SEMI_AXIS [900, 999]", "SEMI_AXIS"),
@@ -131,6 +135,28 @@ def refused_training(refused, toy_images, tmp_path):
 def test_a_configuration_that_cannot_work(refused_training, pairs, told):
     key, _, value = pairs.partition(" ")
     said = refused_training(key, *([value] if value else []))
+    assert told in said, said
+
+
+NO_PICTURES = ", where pictures are shown; take 'patchgan' or 'strided'"
+
+
+@pytest.mark.parametrize(("name", "pairs", "told"), [
+    ("cyclegan", "METHOD.DISCRIMINATOR {NAME: domain}", f"judges domains{NO_PICTURES}"),
+    ("cyclegan", "METHOD.DISCRIMINATOR {NAME: histogram}", f"judges distributions{NO_PICTURES}"),
+    ("cyclegan", "METHOD.GENERATOR {NAME: adain}", "belongs to METHOD 'adgan'; take 'resnet' or 'unet'"),
+    ("udct", "METHOD.HISTOGRAM {NAME: patchgan}", "HISTOGRAM 'patchgan' judges pictures"),
+    ("udct", "METHOD.NOISE -0.1", "METHOD 'udct': NOISE must not be negative, got -0.1"),
+    ("cysgan", "METHOD.MAP_DISCRIMINATOR {NAME: histogram}", "MAP_DISCRIMINATOR 'histogram' judges distrib"),
+    ("cysgan", "METHOD.SEGMENTATION.MSE -5", "BCE, DICE and MSE must not be negative, got 1.0, 0.5 and -5.0"),
+    ("cysgan", "METHOD.GENERATOR.WIDTH 1", "WIDTH wants 2 or more"),
+    ("cysgan", "INFERENCE.DECODER.NAME components", "set INFERENCE.DECODER.NAME to bc or bcd"),
+    ("cysgan", "DATASET.SOURCE {NAME: folder}", "needs maps, which the sources 'simulated_exm' (image) and"),
+    ("supervised", "DATASET.SOURCE {NAME: synthetic}", "DATASET.SOURCE gives labels alone"),
+])  # fmt: skip
+def test_parts_that_do_not_fit_each_other(refused, toy_images, tmp_path, name, pairs, told):
+    words = ("--out", tmp_path / "run", "DATASET.ROOT", toy_images / "images", *FAST)
+    said = refused("train", "--cfg", TOY / f"{name}_2d.yaml", *words, *pairs.split(" ", 1))
     assert told in said, said
 
 
@@ -296,6 +322,50 @@ def test_images_where_labels_are_wanted(refused, run, toy_images, tmp_path):
     words = ("--input", folder, "--output", tmp_path / "out", "--to", "image")
     assert "holds fractions; labels are integers" in refused("predict", "--run", run, *words)
     assert "labels are integers" in refused("evaluate", "--pred", folder, "--truth", folder)
+
+
+def trained(tmp_path, name, *pairs):
+    """The folder of a run of one step on simulated pictures."""
+    return api.train(api.load_config(TOY / f"{name}.yaml", [*FAST, *pairs]), tmp_path / "trained").path
+
+
+ONLY_TRANSLATES = [
+    "METHOD", "{NAME: cyclegan, GENERATOR: {WIDTH: 4, BLOCKS: 1}, DISCRIMINATOR: {WIDTH: 4, BLOCKS: 1}}",
+    "TARGET.NAME", "mask", "INFERENCE.DECODER", "{NAME: components}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pairs", [[], ONLY_TRANSLATES], ids=["cysgan", "cyclegan"])
+def test_labels_are_no_pictures_of_a_source_that_has_its_own(refused, toy_images, tmp_path, pairs):
+    run = trained(tmp_path, "cysgan_2d", *pairs)
+    words = ("--input", toy_images / "labels", "--output", tmp_path / "out", "--to", "image")
+    assert "makes no image of labels, for its source was pictures" in refused("predict", "--run", run, *words)
+
+
+def test_what_only_translates_is_not_scored_and_does_not_segment(refused, toy_images, tmp_path):
+    words = ("--out", tmp_path / "run", *FAST, *ONLY_TRANSLATES, "DATASET.ROOT", toy_images)
+    words += ("MONITOR.PICTURES", "images", "MONITOR.TRUTH", "labels")
+    said = refused("train", "--cfg", TOY / "cysgan_2d.yaml", *words)
+    assert "METHOD 'cyclegan' only translates" in said and not (tmp_path / "run").exists()
+    run = trained(tmp_path, "cysgan_2d", *ONLY_TRANSLATES)
+    words = ("--input", toy_images / "images", "--output", tmp_path / "out")
+    assert "predict with '--to source'" in refused("predict", "--run", run, *words)
+
+
+def test_scores_are_of_labels(refused, tmp_path):
+    for name in ("pred", "truth"):
+        (tmp_path / name).mkdir()
+    words = ("--pred", tmp_path / "pred", "--truth", tmp_path / "truth")
+    tifffile.imwrite(tmp_path / "pred" / "a_label.tif", np.ones((8, 8), np.uint16))
+    tifffile.imwrite(tmp_path / "truth" / "a.tif", np.full((8, 8), -1, np.int16))
+    assert "a.tif: holds values from -1 to -1; labels are 0 to" in refused("evaluate", *words)
+    tifffile.imwrite(tmp_path / "truth" / "a.tif", np.full((8, 8), 2**32 - 1, np.uint32))
+    assert "a.tif: holds values from 4294967295" in refused("evaluate", *words)
+    colour = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
+    for name in ("pred/a_label.tif", "truth/a.tif"):
+        (tmp_path / name).unlink()
+        colour.save((tmp_path / name).with_suffix(".png"))
+    assert "is in colour; labels are one integer a voxel" in refused("evaluate", *words)
 
 
 def test_scores_need_pairs_of_one_shape(refused, toy_images, tmp_path):

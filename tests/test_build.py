@@ -106,3 +106,11 @@ def test_the_reader_has_the_settings_of_the_image_source(tmp_path):
 def test_sources_are_opened(toy_images):
     source = build.image_source(config("DATASET.ROOT", str(toy_images), "DATASET.IMAGE.PATH", "images/*.png"))
     assert [file.name for file in source.files] == ["cell0.png", "cell1.png", "cell2.png"]
+
+
+@pytest.mark.parametrize("size", ["[1, 1]", "[7, 33]", "[1, 17, 9]"])
+def test_without_strides_to_fit_any_crop_will_do(size):
+    window = ["INFERENCE.WINDOW", "[]"]
+    build.method(config("DATASET.SIZE", size, *window, name="supervised_2d"))
+    with pytest.raises(ConfigError, match="multiples of 4, 8 or more"):
+        build.method(config("DATASET.SIZE", size, *window))

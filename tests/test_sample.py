@@ -141,6 +141,13 @@ def test_the_panel_shows_pictures_above_and_outlines_below():
     assert len(colours) == 3  # one label in three pictures is three nuclei
 
 
+def test_the_panel_takes_numbers_as_large_as_files_hold_them():
+    labels = np.zeros((60, 60), np.int32)
+    labels[20:40, 20:40] = 2**31 - 1
+    lower = np.split(panel([Sample(np.zeros((1, 60, 60), np.float32), labels)] * 3), 2)[1]
+    assert (lower.max(axis=2) != lower.min(axis=2)).any()  # outlined in colour
+
+
 def test_the_panel_shows_the_middle_plane_of_a_volume():
     volume = np.full((1, 5, 20, 20), -1, np.float32)
     volume[:, 2] = 1

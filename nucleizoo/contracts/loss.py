@@ -12,10 +12,15 @@ class Loss(nn.Module):
 
     Args:
         weight: factor of the term in the total; 0 switches it off.
+
+    Raises:
+        ValueError: for a negative weight.
     """
 
     def __init__(self, *, weight: float = 1.0) -> None:
         super().__init__()
+        if weight < 0:
+            raise ValueError(f"the WEIGHT of a loss must not be negative, got {weight}; 0 switches it off")
         self.weight = weight
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:

@@ -98,6 +98,11 @@ class Method(nn.Module):
         super().__init__()
         self.task = task
 
+    @property
+    def segments(self) -> bool:
+        """Whether `forward` gives maps; a method that only translates here says False."""
+        return True
+
     def groups(self) -> dict[str, Group]:
         """Optimisers by name; together they hold every parameter exactly once."""
         raise NotImplementedError
@@ -116,11 +121,15 @@ class Method(nn.Module):
 
     def to_image(self, source: Tensor) -> Tensor:
         """Translate: source (B, source_channels, *S) -> picture of the image domain, both in [-1, 1]."""
-        raise UserError(f"{type(self).__name__} does not translate source pictures to images")
+        raise UserError(
+            f"{type(self).__name__} does not translate source pictures to images; predict its labels"
+        )
 
     def to_source(self, image: Tensor) -> Tensor:
         """Translate: image (B, channels, *S) -> picture of the source domain, both in [-1, 1]."""
-        raise UserError(f"{type(self).__name__} does not translate images to source pictures")
+        raise UserError(
+            f"{type(self).__name__} does not translate images to source pictures; predict its labels"
+        )
 
     @torch.no_grad()
     def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

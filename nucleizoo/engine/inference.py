@@ -84,7 +84,15 @@ class Segmenter:
         """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1].
 
         `spacing` is the voxel size in micrometres, in axis order; () when it is unknown.
+
+        Raises:
+            RunError: when the source of the run gives pictures of its own, which labels are not.
         """
+        if self.method.task.source_pictures:
+            raise RunError(
+                "this run makes no image of labels, for its source was pictures; take a run whose source is "
+                "labels alone ('synthetic')"
+            )
         maps = torch.from_numpy(self.target.encode(labels, spacing))
         return self.target.as_image(maps[None])[0].numpy()
 

@@ -117,16 +117,26 @@ class Report(Hook):
 
 
 def mosaic(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
-    """Rows of pictures (B, C, *S) in [-1, 1] -> one gray picture; of volumes the middle plane."""
+    """Rows of pictures (B, C, *S) in [-1, 1] -> one picture; of volumes the middle plane.
+
+    It is gray where all have one channel, else in colour: the channels of maps are its red, green and
+    blue, and those beyond three are not shown.
+    """
+    colours = 1 if all(batch.shape[1] == 1 for batch in pictures.values()) else 3
     rows = []
     for batch in pictures.values():
-        plane = batch[:, 0].float()
-        while plane.ndim > 3:
-            plane = plane[:, plane.shape[1] // 2]
+        plane = batch[:, :3].float()
+        if plane.ndim > 4:
+            plane = plane[:, :, plane.shape[2] // 2]
+        if plane.shape[1] == 1:
+            plane = plane.expand(-1, colours, -1, -1)
+        missing = colours - plane.shape[1]  # they are black
+        plane = torch.nn.functional.pad(plane, (0, 0, 0, 0, 0, missing), value=-1.0)
         framed = torch.nn.functional.pad(plane, (1, 1, 1, 1), value=1.0)
-        rows.append(torch.cat(list(framed), dim=1))
-    gray = ((torch.cat(rows).clamp(-1, 1) + 1) * 127.5).round()
-    return gray.to(torch.uint8).cpu().numpy()
+        rows.append(torch.cat(list(framed), dim=2))
+    levels = ((torch.cat(rows, dim=1).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    picture: NDArray[np.uint8] = levels.permute(1, 2, 0).squeeze(2).contiguous().cpu().numpy()
+    return picture
 
 
 def _continued(run: Run, iteration: int) -> IO[str]:

@@ -87,7 +87,8 @@ def panel(samples: Sequence[Sample]) -> NDArray[np.uint8]:
         assert sample.image is not None
         pictures.append(_framed((sample.image[0] + 1) / 2, 1.0))
         if sample.labels is not None:
-            labels.append(_framed(np.where(sample.labels > 0, sample.labels + found, 0), 0))
+            wide = sample.labels.astype(np.int64)  # large ids add up to more than 32 bits hold
+            labels.append(_framed(np.where(wide > 0, wide + found, 0), 0))
             found += int(sample.labels.max())
     seen = np.concatenate(pictures, axis=1)
     grey = np.asarray(255 * np.clip(seen, 0, 1), np.uint8)

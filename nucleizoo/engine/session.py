@@ -13,7 +13,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.batches import Batches
-from nucleizoo.core.errors import RunError
+from nucleizoo.core.errors import ConfigError, RunError
 from nucleizoo.core.files import locked
 from nucleizoo.engine.hooks import Average, Hook, Save, Validate
 from nucleizoo.engine.interrupt import stopped_by_signals
@@ -49,6 +49,11 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
     _seed(config.SYSTEM.SEED)
     build.decoder(config)  # here, so that a mistake does not show after hours of training
     batches, method = Batches.of(config), build.method(config)
+    if config.MONITOR.TRUTH and not method.segments:
+        raise ConfigError(
+            f"METHOD '{config.METHOD.NAME}' only translates with a source of pictures, and finds no nuclei "
+            "that MONITOR.TRUTH could be compared with; leave it empty"
+        )
     trainer = Trainer(method, config, _hooks(config, run))
     if not begun:
         Run.create(path, config)

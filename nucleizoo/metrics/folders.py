@@ -9,6 +9,7 @@ from nucleizoo import volumes
 from nucleizoo.core.errors import UserError
 from nucleizoo.metrics import objects, pixels
 from nucleizoo.metrics.counts import Counts
+from nucleizoo.reading import as_labels
 
 
 def compare(predictions: str | Path, truths: str | Path) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def compare(predictions: str | Path, truths: str | Path) -> dict[str, Any]:
         (the same by name), and 'missing' (truths without a prediction).
 
     Raises:
-        UserError: when no pair is found, a pair's shapes differ, or two files have one name.
+        UserError: when no pair is found, a pair's shapes differ, two files have one name, or one holds
+            no labels.
     """
     found, wanted = _by_name(predictions), _by_name(truths)
     names = [name for name in wanted if name in found]
@@ -53,10 +55,7 @@ def _by_name(folder: str | Path) -> dict[str, Path]:
 
 
 def _pair(prediction: Path, truth: Path) -> tuple[pixels.PixelScore, objects.ObjectScore]:
-    a, b = (volumes.read(path, usual="label").data for path in (prediction, truth))
-    for path, data in ((prediction, a), (truth, b)):
-        if data.dtype.kind not in "iub":
-            raise UserError(f"{path} holds {data.dtype} numbers; labels are integers")
+    a, b = (as_labels(volumes.read(path, usual="label"), str(path)) for path in (prediction, truth))
     if a.shape != b.shape:
         raise UserError(f"{prediction} has the shape {a.shape}, {truth} {b.shape}; they must be equal")
     return pixels.score(a, b), objects.score(a, b)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nucleizoo.ops.geometry import voxel_shape
+from nucleizoo.ops.watershed import renumber
 
 try:  # the extra `fast`: the same distances, several times sooner in 3D
     import edt  # type: ignore[import-not-found]
@@ -51,6 +52,8 @@ def relative_distance(
     A nucleus that fills the whole array without a border is 1 everywhere. Arguments and errors are
     those of `instance_distance`.
     """
+    if labels.max(initial=0) > labels.size:  # tables by number would be huge
+        labels = renumber(labels)
     distance = instance_distance(labels, spacing, border=border)
     inside = np.flatnonzero(labels)
     numbers, own = labels.ravel()[inside].astype(np.intp), distance.ravel()[inside]

@@ -38,7 +38,9 @@ def channels_first(volume: Volume, name: str, channel: str, wanted: int) -> NDAr
         return np.asarray(data[int(channel)][None])
     if channel == "all" or (channel == "auto" and wanted > 1):
         if count != wanted:
-            raise ImageReadError(f"{name}: wants {wanted} channels, has {count}; choose with the key CHANNEL")
+            raise ImageReadError(
+                f"{name}: wants {wanted} channels, has {count}; set DATASET.CHANNELS or the key CHANNEL"
+            )
         return data
     if channel == "auto" and all(np.array_equal(data[0], other) for other in data[1:]):
         return data[:1]

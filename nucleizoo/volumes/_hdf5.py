@@ -47,7 +47,8 @@ def _choose(path: Path, file: Any, usual: str) -> str:
         raise ImageReadError(f"{path}: holds no dataset; save it again or remove it")
     if len(names) > 1:
         raise ImageReadError(
-            f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET"
+            f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET "
+            "(labels: LABEL_DATASET)"
         )
     return names[0]
 
@@ -58,7 +59,10 @@ def _open(path: Path, file: Any, name: str) -> Any:
     for step in filter(None, name.split("/")):
         link = item.get(step, getlink=True) if isinstance(item, h5py.Group) else None
         if link is None:
-            raise ImageReadError(f"{path}: no dataset is called '{name}', {_inside(file)}; set key DATASET")
+            raise ImageReadError(
+                f"{path}: no dataset is called '{name}', {_inside(file)}; set the key DATASET "
+                "(labels: LABEL_DATASET)"
+            )
         if not isinstance(link, h5py.HardLink):
             raise ImageReadError(f"{path}: '{name}' is a link, which is not followed; copy the data itself")
         item = item[step]

@@ -29,6 +29,8 @@ class DomainCritic(PatchGAN):
         settings: of the patch critic.
     """
 
+    judges = "domains"
+
     def __init__(
         self, in_channels: int, dims: int, domains: int = 2, *, full_map: bool = True, **settings: Any
     ) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nucleizoo.kinds import DISCRIMINATORS
-from nucleizoo.ops.layers import init_normal, mlp
+from nucleizoo.ops.layers import mlp
 
 
 @DISCRIMINATORS.register("histogram")
@@ -28,13 +28,18 @@ class Histogram(nn.Module):
         ValueError: for no bin or no hidden unit.
     """
 
+    judges = "distributions"
+
     def __init__(self, in_channels: int, dims: int, *, bins: int = 128, width: int = 64) -> None:
         super().__init__()
         if bins < 1 or width < 1:
             raise ValueError(f"BINS and WIDTH want 1 or more, got {bins} and {width}")
         self.bins = bins
         self.layers = mlp(in_channels * bins, width, 1, activation=nn.Tanh)
-        init_normal(self)
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):  # as [2] has it; smaller weights see next to nothing
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def profile(self, picture: Tensor) -> Tensor:
         """Pictures (B, C, *S) in [-1, 1] -> their quantiles (1, C * bins) in [-0.5, 0.5], falling."""

@@ -17,7 +17,7 @@ from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.layers import CONV, init_orthogonal
 
 SLOPE = 0.2  # of the leaky ReLU
-GROUPS = 8  # of the group normalisation, fewer where channels are not a multiple of it
+GROUPS = 8  # of the group normalisation, fewer where channels are not a multiple of it, or as few
 REDUCTION = 4  # of the squeeze-and-excitation
 _LINEAR = {2: "bilinear", 3: "trilinear"}
 
@@ -34,7 +34,7 @@ class Block(nn.Sequential):
             CONV[len(kernel)](
                 into, out, kernel, stride=stride, padding=padding, padding_mode="replicate", bias=False
             ),
-            nn.GroupNorm(math.gcd(GROUPS, out), out),
+            _norm(out),
         ]
         super().__init__(*layers, *([] if plain else [nn.LeakyReLU(SLOPE, inplace=True)]))
 
@@ -82,7 +82,7 @@ class NonLocal(nn.Module):
         half = max(1, channels // 2)
         self.query, self.key, self.value = (CONV[dims](channels, half, 1) for _ in range(3))
         self.out = CONV[dims](half, channels, 1)
-        self.norm = nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+        self.norm = _norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, C, *S) -> the same shape."""
@@ -104,7 +104,7 @@ class UNet(nn.Module):
         in_channels: channels of a picture.
         out_channels: channels that come out.
         dims: 2 or 3.
-        width: channels of the first stage; stage k has k times as many (CySGAN: 32, up to 160).
+        width: channels of the first stage, 2 or more; stage k has k times as many (CySGAN: 32, up to 160).
         blocks: stages, each but the first halves the resolution (CySGAN: 5).
         flat: stages at the start that convolve and stride in the image plane alone, because sections are
             thicker than pixels; 3D only (CySGAN: 3; for cubic voxels 0 or 1).
@@ -120,10 +120,8 @@ class UNet(nn.Module):
         flat: int = 3, plus: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        if width < 1 or blocks < 1 or flat < 0:
-            raise ValueError(
-                f"WIDTH and BLOCKS want 1 or more and FLAT 0 or more, got {width}, {blocks} and {flat}"
-            )
+        if width < 2 or blocks < 1 or flat < 0:
+            raise ValueError(f"WIDTH wants 2 or more, BLOCKS 1 and FLAT 0, got {width}, {blocks} and {flat}")
         self.mode = _LINEAR[dims]
         widths = [width * (stage + 1) for stage in range(blocks)]
         kernels = [_flat(dims, 3) if stage < flat else (3,) * dims for stage in range(blocks)]
@@ -166,6 +164,12 @@ class UNet(nn.Module):
         if x.shape[2:] == like.shape[2:]:
             return x
         return F.interpolate(x, like.shape[2:], mode=self.mode, align_corners=True)
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    """Groups of two channels or more: gradients explode through one that is alone and without contrast."""
+    groups = math.gcd(GROUPS, channels)
+    return nn.GroupNorm(groups if groups < channels else channels // 2, channels)
 
 
 def _flat(dims: int, length: int, depth: int = 1) -> tuple[int, ...]:

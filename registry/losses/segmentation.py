@@ -28,6 +28,9 @@ class ByChannel(Loss):
         dice: weight of the soft Dice loss (code: 0.5; the paper's equation 4 has none: 0).
         mse: weight of the squared error of distance maps (code: 5; paper: 1).
 
+    Raises:
+        ValueError: for a negative weight.
+
     Differs: the paper's equation 4 weighs all terms alike, has no Dice and does not balance classes; the
     defaults are those of the code.
 
@@ -39,6 +42,8 @@ class ByChannel(Loss):
 
     def __init__(self, *, bce: float = 1.0, dice: float = 0.5, mse: float = 5.0, **settings: Any) -> None:
         super().__init__(**settings)
+        if min(bce, dice, mse) < 0:
+            raise ValueError(f"BCE, DICE and MSE must not be negative, got {bce}, {dice} and {mse}")
         self.bce, self.dice, self.mse = bce, dice, mse
 
     def forward(self, logits: Tensor, maps: Tensor, target: Target) -> Tensor:

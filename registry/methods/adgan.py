@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nucleizoo.contracts import Clock, Group, Method, Task, Update
+from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
 from nucleizoo.core.registry import Part
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
 from nucleizoo.ops.gather import gather_gradients
@@ -76,6 +76,8 @@ class ADGAN(Method):
         pool: int = 50,
     ) -> None:
         super().__init__(task)
+        if task.source_pictures:
+            raise ValueError("it turns images into masks; take a DATASET.SOURCE of labels alone: 'synthetic'")
         if task.channels != task.source_channels:
             raise ValueError(
                 f"AD-GAN shares one encoder: images and masks need as many channels, "
@@ -86,6 +88,7 @@ class ADGAN(Method):
             raise ValueError(
                 f"GENERATOR must encode and decode, as 'adain' does; '{generator.name}' does not"
             )
+        check_critic("DISCRIMINATOR", discriminator, judges="domains")
         self.critic = discriminator(task.channels, task.dims)
         self.gan, self.reconstruction, self.cycle, self.content = gan(), reconstruction(), cycle(), content()
         self.aligned = aligned

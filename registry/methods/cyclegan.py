@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nucleizoo.contracts import Clock, Group, Method, Task, Update
+from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Part
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
@@ -48,6 +48,9 @@ class CycleGAN(Method):
         identity: of pictures of a domain given to the translator into it (paper: weight 5 for photographs;
             0, as here, for images and masks, which share no intensities).
         pool: earlier translations kept for each critic (paper: 50).
+
+    Raises:
+        ValueError: for a setting out of its range, or a critic that judges something else.
     """
 
     needs = frozenset({"image", "source"})
@@ -66,6 +69,7 @@ class CycleGAN(Method):
         super().__init__(task)
         self.channels = {"image": task.channels, "source": task.source_channels}
         self.translators = self.make_translators(generator)
+        check_critic("DISCRIMINATOR", discriminator)
         self.critics = nn.ModuleDict({d: discriminator(self.channels[d], task.dims) for d in DOMAINS})
         self.gan, self.cycle, self.identity = gan(), cycle(), identity()
         if self.identity.weight and task.channels != task.source_channels:
@@ -82,6 +86,11 @@ class CycleGAN(Method):
     def make_pool(size: int, number: int) -> ImagePool:
         """A pool with random numbers of its own."""
         return ImagePool(size, seed=(torch.initial_seed() + number) % 2**63)
+
+    @property
+    def segments(self) -> bool:
+        """Only where the source domain is maps seen as pictures."""
+        return not self.task.source_pictures
 
     def groups(self) -> dict[str, Group]:
         """Both translators share an optimiser, and so do both critics."""
@@ -139,7 +148,7 @@ class CycleGAN(Method):
         Raises:
             ConfigError: when the source domain is pictures, which hold no maps.
         """
-        if self.task.source_pictures:
+        if not self.segments:
             raise ConfigError(
                 "this run translates and does not segment: predict with '--to source', or train a segmenter "
                 "on translated pictures (DATASET.SOURCE.NAME translated)"

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nucleizoo.contracts import Clock, Group, Task, Update
+from nucleizoo.contracts import Clock, Group, Task, Update, check_critic
 from nucleizoo.core.registry import Part
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, MAP_LOSSES, METHODS
 
@@ -77,6 +77,7 @@ class CySGAN(CycleGAN):
         super().__init__(
             task, generator=generator, discriminator=discriminator, cycle=cycle, pool=pool, **settings
         )
+        check_critic("MAP_DISCRIMINATOR", map_discriminator)
         self.map_critic = map_discriminator(len(task.target.channels), task.dims)
         self.map_pool = self.make_pool(pool, len(DOMAINS))
         self.segmentation, self.map_gan, self.consistency = segmentation(), map_gan(), consistency()
@@ -89,6 +90,11 @@ class CySGAN(CycleGAN):
         if self.channels["image"] == self.channels["source"]:
             made["source"] = copy.deepcopy(made["image"])
         return nn.ModuleDict(made)
+
+    @property
+    def segments(self) -> bool:
+        """Always: its networks predict maps."""
+        return True
 
     def groups(self) -> dict[str, Group]:
         """Both networks; the critic of each domain; the critic of maps."""
@@ -150,7 +156,8 @@ class CySGAN(CycleGAN):
         logits = trip.seen["image"] if torch.rand(()) < 0.5 else trip.seen_again["image"]
         made = self.map_pool(self.task.target.activate(logits))
         of_real, of_made = self.map_critic(torch.cat([trip.truth, made])).chunk(2)
-        loss: Tensor = self.gan(of_real, REAL) + self.gan(of_made, MADE)
+        # the weight of map_gan is that of the networks' side alone
+        loss: Tensor = self.map_gan.forward(of_real, REAL) + self.map_gan.forward(of_made, MADE)
         return loss
 
     def forward(self, image: Tensor) -> Tensor:

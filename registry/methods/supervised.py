@@ -2,7 +2,8 @@
 
 [1] Ronneberger et al., U-Net: convolutional networks for biomedical image segmentation, 2015.
 [2] Lin et al., NucMM dataset: 3D neuronal nuclei instance segmentation at sub-cubic millimeter scale,
-    2021: U3D-BCD, which is this with the target 'bcd'.
+    2021: U3D-BCD, a U-Net with the target 'bcd' (theirs plain, with ELU and batch normalisation; here the
+    one of CySGAN).
 """
 
 from __future__ import annotations

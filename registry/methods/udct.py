@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nucleizoo.contracts import Clock, Group, Task
+from nucleizoo.contracts import Clock, Group, Task, check_critic
 from nucleizoo.core.registry import Part
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, METHODS
 
@@ -37,9 +37,13 @@ class UDCT(CycleGAN):
         pool: earlier translations, and earlier real pictures, kept for each critic (code: 50).
         settings: of CycleGAN.
 
+    Raises:
+        ValueError: for a setting out of its range, or a critic that judges something else.
+
     Differs: [2] asks critics for 0 of real pictures and 1 of made ones; here it is the other way round, as
     in all methods, which is the same game. Both real and made pictures go through a pool there, in which
-    half of a critic's batch is older; here each picture is exchanged for an older one with probability 0.5.
+    half of a critic's batch is older; here each picture is exchanged for an older one with probability 0.5,
+    and critics of distributions see the present batch alone.
     """
 
     def __init__(
@@ -54,7 +58,10 @@ class UDCT(CycleGAN):
         pool: int = 50,
         **settings: Any,
     ) -> None:
+        if noise < 0:
+            raise ValueError(f"NOISE must not be negative, got {noise}")
         super().__init__(task, generator=generator, discriminator=discriminator, pool=pool, **settings)
+        check_critic("HISTOGRAM", histogram, judges="distributions")
         self.histograms = nn.ModuleDict({d: histogram(self.channels[d], task.dims) for d in DOMAINS})
         self.histogram_gan, self.noise = histogram_gan(), noise
         self.real_pools = nn.ModuleDict({d: self.make_pool(pool, 2 + i) for i, d in enumerate(DOMAINS)})
@@ -89,16 +96,16 @@ class UDCT(CycleGAN):
 
     def score(self, domain: str, picture: Tensor, clock: Clock) -> Tensor:
         """What a critic says of pictures that it sees through noise."""
-        return super().score(domain, self.blur(picture, clock), clock)
+        return super().score(domain, self.through_noise(picture, clock), clock)
 
     def distribution_score(self, domain: str, pictures: Tensor, clock: Clock) -> Tensor:
         """One score for the intensities of all pictures together."""
         critic: Any = self.histograms[domain]
-        score: Tensor = critic(self.blur(critic.profile(pictures), clock))
+        score: Tensor = critic(self.through_noise(critic.profile(pictures), clock, span=1.0))
         return score
 
-    def blur(self, x: Tensor, clock: Clock) -> Tensor:
-        """Add the noise of this moment; without it a mask's two intensities give it away."""
+    def through_noise(self, x: Tensor, clock: Clock, span: float = 2.0) -> Tensor:
+        """X with the noise of this moment; `span` is the width of its range."""
         if clock.progress >= QUIET or not self.noise:
             return x
-        return x + torch.randn_like(x) * self.noise * 0.9 ** int(EPOCHS * clock.progress)
+        return x + torch.randn_like(x) * (self.noise * span / 2) * 0.9 ** int(EPOCHS * clock.progress)

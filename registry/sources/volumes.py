@@ -24,7 +24,8 @@ class Volumes(Reader, Source):
         images: a folder, a file or a pattern such as 'vol_*.h5', from the root of the data.
         labels: the same for the labels: partners have the same stem, or where no stem is shared,
             the same place in natural order. '' finds both in one HDF5 file a volume.
-        label_dataset: the dataset of labels in HDF5 files; '' takes 'label', or the only one.
+        label_dataset: the dataset of labels in HDF5 files; '' takes 'label', or the only one of a file of
+            labels alone.
         cache_gb: memory for images and labels, in 10^9 bytes (8 bytes a voxel); the rest goes
             to a temporary file (in TMPDIR).
 
@@ -63,7 +64,9 @@ class Volumes(Reader, Source):
         image, label = self.pairs[pair]
         if image == label and image.suffix.lower() not in (".h5", ".hdf5"):
             raise ImageReadError(f"{image}: has no labels in it; name files of labels with the key LABELS")
-        scans, planes = self.read(image), self.label_planes(label, dataset=self.label_dataset)
+        # the only dataset of a file is its image
+        dataset = self.label_dataset or ("label" if image == label else "")
+        scans, planes = self.read(image), self.label_planes(label, dataset=dataset)
         shapes, found = [scan.shape for scan in scans], [plane.shape for plane in planes]
         if shapes != found:
             raise ImageReadError(

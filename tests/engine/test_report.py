@@ -129,7 +129,7 @@ def test_a_panel_is_a_picture_file_and_an_event(run):
 
 def test_a_mosaic_is_rows_of_framed_pictures():
     one = torch.tensor([[-1.0, 1.0], [0.0, 5.0]])  # what lies beyond the range is cut
-    picture = mosaic({"first": torch.stack([one, -one])[:, None], "second": torch.zeros(2, 3, 2, 2)})
+    picture = mosaic({"first": torch.stack([one, -one])[:, None], "second": torch.zeros(2, 1, 2, 2)})
     assert picture.shape == (8, 8) and picture.dtype == np.uint8
     np.testing.assert_array_equal(picture[1:3, 1:3], [[0, 255], [128, 255]])
     np.testing.assert_array_equal(picture[1:3, 5:7], [[255, 0], [128, 0]])
@@ -143,6 +143,22 @@ def test_a_mosaic_of_volumes_shows_their_middle_planes():
     picture = mosaic({"volume": volume})
     assert picture.shape == (4, 5)
     np.testing.assert_array_equal(picture[1:3, 1:4], 128)
+
+
+def test_a_mosaic_shows_three_maps_as_colours_beside_a_gray_picture():
+    maps = torch.tensor([1.0, 0.0, -1.0]).reshape(1, 3, 1, 1, 1).expand(1, 3, 5, 2, 3)
+    rows = {
+        "gray": torch.zeros(1, 1, 5, 2, 3),
+        "three": maps,
+        "two": maps[:, :2],
+        "four": maps[:, [0, 1, 2, 0]],
+    }
+    picture = mosaic(rows)
+    assert picture.shape == (16, 5, 3)
+    np.testing.assert_array_equal(picture[1:3, 1:4], 128)
+    for top in (5, 9, 13):  # a second map alone leaves blue black
+        np.testing.assert_array_equal(picture[top : top + 2, 1:4], np.broadcast_to([255, 128, 0], (2, 3, 3)))
+    np.testing.assert_array_equal(picture[[0, 3, 4, 7]], 255)
 
 
 def test_a_mosaic_of_half_precision_pictures():

@@ -100,3 +100,9 @@ def test_nothing_stays_nothing():
 def test_spacing_must_fit_the_axes():
     with pytest.raises(ValueError, match="3 values"):
         instance_distance(np.zeros((4, 4, 4), np.int32), (1.0, 1.0))
+
+
+def test_the_numbers_of_labels_may_be_as_large_as_files_hold_them():
+    labels = place(np.random.default_rng(4), (20, 30), semi_axis=(3, 6), count=(9, 9))
+    large = np.where(labels > 0, np.int32(2**31 - 1) - labels, 0)
+    np.testing.assert_array_equal(relative_distance(large), relative_distance(labels))

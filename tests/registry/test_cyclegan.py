@@ -133,7 +133,7 @@ def test_udct_adds_the_distributions_on_both_sides():
 def test_udct_blurs_less_and_less_what_its_critics_see(iteration, deviation):
     torch.manual_seed(0)
     zeros = torch.zeros(1, 1, 200, 200)
-    seen = make("udct").blur(zeros, Clock(iteration, 100))
+    seen = make("udct").through_noise(zeros, Clock(iteration, 100))
     assert float(seen.std()) == pytest.approx(deviation, rel=0.03)
 
 
@@ -141,3 +141,34 @@ def test_udct_keeps_noise_out_of_the_pool():
     method = make("udct", noise=5.0)
     method.discriminator_losses(method.travel(a_batch()), CLOCK)
     assert all(p.abs().max() <= 1 for pool in method.pools.values() for p in pool.pictures)
+
+
+def test_udcts_critics_see_noise_and_its_distributions_half_as_much():
+    torch.manual_seed(0)
+    method, loud = make("udct", noise=0.4), Clock(0, 100)
+    seen = []
+    method.critics["image"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    method.histograms["image"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    flat = torch.zeros(4, 1, 64, 64)
+    method.score("image", flat, loud)
+    method.distribution_score("image", flat, loud)
+    assert seen[0].std().item() == pytest.approx(0.4, rel=0.05)
+    assert seen[1].std().item() == pytest.approx(0.2, rel=0.25)
+
+
+def test_critics_are_shown_older_pictures_too():
+    method = make("udct", noise=0.0, pool=2)
+    list(method.train_step(a_batch(), CLOCK))
+    for pools in (method.pools, method.real_pools):
+        assert all(len(pool.pictures) == 2 for pool in pools.values())
+
+
+def test_the_histogram_critic_tells_real_from_made():
+    method = make("udct", noise=0.0)
+    trip = method.travel(a_batch())
+    shown = []
+    method.histograms["image"].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    method.discriminator_losses(trip, CLOCK)
+    profile = method.histograms["image"].profile
+    assert torch.equal(shown[0], profile(trip.real["image"]))
+    assert torch.equal(shown[1], profile(trip.fake["image"]))

@@ -125,3 +125,79 @@ def test_an_image_is_segmented_by_the_network_that_leads_away_from_it():
         wanted = torch.sigmoid(method.translators["source"](image)[:, 1:])
         assert torch.equal(method(image), wanted)
         assert torch.equal(method.to_source(image), torch.tanh(method.translators["source"](image)[:, :1]))
+
+
+class Known(torch.nn.Module):
+    """A network whose picture is minus its input, and whose maps are the same everywhere."""
+
+    def __init__(self, logit):
+        super().__init__()
+        self.logit, self.seen = torch.nn.Parameter(torch.tensor(float(logit))), []
+
+    def forward(self, x):
+        self.seen.append(x.detach().clone())
+        return torch.cat([torch.atanh(-x), self.logit.expand_as(x)], dim=1)
+
+
+class Always(torch.nn.Module):
+    """A critic that says the same of everything, and remembers what it saw."""
+
+    def __init__(self, score):
+        super().__init__()
+        self.score, self.seen = torch.nn.Parameter(torch.tensor(float(score))), []
+
+    def forward(self, x):
+        self.seen.append(x.detach().clone())
+        return self.score.expand(len(x), 1, 2, 2)
+
+
+@pytest.fixture
+def known():
+    """CySGAN with networks and critics whose answers are known."""
+    method = make()
+    for d, logit, score in (("image", 2.0, 0.3), ("source", -1.0, 0.4)):
+        method.translators[d], method.critics[d] = Known(logit), Always(score)
+    method.map_critic = Always(0.2)
+    return method
+
+
+def test_losses_are_the_papers_numbers(known):
+    batch = a_batch()
+    generator, source_critic, image_critic, map_critic = (
+        {name: loss.item() for name, loss in update.losses.items()}
+        for update in known.train_step(batch, CLOCK)
+    )
+    by_image, by_source = torch.tensor(2.0).sigmoid().item(), torch.tensor(-1.0).sigmoid().item()
+    logits = {d: torch.full((2, 1, 16, 16), v) for d, v in (("image", 2.0), ("source", -1.0))}
+    drawn = {d: known.segmentation(x, batch["maps"], known.task.target).item() for d, x in logits.items()}
+    wanted = {
+        "adversarial_image": 0.7**2,
+        "adversarial_source": 0.6**2,
+        "cycle_image": (batch["image"] - batch["image_clean"]).abs().mean().item(),
+        "cycle_source": (batch["source"] - batch["source_clean"]).abs().mean().item(),
+        "segmentation": drawn["image"],  # the network that leads to images sees the source
+        "segmentation_made": drawn["source"],
+        "map_adversarial": 2 * 0.8**2,
+        "consistency": by_image - by_source,
+    }
+    assert generator == pytest.approx(wanted, rel=1e-4)
+    assert source_critic == pytest.approx({"critic_source": 0.6**2 + 0.4**2})
+    assert image_critic == pytest.approx({"critic_image": 0.7**2 + 0.3**2})
+    assert map_critic == pytest.approx({"critic_maps": 0.8**2 + 0.2**2})
+
+
+def test_networks_see_the_degraded_pictures_and_critics_the_clean_ones(known):
+    batch = a_batch()
+    list(known.train_step(batch, CLOCK))
+    for d, o in (("image", "source"), ("source", "image")):
+        passes = known.translators[d].seen  # the real picture of the other domain, and twice its translation
+        assert len(passes) == 3 and any(torch.equal(seen, batch[o]) for seen in passes)
+        assert not any(torch.equal(seen, batch[f"{o}_clean"]) for seen in passes)
+        assert torch.equal(known.critics[d].seen[-1][:2], batch[f"{d}_clean"])
+        torch.testing.assert_close(known.critics[d].seen[-1][2:], -batch[o])
+    assert torch.equal(known.map_critic.seen[-1][:2], batch["maps"])
+
+
+def test_maps_go_through_their_pool(known):
+    list(known.train_step(a_batch(), CLOCK))
+    assert len(known.map_pool.pictures) == 2

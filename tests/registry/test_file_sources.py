@@ -234,3 +234,10 @@ def test_real_pairs_load(real_data):
     assert len(source.library) == 8 and len(np.unique(sample.labels)) > 50
     volume = pairs(real_data, 3, images="mouse_embryo_3d")
     assert volume.sample(np.random.default_rng(0), (32, 64, 64)).spacing == (1.75, 0.8, 0.8)
+
+
+def test_the_only_dataset_of_a_file_is_not_its_own_labels(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"] = grid((9, 9)).astype(np.uint8)
+    with pytest.raises(ImageReadError, match=r"no dataset is called 'label', there is image.*LABEL_DATASET"):
+        pairs(tmp_path, images="a.h5")

@@ -130,3 +130,19 @@ def test_adain_alone_says_whom_it_belongs_to():
 
     with pytest.raises(ConfigError, match="adgan"):
         GENERATORS.part("adain", width=4)(1, 1, 2)(torch.zeros(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("width", [2, 4, 8, 16])
+@pytest.mark.parametrize("size", [(1, 1), (16, 16)])
+def test_one_voxel_at_the_bottleneck_is_enough_for_the_unet(width, size):
+    net = GENERATORS.part("unet", width=width, blocks=5)(1, 1, 2)
+    assert torch.isfinite(net(torch.rand(1, 1, *size))).all()
+
+
+@pytest.mark.parametrize("width", [2, 4, 8])
+def test_gradients_of_a_narrow_unet_stay_small_in_a_crop_without_contrast(width):
+    """Normalised alone, a flat channel has its gradient multiplied by 1 / sqrt(1e-5) in every layer."""
+    torch.manual_seed(0)
+    net = GENERATORS.part("unet", width=width, blocks=3)(1, 1, 2)
+    (net(torch.full((2, 1, 32, 32), -1.0)) * torch.rand(2, 1, 32, 32)).sum().backward()
+    assert max(float(p.grad.abs().max()) for p in net.parameters()) < 1e8
