@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,9 @@ def train(argv: Sequence[str] | None = None) -> int:
         parser.error("--out is for one --cfg; several are trained into runs/<name>")
 
     def work() -> int:
+        # Threads that wait by spinning hinder those that work: beside another busy process a step takes
+        # two to ten times as long. Sleeping costs 4 % without one. To be set before torch is loaded.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from nucleizoo import api
 
         for file in configs:

@@ -64,6 +64,10 @@ _Loader.add_constructor(_UNREAD, _unread)
 for _side in (_Loader, _Dumper):
     # Tried after YAML's own patterns; on the writing side it makes the dumper quote such text.
     _side.add_implicit_resolver(_UNREAD, re.compile(f"^(?:{_EXPONENT.pattern})$"), list("-+.0123456789"))
+# the emitter folds these breaks into blanks unless they are escaped
+_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
+    _PREFIX + "str", text, style='"' if re.search("[\x85\u2028\u2029]", text) else None
+))  # fmt: skip
 _Dumper.add_representer(list, lambda dumper, items: dumper.represent_sequence(_PREFIX + "seq", items, True))
 
 

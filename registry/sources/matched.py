@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.contracts import Frame, Sample, Scaling, Source
+from nucleizoo.core.errors import UserError
 from nucleizoo.core.registry import Part
 from nucleizoo.kinds import SOURCES
 from nucleizoo.ops.histogram import Table
@@ -66,10 +67,20 @@ class MatchedImages(Source):
 
     @classmethod
     def reader(cls, plain: Callable[..., Any], frame: Frame, **settings: Any) -> Any:
-        """Reads as `source` does, and maps what was read."""
+        """Reads as `source` does, and maps what was read.
+
+        Raises:
+            UserError: when one of the two domains cannot be opened.
+        """
         wrapped: Part = settings["source"]
         made = SOURCES.get(wrapped.name).reader(plain, frame, **wrapped.settings)
-        made.scaling = Mapped(made.scaling, cls(frame, **settings).table)
+        try:
+            made.scaling = Mapped(made.scaling, cls(frame, **settings).table)
+        except UserError as error:
+            raise UserError(
+                f"prediction matches histograms as training did, with the files of both domains: {error}; "
+                "bring them back, or set the keys DATASET.IMAGE.SOURCE and DATASET.IMAGE.REFERENCE anew"
+            ) from error
         return made
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:

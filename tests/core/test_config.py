@@ -596,6 +596,12 @@ def test_dumped_tree_is_loaded_equal(tree):
     assert (config.METHOD.WORD, config.METHOD.WORDS) == (expected["WORD"], expected["WORDS"])
 
 
+@pytest.mark.parametrize("word", ["\x85", "a\u2028b", "a \u2029 b"])
+def test_breaks_that_only_unicode_knows_are_dumped_as_they_are(word):
+    config = loads(text.write({"METHOD": {"NAME": "leaves", "WORD": word}}), defaults=DEFAULTS)
+    assert config.METHOD.WORD == word
+
+
 def test_dump_names_the_entry_first_and_loads_from_a_file(write):
     config = checked("{METHOD: {NAME: softgan, GENERATOR: {NAME: unet}}, SOLVER: {LR: 1e-10}}")
     saved = dump(config)

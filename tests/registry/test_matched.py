@@ -8,7 +8,7 @@ from scipy import stats
 from nucleizoo import build
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Frame
-from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import SCALINGS, SOURCES
 
@@ -120,3 +120,9 @@ def test_a_part_without_pictures_or_labels_is_refused(domains):
         ConfigError, match=r"DATASET.IMAGE 'matched_images': SOURCE 'synthetic' gives no image"
     ):
         build.reader(config(domains, "{NAME: matched_images, SOURCE: {NAME: synthetic}}"))
+
+
+def test_prediction_says_that_it_needs_both_domains(domains):
+    parts = "SOURCE: {NAME: folder, PATH: low/images}, REFERENCE: {NAME: folder, PATH: gone}"
+    with pytest.raises(UserError, match=r"files of both domains: .*gone: there is no such.*REFERENCE anew"):
+        build.reader(config(domains, f"{{NAME: matched_images, {parts}}}"))
