@@ -100,12 +100,17 @@ class Batches(Dataset[dict[str, Tensor]]):
 
     def _sample(self, source: Source, iteration: int, domain: int, place: int) -> Sample:
         rng = np.random.default_rng((self.seed, iteration, domain, place))
-        size = self.augment.reach(self.size) if "image" in source.gives else self.size
-        return self.augment(source.sample(rng, size), rng, self.size)
+        return draw(source, self.augment, rng, self.size)
 
     def _encode(self, sample: Sample) -> NDArray[np.float32]:
         assert sample.labels is not None, "a source that gives labels returned none"
         return self.target.encode(sample.labels, sample.spacing)
+
+
+def draw(source: Source, augment: Augment, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+    """A varied sample of exactly `size`; pictures are drawn with the margin that the augmentation needs."""
+    reach = augment.reach(size) if "image" in source.gives else size
+    return augment(source.sample(rng, reach), rng, size)
 
 
 def _pictures(key: str, samples: list[Sample]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nucleizoo.cli._words import guarded, parser_of, refuse_options, split
+from nucleizoo.cli._words import guarded, parser_of, read_words, split
 
 _TRAIN = """example:
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela DATASET.ROOT my_images
@@ -35,10 +35,8 @@ def train(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<name of the config>)")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out, if there is one")
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
-    parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override the configuration")
-    known, rest = parser.parse_known_args(argv)
-    refuse_options(parser, rest)
-    configs, pairs = split([*known.cfg, *known.pairs, *rest])
+    known, words = read_words(parser, argv, "the configuration")
+    configs, pairs = split([*known.cfg, *words])
     if known.out and len(configs) > 1:
         parser.error("--out is for one --cfg; several are trained into runs/<name>")
 
@@ -74,10 +72,8 @@ def predict(argv: Sequence[str] | None = None) -> int:
         help="labels (default); maps of the network; the image translated to the source domain; or the "
         "other way round, label files given as --input translated to realistic images",
     )
-    parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override keys of INFERENCE")
-    known, rest = parser.parse_known_args(argv)
-    refuse_options(parser, rest)
-    inputs, pairs = split([*known.input, *known.pairs, *rest])
+    known, words = read_words(parser, argv, "keys of INFERENCE")
+    inputs, pairs = split([*known.input, *words])
 
     def work() -> int:
         from nucleizoo import api
@@ -137,10 +133,8 @@ def sample(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--augment", action="store_true", help="vary the crops as training does")
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
-    parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help="override the configuration")
-    known, rest = parser.parse_known_args(argv)
-    refuse_options(parser, rest)
-    files, pairs = split([*known.cfg, *known.pairs, *rest])
+    known, words = read_words(parser, argv, "the configuration")
+    files, pairs = split([*known.cfg, *words])
     size, more = split(known.size)
     if len(files) != 1 or not all(number.isdecimal() for number in size):
         parser.error("--cfg wants one file, and --size whole numbers")

@@ -7,7 +7,7 @@ import errno
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nucleizoo.core.errors import UserError
@@ -30,10 +30,19 @@ def parser_of(name: str, about: str, example: str) -> argparse.ArgumentParser:
     )
 
 
-def refuse_options(parser: argparse.ArgumentParser, words: list[str]) -> None:
-    """Options among words that are none of the command."""
-    if strangers := [word for word in words if word.startswith("--")]:
+def read_words(
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, override: str
+) -> tuple[argparse.Namespace, list[str]]:
+    """What a command was told, and the words behind its options; KEY VALUE pairs `override` something.
+
+    Exits with a message for options that are none of the command.
+    """
+    parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help=f"override {override}")
+    known, rest = parser.parse_known_args(argv)
+    words = [*known.pairs, *rest]
+    if strangers := [word for word in rest if word.startswith("--")]:
         parser.error(f"no such option: {' '.join(strangers)}")
+    return known, words
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:

@@ -46,6 +46,11 @@ class Target(ABC):
     def as_image(self, maps: Tensor) -> Tensor:
         """Maps (B, C, *S) -> the same maps seen as a picture in [-1, 1], same shape."""
 
+    def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
+        """Labels (*S) -> the picture that a source of labels alone has, (C, *S) in [-1, 1]."""
+        maps = torch.from_numpy(self.encode(labels, spacing))
+        return self.as_image(maps[None])[0].numpy()
+
     @abstractmethod
     def from_image(self, picture: Tensor) -> Tensor:
         """The inverse of `as_image`: picture (B, C, *S) in [-1, 1] -> maps."""

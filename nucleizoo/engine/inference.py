@@ -16,9 +16,8 @@ from nucleizoo import build
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
 from nucleizoo.ops.device import autocast, pick_device, pick_precision
-from nucleizoo.ops.layout import channels_last
 from nucleizoo.ops.resize import linear
-from nucleizoo.ops.windows import cut, slide, to_multiple
+from nucleizoo.ops.windows import grown_and_cut, slide
 from nucleizoo.reading import Reader, Scan
 from nucleizoo.runs import Run
 
@@ -93,19 +92,15 @@ class Segmenter:
                 "this run makes no image of labels, for its source was pictures; take a run whose source is "
                 "labels alone ('synthetic')"
             )
-        maps = torch.from_numpy(self.target.encode(labels, spacing))
-        return self.target.as_image(maps[None])[0].numpy()
+        return self.target.picture_of(labels, spacing)
 
     @torch.no_grad()
     def _apply(
         self, network: Callable[[Tensor], Tensor], picture: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         def run(tile: Tensor) -> Tensor:
-            grown = to_multiple(tile, self.method.divisor)
-            grown = grown.contiguous(memory_format=channels_last(self.method.task.dims))
             with autocast(self.device, self.precision):
-                made = network(grown)
-            return cut(made.float(), tuple(tile.shape[2:]))
+                return grown_and_cut(network, tile, self.method.divisor).float()
 
         batch = torch.from_numpy(picture)[None].to(self.device)
         made = slide(run, batch, self.window, self.overlap) if self.window else run(batch)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, volumes
-from nucleizoo.contracts import Augment, Sample, Source
+from nucleizoo.batches import draw
+from nucleizoo.contracts import Sample
 from nucleizoo.core.errors import UserError
 from nucleizoo.ops.overlay import outline
 
@@ -61,10 +61,9 @@ def write(
     shown = []
     for index in range(count):
         rng = np.random.default_rng((config.SYSTEM.SEED, index, _SEED + list(DOMAINS).index(domain)))
-        sample = _drawn(source, vary, rng, size)
+        sample = draw(source, vary, rng, size) if vary else source.sample(rng, size)
         if sample.image is None and sample.labels is not None:
-            maps = torch.from_numpy(target.encode(sample.labels, sample.spacing))
-            sample = replace(sample, image=target.as_image(maps[None])[0].numpy())
+            sample = replace(sample, image=target.picture_of(sample.labels, sample.spacing))
         yield _written(sample, folder, f"{index:04d}.tif")
         shown += [sample] if index < SHOWN else []
     volumes.write_png(folder / "panel.png", panel(shown))
@@ -97,13 +96,6 @@ def panel(samples: Sequence[Sample]) -> NDArray[np.uint8]:
     outlined = outline(seen, np.concatenate(labels, axis=1))
     times = len(outlined) // len(grey)
     return np.concatenate([grey.repeat(times, 0).repeat(times, 1)[..., None].repeat(3, 2), outlined])
-
-
-def _drawn(source: Source, vary: Augment | None, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-    if vary is None:
-        return source.sample(rng, size)
-    reach = vary.reach(size) if "image" in source.gives else size
-    return vary(source.sample(rng, reach), rng, size)
 
 
 def _written(sample: Sample, folder: Path, name: str) -> Written:

@@ -33,6 +33,11 @@ def conv(
     )
 
 
+def in_plane(dims: int, length: int, depth: int = 1) -> tuple[int, ...]:
+    """A kernel, stride or padding in the image plane: (length, length), in 3D (depth, length, length)."""
+    return (depth,) * (dims - 2) + (length, length)
+
+
 def upconv(dims: int, in_channels: int, out_channels: int) -> nn.Module:
     """A transposed convolution, kernel 3, that doubles every spatial axis exactly."""
     return _TRANSPOSED[dims](in_channels, out_channels, 3, stride=2, padding=1, output_padding=1)

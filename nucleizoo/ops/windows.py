@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nucleizoo.ops.layout import channels_last
+
 
 def slide(
     predict: Callable[[Tensor], Tensor], image: Tensor, window: tuple[int, ...], overlap: float = 0.5
@@ -80,6 +82,12 @@ def cut(image: Tensor, shape: tuple[int, ...]) -> Tensor:
     for axis, size in enumerate(shape, start=2):
         image = image.narrow(axis, 0, size)
     return image
+
+
+def grown_and_cut(network: Callable[[Tensor], Tensor], image: Tensor, divisor: int) -> Tensor:
+    """Apply a network to (B, C, *S) of a size that its strides may not fit: grow, apply, cut to *S again."""
+    grown = to_multiple(image, divisor)
+    return cut(network(grown.contiguous(memory_format=channels_last(image.ndim - 2))), tuple(image.shape[2:]))
 
 
 def to_multiple(image: Tensor, divisor: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nucleizoo.kinds import DISCRIMINATORS
 from nucleizoo.ops.adain import instance_norm
-from nucleizoo.ops.layers import CONV
+from nucleizoo.ops.layers import CONV, in_plane
 
 SLOPE = 0.2  # of the leaky ReLU
 WIDTHS = (1, 1, 2, 2, 4)  # times `width`
@@ -38,11 +38,9 @@ class Strided(nn.Module):
             raise ValueError(f"the critic wants a WIDTH of 1 or more, got {width}")
         into, layers = in_channels, []
         for level, (times, kernel, stride) in enumerate(zip(WIDTHS, KERNELS, STRIDES, strict=True)):
-            deep = (1, 1) if level < FLAT else (kernel, stride)
-            kernels, strides = (
-                (deep[0],) * (dims - 2) + (kernel,) * 2,
-                (deep[1],) * (dims - 2) + (stride,) * 2,
-            )
+            flat = level < FLAT
+            kernels = in_plane(dims, kernel, 1 if flat else kernel)
+            strides = in_plane(dims, stride, 1 if flat else stride)
             padding = tuple(k // 2 for k in kernels)
             layers.append(
                 CONV[dims](

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.layers import conv, init_normal, resized, upconv
-from nucleizoo.ops.windows import cut, to_multiple
+from nucleizoo.ops.windows import grown_and_cut
 
 DOWNS = 2  # halvings of the resolution
 
@@ -85,5 +85,4 @@ class ResNet(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """Picture (B, in_channels, *S) in [-1, 1] -> (B, out_channels, *S); any size."""
-        made: Tensor = self.layers(to_multiple(picture, 2**DOWNS))
-        return cut(made, tuple(picture.shape[2:]))
+        return grown_and_cut(self.layers, picture, 2**DOWNS)

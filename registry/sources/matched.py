@@ -19,8 +19,6 @@ from nucleizoo.core.registry import Part
 from nucleizoo.kinds import SOURCES
 from nucleizoo.ops.histogram import Table
 
-CROP = {2: (256, 256), 3: (16, 128, 128)}
-"""Crops that distributions are estimated from where there is no training with crops of its own."""
 VALUES = 2**14
 """Intensities taken at random from each of them."""
 
@@ -147,7 +145,7 @@ def _intensities(source: Source, frame: Frame, draws: int) -> NDArray[np.float32
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(draws):
-        image = source.sample(rng, frame.size or CROP[frame.dims]).image
+        image = source.sample(rng, frame.size).image
         assert image is not None, "a source that gives images returned none"
         drawn.append(rng.choice(image.ravel(), VALUES))
     return np.concatenate(drawn)

@@ -17,8 +17,7 @@ from nucleizoo.core.config import recipe
 from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.kinds import METHODS, SOURCES
 from nucleizoo.ops.device import pick_device
-from nucleizoo.ops.layout import channels_last
-from nucleizoo.ops.windows import cut, to_multiple
+from nucleizoo.ops.windows import grown_and_cut
 from nucleizoo.reading import Scan, random_crop
 from nucleizoo.runs import Run
 
@@ -156,14 +155,11 @@ def _translate(run: Run, size: tuple[int, ...], count: int) -> list[Scan]:
 def _translated(method: Method, sample: Sample, device: torch.device) -> Scan:
     """A labelled sample (C, *S) -> its labels, under a picture that looks like the image domain."""
     assert sample.labels is not None, "a source that gives labels returned none"
-    if sample.image is None:
-        maps = torch.from_numpy(method.task.target.encode(sample.labels, sample.spacing))
-        picture = method.task.target.as_image(maps[None])
-    else:
-        picture = torch.from_numpy(sample.image)[None]
-    grown = to_multiple(picture.to(device), method.divisor)
-    grown = grown.contiguous(memory_format=channels_last(method.task.dims))
-    made = cut(method.to_image(grown).float(), sample.labels.shape)
+    picture = sample.image
+    if picture is None:
+        picture = method.task.target.picture_of(sample.labels, sample.spacing)
+    batch = torch.from_numpy(picture)[None].to(device)
+    made = grown_and_cut(method.to_image, batch, method.divisor).float()
     if not torch.isfinite(made).all():
         raise RunError("a translation is not finite: the weights of the run are damaged, train it again")
     image = made[0].cpu().numpy()

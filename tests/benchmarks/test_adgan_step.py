@@ -5,12 +5,11 @@ python tests/benchmarks/test_adgan_step.py     the table of ratios, widths 16, 3
 """
 
 import copy
-import statistics
-import time
 
 import pytest
 import torch
 from plain_adgan import PlainADGAN
+from timing import seconds
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Task
 from nucleizoo.core.plugins import load_plugins
@@ -53,18 +52,6 @@ def both(width, precision="auto", device="auto"):
 def test_step(benchmark, width, way):
     step = both(width)[way == "ours"]
     benchmark.pedantic(step, rounds=3, warmup_rounds=1)
-
-
-def seconds(step, rounds):
-    """Median seconds of a step after one to warm up."""
-    times = []
-    for _ in range(rounds + 1):
-        begun = time.perf_counter()
-        step()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times[1:])
 
 
 def main():

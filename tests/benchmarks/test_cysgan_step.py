@@ -4,11 +4,9 @@ make bench                                     all benchmarks
 python tests/benchmarks/test_cysgan_step.py    share of the passes, in fp32 and (with the hardware) bf16
 """
 
-import statistics
-import time
-
 import pytest
 import torch
+from timing import seconds
 from yacs.config import CfgNode
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Task
@@ -58,18 +56,6 @@ def step_and_passes(precision="auto"):
 @pytest.mark.parametrize("what", ["step", "passes"])
 def test_step(benchmark, what):
     benchmark.pedantic(step_and_passes()[what == "passes"], rounds=3, warmup_rounds=1)
-
-
-def seconds(work, rounds):
-    """Median seconds after one round to warm up."""
-    times = []
-    for _ in range(rounds + 1):
-        begun = time.perf_counter()
-        work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times[1:])
 
 
 def main():

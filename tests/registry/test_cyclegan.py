@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from known import Always
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, LOSSES, METHODS, TARGETS, Clock, Task
 from nucleizoo.core.errors import ConfigError
@@ -31,18 +32,6 @@ class Negative(torch.nn.Module):
 
     def forward(self, x):
         return torch.atanh(-x)
-
-
-class Always(torch.nn.Module):
-    """A critic that says the same of every picture, and remembers what it saw."""
-
-    def __init__(self, score):
-        super().__init__()
-        self.score, self.seen = torch.nn.Parameter(torch.tensor(float(score))), []
-
-    def forward(self, x):
-        self.seen.append(x.detach().clone())
-        return self.score.expand(len(x), 1, 2, 2)
 
 
 def with_known_answers(method, score=0.25):

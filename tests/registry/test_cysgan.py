@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from known import Always
 
 from nucleizoo import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS, TARGETS, Clock, Task
 from nucleizoo.core.plugins import load_plugins
@@ -137,18 +138,6 @@ class Known(torch.nn.Module):
     def forward(self, x):
         self.seen.append(x.detach().clone())
         return torch.cat([torch.atanh(-x), self.logit.expand_as(x)], dim=1)
-
-
-class Always(torch.nn.Module):
-    """A critic that says the same of everything, and remembers what it saw."""
-
-    def __init__(self, score):
-        super().__init__()
-        self.score, self.seen = torch.nn.Parameter(torch.tensor(float(score))), []
-
-    def forward(self, x):
-        self.seen.append(x.detach().clone())
-        return self.score.expand(len(x), 1, 2, 2)
 
 
 @pytest.fixture
