@@ -43,8 +43,9 @@ class Segmenter:
     def open(cls, run: Run) -> Segmenter:
         """The segmenter of a run folder, on the device that its configuration asks for."""
         device = pick_device(run.config.SYSTEM.DEVICE)
-        precision = pick_precision(run.config.SYSTEM.PRECISION, device)
-        return cls(run.method().to(device), run.config, precision)
+        method = run.method().to(device)
+        precision = pick_precision(run.config.SYSTEM.PRECISION, device, method.task.dims)
+        return cls(method, run.config, precision)
 
     @cached_property
     def reader(self) -> Reader:

@@ -44,7 +44,7 @@ class Trainer:
     def __init__(self, method: Method, config: CfgNode, hooks: Sequence[Hook] = ()) -> None:
         self.config, self.hooks = config, list(hooks)
         self.device = pick_device(config.SYSTEM.DEVICE)
-        self.precision = pick_precision(config.SYSTEM.PRECISION, self.device)
+        self.precision = pick_precision(config.SYSTEM.PRECISION, self.device, method.task.dims)
         self.method = method.to(self.device)
         _to_layout(self.method, channels_last(method.task.dims))
         self.groups = method.groups()

@@ -26,17 +26,26 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
+def pick_precision(name: str, device: torch.device, dims: int) -> torch.dtype:
     """'auto' is bfloat16 where the hardware multiplies it, else float32; 'bf16' and 'fp32' force one.
 
-    On a CPU that means AMX tiles or AVX-512 BF16 instructions: without them bfloat16 is emulated
-    and three times slower than float32.
+    On a CPU that means AMX tiles or, in 2D, AVX-512 BF16 instructions: without them bfloat16 is
+    emulated and three times slower than float32. In 3D, torch 2.13's weight gradients for AVX-512
+    BF16 read and write memory that is not theirs where a picture is as thin as the kernel.
+
+    Raises:
+        ConfigError: for another name, and for 'bf16' in 3D on such a processor.
     """
-    if name == "auto":
-        return torch.bfloat16 if _has_bf16(device) else torch.float32
-    if name not in ("bf16", "fp32"):
+    if name not in ("auto", "bf16", "fp32"):
         raise ConfigError(f"SYSTEM.PRECISION is auto, bf16 or fp32, got '{name}'")
-    return torch.bfloat16 if name == "bf16" else torch.float32
+    unsafe = dims == 3 and device.type == "cpu" and _probe("avx512_bf16") and not _probe("amx_tile")
+    if unsafe and name == "bf16":
+        raise ConfigError(
+            "SYSTEM.PRECISION: in 3D, torch's bf16 gradients are wrong on this processor (AVX-512 BF16 "
+            "without AMX); use auto or fp32"
+        )
+    wanted = name == "bf16" or (name == "auto" and not unsafe and _has_bf16(device))
+    return torch.bfloat16 if wanted else torch.float32
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[None]:
@@ -57,5 +66,9 @@ def _is_here(device: torch.device) -> bool:
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+    return _probe("amx_tile") or _probe("avx512_bf16")
+
+
+def _probe(instructions: str) -> bool:
+    """Whether the processor has them; False where this torch cannot tell."""
+    return bool(getattr(torch.cpu, f"_is_{instructions}_supported", bool)())

@@ -56,7 +56,7 @@ def test_step(benchmark, width, way):
 
 def main():
     """Print seconds of both and their ratio, in the precision that `auto` picks and in fp32."""
-    automatic = pick_precision("auto", pick_device("auto"))
+    automatic = pick_precision("auto", pick_device("auto"), 2)
     print(
         f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}, auto is {automatic}"
     )

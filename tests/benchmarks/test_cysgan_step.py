@@ -60,7 +60,7 @@ def test_step(benchmark, what):
 
 def main():
     """Print seconds of the step and of its passes, and the share."""
-    automatic = pick_precision("auto", pick_device("auto"))
+    automatic = pick_precision("auto", pick_device("auto"), 3)
     for precision in ["fp32"] + ["bf16"] * (automatic == torch.bfloat16):
         step, passes = (seconds(work, 3) for work in step_and_passes(precision))
         print(f"{precision}: step {step:.2f} s, passes {passes:.2f} s, share {passes / step:.0%}")

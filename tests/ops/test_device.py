@@ -43,26 +43,37 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
 def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch, amx, avx512, expected):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
-    assert pick_precision("auto", CPU) == expected
+    assert pick_precision("auto", CPU, 2) == expected
+
+
+def test_in_3d_avx512_alone_is_not_trusted_with_bf16(monkeypatch):
+    amx = False
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    assert pick_precision("auto", CPU, 3) == torch.float32
+    with pytest.raises(ConfigError, match="in 3D, torch's bf16 gradients are wrong on this processor"):
+        pick_precision("bf16", CPU, 3)
+    amx = True
+    assert pick_precision("auto", CPU, 3) == pick_precision("bf16", CPU, 3) == torch.bfloat16
 
 
 def test_auto_is_fp32_where_torch_cannot_tell(monkeypatch):
     for probe in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, probe, raising=False)
-    assert pick_precision("auto", CPU) == torch.float32
+    assert pick_precision("auto", CPU, 3) == torch.float32
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16)])
 def test_auto_on_a_gpu_asks_for_its_generation(monkeypatch, capability, expected):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert pick_precision("auto", torch.device("cuda")) == expected
+    assert pick_precision("auto", torch.device("cuda"), 3) == expected
 
 
 def test_precisions_by_name():
-    assert pick_precision("bf16", CPU) == torch.bfloat16
-    assert pick_precision("fp32", CPU) == torch.float32
+    assert pick_precision("bf16", CPU, 2) == torch.bfloat16
+    assert pick_precision("fp32", CPU, 3) == torch.float32
     with pytest.raises(ConfigError, match=r"SYSTEM.PRECISION is auto, bf16 or fp32, got 'fp16'"):
-        pick_precision("fp16", CPU)
+        pick_precision("fp16", CPU, 2)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
