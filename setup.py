@@ -32,6 +32,10 @@ setup(
         "fast": ["edt>=3.0"],  # distances of targets in 3D, several times sooner; used where installed
         "tensorboard": ["tensorboard>=2.16"],
         "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "tensorboard>=2.16"],
+        "oracle": [
+            "stardist>=0.9.2",
+            "py-ctcmetrics>=1.3.3",
+        ],  # metrics are tested against them where installed
         "dev": ["ruff", "mypy", "types-PyYAML", "types-tqdm"],
     },
     entry_points={

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ from yacs.config import CfgNode
 from nucleizoo import ranges, volumes
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.engine import outputs, samples
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.session import train
-from nucleizoo.metrics import folders
+from nucleizoo.metrics import files, folders
 from nucleizoo.runs import Run
 
 __all__ = ["evaluate", "load_config", "predict", "sample", "train"]
@@ -76,7 +74,13 @@ def predict(
 
 
 def evaluate(
-    predictions: str | Path, truths: str | Path, json_file: str | Path | None = None
+    predictions: str | Path,
+    truths: str | Path,
+    json_file: str | Path | None = None,
+    *,
+    output: str | Path | None = None,
+    images: str | Path | None = None,
+    border: int = 0,
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -86,17 +90,26 @@ def evaluate(
         predictions: folder of label files.
         truths: folder of label files.
         json_file: where to write the result as well.
+        output: folder for `metrics.json`, `images.csv` and a drawing of the errors of every image.
+        images: folder of the pictures to draw on, by the names of the truths.
+        border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
 
     Returns:
         See `metrics.folders.compare`.
 
     Raises:
-        UserError: when no pair is found or a pair's shapes differ.
+        UserError: when no pair is found or none can be compared.
     """
-    result = folders.compare(predictions, truths)
+    draw = None
+    if output is not None:
+        Path(output).mkdir(parents=True, exist_ok=True)
+        draw = files.draw_into(output, images)
+    result = folders.compare(predictions, truths, border=border, draw=draw)
     if json_file is not None:
-        with atomic(json_file) as part:
-            part.write_text(json.dumps(result, indent=2) + "\n")
+        files.write_json(json_file, result)
+    if output is not None:
+        files.write_json(Path(output) / "metrics.json", result)
+        files.write_csv(Path(output) / "images.csv", result["images"])
     return result
 
 

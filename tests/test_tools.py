@@ -1,5 +1,6 @@
 """The four commands end to end, on toys."""
 
+import csv
 import json
 import os
 import re
@@ -167,6 +168,52 @@ def test_a_truth_without_prediction_is_named_and_not_forgotten(toy_images, tmp_p
     assert main(["evaluate", "--pred", str(tmp_path), "--truth", str(labels)]) == 1
     said = capsys.readouterr()
     assert "1 images" in said.out and "no prediction for cell0" in said.err and "cell2" in said.err
+
+
+def test_scores_and_drawn_errors_go_to_a_folder(toy_images, tmp_path, capsys):
+    truth, out = toy_images / "labels", tmp_path / "scores"
+    words = ["evaluate", "--pred", str(truth), "--truth", str(truth), "--out", str(out), "--border", "8"]
+    assert main([*words, "--images", str(toy_images / "images")]) == 0
+    assert re.search(r"SEG, DET, OP +1.0000 +1.0000 +1.0000", capsys.readouterr().out)
+    with (out / "images.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == ["cell0", "cell1", "cell2"]
+    assert all(float(row["objects_by_iou.mean_ap"]) == float(row["tracking.seg"]) == 1 for row in rows)
+    assert "resolution" in json.loads((out / "metrics.json").read_text())["definitions"]
+    drawn = np.asarray(Image.open(out / "cell0_errors.png"))
+    green, red = (0, 158, 115), (213, 94, 0)
+    assert (drawn == green).all(-1).sum() > 50  # outlines
+    legend = drawn[:, -150:]
+    assert (legend == red).all(-1).any()
+    assert main(words) == 0  # without pictures, on black
+    assert (np.asarray(Image.open(out / "cell0_errors.png")) == green).all(-1).sum() > 50
+
+
+def test_one_damaged_file_among_many_is_named_and_the_others_are_scored(toy_images, tmp_path, capsys):
+    truth = toy_images / "labels"
+    for file in truth.iterdir():
+        (tmp_path / f"{file.stem}_label.tif").write_bytes(file.read_bytes())
+    (tmp_path / "cell1_label.tif").write_bytes(b"II*\0 no more")
+    tifffile.imwrite(tmp_path / "extra_label.tif", np.ones((8, 8), np.uint16))
+    assert main(["evaluate", "--pred", str(tmp_path), "--truth", str(truth)]) == 1
+    said = capsys.readouterr()
+    assert "2 images" in said.out and "not scored: " in said.err and "cell1_label.tif" in said.err
+    assert "no truth for extra" in said.err
+
+
+def test_images_without_a_truth_or_a_prediction_have_defined_scores(toy_images, tmp_path):
+    for name in ("empty", "full"):
+        (tmp_path / name).mkdir()
+    tifffile.imwrite(tmp_path / "empty" / "a.tif", np.zeros((16, 16), np.uint16))
+    tifffile.imwrite(tmp_path / "full" / "a.tif", np.full((16, 16), 2**31 - 1, np.uint32))
+    for pred, truth, wanted in (("empty", "full", 0), ("full", "empty", 0), ("empty", "empty", 1)):
+        file = tmp_path / "scores.json"
+        words = ["--pred", str(tmp_path / pred), "--truth", str(tmp_path / truth), "--json", str(file)]
+        assert main(["evaluate", *words]) == 0
+        scores = json.loads(file.read_text())
+        assert scores["pixels"]["dice"] == scores["objects"]["f1"] == scores["ranked"]["ap50"] == wanted
+        assert scores["tracking"]["det"] == wanted
+    assert scores["counting"]["ratio"] == 1
 
 
 def test_the_list_names_kinds_entries_keys_and_papers(capsys):

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nucleizoo import volumes
 from nucleizoo.core.errors import UserError
-from nucleizoo.metrics import objects, pixels
-from nucleizoo.metrics.counts import Counts
+from nucleizoo.metrics import pixels, summary, tracking
+from nucleizoo.metrics.errors import Errors
+from nucleizoo.metrics.overlap import Overlap
 from nucleizoo.reading import as_labels
 
+Labels = NDArray[np.int32]
+Draw = Callable[[str, Labels, Labels, Errors], None]
 
-def compare(predictions: str | Path, truths: str | Path) -> dict[str, Any]:
+
+def compare(
+    predictions: str | Path, truths: str | Path, *, border: int = 0, draw: Draw | None = None
+) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
 
+    Args:
+        predictions: folder of label files.
+        truths: folder of label files.
+        border: pixels within which the Cell Tracking Challenge ignores nuclei; see `tracking.inside`.
+        draw: is called with the name, labels and errors of every pair.
+
     Returns:
-        'pixels' (see `metrics.pixels.summary`), 'objects' (precision, recall, f1 and ap, which is
-        TP / (TP + FP + FN), of nuclei found with an IoU above 0.5, pooled over all images), 'images'
-        (the same by name), and 'missing' (truths without a prediction).
+        All scores (`metrics.summary.of_images`), 'definitions' of them, 'images' (the same by name),
+        'missing' (truths without a prediction), 'unknown' (predictions without a truth) and 'failed'
+        (name -> why a pair could not be compared).
 
     Raises:
-        UserError: when no pair is found, a pair's shapes differ, two files have one name, or one holds
-            no labels.
+        UserError: when no pair is found or none can be compared, or two files have one name.
     """
     found, wanted = _by_name(predictions), _by_name(truths)
     names = [name for name in wanted if name in found]
@@ -31,22 +46,36 @@ def compare(predictions: str | Path, truths: str | Path) -> dict[str, Any]:
             f"no file of {predictions} has the name of one of {truths}: "
             f"{_some(found)} against {_some(wanted)}; a prediction is called <name>_label.tif"
         )
-    compared = {name: _pair(found[name], wanted[name]) for name in names}
-    return {
-        "pixels": pixels.summary([score for score, _ in compared.values()]),
-        "objects": _of_objects(objects.ObjectScore.pooled(score for _, score in compared.values())),
-        "images": {
-            name: {"pixels": _named(by_pixel), "objects": _of_objects(by_object)}
-            for name, (by_pixel, by_object) in compared.items()
-        },
+    compared, failed = dict[str, summary.Compared](), dict[str, UserError]()
+    for name in names:
+        try:
+            prediction, truth = _pair(found[name], wanted[name])
+            scores = _compared(prediction, truth, border)
+        except UserError as error:
+            failed[name] = error
+            continue
+        compared[name] = scores
+        if draw:
+            draw(name, prediction, truth, Errors.of(scores.table))
+    if not compared:
+        raise failed[names[0]]
+    return summary.of_images(list(compared.values())) | {
+        "definitions": summary.DEFINITIONS,
+        "images": {name: summary.of_images([one]) for name, one in compared.items()},
         "missing": [name for name in wanted if name not in found],
+        "unknown": [name for name in found if name not in wanted],
+        "failed": {name: str(error) for name, error in failed.items()},
     }
 
 
 def _by_name(folder: str | Path) -> dict[str, Path]:
-    """Label files by the name of their picture; two of one name are refused."""
+    """Label files by the name of their picture; two of one name are refused.
+
+    Beside files called <name>_label, other files (pictures, overlays) are not looked at.
+    """
     named: dict[str, Path] = {}
-    for path in volumes.find(folder):
+    files = volumes.find(folder)
+    for path in [path for path in files if path.stem.endswith("_label")] or files:
         name = path.stem.removesuffix("_label")
         if name in named:
             raise UserError(f"{named[name]} and {path} are both labels of '{name}'; leave one in the folder")
@@ -54,19 +83,22 @@ def _by_name(folder: str | Path) -> dict[str, Path]:
     return named
 
 
-def _pair(prediction: Path, truth: Path) -> tuple[pixels.PixelScore, objects.ObjectScore]:
+def _pair(prediction: Path, truth: Path) -> tuple[Labels, Labels]:
     a, b = (as_labels(volumes.read(path, usual="label"), str(path)) for path in (prediction, truth))
     if a.shape != b.shape:
         raise UserError(f"{prediction} has the shape {a.shape}, {truth} {b.shape}; they must be equal")
-    return pixels.score(a, b), objects.score(a, b)
+    return a, b
 
 
-def _named(score: Counts) -> dict[str, float]:
-    return {name: getattr(score, name) for name in ("precision", "recall", "f1")}
-
-
-def _of_objects(score: objects.ObjectScore) -> dict[str, float]:
-    return _named(score) | {"ap": score.ap}
+def _compared(prediction: Labels, truth: Labels, border: int) -> summary.Compared:
+    table = Overlap.of(prediction, truth)
+    if not border:
+        return summary.Compared(pixels.score(prediction, truth), table, table)
+    try:
+        kept = (tracking.inside(prediction, border), tracking.inside(truth, border))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return summary.Compared(pixels.score(prediction, truth), table, Overlap.of(*kept))
 
 
 def _some(files: dict[str, Path]) -> str:

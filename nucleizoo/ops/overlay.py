@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,40 @@ def _write_count(canvas: Image.Image, count: int, nuclei: NDArray[np.int32]) -> 
     y, x = min(corners, key=hidden)
     draw.rectangle((x, y, x + wide - 1, y + high - 1), fill="black")
     draw.text((x + 6, y + 4), text, "white", font)
+
+
+def marks(
+    image: NDArray[np.floating[Any]], kinds: Mapping[str, tuple[NDArray[np.int32], tuple[int, int, int]]]
+) -> NDArray[np.uint8]:
+    """Draw kinds of nuclei on their image, each in its colour, with a legend that counts them.
+
+    Volumes are seen from above. Later kinds are drawn over earlier ones.
+
+    Args:
+        image: (Y, X) or (Z, Y, X), any range; it is stretched between its percentiles `CONTRAST`.
+        kinds: what to call them -> labels of the same shape, with 0 where there is none, and RGB.
+
+    Returns:
+        (k Y, k X + legend, 3) RGB, where k is the enlargement.
+    """
+    flat = {n: (_from_above(a) if a.ndim == 3 else a, colour) for n, (a, colour) in kinds.items()}
+    gray = _stretched(image.max(axis=0) if image.ndim == 3 else image)
+    times = _enlargement(max((a for a, _ in flat.values()), key=lambda a: int(a.max(initial=0))))
+    picture = np.repeat(gray.repeat(times, 0).repeat(times, 1)[..., None], 3, axis=2)
+    for labels, colour in flat.values():
+        edge = outlines(labels.repeat(times, 0).repeat(times, 1), 1 + max(picture.shape) // 700)
+        picture[edge > 0] = colour
+    return _with_legend(picture, {f"{np.unique(a[a > 0]).size} {n}": c for n, (a, c) in kinds.items()})
+
+
+def _with_legend(picture: NDArray[np.uint8], lines: Mapping[str, tuple[int, int, int]]) -> NDArray[np.uint8]:
+    """A line a kind, in its colour, to the right of the picture."""
+    size = max(14, picture.shape[0] // 45)
+    font = ImageFont.load_default(size)
+    wide = int(max(font.getlength(line) for line in lines)) + size
+    canvas = Image.new("RGB", (picture.shape[1] + wide, max(picture.shape[0], (len(lines) + 1) * 2 * size)))
+    canvas.paste(Image.fromarray(picture), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for row, (line, colour) in enumerate(lines.items()):
+        draw.text((picture.shape[1] + size // 2, size + 2 * size * row), line, colour, font)
+    return np.asarray(canvas)

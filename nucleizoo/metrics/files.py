@@ -1,0 +1,95 @@
+"""Scores and drawn errors, written to a folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo import volumes
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic
+from nucleizoo.metrics.errors import Errors
+from nucleizoo.metrics.folders import Draw, Labels
+from nucleizoo.ops.overlay import marks
+from nucleizoo.reading import channels_first
+
+COLOURS = {
+    "matched": (0, 158, 115),
+    "missed": (213, 94, 0),
+    "invented": (240, 228, 66),
+    "split": (86, 180, 233),
+    "merged": (204, 121, 167),
+}
+"""Okabe and Ito's, which colour-blind readers tell apart."""
+
+
+def write_json(path: str | Path, result: Mapping[str, Any]) -> None:
+    """All scores; what has no value (a ratio to nothing) is null."""
+    with atomic(path) as part:
+        part.write_text(re.sub(r"\bNaN\b", "null", json.dumps(result, indent=2)) + "\n")
+
+
+def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None:
+    """A row an image, a column a score; nested names are joined by a dot."""
+    with atomic(path) as part, part.open("w", newline="") as file:
+        rows = [{"image": name} | dict(_flat(scores)) for name, scores in images.items()]
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
+    """What draws the errors of a pair to `<folder>/<name>_errors.png`.
+
+    Matched, invented and merged nuclei are outlined as predicted, missed and split ones as annotated.
+
+    Args:
+        folder: where the drawings go.
+        images: folder of the pictures, by the names of the truths; without it they are drawn on black.
+
+    Raises:
+        UserError: while drawing, for a picture that is missing or of another shape.
+    """
+    pictures = {path.stem: path for path in volumes.find(images)} if images else None
+
+    def draw(name: str, prediction: Labels, truth: Labels, errors: Errors) -> None:
+        background = np.zeros(truth.shape) if pictures is None else _picture(pictures, name, truth.shape)
+        kinds = {
+            kind: (_only(truth if kind in ("missed", "split") else prediction, getattr(errors, kind)), colour)
+            for kind, colour in COLOURS.items()
+        }
+        volumes.write_png(Path(folder) / f"{name}_errors.png", marks(background, kinds))
+
+    return draw
+
+
+def _only(labels: Labels, names: NDArray[np.int64]) -> Labels:
+    return np.where(np.isin(labels, names), labels, 0).astype(np.int32)
+
+
+def _picture(pictures: Mapping[str, Path], name: str, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
+    if name not in pictures:
+        raise UserError(f"there is no picture called '{name}' to draw its errors on")
+    path = pictures[name]
+    volume = volumes.read(path)
+    channels = volume.data.shape[-1] if "C" in volume.axes else 1
+    choice = "luminance" if channels in (1, 3) else "0"
+    picture: NDArray[np.float64] = channels_first(volume, str(path), choice, 1)[0].astype(float)
+    if picture.shape != shape:
+        raise UserError(f"{path} has the shape {picture.shape}, its labels {shape}; they must be equal")
+    return picture
+
+
+def _flat(scores: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:
+    for name, value in scores.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value

@@ -1,0 +1,82 @@
+"""All scores of a set of images from their tables of overlaps, named by definition and averaging."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nucleizoo.metrics import objects, pixels, tracking
+from nucleizoo.metrics.counts import Counts
+from nucleizoo.metrics.errors import Errors
+from nucleizoo.metrics.overlap import Overlap
+
+DEFINITIONS = {
+    "pixels": "nucleus or background; means over images, and '_pooled' of the pixels of all images",
+    "objects": "nuclei matched one to one with an IoU of 0.5 or more, pooled over images; ap is "
+    "TP / (TP + FP + FN)",
+    "objects_by_iou": "the same for every IoU, and the mean ap of 0.50, 0.55, ... 0.95",
+    "ranked": "average precision at 101 recalls (COCO), nuclei of all images ranked by size, largest first",
+    "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images; DET "
+    "takes whole nuclei for markers",
+    "errors": "nuclei of all images: missed and split are true ones, invented and merged predicted ones",
+    "counting": "nuclei an image: mean absolute error, and all predicted over all true",
+    "resolution": "the label files as they are",
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is counted of one image.
+
+    Attributes:
+        area: its pixels.
+        table: its nuclei.
+        field: its nuclei within the field of interest of the Cell Tracking Challenge.
+    """
+
+    area: pixels.PixelScore
+    table: Overlap
+    field: Overlap
+
+
+def of_images(images: Sequence[Compared]) -> dict[str, Any]:
+    """All scores of a set of images, by the names of `DEFINITIONS`.
+
+    Raises:
+        ValueError: when there are no images.
+    """
+    tables, fields = [image.table for image in images], [image.field for image in images]
+    counts = {
+        iou: objects.ObjectScore.pooled(objects.count(table, iou) for table in tables) for iou in objects.IOUS
+    }
+    ranked = {iou: objects.ranked_ap(tables, iou) for iou in objects.IOUS}
+    errors = [Errors.of(table) for table in tables]
+    sizes = np.array([(table.found_names.size, table.true_names.size) for table in tables])
+    found, true = sizes.sum(0).tolist()
+    return {
+        "pixels": pixels.summary([image.area for image in images]),
+        "objects": _named(counts[objects.IOU]),
+        "objects_by_iou": {f"{iou:.2f}": _named(one) for iou, one in counts.items()}
+        | {"mean_ap": float(np.mean([one.ap for one in counts.values()]))},
+        "ranked": {
+            "ap50": ranked[0.5], "ap75": ranked[0.75], "mean_ap": float(np.mean(list(ranked.values()))),
+        },
+        "tracking": {
+            "seg": tracking.seg(fields), "det": tracking.det(fields), "op_csb": tracking.op_csb(fields),
+        },
+        "errors": {
+            name: sum(getattr(one, name).size for one in errors)
+            for name in ("matched", "missed", "invented", "split", "merged")
+        },
+        "counting": {
+            "predicted": found, "true": true, "error": float(np.abs(sizes[:, 0] - sizes[:, 1]).mean()),
+            "ratio": found / true if true else float("nan" if found else 1),
+        },
+    }  # fmt: skip
+
+
+def _named(score: Counts) -> dict[str, float]:
+    return {name: getattr(score, name) for name in ("precision", "recall", "f1", "ap")}
