@@ -1,4 +1,4 @@
-"""What a tool or a notebook calls: load_config, train, predict, evaluate, sample."""
+"""What a tool or a notebook calls: load_config, train, predict, evaluate, sample, estimate."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from nucleizoo import ranges, volumes
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.engine import outputs, samples
+from nucleizoo.engine import estimates, outputs, samples
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.session import train
 from nucleizoo.metrics import files, folders
+from nucleizoo.ops.sizing import Sizes
 from nucleizoo.runs import Run
 
-__all__ = ["evaluate", "load_config", "predict", "sample", "train"]
+__all__ = ["estimate", "evaluate", "load_config", "predict", "sample", "train"]
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> CfgNode:
@@ -160,3 +161,18 @@ def _distinct(paths: list[Path]) -> list[Path]:
             )
         seen[path.stem] = path
     return paths
+
+
+def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:
+    """Measure on images without labels what synthetic masks should look like.
+
+    Volumes are measured in cubes as wide as a pixel, where the voxel size is known.
+
+    Args:
+        inputs: files and folders; of many images, 24 are measured.
+        picture: PNG file to draw the first image into, with the nuclei that were measured.
+
+    Raises:
+        UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
+    """
+    return estimates.measure(_distinct([file for one in inputs for file in volumes.find(one)]), picture)

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from PIL import Image
 
+from nucleizoo import api
 from nucleizoo.cli import main
 
 ROOT = Path(__file__).parents[1]
 TOY = ROOT / "configs" / "toy"
-TOOLS = ("train", "predict", "evaluate", "sample", "list")
+TOOLS = ("train", "predict", "evaluate", "sample", "estimate", "list")
 
 
 def process(*command):
@@ -214,6 +216,21 @@ def test_images_without_a_truth_or_a_prediction_have_defined_scores(toy_images, 
         assert scores["pixels"]["dice"] == scores["objects"]["f1"] == scores["ranked"]["ap50"] == wanted
         assert scores["tracking"]["det"] == wanted
     assert scores["counting"]["ratio"] == 1
+
+
+def test_estimated_settings_are_a_configuration(toy_images, tmp_path, capsys):
+    picture = tmp_path / "measured.png"
+    assert main(["estimate", str(toy_images / "images"), "--picture", str(picture)]) == 0
+    said = yaml.safe_load(capsys.readouterr().out)
+    low, high = said["DATASET"]["SOURCE"]["SEMI_AXIS"]
+    assert 2 < low <= high < 32 and np.asarray(Image.open(picture)).ndim == 3
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({"_BASE_": str(TOY / "adgan_2d.yaml")} | said))
+    assert api.load_config(file).DATASET.SOURCE.SEMI_AXIS == (low, high)
+    flat = tmp_path / "flat.tif"
+    tifffile.imwrite(flat, np.zeros((32, 32), np.uint8))
+    assert main(["estimate", str(flat)]) == 2
+    assert "no nucleus was found" in capsys.readouterr().err
 
 
 def test_the_list_names_kinds_entries_keys_and_papers(capsys):

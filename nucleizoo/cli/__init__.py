@@ -1,4 +1,4 @@
-"""The command line: nucleizoo train | predict | evaluate | sample | list; tools/ has the same five."""
+"""The command line: nucleizoo train | predict | evaluate | sample | estimate | list; tools/ too."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from nucleizoo.cli._commands import evaluate, list_entries, predict, sample, train
+from nucleizoo.cli._commands import estimate, evaluate, list_entries, predict, sample, train
 
-__all__ = ["evaluate", "list_entries", "main", "predict", "sample", "train"]
+__all__ = ["estimate", "evaluate", "list_entries", "main", "predict", "sample", "train"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of the five commands; the exit code is 0, 2 for what the user can mend, 130 for Ctrl-C."""
+    """Run one of the commands; the exit code is 0, 2 for what the user can mend, 130 for Ctrl-C."""
     argv = sys.argv[1:] if argv is None else list(argv)
     commands = {
         "train": train,
         "predict": predict,
         "evaluate": evaluate,
         "sample": sample,
+        "estimate": estimate,
         "list": list_entries,
     }
     if argv and argv[0] in commands:

@@ -1,4 +1,4 @@
-"""The five commands: what each is told, and what it prints."""
+"""The six commands: what each is told, and what it prints."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _SAMPLE = """example:
   nucleizoo sample --cfg configs/my_images_2d.yaml --out look DATASET.SOURCE.SEMI_AXIS "[6, 10]"
   nucleizoo sample --cfg configs/my_images_2d.yaml --out images --from image DATASET.ROOT my_images
   nucleizoo sample --cfg FILE --out volumes --count 4 --size 32 256 256"""
+_ESTIMATE = """example:
+  nucleizoo estimate my_images --picture measured.png"""
 _LIST = """example:
   nucleizoo list                    kinds and their entries
   nucleizoo list METHODS.adgan      keys, defaults and papers of one entry"""
@@ -177,6 +179,25 @@ def sample(argv: Sequence[str] | None = None) -> int:
         ):  # fmt: skip
             print(done.path if done.count is None else f"{done.path}: {done.count} nuclei", flush=True)
         print(Path(known.out) / "panel.png")
+        return 0
+
+    return guarded(work)
+
+
+def estimate(argv: Sequence[str] | None = None) -> int:
+    """Measure nuclei for synthetic masks."""
+    parser = parser_of(
+        "estimate", "Measure the size and number of nuclei on images without labels.", _ESTIMATE
+    )
+    parser.add_argument("images", nargs="+", metavar="PATH", help="files or folders")
+    parser.add_argument("--picture", metavar="FILE", help="PNG to draw the first image's nuclei into")
+    known = parser.parse_args(argv)
+
+    def work() -> int:
+        from nucleizoo import api
+        from nucleizoo.engine.estimates import settings
+
+        print(settings(api.estimate(known.images, known.picture)))
         return 0
 
     return guarded(work)
