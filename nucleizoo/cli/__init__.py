@@ -6,7 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from nucleizoo.cli._commands import estimate, evaluate, list_entries, predict, sample, train
+from nucleizoo.cli._estimate import estimate
+from nucleizoo.cli._evaluate import evaluate
+from nucleizoo.cli._list import list_entries
+from nucleizoo.cli._predict import predict
+from nucleizoo.cli._sample import sample
+from nucleizoo.cli._train import train
 
 __all__ = ["estimate", "evaluate", "list_entries", "main", "predict", "sample", "train"]
 

@@ -1,0 +1,43 @@
+"""nucleizoo predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nucleizoo.cli._words import guarded, parser_of, read_words, split
+
+_EXAMPLE = """example:
+  nucleizoo predict --run runs/hela --input my_images --output my_labels --overlay
+  nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6"""
+
+
+def predict(argv: Sequence[str] | None = None) -> int:
+    """Apply a trained run."""
+    parser = parser_of("predict", "Segment images with a trained run.", _EXAMPLE)
+    parser.add_argument("--run", required=True, metavar="DIR", help="run folder of a training")
+    parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="files or folders")
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder for <stem>_label.tif")
+    parser.add_argument("--overlay", action="store_true", help="also draw the outlines on each image")
+    parser.add_argument("--plugin", action="append", default=[], help="plugin files that the run needs")
+    parser.add_argument(
+        "--to",
+        choices=("labels", "maps", "source", "image"),
+        default="labels",
+        help="labels (default); maps of the network; the image translated to the source domain; or the "
+        "other way round, label files given as --input translated to realistic images",
+    )
+    known, words = read_words(parser, argv, "keys of INFERENCE")
+    inputs, pairs = split([*known.input, *words])
+
+    def work() -> int:
+        from nucleizoo import api
+
+        for done in api.predict(
+            known.run, inputs, known.output,
+            to=known.to, overlay=known.overlay, plugins=known.plugin, overrides=pairs,
+        ):  # fmt: skip
+            nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
+            print(f"{done.source} -> {done.result}{nuclei}", flush=True)
+        return 0
+
+    return guarded(work)

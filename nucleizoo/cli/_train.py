@@ -1,0 +1,47 @@
+"""nucleizoo train."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nucleizoo.cli._words import guarded, parser_of, read_words, split
+
+_EXAMPLE = """example:
+  nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela DATASET.ROOT my_images
+  nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela --resume DATASET.ROOT my_images"""
+
+
+def train(argv: Sequence[str] | None = None) -> int:
+    """Train from a configuration."""
+    parser = parser_of("train", "Train a method on your images.", _EXAMPLE)
+    parser.add_argument(
+        "--cfg", required=True, nargs="+", metavar="FILE", help="trained in order, one run each"
+    )
+    parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<name of the config>)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out, if there is one")
+    parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
+    known, words = read_words(parser, argv, "the configuration")
+    configs, pairs = split([*known.cfg, *words])
+    if known.out and len(configs) > 1:
+        parser.error("--out is for one --cfg; several are trained into runs/<name>")
+
+    def work() -> int:
+        # Threads that wait by spinning hinder those that work: beside another busy process a step takes
+        # up to ten times as long. Sleeping at once makes steps of many small layers a third slower
+        # without one. A short spin, what GNU's library takes when it knows of too many threads, has
+        # nearly the best of both. To be set before torch is loaded.
+        if "OMP_WAIT_POLICY" not in os.environ:
+            os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        from nucleizoo import api
+
+        for file in configs:
+            out = Path(known.out) if known.out else Path("runs") / Path(file).stem
+            run = api.train(api.load_config(file, pairs, known.plugin), out, resume=known.resume)
+            print(f"run folder: {run.path}")
+            if not run.is_finished:
+                return 130  # it was told to stop
+        return 0
+
+    return guarded(work)
