@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -71,6 +71,20 @@ class Source(ABC):
         """
         known = schema(plain)
         return plain(frame, **{key: value for key, value in settings.items() if key in known})
+
+    @classmethod
+    def unmeasured(cls, settings: Mapping[str, Any]) -> frozenset[str]:
+        """Names of the settings that were left empty, to be measured on images when a training begins."""
+        return frozenset()
+
+    @classmethod
+    def measured(cls, images: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
+        """Settings by name, measured on images (Y, X) or (Z, Y, X) of cubic voxels without labels.
+
+        Raises:
+            ValueError: when there is nothing to measure.
+        """
+        return {}
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:

@@ -1,20 +1,26 @@
-"""Settings of synthetic masks, measured on images without labels."""
+"""Settings of synthetic masks, measured on images without labels: to be printed, or used unasked."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from yacs.config import CfgNode
 
-from nucleizoo import volumes
-from nucleizoo.core.errors import UserError
+from nucleizoo import build, volumes
+from nucleizoo.core.config import recipe
+from nucleizoo.core.errors import ConfigError, UserError
+from nucleizoo.kinds import SOURCES
 from nucleizoo.ops import resize
 from nucleizoo.ops.overlay import outline
-from nucleizoo.ops.sizing import Sizes, measure_sizes
+from nucleizoo.ops.sizing import WINDOW, Sizes, measure_sizes
 from nucleizoo.reading import channels_first
+
+log = logging.getLogger(__name__)
 
 MOST = 24
 """Images that are measured at most, evenly taken from all."""
@@ -63,6 +69,61 @@ def settings(sizes: Sizes) -> str:
     return "\n".join([*lines[:1], *["  IMAGE: {SCALING: {INVERT: true}}"] * sizes.dark, *lines[1:]])
 
 
+def completed(config: CfgNode, known: CfgNode | None = None) -> CfgNode:
+    """A configuration whose source lacks no setting: those left empty are measured on DATASET.IMAGE.
+
+    The images are measured as training sees them, resampled, but with straight intensities.
+
+    Args:
+        config: of a training.
+        known: the configuration of the run that is continued, in which they stand.
+
+    Raises:
+        ConfigError: when the images show no nucleus.
+    """
+    part = recipe(config.DATASET.SOURCE, SOURCES)
+    entry = SOURCES.get(part.name)
+    names = entry.unmeasured(part.settings)
+    if not names:
+        return config
+    if known is not None and known.DATASET.SOURCE.NAME == part.name:
+        values = {name: known.DATASET.SOURCE[name.upper()] for name in names}
+    else:
+        try:
+            values = entry.measured(_crops(config))
+        except ValueError as error:
+            raise ConfigError(
+                f"DATASET.SOURCE: {', '.join(sorted(name.upper() for name in names))} cannot be measured on "
+                f"the images ({error}); set them"
+            ) from error
+        log.info(
+            "measured on the images: %s", ", ".join(f"{n.upper()} {list(values[n])}" for n in sorted(names))
+        )
+    whole = config.clone()
+    whole.defrost()
+    for name in names:
+        whole.DATASET.SOURCE[name.upper()] = values[name]
+    whole.freeze()
+    return whole
+
+
+def _crops(config: CfgNode) -> list[NDArray[np.float32]]:
+    """Windows of the images to be segmented, of the size that numbers refer to, in cubic voxels."""
+    straight = config.clone()
+    straight.defrost()
+    if "SCALING" in straight.DATASET.IMAGE:
+        straight.DATASET.IMAGE.SCALING.merge_from_list(["GAMMA", 1.0, "ASINH", 0.0])
+    source = build.image_source(straight)
+    rng, window = np.random.default_rng(config.SYSTEM.SEED), WINDOW[len(config.DATASET.SIZE)]
+    crops, voxels = list[NDArray[np.float32]](), 0
+    while len(crops) < MOST and voxels < VOXELS:
+        sample = source.sample(rng, window)
+        assert sample.image is not None
+        crops.append(_cubic(sample.image.mean(0), sample.spacing))
+        voxels += crops[-1].size
+    return crops
+
+
 def _enough(files: Sequence[Path]) -> Iterator[NDArray[np.float32]]:
     """Images until there are `MOST` or `VOXELS`."""
     voxels = 0
@@ -80,7 +141,11 @@ def _images(file: Path) -> list[NDArray[np.float32]]:
     gray = channels_first(volume, str(file), "luminance" if channels in (1, 3) else "0", 1)[0]
     dims = len(volume.spatial)
     stack: NDArray[Any] = gray.reshape(-1, *gray.shape[gray.ndim - dims :]).astype(np.float32)
-    if dims == 3 and volume.spacing:
-        depth = max(1, round(stack.shape[1] * volume.spacing[0] / volume.spacing[2]))
-        return [resize.linear(one, (depth, *one.shape[1:])) for one in stack]
-    return list(stack)
+    return [_cubic(one, volume.spacing[-dims:]) for one in stack]
+
+
+def _cubic(picture: NDArray[np.float32], spacing: tuple[float, ...]) -> NDArray[np.float32]:
+    """A volume resampled along its depth to cubes as wide as a pixel; a plane as it is."""
+    if picture.ndim < 3 or not spacing:
+        return picture
+    return resize.linear(picture, (max(1, round(len(picture) * spacing[0] / spacing[2])), *picture.shape[1:]))

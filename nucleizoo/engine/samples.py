@@ -15,6 +15,7 @@ from nucleizoo import build, volumes
 from nucleizoo.batches import draw
 from nucleizoo.contracts import Sample
 from nucleizoo.core.errors import UserError
+from nucleizoo.engine.estimates import completed
 from nucleizoo.ops.overlay import outline
 
 DOMAINS = {"image": build.image_source, "source": build.label_source}
@@ -55,6 +56,8 @@ def write(
     for name in ("images", "labels"):
         if (folder / name).exists():
             raise UserError(f"{folder / name} exists already; remove it, or give another --out")
+    if domain == "source":
+        config = completed(config)
     source, target = DOMAINS[domain](config), build.target(config)
     vary = build.augment(config) if augment else None
     (folder / "images").mkdir(parents=True)

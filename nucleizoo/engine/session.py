@@ -15,6 +15,7 @@ from nucleizoo import build
 from nucleizoo.batches import Batches
 from nucleizoo.core.errors import ConfigError, RunError
 from nucleizoo.core.files import locked
+from nucleizoo.engine.estimates import completed
 from nucleizoo.engine.hooks import Average, Hook, Save, Validate
 from nucleizoo.engine.interrupt import stopped_by_signals
 from nucleizoo.engine.report import Report
@@ -40,14 +41,17 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
     """
     path = Path(out)
     begun = resume and (path / "config.yaml").is_file()
-    run = Run.open(path, config.SYSTEM.PLUGINS) if begun else Run(path, config)
+    build.decoder(config)  # here, so that a mistake does not show after hours of training
     if begun:
+        run = Run.open(path, config.SYSTEM.PLUGINS)
+        config = completed(config, known=run.config)
         run.check_same(config)
         run.config = config  # what may differ holds from now on
     else:
         Run.check_free(path)
+        config = completed(config)
+        run = Run(path, config)
     _seed(config.SYSTEM.SEED)
-    build.decoder(config)  # here, so that a mistake does not show after hours of training
     batches, method = Batches.of(config), build.method(config)
     if config.MONITOR.TRUTH and not method.segments:
         raise ConfigError(

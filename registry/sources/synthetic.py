@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nucleizoo.contracts import Frame, Sample, Source
 from nucleizoo.kinds import SOURCES
 from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.sizing import measure_sizes
+
+log = logging.getLogger(__name__)
 
 TRIAL = {2: (256, 256), 3: (64, 128, 128)}
 """Patches of the paper, for the trial at construction when PATCH does not say another."""
+
+
+EASY = (12, 34)
+"""Lengths of nuclei, in pixels, that small networks learn well."""
 
 
 @SOURCES.register("synthetic")
 class Synthetic(Source):
     """Random ellipses or ellipsoids that may touch but not overlap; no image, only labels.
 
-    Measure `semi_axis` and `count` on your images: how long nuclei are, how many a crop shows. The
+    What `semi_axis` and `count` should be, your images tell: how long nuclei are, how many a crop shows.
+    Ranges left empty, [], are measured on them when a training begins, and written down in its run. The
     paper's values by data set, as semi-axis and count a patch: Fluo-N2DL-HeLa 13-18, 5-40 (instances
     10-40); HaCaT 20-30, 5-15; Scaffold-A549 at half resolution 10-15, 50-100 in 64x128x128; BBBC024
     30-35, 13-15 in 128x512x768. Where voxels are not cubes, z is squeezed by the spacing of the frame.
@@ -56,12 +68,46 @@ class Synthetic(Source):
         patch: tuple[int, ...] = (),
         gap: int = 0,
     ) -> None:
+        if not (semi_axis and eccentricity and count):
+            raise ValueError(
+                "SEMI_AXIS, ECCENTRICITY and COUNT left empty are measured when a training begins; elsewhere "
+                "set them, for example to what 'nucleizoo estimate' prints"
+            )
         if patch and (len(patch) != frame.dims or min(patch) < 1):
             raise ValueError(f"PATCH wants {frame.dims} sizes above 0 or none, got {list(patch)}")
         self.frame = frame
         self.semi_axis, self.eccentricity, self.count = semi_axis, eccentricity, count
         self.patch, self.gap = patch, gap
         self.sample(np.random.default_rng(0), patch or TRIAL[frame.dims])
+
+    @classmethod
+    def unmeasured(cls, settings: Mapping[str, Any]) -> frozenset[str]:
+        """Empty ranges; a number that is to be measured brings the patch that it refers to."""
+        empty = {name for name in ("semi_axis", "eccentricity", "count") if not settings[name]}
+        return frozenset(empty | ({"patch"} if "count" in empty else set()))
+
+    @classmethod
+    def measured(cls, images: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
+        """Sizes and numbers of the nuclei in images.
+
+        Raises:
+            ValueError: when no nucleus is found.
+        """
+        sizes = measure_sizes(images)
+        length = sum(sizes.semi_axis)  # the mean of twice the semi-axis
+        if sizes.dark:
+            log.warning("nuclei look darker than the background; DATASET.IMAGE.SCALING.INVERT true helps")
+        if not EASY[0] <= length <= EASY[1]:
+            log.warning(
+                "nuclei are some %.0f pixels long; %d to %d are learnt best: set DATASET.IMAGE.ZOOM to %.2f "
+                "times what it is", length, *EASY, sum(EASY) / 2 / length,
+            )  # fmt: skip
+        return {
+            "semi_axis": tuple(round(axis, 1) for axis in sizes.semi_axis),
+            "eccentricity": tuple(round(value, 2) for value in sizes.eccentricity),
+            "count": tuple(float(number) for number in sizes.count),
+            "patch": sizes.window,
+        }
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """Place nuclei in a crop of exactly `size`: labels (*size), and no image.
