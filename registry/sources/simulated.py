@@ -73,25 +73,35 @@ class SimulatedEM(Simulated):
     Args:
         noise: standard deviation of the camera's noise, as a share of the intensity range.
         missing: probability that a section (a plane of a volume) is lost and black.
+        invert: show the negative, in which nuclei are bright, as files are read with SCALING.INVERT.
         settings: of `synthetic`: SEMI_AXIS, ECCENTRICITY, COUNT, PATCH, GAP.
 
     Raises:
         ValueError: for a value out of range.
     """
 
-    def __init__(self, frame: Frame, *, noise: float = 0.04, missing: float = 0.02, **settings: Any) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        noise: float = 0.04,
+        missing: float = 0.02,
+        invert: bool = False,
+        **settings: Any,
+    ) -> None:
         if not 0 <= noise < 1:
             raise ValueError(f"NOISE is at least 0 and below 1, got {noise}")
         if not 0 <= missing <= 1:
             raise ValueError(f"MISSING is a probability in [0, 1], got {missing}")
-        self.noise, self.missing = noise, missing
+        self.noise, self.missing, self.invert = noise, missing, invert
         super().__init__(frame, **settings)
 
     def render(self, labels: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.float32]:
         """See `rendering.electron`."""
-        return rendering.electron(
+        picture = rendering.electron(
             labels, rng, radius=self.radius, voxel=self.voxel, noise=self.noise, missing=self.missing
         )
+        return 1 - picture if self.invert else picture
 
 
 @SOURCES.register("simulated_exm")

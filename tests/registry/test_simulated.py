@@ -54,6 +54,12 @@ def test_what_finds_nuclei_in_one_modality_finds_the_rest_in_the_other(dims):
     assert best(em.image[0]) < everything + 0.03 and best(-exm.image[0]) < everything + 0.03
 
 
+def test_the_negative_of_a_micrograph_has_the_same_nuclei():
+    plain, negative = drawn("simulated_em"), drawn("simulated_em", invert=True)
+    np.testing.assert_allclose(negative.image, -plain.image, atol=1e-6)
+    np.testing.assert_array_equal(negative.labels, plain.labels)
+
+
 @pytest.mark.parametrize("name", MODALITIES)
 def test_coarse_z_flattens_nuclei_and_is_carried_along(name):
     sample = drawn(name, 3, spacing=(2.0, 0.5, 0.5), count=(3.0, 3.0))
