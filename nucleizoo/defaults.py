@@ -52,6 +52,6 @@ DEFAULTS: dict[str, Any] = {
         "TENSORBOARD": True,  # write events when the package is installed
         "PICTURES": "",  # files with known labels to score while training, for curves only
         "TRUTH": "",  # their label files, in the same order; training never sees them
-        "VALIDATE": 500,  # iterations between scores, where these are given
+        "VALIDATE": 500,  # iterations between scores, with and without labels; 0: none
     },
 }

@@ -103,6 +103,11 @@ class Method(nn.Module):
         """Whether `forward` gives maps; a method that only translates here says False."""
         return True
 
+    @property
+    def translates(self) -> bool:
+        """Whether `to_source` and `to_image` do anything."""
+        return type(self).to_source is not Method.to_source
+
     def groups(self) -> dict[str, Group]:
         """Optimisers by name; together they hold every parameter exactly once."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.batches import Batches
+from nucleizoo.contracts import Method
 from nucleizoo.core.errors import ConfigError, RunError
 from nucleizoo.core.files import locked
 from nucleizoo.engine.estimates import completed
@@ -21,6 +22,7 @@ from nucleizoo.engine.interrupt import stopped_by_signals
 from nucleizoo.engine.report import Report
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.engine.truth import Truth
+from nucleizoo.engine.unlabelled import Unlabelled
 from nucleizoo.runs import Run
 from nucleizoo.workers import stream
 
@@ -58,7 +60,7 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
             f"METHOD '{config.METHOD.NAME}' only translates with a source of pictures, and finds no nuclei "
             "that MONITOR.TRUTH could be compared with; leave it empty"
         )
-    trainer = Trainer(method, config, _hooks(config, run))
+    trainer = Trainer(method, config, _hooks(config, run, batches, method))
     if not begun:
         Run.create(path, config)
     with locked(path / "run.json"):
@@ -98,13 +100,16 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _hooks(config: CfgNode, run: Run) -> list[Hook]:
+def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method) -> list[Hook]:
     """In the order in which they run; what is averaged is averaged before anything looks at it."""
     monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
     average = Average(decay) if decay else None
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
     hooks: list[Hook] = [average] if average else []
     hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
+    if batches.image and method.segments:
+        look = Unlabelled(config, report, batches.image, batches.source)
+        hooks.append(Validate(monitor.VALIDATE, look, average))
     if monitor.TRUTH:
         hooks.append(Validate(monitor.VALIDATE, Truth(config, report), average))
     return [*hooks, Save(run, monitor.SAVE, average)]

@@ -167,6 +167,27 @@ def test_labels_lie_where_the_picture_lies(labelled):
         assert same_place(sample)
 
 
+def test_crops_with_few_labelled_voxels_are_drawn_again_as_often_as_said(tmp_path):
+    labels = np.zeros((40, 400), np.uint16)
+    labels[:, :200] = 1
+    tifffile.imwrite(tmp_path / "image.tif", grid((40, 400)))
+    (tmp_path / "labels").mkdir()
+    tifffile.imwrite(tmp_path / "labels" / "image.tif", labels)
+
+    def empty(**settings):
+        """Share of crops without a label, with the standard deviation of 1000 draws."""
+        source = pairs(tmp_path, images="image.tif", labels="labels", **settings)
+        rng = np.random.default_rng(0)
+        return np.mean([not source.sample(rng, (8, 8)).labels.any() for _ in range(1000)])
+
+    every = 193 / 393  # windows that begin at 200 or later
+    assert abs(empty() - every) < 0.05
+    kept = every * 0.1  # of those empty, one in ten is kept
+    assert abs(empty(min_labelled=1) - kept / (kept + 1 - every)) < 0.03
+    with pytest.raises(ValueError, match="REDRAW"):
+        pairs(tmp_path, images="image.tif", labels="labels", redraw=1.0)
+
+
 def test_labels_go_into_the_mirror_with_the_picture(tmp_path):
     image, label = np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8)
     image[3:6, 3:6], label[3:6, 3:6] = 200, 7

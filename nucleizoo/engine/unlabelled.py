@@ -1,0 +1,118 @@
+"""Scores along a training that need no labels: whether a method agrees with itself.
+
+None of them is a measure of quality; docs/results.md says how well they follow one.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
+from yacs.config import CfgNode
+
+from nucleizoo.contracts import Sample, Source
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.engine.report import Report
+from nucleizoo.engine.trainer import Trainer
+from nucleizoo.metrics import objects
+
+log = logging.getLogger(__name__)
+
+Labels = NDArray[np.int32]
+Picture = NDArray[np.float32]
+
+CROPS = 12
+"""Crops of either domain, always the same."""
+
+GAMMA, NOISE = 1.4, 0.05
+"""How a picture that should be segmented alike is changed: exponent, and standard deviation of noise."""
+
+
+class Unlabelled:
+    """Compares what the method finds in images with what it finds in them again.
+
+    Logged as group 'unlabelled', each in [0, 1], 0 where nothing is found:
+        agreement: object F1 of the nuclei of an image and of what the method translates them, or the image,
+            to and back; methods that only segment have none.
+        stability: object F1 of the nuclei of an image and of the same with more contrast and noise.
+        sizes: one minus the Kolmogorov-Smirnov distance of the sizes of nuclei found and in the source.
+
+    Args:
+        config: of the training.
+        report: where the scores go.
+        images: crops of these are segmented.
+        sources: gives the sizes of nuclei.
+    """
+
+    def __init__(self, config: CfgNode, report: Report, images: Source, sources: Source) -> None:
+        self.config, self.report = config, report
+        size = config.DATASET.SIZE
+        rng = np.random.default_rng(config.SYSTEM.SEED)
+        self.crops = [images.sample(rng, size) for _ in range(CROPS)]
+        drawn = [sources.sample(rng, size).labels for _ in range(CROPS)]
+        self.true_sizes = np.concatenate([_sizes(labels) for labels in drawn if labels is not None])
+        self.noise = [rng.normal(0, NOISE, (config.DATASET.CHANNELS, *size)) for _ in range(CROPS)]
+
+    def __call__(self, trainer: Trainer) -> None:
+        """Score the method as it is now, and write the result to the report."""
+        scores = self.scores(Segmenter(trainer.method, self.config, trainer.precision))
+        self.report.scalars(trainer.iteration, scores, "unlabelled")
+        told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        log.info("%d  without labels: %s", trainer.iteration, told)
+
+    def scores(self, segmenter: Segmenter) -> dict[str, float]:
+        """The scores by name."""
+        found = [self._labels(segmenter, crop.image, crop) for crop in self.crops]
+        changed = [
+            self._labels(segmenter, _changed(crop.image, noise), crop)
+            for crop, noise in zip(self.crops, self.noise, strict=True)
+        ]
+        scores = {"stability": _alike(found, changed), "sizes": self._like_sizes(found)}
+        if segmenter.method.translates:
+            again = [
+                self._labels(segmenter, _there_and_back(segmenter, crop, labels), crop)
+                for crop, labels in zip(self.crops, found, strict=True)
+            ]
+            scores["agreement"] = _alike(found, again)
+        return scores
+
+    @staticmethod
+    def _labels(segmenter: Segmenter, image: Picture | None, crop: Sample) -> Labels:
+        assert image is not None, "a source of images returned none"
+        maps = dict(zip(segmenter.target.names, segmenter.maps(image), strict=True))
+        return segmenter.decoder(maps, crop.spacing)
+
+    def _like_sizes(self, found: list[Labels]) -> float:
+        sizes = np.concatenate([_sizes(labels) for labels in found])
+        if not sizes.size or not self.true_sizes.size:
+            return 0.0
+        return 1 - float(ks_2samp(sizes, self.true_sizes).statistic)
+
+
+def _there_and_back(segmenter: Segmenter, crop: Sample, labels: Labels) -> Picture:
+    """The image as made from the nuclei found in it; where the source is pictures, from its translation."""
+    assert crop.image is not None
+    if segmenter.method.task.source_pictures:
+        return segmenter.to_image(segmenter.to_source(crop.image))
+    return segmenter.to_image(segmenter.picture_of(labels, crop.spacing))
+
+
+def _changed(image: Picture | None, noise: NDArray[np.float64]) -> Picture:
+    assert image is not None, "a source of images returned none"
+    darker = 2 * np.clip((image + 1) / 2, 0, 1) ** GAMMA - 1
+    return np.clip(darker + noise, -1, 1).astype(np.float32)
+
+
+def _alike(one: list[Labels], other: list[Labels]) -> float:
+    """Object F1 over all crops; 0 when there is no nucleus at all."""
+    if not any(labels.any() for labels in one):
+        return 0.0
+    return objects.ObjectScore.pooled(objects.score(b, a) for a, b in zip(one, other, strict=True)).f1
+
+
+def _sizes(labels: Labels) -> NDArray[np.int64]:
+    """Voxels of every nucleus."""
+    counts = np.bincount(labels.ravel())[1:]
+    return counts[counts > 0]

@@ -1,0 +1,85 @@
+"""Scores without labels, of segmenters whose answer is known by construction."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from nucleizoo import api
+from nucleizoo.contracts import Sample, Source
+from nucleizoo.engine.unlabelled import Unlabelled
+from nucleizoo.ops.ellipsoids import place
+
+BRIGHT, DARK = 0.8, -0.8
+
+
+class Nuclei(Source):
+    """Bright nuclei on a dark ground, of one size."""
+
+    gives = frozenset({"image", "labels"})
+
+    def __init__(self, axis=6.0):
+        self.axis = axis
+
+    def sample(self, rng, size):
+        labels = place(rng, size, semi_axis=(self.axis,) * 2, eccentricity=(0, 0), count=(6, 6), gap=2)
+        return Sample(np.where(labels > 0, BRIGHT, DARK)[None].astype(np.float32), labels)
+
+
+class Threshold:
+    """Finds what is brighter than a level, and translates by a function of the image."""
+
+    target = SimpleNamespace(names=("mask",))
+
+    def __init__(self, level=0.0, back=lambda image: image, translates=True):
+        self.level, self.back = level, back
+        self.method = SimpleNamespace(translates=translates, task=SimpleNamespace(source_pictures=True))
+
+    def maps(self, image):
+        return (image > self.level).astype(np.float32)
+
+    def decoder(self, maps, spacing):
+        return ndimage.label(maps["mask"])[0].astype(np.int32)
+
+    def to_source(self, image):
+        return image
+
+    def to_image(self, source):
+        return self.back(source)
+
+
+def scores(segmenter, true_axis=6.0):
+    config = api.load_config("configs/toy/adgan_2d.yaml", ["DATASET.SIZE", "[64, 64]"])
+    return Unlabelled(config, None, Nuclei(), Nuclei(true_axis)).scores(segmenter)
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def test_a_segmenter_of_one_mind_scores_one():
+    found = scores(Threshold())
+    assert found["agreement"] == found["stability"] == 1 and found["sizes"] > 0.9
+
+
+def test_finding_nothing_agrees_with_nothing():
+    assert scores(Threshold(level=2.0)) == {"stability": 0, "sizes": 0, "agreement": 0}
+
+
+def test_a_translation_that_loses_the_nuclei_does_not_agree():
+    found = scores(Threshold(back=np.zeros_like))
+    assert found["agreement"] == 0 and found["stability"] == 1
+
+
+def test_a_threshold_in_the_background_is_not_stable():
+    assert scores(Threshold(level=DARK - 0.02))["stability"] < 0.2
+
+
+def test_nuclei_of_other_sizes_than_those_of_the_source_are_told():
+    assert scores(Threshold(), true_axis=9.0)["sizes"] < 0.1
+
+
+def test_a_method_that_only_segments_has_no_agreement():
+    assert "agreement" not in scores(Threshold(translates=False))
