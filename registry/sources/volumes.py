@@ -68,6 +68,7 @@ class Volumes(Reader, Source):
         """A random window of a random picture with its labels; small ones are mirrored."""
         while True:
             drawn = random_crop(self.library.draw(rng), rng, size)
+            assert drawn.labels is not None, "a labelled picture gave no labels"
             if np.count_nonzero(drawn.labels) >= self.min_labelled or rng.random() >= self.redraw:
                 return drawn
 
