@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def predict(
     *,
     to: str = "labels",
     overlay: bool = False,
+    table: bool = False,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Iterator[outputs.Prediction]:
@@ -54,6 +56,7 @@ def predict(
             (the picture as it looks in the source domain), or 'image' (the inputs are label files;
             pictures that look like the images trained on).
         overlay: also write `<stem>_overlay.png` with every nucleus outlined, for 'labels'.
+        table: also write `<stem>_nuclei.csv`, a row a nucleus: size, centre, confidence; for 'labels'.
         plugins: plugin files that the run needs.
         overrides: KEY VALUE pairs for INFERENCE (thresholds, windows), DATASET.IMAGE (how files are
             read) and SYSTEM.
@@ -63,13 +66,14 @@ def predict(
     """
     if to not in outputs.WRITERS:
         raise UserError(f"TO is one of {', '.join(outputs.WRITERS)}, got '{to}'")
-    if overlay and to != "labels":
-        raise UserError(f"an overlay shows labels; there are none when {to} is written")
+    if (overlay or table) and to != "labels":
+        raise UserError(f"overlays and tables show labels; there are none when {to} is written")
+    write = partial(outputs.write_labels, table=True) if table else outputs.WRITERS[to]
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     for path in _distinct([file for one in inputs for file in volumes.find(one)]):
-        yield outputs.WRITERS[to](segmenter, path, folder)
+        yield write(segmenter, path, folder)
         if overlay:
             outputs.write_overlays(segmenter, path, folder)
 
@@ -82,6 +86,7 @@ def evaluate(
     output: str | Path | None = None,
     images: str | Path | None = None,
     border: int = 0,
+    planes: bool = False,
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -94,6 +99,7 @@ def evaluate(
         output: folder for `metrics.json`, `images.csv` and a drawing of the errors of every image.
         images: folder of the pictures to draw on, by the names of the truths.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
+        planes: the planes of a stack without depth are pictures of their own.
 
     Returns:
         See `metrics.folders.compare`.
@@ -105,7 +111,7 @@ def evaluate(
     if output is not None:
         Path(output).mkdir(parents=True, exist_ok=True)
         draw = files.draw_into(output, images)
-    result = folders.compare(predictions, truths, border=border, draw=draw)
+    result = folders.compare(predictions, truths, border=border, planes=planes, draw=draw)
     if json_file is not None:
         files.write_json(json_file, result)
     if output is not None:

@@ -60,8 +60,15 @@ def test_a_training_leaves_a_whole_run_folder(trained):
     assert content(run / "checkpoints") == ["iteration_00000004.pt", "iteration_00000006.pt"]
     assert content(run / "snapshots") == ["panel_00000003.png", "panel_00000006.png"]
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert [row["iteration"] for row in rows] == [2, 4, 6]
-    assert all(np.isfinite(list(row["loss"].values())).all() and len(row["loss"]) == 6 for row in rows)
+    assert [row["iteration"] for row in rows if "loss" in row] == [2, 4, 6]
+    assert [set(row["unlabelled"]) for row in rows if "unlabelled" in row] == [
+        {"agreement", "stability", "sizes"}
+    ]
+    assert all(
+        np.isfinite(list(row["loss"].values())).all() and len(row["loss"]) == 6
+        for row in rows
+        if "loss" in row
+    )
 
 
 def test_labels_have_name_shape_and_type_of_the_promise(trained, tmp_path, capsys):
@@ -218,6 +225,38 @@ def test_images_without_a_truth_or_a_prediction_have_defined_scores(toy_images, 
     assert scores["counting"]["ratio"] == 1
 
 
+def squares(folder, name, *planes):
+    """A label file; a plane is a mapping of numbers to the rows that they fill."""
+    folder.mkdir(exist_ok=True)
+    stack = np.zeros((len(planes), 12, 8), np.uint16)
+    for plane, rows in zip(stack, planes, strict=True):
+        for number, (first, last) in rows.items():
+            plane[first:last] = number
+    tifffile.imwrite(folder / name, stack[0] if len(planes) == 1 else stack)
+    return folder
+
+
+def test_planes_of_a_stack_are_scored_apart_when_asked(tmp_path):
+    truth = squares(tmp_path / "truth", "a.tif", {1: (0, 4), 2: (6, 10)}, {1: (2, 6)})
+    found = squares(tmp_path / "found", "a_label.tif", {1: (0, 4), 2: (6, 10)}, {2: (2, 6)})
+    assert api.evaluate(found, truth)["counting"]["true"] == 2
+    apart = api.evaluate(found, truth, planes=True)
+    assert apart["objects"]["f1"] == 1 and apart["counting"]["true"] == 3
+
+
+def test_confidences_rank_nuclei_where_prediction_wrote_tables(tmp_path, capsys):
+    truth = squares(tmp_path / "truth", "a.tif", {1: (0, 3)})
+    found = squares(tmp_path / "found", "a_label.tif", {1: (0, 3), 2: (4, 12)})  # the larger one is wrong
+    assert "ranked_by_confidence" not in api.evaluate(found, truth)
+    table = found / "a_nuclei.csv"
+    table.write_text("picture,label,confidence\n0,1,0.9\n0,2,0.6\n")
+    scores = api.evaluate(found, truth)
+    assert scores["ranked"]["ap50"] == 0.5 and scores["ranked_by_confidence"]["ap50"] == 1
+    table.write_text("picture,label,confidence\n0,1,0.9\n")
+    assert main(["evaluate", "--pred", str(found), "--truth", str(truth)]) == 2
+    assert "a_nuclei.csv does not belong to" in capsys.readouterr().err
+
+
 def test_estimated_settings_are_a_configuration(toy_images, tmp_path, capsys):
     picture = tmp_path / "measured.png"
     assert main(["estimate", str(toy_images / "images"), "--picture", str(picture)]) == 0
@@ -261,7 +300,8 @@ def test_one_training_in_a_process_of_its_own(toy_images, tmp_path):
     assert out == f"run folder: {tmp_path / 'run'}\n"
     lines = err.splitlines()
     assert lines[0].startswith("training on ") and lines[0].endswith(f"6 steps, into {tmp_path / 'run'}")
-    assert [line.split()[0] for line in lines[1:]] == ["2/6", "4/6", "6/6"]
+    assert [line.split()[0] for line in lines[1:]] == ["2/6", "4/6", "6/6", "6"]
+    assert "without labels: stability" in lines[-1]
     assert "\r" not in err and "\x1b" not in err
 
 

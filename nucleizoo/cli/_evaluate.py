@@ -27,6 +27,9 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
         "--border", type=int, default=0, metavar="N",
         help="pixels within which SEG and DET ignore nuclei (Cell Tracking Challenge: 25 for HeLa)",
     )  # fmt: skip
+    parser.add_argument(
+        "--planes", action="store_true", help="planes of stacks without depth are pictures of their own"
+    )
     known = parser.parse_args(argv)
     if known.images and not known.out:
         parser.error("--images is for the drawings of --out")
@@ -35,8 +38,9 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
         from nucleizoo import api
 
         result = api.evaluate(
-            known.pred, known.truth, known.json, output=known.out, images=known.images, border=known.border
-        )
+            known.pred, known.truth, known.json,
+            output=known.out, images=known.images, border=known.border, planes=known.planes,
+        )  # fmt: skip
         _show(result)
         for name in result["missing"]:
             print(f"no prediction for {name}", file=sys.stderr)
@@ -61,6 +65,8 @@ def _show(result: dict[str, Any]) -> None:
         "ranked AP (size), IoU 0.50, 0.75, mean": [result["ranked"][k] for k in ("ap50", "ap75", "mean_ap")],
         "Cell Tracking Challenge SEG, DET, OP": [tracking[key] for key in ("seg", "det", "op_csb")],
     }
+    if sure := result.get("ranked_by_confidence"):
+        rows["the same, ranked by confidence"] = [sure[key] for key in ("ap50", "ap75", "mean_ap")]
     images = f"{len(result['images'])} images"
     print(f"{images:<40} precision    recall        F1")
     for title, values in rows.items():

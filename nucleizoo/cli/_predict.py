@@ -18,6 +18,9 @@ def predict(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="files or folders")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for <stem>_label.tif")
     parser.add_argument("--overlay", action="store_true", help="also draw the outlines on each image")
+    parser.add_argument(
+        "--table", action="store_true", help="also write size, centre and confidence of every nucleus as CSV"
+    )
     parser.add_argument("--plugin", action="append", default=[], help="plugin files that the run needs")
     parser.add_argument(
         "--to",
@@ -34,7 +37,7 @@ def predict(argv: Sequence[str] | None = None) -> int:
 
         for done in api.predict(
             known.run, inputs, known.output,
-            to=known.to, overlay=known.overlay, plugins=known.plugin, overrides=pairs,
+            to=known.to, overlay=known.overlay, table=known.table, plugins=known.plugin, overrides=pairs,
         ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
             print(f"{done.source} -> {done.result}{nuclei}", flush=True)

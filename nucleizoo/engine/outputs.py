@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo import volumes
+from nucleizoo.engine import tables
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.ops.overlay import outline
+from nucleizoo.ops.resize import linear
 from nucleizoo.reading import Stack
 
 
@@ -25,10 +27,18 @@ class Prediction:
     count: int
 
 
-def write_labels(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
-    """Instance labels of the picture's own shape, to `<stem>_label.tif`."""
+def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool = False) -> Prediction:
+    """Instance labels of the picture's own shape, to `<stem>_label.tif`; a `table` to `<stem>_nuclei.csv`."""
     scans = segmenter.read(path)
-    found = [segmenter.labels(scan) for scan in scans]
+    found, rows = list[NDArray[np.int32]](), list[tables.Row]()
+    for index, scan in enumerate(scans):
+        maps = segmenter.maps(scan.image)
+        found.append(segmenter.decode(scan, maps))
+        if table:
+            likely = linear(maps[0], scan.shape, blur=False)
+            rows += tables.rows(found[-1], likely, scan.file_spacing, index)
+    if table:
+        tables.write(folder / f"{path.stem}_nuclei.csv", rows, found[0].ndim)
     result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]
     volumes.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
     return Prediction(path, result, sum(int(labels.max()) for labels in found))

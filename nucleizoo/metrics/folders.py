@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from nucleizoo import volumes
 from nucleizoo.core.errors import UserError
-from nucleizoo.metrics import pixels, summary, tracking
+from nucleizoo.metrics import pixels, summary, tables, tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.overlap import Overlap
 from nucleizoo.reading import as_labels
@@ -21,7 +22,12 @@ Draw = Callable[[str, Labels, Labels, Errors], None]
 
 
 def compare(
-    predictions: str | Path, truths: str | Path, *, border: int = 0, draw: Draw | None = None
+    predictions: str | Path,
+    truths: str | Path,
+    *,
+    border: int = 0,
+    planes: bool = False,
+    draw: Draw | None = None,
 ) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
 
@@ -29,6 +35,8 @@ def compare(
         predictions: folder of label files.
         truths: folder of label files.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; see `tracking.inside`.
+        planes: planes of a stack without depth are pictures of their own, numbered each from 1; otherwise a
+            stack is one volume.
         draw: is called with the name, labels and errors of every pair.
 
     Returns:
@@ -49,8 +57,10 @@ def compare(
     compared, failed = dict[str, summary.Compared](), dict[str, UserError]()
     for name in names:
         try:
-            prediction, truth = _pair(found[name], wanted[name])
+            (prediction, truth), offsets = _pair(found[name], wanted[name], planes)
             scores = _compared(prediction, truth, border)
+            sure = tables.confidence(found[name], scores.table.found_names, offsets)
+            scores = replace(scores, confidence=sure)
         except UserError as error:
             failed[name] = error
             continue
@@ -83,11 +93,26 @@ def _by_name(folder: str | Path) -> dict[str, Path]:
     return named
 
 
-def _pair(prediction: Path, truth: Path) -> tuple[Labels, Labels]:
-    a, b = (as_labels(volumes.read(path, usual="label"), str(path)) for path in (prediction, truth))
+def _pair(prediction: Path, truth: Path, planes: bool) -> tuple[tuple[Labels, Labels], list[int]]:
+    """Both files' labels, and what was added to those of every plane of the prediction."""
+    files = [volumes.read(path, usual="label") for path in (prediction, truth)]
+    a, b = (as_labels(file, str(path)) for file, path in zip(files, (prediction, truth), strict=True))
     if a.shape != b.shape:
         raise UserError(f"{prediction} has the shape {a.shape}, {truth} {b.shape}; they must be equal")
-    return a, b
+    if planes and a.ndim > 2 and all("Z" not in file.axes for file in files):
+        (a, offsets), (b, _) = _told_apart(a), _told_apart(b)
+        return (a, b), offsets
+    return (a, b), [0]
+
+
+def _told_apart(stack: Labels) -> tuple[Labels, list[int]]:
+    """Planes (T, Y, X) numbered on from one to the next, and what was added to each."""
+    tops = [int(plane.max()) for plane in stack]
+    offsets = [sum(tops[:index]) for index in range(len(tops))]
+    if sum(tops) > np.iinfo(np.int32).max:
+        raise UserError("the labels of the stack are too large to be told apart; number them from 1")
+    added = np.array(offsets, np.int32).reshape(-1, *(1,) * (stack.ndim - 1))
+    return np.where(stack > 0, stack + added, 0).astype(np.int32), offsets
 
 
 def _compared(prediction: Labels, truth: Labels, border: int) -> summary.Compared:

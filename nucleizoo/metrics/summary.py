@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nucleizoo.metrics import objects, pixels, tracking
 from nucleizoo.metrics.counts import Counts
@@ -19,6 +20,8 @@ DEFINITIONS = {
     "TP / (TP + FP + FN)",
     "objects_by_iou": "the same for every IoU, and the mean ap of 0.50, 0.55, ... 0.95",
     "ranked": "average precision at 101 recalls (COCO), nuclei of all images ranked by size, largest first",
+    "ranked_by_confidence": "the same, the surest first: the mean probability of nucleus in it; only where "
+    "prediction wrote tables (--table)",
     "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images; DET "
     "takes whole nuclei for markers",
     "errors": "nuclei of all images: missed and split are true ones, invented and merged predicted ones",
@@ -35,11 +38,13 @@ class Compared:
         area: its pixels.
         table: its nuclei.
         field: its nuclei within the field of interest of the Cell Tracking Challenge.
+        confidence: (P,) of every predicted nucleus of the table; None where it is unknown.
     """
 
     area: pixels.PixelScore
     table: Overlap
     field: Overlap
+    confidence: NDArray[np.float64] | None = None
 
 
 def of_images(images: Sequence[Compared]) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
     counts = {
         iou: objects.ObjectScore.pooled(objects.count(table, iou) for table in tables) for iou in objects.IOUS
     }
-    ranked = {iou: objects.ranked_ap(tables, iou) for iou in objects.IOUS}
+    sure = [image.confidence for image in images if image.confidence is not None]
     errors = [Errors.of(table) for table in tables]
     sizes = np.array([(table.found_names.size, table.true_names.size) for table in tables])
     found, true = sizes.sum(0).tolist()
@@ -61,9 +66,8 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
         "objects": _named(counts[objects.IOU]),
         "objects_by_iou": {f"{iou:.2f}": _named(one) for iou, one in counts.items()}
         | {"mean_ap": float(np.mean([one.ap for one in counts.values()]))},
-        "ranked": {
-            "ap50": ranked[0.5], "ap75": ranked[0.75], "mean_ap": float(np.mean(list(ranked.values()))),
-        },
+        "ranked": _ranked(tables),
+        **({"ranked_by_confidence": _ranked(tables, sure)} if len(sure) == len(images) else {}),
         "tracking": {
             "seg": tracking.seg(fields), "det": tracking.det(fields), "op_csb": tracking.op_csb(fields),
         },
@@ -76,6 +80,13 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
             "ratio": found / true if true else float("nan" if found else 1),
         },
     }  # fmt: skip
+
+
+def _ranked(
+    tables: Sequence[Overlap], scores: Sequence[NDArray[np.float64]] | None = None
+) -> dict[str, float]:
+    found = {iou: objects.ranked_ap(tables, iou, scores) for iou in objects.IOUS}
+    return {"ap50": found[0.5], "ap75": found[0.75], "mean_ap": float(np.mean(list(found.values())))}
 
 
 def _named(score: Counts) -> dict[str, float]:

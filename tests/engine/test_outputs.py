@@ -10,7 +10,7 @@ from toys import Duo, Plain
 from nucleizoo import volumes
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Channel, Task
-from nucleizoo.engine import outputs
+from nucleizoo.engine import outputs, tables
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.kinds import TARGETS
 
@@ -127,3 +127,26 @@ def test_planes_of_an_unknown_distance_have_no_voxel_size(tmp_path):
     outputs.write_labels(segmenter(2, "mask", "DATASET.IMAGE.SPACING", "[0.5, 0.25]"), path, tmp_path)
     found = volumes.read(tmp_path / "many_label.tif")
     assert (found.axes, found.spacing) == ("ZYX", ())
+
+
+def test_a_table_has_a_row_a_nucleus_with_its_size_centre_and_confidence(tmp_path):
+    labels = np.zeros((6, 8), np.int32)
+    labels[1:3, 1:5], labels[4, 6] = 1, 3
+    likely = np.where(labels == 1, 0.75, 0.5).astype(np.float32)
+    first, second = tables.rows(labels, likely, (0.5, 0.5), picture=2)
+    assert first == {
+        "picture": 2, "label": 1, "voxels": 8, "um2": 2.0, "y": 1.5, "x": 2.5, "confidence": 0.75
+    }  # fmt: skip
+    assert second["label"] == 3 and second["voxels"] == 1 and second["confidence"] == 0.5
+    tables.write(tmp_path / "none.csv", [], 3)
+    assert (tmp_path / "none.csv").read_text().split() == ["picture,label,voxels,z,y,x,confidence"]
+
+
+def test_the_table_of_a_file_describes_its_labels(tmp_path):
+    path, _ = a_stack(tmp_path, "TYX", (0.2, 0.2))
+    outputs.write_labels(segmenter(2), path, tmp_path, table=True)
+    labels = volumes.read(tmp_path / "many_label.tif").data
+    table = np.genfromtxt(tmp_path / "many_nuclei.csv", delimiter=",", names=True)
+    wanted = [(t, n, (labels[t] == n).sum()) for t in range(2) for n in range(1, labels[t].max() + 1)]
+    assert [(row["picture"], row["label"], row["voxels"]) for row in np.atleast_1d(table)] == wanted
+    assert np.allclose(table["um2"], table["voxels"] * 0.04) and (table["confidence"] > 0.5).all()
