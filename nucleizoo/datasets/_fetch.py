@@ -84,8 +84,9 @@ def _verified(file: Archive, path: Path) -> Path:
         raise UserError(f"{path}: there is no such file; get it from {file.url}, and keep its name")
     if file.sha256 and (came := _sha256(path)) != file.sha256:
         raise UserError(
-            f"{path}: is not the file that was published: its SHA-256 is {came}, wanted is {file.sha256}; "
-            f"get it again from {file.url}"
+            f"{path}: is not the file that was published: its SHA-256 is {came}, wanted is {file.sha256}. "
+            f"Get it again from {file.url}; if you trust this one, unpack it by hand and go on with "
+            "nucleizoo data check"
         )
     return path
 

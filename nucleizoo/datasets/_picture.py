@@ -44,12 +44,12 @@ def picture(item: Item, spacing: tuple[float, ...] = ()) -> Picture:
     Raises:
         UserError: when a file cannot be read, or image, labels and markers have different shapes.
     """
+    labels = item.read_labels() if item.is_labelled else None
     volume = item.image.read()
-    image, axes = _plain(volume)
+    image, axes = _plain(volume, is_flat=labels is not None and labels.ndim == 2)
     space = axes.replace("C", "")
     size = item.spacing or spacing or volume.spacing
     shape = tuple(n for n, axis in zip(image.shape, axes, strict=True) if axis != "C")
-    labels = item.read_labels() if item.is_labelled else None
     markers = None if item.markers is None else as_labels(item.markers.read("label"), str(item.markers.path))
     for found, place in ((labels, item.labels), (markers, item.markers)):
         if found is not None and found.shape != shape:
@@ -60,9 +60,11 @@ def picture(item: Item, spacing: tuple[float, ...] = ()) -> Picture:
     return Picture(image, axes, size[-len(space) :] if len(size) >= len(space) else (), labels, markers)
 
 
-def _plain(volume: Volume) -> tuple[NDArray[Any], str]:
+def _plain(volume: Volume, is_flat: bool) -> tuple[NDArray[Any], str]:
     """Values and axes for a file: depth is Z, channels stand before Y, grey has none."""
     data, axes = volume.data, volume.axes
+    if is_flat and axes == "TYX" and len(data) in (3, 4):  # colours, saved as pages
+        data, axes = np.moveaxis(data[:3], 0, -1), "YXC"
     if "T" in axes and "Z" not in axes:
         axes = axes.replace("T", "Z")  # sets are of single pictures and volumes, so a stack is depth
     if "T" in axes:

@@ -35,19 +35,22 @@ def described(dataset: Dataset) -> str:
 
 
 def markdown() -> str:
-    """The table of docs/datasets.md."""
-    titles = (
-        "name", "what it is", "origin, citation", "licence", "size", "voxel size (um)", "border",
-        "resampling", "SHA-256",
-    )  # fmt: skip
+    """The table of docs/datasets.md, and below it what does not fit into one."""
+    titles = ("name", "what it is", "licence", "size", "voxel size (um)", "border", "resampling in papers")
     lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
     for dataset in table().values():
         cells = (
-            f"`{dataset.name}`", dataset.about + (f". *{dataset.note}*" if dataset.note else ""),
-            f"[{dataset.origin}]({dataset.page}); {dataset.citation}", dataset.licence, dataset.size,
-            _spacing(dataset), _border(dataset), dataset.resampling, _hashes(dataset),
+            f"`{dataset.name}`", dataset.about, dataset.licence, dataset.size, _spacing(dataset),
+            _border(dataset), dataset.resampling,
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    for dataset in table().values():
+        note = f" Note: {dataset.note}." if dataset.note else ""
+        lines.append(
+            f"- `{dataset.name}`: [{dataset.origin}]({dataset.page}). {dataset.citation}. "
+            f"SHA-256: {_hashes(dataset)}. Read in: {dataset.source}.{note}"
+        )
     return "\n".join(lines)
 
 
@@ -64,4 +67,6 @@ def _border(dataset: Dataset) -> str:
 
 
 def _hashes(dataset: Dataset) -> str:
-    return ", ".join(f"`{file.sha256[:12]}...`" if file.sha256 else "none" for file in dataset.files) or "-"
+    return (
+        ", ".join(f"`{file.sha256}`" if file.sha256 else "not published" for file in dataset.files) or "none"
+    )

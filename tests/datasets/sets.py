@@ -18,7 +18,7 @@ def nuclei(shape, count=2):
 
 def write(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
-    tifffile.imwrite(path, array)
+    tifffile.imwrite(path, array, photometric="minisblack")
 
 
 def ctc(root, frames=3, shape=(12, 16), annotated=(1,), silver=True):

@@ -96,6 +96,17 @@ def test_grey_that_is_stored_as_colour_becomes_grey_and_colour_stays(tmp_path):
     assert (colour.axes, colour.data.shape) == ("YXC", (12, 16, 3))
 
 
+def test_colours_that_were_saved_as_pages_are_colours(tmp_path):
+    root = sets.s_bsst265(tmp_path / "HaCaT")
+    _, image = nuclei((12, 16))
+    sets.write(root / "rawimages" / "normal_0.tif", np.stack([image] * 3))
+    sets.write(root / "rawimages" / "normal_1.tif", np.stack([image, image // 2, image]))
+    arranged(root, tmp_path / "out")
+    grey, colour = (volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif") for i in (0, 1))
+    np.testing.assert_array_equal(grey.data, image)
+    np.testing.assert_array_equal(colour.data, np.stack([image, image // 2, image], axis=-1))
+
+
 def test_nothing_is_overwritten_and_nothing_is_left_of_what_failed(tmp_path):
     root = sets.ctc(tmp_path / "Fluo-N2DL-HeLa")
     (tmp_path / "mine").mkdir()
