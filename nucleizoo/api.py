@@ -1,4 +1,4 @@
-"""What a tool or a notebook calls: load_config, train, predict, evaluate, sample, estimate."""
+"""What a tool or a notebook calls: load_config, train, predict and so on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import ranges, volumes
+from nucleizoo import datasets, ranges, volumes
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
 from nucleizoo.defaults import DEFAULTS
@@ -20,7 +20,12 @@ from nucleizoo.metrics import files, folders
 from nucleizoo.ops.sizing import Sizes
 from nucleizoo.runs import Run
 
-__all__ = ["estimate", "evaluate", "load_config", "predict", "sample", "train"]
+__all__ = [
+    "arrange_data", "check_data", "estimate", "evaluate", "fetch_data", "load_config", "predict", "sample",
+    "train",
+]  # fmt: skip
+
+arrange_data, check_data = datasets.arrange, datasets.check
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> CfgNode:
@@ -182,3 +187,12 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
         UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
     """
     return estimates.measure(_distinct([file for one in inputs for file in volumes.find(one)]), picture)
+
+
+def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> datasets.Fetched:
+    """Download a data set of the table by its name, and unpack it; see `datasets.fetch`.
+
+    Raises:
+        UserError: for an unknown name, and as `datasets.fetch`.
+    """
+    return datasets.fetch(datasets.named(name), to, from_dir)

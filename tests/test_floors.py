@@ -10,7 +10,7 @@ FLOORS = [
     {"core"},
     {"contracts", "kinds", "ops"},
     {"volumes", "reading", "defaults", "ranges", "build"},
-    {"batches", "metrics", "runs"},
+    {"batches", "datasets", "metrics", "runs"},
     {"workers"},
     {"engine"},
     {"api", "catalogue"},

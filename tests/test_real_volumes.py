@@ -15,9 +15,10 @@ SHORT = ["SOLVER.TOTAL", "2", "SYSTEM.WORKERS", "0", "MONITOR.SNAPSHOT", "2", "M
 @pytest.fixture
 def two_volumes(real_data, tmp_path):
     """The folder of data sets with two of the volumes, cut to a corner, which trains as the whole does."""
-    for name, file in (("cho_n3dh", "vol_0000.h5"), ("hipsc_nuclei_3d", "vol_0000.h5")):
-        (tmp_path / name).mkdir()
-        with h5py.File(real_data / name / file) as whole, h5py.File(tmp_path / name / file, "w") as cut:
+    for name, folder in (("cho_n3dh", "cho_n3dh/images"), ("hipsc_nuclei_3d", "hipsc_nuclei_3d")):
+        (tmp_path / folder).mkdir(parents=True)
+        file, made = real_data / name / "vol_0000.h5", tmp_path / folder / "vol_0000.h5"
+        with h5py.File(file) as whole, h5py.File(made, "w") as cut:
             for key, data in whole.items():
                 cut[key] = data[:, 60:220, 60:220]
                 cut[key].attrs.update(data.attrs)
@@ -30,7 +31,7 @@ def two_volumes(real_data, tmp_path):
 def test_a_volume_of_thick_planes_is_trained_on_and_segmented(config, two_volumes):
     loaded = api.load_config(ROOT / f"{config}.yaml", [*SHORT, "DATASET.ROOT", str(two_volumes)])
     api.train(loaded, two_volumes / "run")
-    list(api.predict(two_volumes / "run", [two_volumes / "cho_n3dh"], two_volumes / "labels"))
+    list(api.predict(two_volumes / "run", [two_volumes / "cho_n3dh" / "images"], two_volumes / "labels"))
     found = volumes.read(two_volumes / "labels" / "vol_0000_label.tif")
     assert found.data.shape == (5, 160, 160) and found.data.dtype == np.uint16
     assert found.spacing == pytest.approx((1.0, 0.202, 0.202), rel=1e-3)

@@ -1,14 +1,15 @@
-"""Files that are whole or not there at all."""
+"""Files and folders that are whole or not there at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nucleizoo.core.errors import RunError
+from nucleizoo.core.errors import RunError, UserError
 
 _PART = ".part-"
 
@@ -52,6 +53,38 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Fill a folder so that nobody ever finds half of it.
+
+    The block fills the temporary folder it is given, which lies hidden beside `path`. When the block
+    ends, that folder takes the place of `path`; when the block fails, it is removed.
+
+    Args:
+        path: the folder to make; folders above it are made too.
+
+    Yields:
+        The temporary folder, empty.
+
+    Raises:
+        UserError: when `path` is there already and not empty.
+        OSError: when it cannot be written.
+    """
+    path = Path(path)
+    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+        raise UserError(f"{path}: is there already and is not overwritten; name another folder, or remove it")
+    part = path.with_name(f"{_PART}{secrets.token_hex(8)}")
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if path.exists():
+            path.rmdir()
+        os.replace(part, path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
         raise
 
 

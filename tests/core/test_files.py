@@ -3,7 +3,8 @@ import stat
 
 import pytest
 
-from nucleizoo.core.files import atomic
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic, atomic_folder
 
 
 def test_the_file_appears_whole_and_alone(tmp_path):
@@ -36,3 +37,29 @@ def test_the_file_has_the_permissions_of_any_other(tmp_path):
 def test_a_missing_folder_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match="missing"), atomic(tmp_path / "missing" / "a.txt"):
         pass
+
+
+def test_a_folder_appears_whole_also_in_place_of_an_empty_one(tmp_path):
+    for path in (tmp_path / "a" / "b", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with atomic_folder(path) as part:
+            (part / "file").write_text("whole")
+            assert not (path / "file").exists() and part.parent == path.parent
+        assert (path / "file").read_text() == "whole"
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_folder_that_failed_is_not_there(tmp_path, failure):
+    with pytest.raises(failure), atomic_folder(tmp_path / "a") as part:
+        (part / "file").write_text("half")
+        raise failure
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_something_in_it_and_a_file_stay_as_they_are(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine").touch()
+    for path in (tmp_path / "folder", tmp_path / "folder" / "mine"):
+        with pytest.raises(UserError, match="is there already"), atomic_folder(path):
+            pass
+    assert [file.name for file in tmp_path.rglob("*")] == ["folder", "mine"]

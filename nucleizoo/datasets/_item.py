@@ -1,0 +1,103 @@
+"""What a data set consists of, and how its arrays are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo import volumes
+from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.reading import as_labels
+from nucleizoo.volumes import Volume
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an array lies: a file, a dataset in it (HDF5), one plane of it (None: all)."""
+
+    path: Path
+    dataset: str = ""
+    plane: int | None = None
+
+    def read(self, usual: str = "image") -> Volume:
+        """The array.
+
+        Raises:
+            ImageReadError: when it cannot be read, or has no such plane.
+        """
+        volume = volumes.read(self.path, dataset=self.dataset, usual=usual)
+        if self.plane is None:
+            return volume
+        axes, stack = volume.axes, volume.axes[0]
+        if stack not in "TZ" or self.plane >= volume.data.shape[0]:
+            raise ImageReadError(f"{self.path}: has no plane {self.plane}, its shape is {volume.data.shape}")
+        return Volume(volume.data[self.plane], axes[1:], volume.spacing[-2:])
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture or volume.
+
+    Attributes:
+        name: of the files that are made of it; unique in the set.
+        split: one of `SPLITS`; sets without a split are all 'train'.
+        image: the picture.
+        labels: one number a nucleus; None when it is not annotated.
+        masks: instead of `labels`: a picture of each nucleus, which is not 0.
+        markers: a dot or more in each nucleus, for DET.
+        spacing: micrometres in axis order, where it differs within the set; () else.
+    """
+
+    name: str
+    split: str
+    image: Place
+    labels: Place | None = None
+    masks: tuple[Path, ...] = ()
+    markers: Place | None = None
+    spacing: tuple[float, ...] = ()
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether nuclei are annotated."""
+        return self.labels is not None or bool(self.masks)
+
+    def read_labels(self) -> NDArray[np.int32]:
+        """Instance labels, 0 = background.
+
+        Raises:
+            ImageReadError: for what cannot be read as labels.
+            UserError: for masks of different shapes.
+        """
+        if self.labels is not None:
+            return as_labels(self.labels.read("label"), str(self.labels.path))
+        return _joined(self.masks)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a folder holds: its items, and the files that should be there and are not."""
+
+    items: tuple[Item, ...]
+    missing: tuple[str, ...] = ()
+
+
+def _joined(masks: tuple[Path, ...]) -> NDArray[np.int32]:
+    """One picture a nucleus -> labels; where two claim a pixel, the later one has it."""
+    labels: NDArray[np.int32] | None = None
+    for number, path in enumerate(masks, start=1):
+        volume = volumes.read(path)
+        nonzero = np.asarray(volume.data != 0)
+        mask = np.asarray(nonzero.any(axis=-1)) if "C" in volume.axes else nonzero
+        labels = np.zeros(mask.shape, np.int32) if labels is None else labels
+        if mask.shape != labels.shape:
+            raise UserError(
+                f"{path} has the shape {mask.shape}, {masks[0]} {labels.shape}; they must be equal"
+            )
+        labels[mask] = number
+    assert labels is not None
+    return labels
