@@ -33,10 +33,13 @@ GAMMA, NOISE = 1.4, 0.05
 class Unlabelled:
     """Compares what the method finds in images with what it finds in them again.
 
-    Logged as group 'unlabelled', each in [0, 1], 0 where nothing is found:
-        agreement: object F1 of the nuclei of an image and of what the method translates them, or the image,
-            to and back; methods that only segment have none.
+    Logged as group 'unlabelled', in [0, 1] if not said otherwise, 0 where nothing is found:
+        agreement: object F1 of the nuclei of an image and of those found in the image that is made of them,
+            or of its translation where the source is pictures; methods that only segment have none.
         stability: object F1 of the nuclei of an image and of the same with more contrast and noise.
+        polarity: in [-1, 1], the correlation of an image and its translation, of methods that translate.
+            Where nuclei are bright in both domains, a negative one means that they and the background were
+            swapped.
         sizes: one minus the Kolmogorov-Smirnov distance of the sizes of nuclei found and in the source.
 
     Args:
@@ -70,13 +73,19 @@ class Unlabelled:
             for crop, noise in zip(self.crops, self.noise, strict=True)
         ]
         scores = {"stability": _alike(found, changed), "sizes": self._like_sizes(found)}
-        if segmenter.method.translates:
-            again = [
-                self._labels(segmenter, _there_and_back(segmenter, crop, labels), crop)
-                for crop, labels in zip(self.crops, found, strict=True)
-            ]
-            scores["agreement"] = _alike(found, again)
-        return scores
+        return scores | (self._of_translations(segmenter, found) if segmenter.method.translates else {})
+
+    def _of_translations(self, segmenter: Segmenter, found: list[Labels]) -> dict[str, float]:
+        """Agreement and polarity."""
+        again, likeness = list[Labels](), list[float]()
+        for crop, labels in zip(self.crops, found, strict=True):
+            assert crop.image is not None
+            translated = segmenter.to_source(crop.image)
+            likeness.append(_correlation(crop.image.mean(0), translated.mean(0)))
+            if not segmenter.method.task.source_pictures:
+                translated = segmenter.picture_of(labels, crop.spacing)
+            again.append(self._labels(segmenter, segmenter.to_image(translated), crop))
+        return {"agreement": _alike(found, again), "polarity": float(np.mean(likeness))}
 
     @staticmethod
     def _labels(segmenter: Segmenter, image: Picture | None, crop: Sample) -> Labels:
@@ -91,12 +100,10 @@ class Unlabelled:
         return 1 - float(ks_2samp(sizes, self.true_sizes).statistic)
 
 
-def _there_and_back(segmenter: Segmenter, crop: Sample, labels: Labels) -> Picture:
-    """The image as made from the nuclei found in it; where the source is pictures, from its translation."""
-    assert crop.image is not None
-    if segmenter.method.task.source_pictures:
-        return segmenter.to_image(segmenter.to_source(crop.image))
-    return segmenter.to_image(segmenter.picture_of(labels, crop.spacing))
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Pearson's, 0 where one of the two has no contrast."""
+    spread = float(one.std() * other.std())
+    return float(((one - one.mean()) * (other - other.mean())).mean()) / spread if spread else 0.0
 
 
 def _changed(image: Picture | None, noise: NDArray[np.float64]) -> Picture:

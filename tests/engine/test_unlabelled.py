@@ -32,8 +32,8 @@ class Threshold:
 
     target = SimpleNamespace(names=("mask",))
 
-    def __init__(self, level=0.0, back=lambda image: image, translates=True):
-        self.level, self.back = level, back
+    def __init__(self, level=0.0, back=lambda image: image, translates=True, to=lambda image: image):
+        self.level, self.back, self.to = level, back, to
         self.method = SimpleNamespace(translates=translates, task=SimpleNamespace(source_pictures=True))
 
     def maps(self, image):
@@ -43,7 +43,7 @@ class Threshold:
         return ndimage.label(maps["mask"])[0].astype(np.int32)
 
     def to_source(self, image):
-        return image
+        return self.to(image)
 
     def to_image(self, source):
         return self.back(source)
@@ -65,7 +65,9 @@ def test_a_segmenter_of_one_mind_scores_one():
 
 
 def test_finding_nothing_agrees_with_nothing():
-    assert scores(Threshold(level=2.0)) == {"stability": 0, "sizes": 0, "agreement": 0}
+    assert scores(Threshold(level=2.0)) == {
+        "stability": 0, "sizes": 0, "agreement": 0, "polarity": pytest.approx(1)
+    }  # fmt: skip
 
 
 def test_a_translation_that_loses_the_nuclei_does_not_agree():
@@ -83,3 +85,8 @@ def test_nuclei_of_other_sizes_than_those_of_the_source_are_told():
 
 def test_a_method_that_only_segments_has_no_agreement():
     assert "agreement" not in scores(Threshold(translates=False))
+
+
+def test_swapped_nuclei_and_background_have_a_negative_polarity_and_agree_all_the_same():
+    found = scores(Threshold(to=np.negative, back=np.negative))
+    assert found["agreement"] == 1 and found["polarity"] == pytest.approx(-1)
