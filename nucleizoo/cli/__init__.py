@@ -1,4 +1,4 @@
-"""The command line: nucleizoo train | predict | evaluate | sample | estimate | list; tools/ too."""
+"""The command line: nucleizoo train | predict | evaluate | sample | estimate | figure | list; tools/ too."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from nucleizoo.cli._estimate import estimate
 from nucleizoo.cli._evaluate import evaluate
+from nucleizoo.cli._figure import figure
 from nucleizoo.cli._list import list_entries
 from nucleizoo.cli._predict import predict
 from nucleizoo.cli._sample import sample
 from nucleizoo.cli._train import train
 
-__all__ = ["estimate", "evaluate", "list_entries", "main", "predict", "sample", "train"]
+__all__ = ["estimate", "evaluate", "figure", "list_entries", "main", "predict", "sample", "train"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "evaluate": evaluate,
         "sample": sample,
         "estimate": estimate,
+        "figure": figure,
         "list": list_entries,
     }
     if argv and argv[0] in commands:
