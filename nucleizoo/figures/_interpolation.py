@@ -74,21 +74,29 @@ def interpolation(
         scans = segmenter.read(path)
         for index, scan in enumerate(scans):
             name = path.name if len(scans) == 1 else f"{path.name} {index}"
-            picture = max(tiles(scan.image, segmenter.config.DATASET.SIZE), key=np.std)
-            row = Row(name, picture, [segmenter.between(picture, float(share)) for share in shares])
+            part = _striking(scan, segmenter.config.DATASET.SIZE)
+            row = Row(name, part.image, [segmenter.between(part.image, float(share)) for share in shares])
             rows.append(row)
             table += [
-                {"image": name, "share": round(float(share), 4)} | _measured(segmenter, scan, decoded)
+                {"image": name, "share": round(float(share), 4)} | _measured(segmenter, part, decoded)
                 for share, decoded in zip(shares, row.decoded, strict=True)
             ]
     write_rows(folder / "interpolation.csv", table)
     return _drawn(rows[:: -(-len(rows) // ROWS)], shares.tolist(), folder / "interpolation.png")
 
 
-def _measured(segmenter: Segmenter, scan: Scan, picture: Picture) -> dict[str, Any]:
+def _striking(scan: Scan, size: tuple[int, ...]) -> Scan:
+    """The window of a scan that has most contrast: an image's middle may be empty."""
+    picture = max(tiles(scan.image, size), key=np.std)
+    zooms = [n / working for n, working in zip(scan.shape, scan.image.shape[1:], strict=True)]
+    shape = tuple(max(1, round(n * zoom)) for n, zoom in zip(size, zooms, strict=True))
+    return Scan(picture, scan.spacing, shape, scan.file_spacing)
+
+
+def _measured(segmenter: Segmenter, part: Scan, picture: Picture) -> dict[str, Any]:
     """How much of a picture the run's decoder takes for nuclei, and how bright it is."""
     maps = segmenter.target.from_image(torch.from_numpy(picture)[None])[0].numpy()
-    labels = segmenter.decoder(dict(zip(segmenter.target.names, maps, strict=True)), scan.spacing)
+    labels = segmenter.decode(part, maps)
     return {
         "foreground": round(float((labels > 0).mean()), 4),
         "nuclei": int(labels.max()),

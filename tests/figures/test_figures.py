@@ -16,7 +16,7 @@ pytest.importorskip("sklearn")
 from nucleizoo import METHODS, api, figures
 from nucleizoo.cli import main
 from nucleizoo.core.errors import UserError
-from nucleizoo.figures import _content, _drawing, _pictures, _tables
+from nucleizoo.figures import _codes, _drawing, _pictures, _tables
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 FAST = [
@@ -83,7 +83,7 @@ def test_of_volumes_the_middle_plane_is_shown():
 
 def test_rotated_codes_keep_their_distances_to_one_factor():
     codes = np.random.default_rng(0).normal(size=(12, 500)).astype(np.float32)
-    ratio = pdist(_content._rotated(codes)) / pdist(codes)
+    ratio = pdist(_codes.rotated(codes)) / pdist(codes)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
 
 
@@ -91,7 +91,7 @@ def test_rotated_codes_keep_their_distances_to_one_factor():
 def test_separability_is_chance_for_one_cloud_and_one_for_two(shift, low, high):
     codes = np.random.default_rng(1).normal(size=(80, 200)).astype(np.float32)
     codes[40:] += shift
-    for accuracy in _content._separability(_content._rotated(codes), np.arange(80) >= 40):
+    for accuracy in _codes.separability(_codes.rotated(codes), np.arange(80) >= 40):
         assert low <= accuracy <= high
 
 
