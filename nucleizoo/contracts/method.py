@@ -142,7 +142,7 @@ class Method(nn.Module):
             share: of the source domain in the label: 0 for images, 1 for source pictures.
 
         Returns:
-            (B, ...) of the method's own shape.
+            (B, K, ...), K channels of any shape that the method likes.
         """
         raise UserError(
             f"{type(self).__name__} knows no content apart from the domain of a picture; take a run of a "

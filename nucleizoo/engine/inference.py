@@ -89,14 +89,14 @@ class Segmenter:
 
     @torch.no_grad()
     def content(self, picture: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-        """The content of a picture (C, *S) in [-1, 1], as the flat vector (K) that decoding starts from.
+        """The content of a picture (C, *S) in [-1, 1], from which decoding starts: (K, ...).
 
         `share` is 0 for a picture of the image domain, 1 for one of the source domain; *S are multiples of
         the method's divisor.
         """
         with autocast(self.device, self.precision):
             code = self.method.encode(torch.from_numpy(picture)[None].to(self.device), share)
-        return code.float().flatten().cpu().numpy()
+        return code[0].float().cpu().numpy()
 
     def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
         """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1].

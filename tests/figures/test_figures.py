@@ -91,8 +91,18 @@ def test_rotated_codes_keep_their_distances_to_one_factor():
 def test_separability_is_chance_for_one_cloud_and_one_for_two(shift, low, high):
     codes = np.random.default_rng(1).normal(size=(80, 200)).astype(np.float32)
     codes[40:] += shift
-    for accuracy in _codes.separability(_codes.rotated(codes), np.arange(80) >= 40):
+    for accuracy in _codes.separability(_codes.rotated(codes), np.arange(80) >= 40, np.arange(80)):
         assert low <= accuracy <= high
+
+
+def test_frames_that_repeat_do_not_pass_for_a_domain_of_their_own():
+    frames = np.random.default_rng(2).normal(size=(10, 200)).astype(np.float32)
+    codes = np.concatenate([np.repeat(frames, 4, 0), np.random.default_rng(3).normal(size=(40, 200))])
+    codes, is_source = _codes.rotated(codes.astype(np.float32)), np.arange(80) >= 40
+    places = [place for place in range(10) for _ in range(4)]
+    leaking = _codes.separability(codes, is_source, np.arange(80))
+    honest = _codes.separability(codes, is_source, _codes._groups(places, 40))
+    assert leaking[0] > 0.8 and honest[0] < 0.7
 
 
 def test_interpolated_pictures_are_decoded_with_the_share_of_their_column(
@@ -142,8 +152,9 @@ def test_content_has_a_row_a_crop_and_a_panel_a_run_and_repeats(runs, toy_images
     counts = {(run, d): 0 for run in ("aligned", "unaligned") for d in ("image", "source")}
     for row in table:
         counts[row["run"], row["domain"]] += 1
-    assert set(counts.values()) == {10}
-    assert [row["run"] for row in rows(tmp_path / "one" / "separability.csv")] == ["aligned", "unaligned"]
+    assert set(counts.values()) == {2 * 10}  # whole codes, and means
+    told = [(row["run"], row["codes"]) for row in rows(tmp_path / "one" / "separability.csv")]
+    assert told == [(run, kind) for run in ("aligned", "unaligned") for kind in ("whole", "means")]
     for name in ("content.csv", "separability.csv"):
         assert (tmp_path / "one" / name).read_text() == (tmp_path / "two" / name).read_text()
     assert is_picture(tmp_path / "one" / "content.png")
@@ -153,8 +164,16 @@ def test_content_that_tells_the_domain_is_separable(runs, toy_images, tmp_path, 
     adgan = METHODS.get("adgan")
     monkeypatch.setattr(adgan, "encode", lambda self, picture, share: picture + 5 * share)
     figures.content([runs["aligned"]], [toy_images / "images"], tmp_path, count=12)
-    (row,) = rows(tmp_path / "separability.csv")
-    assert float(row["linear"]) == float(row["neighbours"]) == 1
+    for row in rows(tmp_path / "separability.csv"):
+        assert float(row["linear"]) == float(row["neighbours"]) == 1
+
+
+def test_means_of_channels_do_not_know_places():
+    code = np.random.default_rng(4).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    code[1] = np.roll(code[0], (1, 2), (1, 2))
+    means, whole = (_codes.KINDS[kind](code) for kind in ("means", "whole"))
+    np.testing.assert_allclose(means[0], means[1], rtol=1e-5)
+    assert means.shape == (2, 3) and whole.shape == (2, 60) and not np.allclose(whole[0], whole[1])
 
 
 def test_sensitivity_has_a_row_a_value_with_the_mean_of_its_seeds(toy_images, tmp_path):
