@@ -116,7 +116,7 @@ def _drawn(key: str, values: dict[str, Any], table: Sequence[dict[str, Any]], pa
         place.set_xscale("log")
     place.set_xticks(xs, list(values))
     place.set_xticks([], minor=True)
-    place.set_xlabel(f"{key} ({'from-to' if not is_number else 'value'})")
+    place.set_xlabel(f"{key} ({'value' if is_number else 'from-to'})")
     runs = table[0]["runs"]
     place.set_ylabel("score in [0, 1]" + (f", mean and sd of {runs} seeds" if runs > 1 else ", one seed"))
     place.set_ylim(-0.02, 1.02)  # a marker at either end is whole
