@@ -31,8 +31,17 @@ setup(
         "demo": ["mahotas>=1.4.18"],  # for the image it brings; it has no wheel for Linux on ARM
         "fast": ["edt>=3.0"],  # distances of targets in 3D, several times sooner; used where installed
         "data": ["pooch>=1.8"],  # downloads of published data sets
+        "figures": ["matplotlib>=3.8", "scikit-learn>=1.4"],  # nucleizoo figure
         "tensorboard": ["tensorboard>=2.16"],
-        "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "pooch>=1.8", "tensorboard>=2.16"],
+        "test": [
+            "pytest>=8",
+            "pytest-benchmark>=5",
+            "hypothesis>=6.100",
+            "pooch>=1.8",
+            "tensorboard>=2.16",
+            "matplotlib>=3.8",
+            "scikit-learn>=1.4",
+        ],
         "oracle": [
             "stardist>=0.9.2",
             "py-ctcmetrics>=1.3.3",

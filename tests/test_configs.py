@@ -7,13 +7,16 @@ import pytest
 from nucleizoo import api, build
 from nucleizoo.core.config import dump, loads
 from nucleizoo.defaults import DEFAULTS
+from nucleizoo.figures._ablation import Ablation
 
 ROOT = Path(__file__).parents[1] / "configs"
 PARTS = ("data", "presets")
 """Folders of files that others are based on; they name no method or no data."""
 
 ALL = sorted(ROOT.rglob("*.yaml"))
-WHOLE = [file for file in ALL if file.parent.name not in PARTS]
+TABLES = [file for file in ALL if file.parent.name == "ablations"]
+"""What nucleizoo figure ablation reads."""
+WHOLE = [file for file in ALL if file.parent.name not in PARTS and file not in TABLES]
 
 
 def bases(file):
@@ -55,3 +58,14 @@ def test_every_part_is_used():
     used = {base for file in WHOLE for base in bases(file)}
     parts = {file.resolve() for file in ALL if file.parent.name in PARTS}
     assert parts <= used
+
+
+@pytest.mark.parametrize("file", TABLES, ids=lambda f: f.stem)
+def test_rows_of_an_ablation_change_the_papers_configuration_and_the_toy(file):
+    table = Ablation.named(file.stem)
+    assert {row for rows in table.published.values() for row in rows} == set(table.rows)
+    assert all(set(rows) == set(table.rows) for rows in table.published.values())
+    for base in (table.base, ROOT / "toy" / f"{file.stem}_2d.yaml"):
+        dumps = {dump(api.load_config(base, changes)) for changes in table.rows.values()}
+        assert len(dumps) == len(table.rows)
+    assert file.read_text().startswith("# ")

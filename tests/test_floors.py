@@ -13,7 +13,7 @@ FLOORS = [
     {"batches", "datasets", "metrics", "runs"},
     {"workers"},
     {"engine"},
-    {"api", "catalogue"},
+    {"api", "catalogue", "figures"},
     {"cli"},
 ]
 SHELF = {"core", "contracts", "kinds", "ops", "volumes", "reading", "runs"}

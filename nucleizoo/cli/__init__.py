@@ -1,4 +1,4 @@
-"""The command line: nucleizoo train | predict | evaluate | sample | estimate | data | list; tools/ too."""
+"""The command line: `nucleizoo COMMAND`; tools/ has a file for each command too."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from nucleizoo.cli._data import data
 from nucleizoo.cli._estimate import estimate
 from nucleizoo.cli._evaluate import evaluate
+from nucleizoo.cli._figure import figure
 from nucleizoo.cli._list import list_entries
 from nucleizoo.cli._predict import predict
 from nucleizoo.cli._sample import sample
 from nucleizoo.cli._train import train
 
-__all__ = ["data", "estimate", "evaluate", "list_entries", "main", "predict", "sample", "train"]
+__all__ = ["data", "estimate", "evaluate", "figure", "list_entries", "main", "predict", "sample", "train"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "sample": sample,
         "estimate": estimate,
         "data": data,
+        "figure": figure,
         "list": list_entries,
     }
     if argv and argv[0] in commands:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from nucleizoo.cli._words import guarded, parser_of, read_words, split
+from nucleizoo.cli._words import guarded, parser_of, read_words, split, steady_threads
 
 _EXAMPLE = """example:
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela DATASET.ROOT my_images
@@ -28,12 +27,7 @@ def train(argv: Sequence[str] | None = None) -> int:
         parser.error("--out is for one --cfg; several are trained into runs/<name>")
 
     def work() -> int:
-        # Threads that wait by spinning hinder those that work: beside another busy process a step takes
-        # up to ten times as long. Sleeping at once makes steps of many small layers a third slower
-        # without one. A short spin, what GNU's library takes when it knows of too many threads, has
-        # nearly the best of both. To be set before torch is loaded.
-        if "OMP_WAIT_POLICY" not in os.environ:
-            os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        steady_threads()
         from nucleizoo import api
 
         for file in configs:

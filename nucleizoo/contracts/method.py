@@ -136,6 +136,31 @@ class Method(nn.Module):
             f"{type(self).__name__} does not translate images to source pictures; predict its labels"
         )
 
+    def encode(self, picture: Tensor, share: float) -> Tensor:
+        """The content of pictures, apart from the domain they are of.
+
+        Methods that tell the domain by a label write this and `decode`; a picture of either domain
+        has as many channels then.
+
+        Args:
+            picture: (B, C, *S) in [-1, 1], *S multiples of `divisor`.
+            share: of the source domain in the label: 0 for images, 1 for source pictures.
+
+        Returns:
+            (B, K, ...), K channels of any shape that the method likes.
+        """
+        raise UserError(
+            f"{type(self).__name__} knows no content apart from the domain of a picture; take a run of a "
+            "method that encodes and decodes by a domain label"
+        )
+
+    def decode(self, content: Tensor, share: float) -> Tensor:
+        """Content of `encode` -> picture (B, C, *S) in [-1, 1] of the domain or mixture `share`."""
+        raise UserError(
+            f"{type(self).__name__} decodes no content; take a run of a method that encodes and decodes by a "
+            "domain label"
+        )
+
     @torch.no_grad()
     def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Pictures for the log by name, each (B, C, *S) in [-1, 1], rows of one panel."""

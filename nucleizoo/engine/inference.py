@@ -80,6 +80,24 @@ class Segmenter:
         """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1]."""
         return self._apply(self.method.to_source, image)
 
+    def between(self, image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+        """The content of an image (C, *S), decoded as a picture between the domains, both in [-1, 1].
+
+        `share` is the part of the source domain in the label: 0 gives the image again, 1 translates it.
+        """
+        return self._apply(lambda tile: self.method.decode(self.method.encode(tile, 0.0), share), image)
+
+    @torch.no_grad()
+    def content(self, picture: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+        """The content of a picture (C, *S) in [-1, 1], from which decoding starts: (K, ...).
+
+        `share` is 0 for a picture of the image domain, 1 for one of the source domain; *S are multiples of
+        the method's divisor.
+        """
+        with autocast(self.device, self.precision):
+            code = self.method.encode(torch.from_numpy(picture)[None].to(self.device), share)
+        return code[0].float().cpu().numpy()
+
     def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
         """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1].
 

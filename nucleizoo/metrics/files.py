@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,12 @@ def write_json(path: str | Path, result: Mapping[str, Any]) -> None:
 
 def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None:
     """A row an image, a column a score; nested names are joined by a dot."""
+    write_rows(path, [{"image": name} | dict(_flat(scores)) for name, scores in images.items()])
+
+
+def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table of at least one row, its columns those of the first."""
     with atomic(path) as part, part.open("w", newline="") as file:
-        rows = [{"image": name} | dict(_flat(scores)) for name, scores in images.items()]
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
         table.writerows(rows)

@@ -47,7 +47,7 @@ def compare(
     Raises:
         UserError: when no pair is found or none can be compared, or two files have one name.
     """
-    found, wanted = _by_name(predictions), _by_name(truths)
+    found, wanted = by_name(predictions), by_name(truths)
     names = [name for name in wanted if name in found]
     if not names:
         raise UserError(
@@ -78,7 +78,7 @@ def compare(
     }
 
 
-def _by_name(folder: str | Path) -> dict[str, Path]:
+def by_name(folder: str | Path) -> dict[str, Path]:
     """Label files by the name of their picture; two of one name are refused.
 
     Beside files called <name>_label, other files (pictures, overlays) are not looked at.

@@ -162,13 +162,19 @@ class ADGAN(Method):
 
     def to_source(self, image: Tensor) -> Tensor:
         """Images -> pictures of masks."""
-        own = self.domains(len(image), 0, like=image)
-        return self.generator.decode(self.generator.encode(image, own), own.flip(1))  # type: ignore[no-any-return]
+        return self.decode(self.encode(image, 0.0), 1.0)
 
     def to_image(self, source: Tensor) -> Tensor:
         """Pictures of masks -> images that look real."""
-        own = self.domains(0, len(source), like=source)
-        return self.generator.decode(self.generator.encode(source, own), own.flip(1))  # type: ignore[no-any-return]
+        return self.decode(self.encode(source, 1.0), 0.0)
+
+    def encode(self, picture: Tensor, share: float) -> Tensor:
+        """Pictures (B, C, *S) -> content (B, K, *S/4); `share` is the label's part of masks."""
+        return self.generator.encode(picture, self.label(share, like=picture))  # type: ignore[no-any-return]
+
+    def decode(self, content: Tensor, share: float) -> Tensor:
+        """Content (B, K, *S/4) -> pictures (B, C, *S), between the domains where `share` is."""
+        return self.generator.decode(content, self.label(share, like=content))  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -187,6 +193,11 @@ class ADGAN(Method):
         """One-hot (images + masks, 2): column 0 is the image domain, column 1 the mask domain."""
         index = torch.tensor([0] * images + [1] * masks, device=like.device)
         return torch.nn.functional.one_hot(index, 2).to(like.dtype)
+
+    @staticmethod
+    def label(share: float, *, like: Tensor) -> Tensor:
+        """One domain label a picture, (B, 2): 1 - `share` of images, `share` of masks."""
+        return like.new_tensor([1 - share, share]).expand(len(like), 2)
 
     def verdict(self, scores: Tensor, real: bool) -> Tensor:
         """The adversarial loss of images plus that of masks: the paper's sums run over both domains."""

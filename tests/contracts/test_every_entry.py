@@ -18,10 +18,12 @@ from nucleizoo import (
     SCALINGS,
     TARGETS,
     Clock,
+    Method,
     Sample,
     Task,
 )
 from nucleizoo.catalogue import describe
+from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.core.registry import Part, schema
 from nucleizoo.kinds import KINDS
@@ -110,6 +112,19 @@ def test_forward_gives_maps_in_the_targets_ranges(method_and_batch):
     for index, channel in enumerate(method.task.target.channels):
         low = 0 if channel.activation == "sigmoid" else -1
         assert maps[:, index].min() >= low and maps[:, index].max() <= 1
+
+
+def test_content_is_decoded_to_pictures_or_refused_with_a_mend(method_and_batch):
+    method, batch = method_and_batch
+    method.eval()
+    if type(method).encode is Method.encode:
+        for refused in (method.encode, method.decode):
+            with pytest.raises(UserError, match="take a run of a method"):
+                refused(batch["image"], 0.5)
+        return
+    with torch.no_grad():
+        made = method.decode(method.encode(batch["image"], 0.0), 0.5)
+    assert made.shape == batch["image"].shape and made.abs().max() <= 1
 
 
 def test_state_travels_to_a_fresh_method_and_loads_safely(method_and_batch, tmp_path):

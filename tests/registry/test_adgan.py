@@ -75,6 +75,20 @@ def test_content_and_score_maps_have_the_published_shapes():
         assert full.critic(x, domain).shape == (1, 1, 32, 32)
 
 
+def test_content_goes_to_either_domain_and_between_them():
+    method, image = make().eval(), pictures()["image"]
+    with torch.no_grad():
+        content = method.encode(image, 0.0)
+        torch.testing.assert_close(content, method.generator.encode(image, torch.tensor([[1.0, 0.0]] * 2)))
+        torch.testing.assert_close(method.decode(content, 1.0), method.to_source(image))
+        torch.testing.assert_close(method.decode(method.encode(image, 1.0), 0.0), method.to_image(image))
+        between = method.decode(content, 0.25)
+        torch.testing.assert_close(
+            between, method.generator.decode(content, torch.tensor([[0.75, 0.25]] * 2))
+        )
+        assert not torch.allclose(between, method.decode(content, 0.0))
+
+
 def gradients(method, batch, precision=torch.float32):
     """The gradients that the engine would hand to the generator's optimiser."""
     everything = [p for g in method.groups().values() for p in g.parameters]

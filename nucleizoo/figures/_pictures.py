@@ -1,0 +1,46 @@
+"""Trained runs, and the pieces of pictures that figures show of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.core.errors import RunError
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.ops.crops import crop
+from nucleizoo.runs import Run
+
+Picture = NDArray[np.float32]
+
+
+def finished(path: str | Path, plugins: Sequence[str], overrides: Sequence[str]) -> Segmenter:
+    """The segmenter of a run that was trained to its end.
+
+    Raises:
+        RunError: when there is none, or it has been trained in part.
+    """
+    run = Run.open(Path(path), plugins, overrides)
+    if run.checkpoints() and not run.is_finished:
+        raise RunError(f"{path} is not trained to its end; go on with nucleizoo train --resume")
+    return Segmenter.open(run)
+
+
+def tiles(picture: Picture, size: tuple[int, ...]) -> Iterator[Picture]:
+    """Windows (C, *size) of (C, *S) that do not overlap, about its middle; at least one."""
+    counts = [max(1, n // wanted) for n, wanted in zip(picture.shape[1:], size, strict=True)]
+    rims = [
+        (n - count * wanted) // 2 for n, count, wanted in zip(picture.shape[1:], counts, size, strict=True)
+    ]
+    for place in np.ndindex(*counts):
+        yield crop(picture, [r + p * w for r, p, w in zip(rims, place, size, strict=True)], size)
+
+
+def plane(picture: Picture) -> Picture:
+    """What is shown of (C, *S): its first channel, of volumes the middle plane."""
+    shown: Picture = picture[0]
+    while shown.ndim > 2:
+        shown = shown[len(shown) // 2]
+    return shown

@@ -1,0 +1,41 @@
+"""Trials as tables: a row a training, or a row a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nucleizoo.engine.trials import Result, spread
+from nucleizoo.metrics.files import write_rows
+
+
+def write_runs(path: Path, results: Sequence[Result], scores: Mapping[str, str]) -> None:
+    """Write a CSV with a row a training.
+
+    Args:
+        path: of the CSV.
+        results: of `trials.perform`.
+        scores: column -> path of a score in `metrics.json`, such as 'pixels.dice'.
+    """
+    rows = [
+        {"variant": one.trial.variant, "seed": one.trial.seed}
+        | {name: round(one.score(score), 4) for name, score in scores.items()}
+        for one in results
+    ]
+    write_rows(path, rows)
+
+
+def averaged(results: Sequence[Result], scores: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """For every variant: 'runs', and of every score its mean and, as '<score> sd', its spread over seeds.
+
+    The spread of a single run is ''.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for variant in dict.fromkeys(one.trial.variant for one in results):
+        ours = [one for one in results if one.trial.variant == variant]
+        rows[variant] = {"runs": len(ours)}
+        for name, score in scores.items():
+            mean, sd = spread([one.score(score) for one in ours])
+            rows[variant] |= {name: round(mean, 4), f"{name} sd": round(sd, 4) if len(ours) > 1 else ""}
+    return rows
