@@ -22,6 +22,9 @@ from nucleizoo.ops.pool import ImagePool
 DOMAINS = ("image", "source")
 REAL, MADE = True, False
 
+STEEP = 0.9
+"""Intensities beyond this are residuals of this: towards 1 they are infinite before the tanh."""
+
 
 @dataclass(frozen=True)
 class Trip:
@@ -47,6 +50,9 @@ class CycleGAN(Method):
         cycle: of pictures translated there and back (paper: weight 10).
         identity: of pictures of a domain given to the translator into it (paper: weight 5 for photographs;
             0, as here, for images and masks, which share no intensities).
+        residual: True lets translators make the difference to the picture that they are given. They start
+            near the identity then, and do not swap bright and dark, which neither cycles nor critics see.
+            For domains in which nuclei are bright in both, or dark in both (paper: False).
         pool: earlier translations kept for each critic (paper: 50).
 
     Raises:
@@ -64,6 +70,7 @@ class CycleGAN(Method):
         gan: Part = GAN_LOSSES.part("lsgan"),
         cycle: Part = LOSSES.part("l1", weight=10.0),
         identity: Part = LOSSES.part("l1", weight=0.0),
+        residual: bool = False,
         pool: int = 50,
     ) -> None:
         super().__init__(task)
@@ -72,8 +79,11 @@ class CycleGAN(Method):
         check_critic("DISCRIMINATOR", discriminator)
         self.critics = nn.ModuleDict({d: discriminator(self.channels[d], task.dims) for d in DOMAINS})
         self.gan, self.cycle, self.identity = gan(), cycle(), identity()
-        if self.identity.weight and task.channels != task.source_channels:
-            raise ValueError("IDENTITY wants as many channels in the image and in the source domain")
+        self.residual = residual
+        if (self.identity.weight or residual) and task.channels != task.source_channels:
+            raise ValueError(
+                "IDENTITY and RESIDUAL want as many channels in the image and in the source domain"
+            )
         self.pools = nn.ModuleDict({d: self.make_pool(pool, i) for i, d in enumerate(DOMAINS)})
 
     def make_translators(self, generator: Part) -> nn.ModuleDict:
@@ -107,8 +117,11 @@ class CycleGAN(Method):
 
     def translate(self, picture: Tensor, to: str) -> Tensor:
         """Picture of the other domain (B, C, *S) -> picture that looks like `to`, both in [-1, 1]."""
-        made: Tensor = self.translators[to](picture)
-        return made.tanh()
+        return self.drawn(self.translators[to](picture), picture)
+
+    def drawn(self, made: Tensor, picture: Tensor) -> Tensor:
+        """What a translator gave for a picture (B, C, *S), any range -> the translation in [-1, 1]."""
+        return (made + picture.clamp(-STEEP, STEEP).atanh() if self.residual else made).tanh()
 
     def travel(self, batch: dict[str, Tensor]) -> Trip:
         """There and back, from both sides."""

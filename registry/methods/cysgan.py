@@ -121,7 +121,7 @@ class CySGAN(CycleGAN):
         """Picture of the other domain (B, C, *S) -> picture that looks like `to`, logits of its maps."""
         sizes = [self.channels[to], len(self.task.target.channels)]
         made, logits = torch.split(self.translators[to](picture), sizes, dim=1)
-        return made.tanh(), logits
+        return self.drawn(made, picture), logits
 
     def translate(self, picture: Tensor, to: str) -> Tensor:
         """The picture alone."""

@@ -73,6 +73,22 @@ def test_identity_is_asked_only_where_it_weighs():
     assert losses["identity_source"].item() == pytest.approx(5 * 0.5)
 
 
+@pytest.mark.parametrize("name", ["cyclegan", "cysgan"])
+def test_residual_translators_start_near_the_identity(name):
+    method = METHODS.get(name)(
+        Task(1, 1, 2, TARGETS.part("mask")(), source_pictures=True),
+        generator=GENERATORS.part("resnet", width=4, blocks=1), residual=True,
+    )  # fmt: skip
+    picture = torch.linspace(-1, 1, 256).reshape(1, 1, 16, 16)
+    for network in method.translators.values():
+        torch.nn.init.zeros_(network.layers[-1].weight)
+        torch.nn.init.zeros_(network.layers[-1].bias)
+    for made in (method.to_source(picture), method.to_image(picture)):
+        assert torch.allclose(made, picture.clamp(-0.9, 0.9), atol=1e-5)
+    with pytest.raises(ValueError, match="RESIDUAL want as many channels"):
+        METHODS.get("cyclegan")(Task(3, 1, 2, TARGETS.part("mask")(), source_pictures=True), residual=True)
+
+
 def test_each_critic_sees_real_pictures_of_its_domain_and_translations_into_it():
     method = with_known_answers(make(pool=0))
     batch = a_batch()
