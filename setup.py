@@ -13,7 +13,7 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["nucleizoo", "nucleizoo.*"]), *shelf],
     package_dir={"nucleizoo.registry": "registry"},
-    package_data={"nucleizoo": ["py.typed"]},
+    package_data={"nucleizoo": ["py.typed"], "nucleizoo.comparison": ["page.*", "published.yaml"]},
     install_requires=[
         "torch>=2.6",
         "yacs>=0.1.8",
@@ -31,7 +31,13 @@ setup(
         "demo": ["mahotas>=1.4.18"],  # for the image it brings; it has no wheel for Linux on ARM
         "fast": ["edt>=3.0"],  # distances of targets in 3D, several times sooner; used where installed
         "tensorboard": ["tensorboard>=2.16"],
-        "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "tensorboard>=2.16"],
+        "test": [
+            "pytest>=8",
+            "pytest-benchmark>=5",
+            "hypothesis>=6.100",
+            "selenium>=4.20",
+            "tensorboard>=2.16",
+        ],
         "oracle": [
             "stardist>=0.9.2",
             "py-ctcmetrics>=1.3.3",

@@ -1,4 +1,4 @@
-"""The command line: nucleizoo train | predict | evaluate | sample | estimate | list; tools/ too."""
+"""The command line: nucleizoo train | predict | evaluate | compare | sample | estimate | list; tools/ too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from nucleizoo.cli._compare import compare
 from nucleizoo.cli._estimate import estimate
 from nucleizoo.cli._evaluate import evaluate
 from nucleizoo.cli._list import list_entries
@@ -13,7 +14,7 @@ from nucleizoo.cli._predict import predict
 from nucleizoo.cli._sample import sample
 from nucleizoo.cli._train import train
 
-__all__ = ["estimate", "evaluate", "list_entries", "main", "predict", "sample", "train"]
+__all__ = ["compare", "estimate", "evaluate", "list_entries", "main", "predict", "sample", "train"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train": train,
         "predict": predict,
         "evaluate": evaluate,
+        "compare": compare,
         "sample": sample,
         "estimate": estimate,
         "list": list_entries,

@@ -39,7 +39,7 @@ def compare(
     Raises:
         UserError: when no pair is found or none can be compared, or two files have one name.
     """
-    found, wanted = _by_name(predictions), _by_name(truths)
+    found, wanted = by_name(predictions), by_name(truths)
     names = [name for name in wanted if name in found]
     if not names:
         raise UserError(
@@ -50,7 +50,7 @@ def compare(
     for name in names:
         try:
             prediction, truth = _pair(found[name], wanted[name])
-            scores = _compared(prediction, truth, border)
+            scores = compared_pair(prediction, truth, border)
         except UserError as error:
             failed[name] = error
             continue
@@ -68,10 +68,13 @@ def compare(
     }
 
 
-def _by_name(folder: str | Path) -> dict[str, Path]:
-    """Label files by the name of their picture; two of one name are refused.
+def by_name(folder: str | Path) -> dict[str, Path]:
+    """Label files by the name of their picture.
 
     Beside files called <name>_label, other files (pictures, overlays) are not looked at.
+
+    Raises:
+        UserError: when there is no file, or two have one name.
     """
     named: dict[str, Path] = {}
     files = volumes.find(folder)
@@ -90,7 +93,12 @@ def _pair(prediction: Path, truth: Path) -> tuple[Labels, Labels]:
     return a, b
 
 
-def _compared(prediction: Labels, truth: Labels, border: int) -> summary.Compared:
+def compared_pair(prediction: Labels, truth: Labels, border: int) -> summary.Compared:
+    """What is counted of a prediction (*S) and its truth; `border` is that of `compare`.
+
+    Raises:
+        UserError: when the border leaves nothing of the image.
+    """
     table = Overlap.of(prediction, truth)
     if not border:
         return summary.Compared(pixels.score(prediction, truth), table, table)
