@@ -24,7 +24,11 @@ def _score(value: float) -> str:
 
 
 def _count(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}"
+
+
+def _nuclei(value: float) -> str:
+    return f"{value:.1f}"
 
 
 def _duration(seconds: float) -> str:
@@ -35,6 +39,8 @@ def _duration(seconds: float) -> str:
 
 def _large(value: float) -> str:
     """Three digits, with k, M or G."""
+    if value < 1000:
+        return f"{value:.0f}"
     power = min(int(math.log10(max(value, 1)) // 3), 3)
     scaled = value / 1000**power
     digits = max(0, 2 - int(math.log10(max(scaled, 1))))
@@ -42,7 +48,7 @@ def _large(value: float) -> str:
 
 
 def _bytes(value: float) -> str:
-    return f"{_large(value)}B"
+    return f"{value / 1e6:,.{0 if value >= 1e7 else 1}f} MB"
 
 
 @dataclass(frozen=True)
@@ -65,21 +71,24 @@ class Column:
 
 
 _TELL = summary.DEFINITIONS
+_MATCHED = "nuclei matched one to one with an IoU of 0.5 or more"
+_CHALLENGE = "of the Cell Tracking Challenge, over the true nuclei of all images"
 SCORES = (
+    Column("f1_per_image", "F1, per image", f"2 TP / (2 TP + FP + FN) of {_MATCHED}; mean over images"),
+    Column("f1", "F1, pooled", f"2 TP / (2 TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
+    Column("dice", "Dice, per image", "2 TP / (2 TP + FP + FN) of pixels, nucleus or not; mean over images"),
+    Column("dice_pooled", "Dice, pooled", "the same over the pixels of all images"),
+    Column("ap", "AP at IoU 0.5", f"TP / (TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
+    Column("mean_ap", "AP, mean", "the mean of that for IoU 0.50, 0.55, ... 0.95"),
+    Column("ap50", "Ranked AP50", f"IoU of 0.5 or more; {_TELL['ranked']}"),
+    Column("seg", "SEG", f"mean Jaccard index {_CHALLENGE}; what is invented costs nothing"),
+    Column("det", "DET", f"detection {_CHALLENGE}; whole nuclei are the markers"),
+    Column("op_csb", "OP", "the mean of SEG and DET"),
     Column(
-        "f1_per_image", "F1, per image", "object F1 (IoU of 0.5 or more) of every image, mean over images"
+        "count_error", "Count error", "nuclei too many or too few an image, absolute; mean over images", LESS,
+        _nuclei,
     ),
-    Column("f1", "F1, pooled", _TELL["objects"]),
-    Column("dice", "Dice, per image", f"2 TP / (2 TP + FP + FN) of pixels, {_TELL['pixels']}"),
-    Column("dice_pooled", "Dice, pooled", f"2 TP / (2 TP + FP + FN) of pixels, {_TELL['pixels']}"),
-    Column("ap", "AP, IoU 0.5", f"TP / (TP + FP + FN); {_TELL['objects']}"),
-    Column("mean_ap", "AP, mean", _TELL["objects_by_iou"]),
-    Column("ap50", "Ranked AP50", _TELL["ranked"]),
-    Column("seg", "SEG", _TELL["tracking"]),
-    Column("det", "DET", _TELL["tracking"]),
-    Column("op_csb", "OP", _TELL["tracking"]),
-    Column("count_error", "Count error", _TELL["counting"], LESS, _count),
-)
+)  # fmt: skip
 COSTS = (
     Column(
         "training_seconds", "Training time",
@@ -87,7 +96,7 @@ COSTS = (
     ),
     Column("steps", "Steps", "iterations of the training", NEITHER, _count),
     Column("parameters", "Parameters", "of all networks of the training", NEITHER, _large),
-    Column("parameters_needed", "to predict", "parameters on which a prediction depends", LESS, _large),
+    Column("parameters_needed", "Parameters to predict", "on which a prediction depends", LESS, _large),
     Column(
         "pixels_per_second", "Pixels a second",
         "pixels of the file from the scaled picture to labels, reading left out; median over images",

@@ -37,7 +37,7 @@ class History:
         steps, past, now = 0, 0.0, 0.0
         for row in _rows(run):
             steps = max(steps, row["iteration"])
-            if row["seconds"] < now:  # the clock of a resumed training began anew
+            if row["seconds"] < now:  # earlier versions began the clock anew on resuming
                 past += now
             now = row["seconds"]
             for curves, group in ((losses, "loss"), (scores, "truth")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import re
 import time
 from collections.abc import Callable
@@ -31,7 +30,6 @@ def metered(work: Callable[[], Result], device: torch.device) -> tuple[Result, f
         taken before: on a GPU of torch's allocator there, on a CPU of the process's resident memory.
         None where the system does not tell: that of a process is known on Linux alone.
     """
-    gc.collect()
     before = _started(device)
     begun = time.perf_counter()
     result = work()

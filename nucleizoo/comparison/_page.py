@@ -14,7 +14,7 @@ from nucleizoo.comparison._pairs import Pair
 from nucleizoo.comparison._result import Entry, Result
 from nucleizoo.comparison._statistics import LEVEL, Test
 from nucleizoo.comparison._tables import published_text, spread_text
-from nucleizoo.comparison._words import caution, chance, plural, verdict
+from nucleizoo.comparison._words import caution, chance, plural, support, verdict
 from nucleizoo.runs import circumstances
 
 POINTS = 160
@@ -32,7 +32,7 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
     """
     content = {
         "verdict": verdict(result),
-        "caution": caution(result),
+        "caution": f"{support(result)} {caution(result)}".strip(),
         "facts": _facts(result, dataset),
         "failed": list(failed.values()),
         "scores": [_column(column) for column in SCORES],
@@ -77,9 +77,7 @@ def _machine() -> str:
 
 
 def _column(column: Column) -> dict[str, Any]:
-    return {
-        "key": column.key, "title": column.title, "meaning": column.meaning, "better": column.better,
-    }  # fmt: skip
+    return {name: getattr(column, name) for name in ("key", "title", "meaning", "better")}
 
 
 def _model(entry: Entry) -> dict[str, Any]:
@@ -114,10 +112,14 @@ def _thinned(curve: list[tuple[int, float]]) -> list[tuple[int, float]]:
 def _test(names: tuple[str, str], test: Test) -> dict[str, Any]:
     return {
         "models": names,
-        "difference": f"{test.difference:.3f}",
-        "better": f"{test.better} of {test.images}",
-        "worse": f"{test.worse} of {test.images}",
-        "p": "too few images" if test.corrected is None else chance(test.corrected),
-        "raw": chance(test.p) if test.p is not None else "\u2013",
-        "sure": test.corrected is not None and test.corrected < LEVEL,
+        "values": [test.difference, test.better, test.worse, test.images, test.p, test.corrected],
+        "texts": [
+            f"{test.difference:.3f}",
+            str(test.better),
+            str(test.worse),
+            str(test.images),
+            "too few images" if test.p is None else chance(test.p),
+            "too few images" if test.corrected is None else chance(test.corrected),
+        ],
+        "supported": test.corrected is not None and test.corrected < LEVEL,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -58,6 +59,7 @@ def _value(config: CfgNode, key: str) -> Any:
     return node
 
 
+@cache
 def _rows() -> list[dict[str, Any]]:
     content = text.parse_mapping((files(__package__) / FILE).read_text(encoding="utf-8"), FILE)
     rows: list[dict[str, Any]] = content["rows"]

@@ -26,7 +26,7 @@ class Comparison:
     """What came of a comparison.
 
     Attributes:
-        verdict: which model is best, in a sentence.
+        verdict: which model is best, by how much, and whether the test supports it.
         page: report.html; report.csv and report.md lie beside it.
         failed: what could not be used, and why, by name; these pairs are left out of all scores.
     """
@@ -77,7 +77,7 @@ def compare(
     _write(folder / "report.csv", _tables.csv_text(result))
     _write(folder / "report.md", _tables.markdown_text(result))
     _write(page, _page.text(result, pairs, failed, dataset))
-    return Comparison(_words.verdict(result), page, failed)
+    return Comparison(f"{_words.verdict(result)} {_words.support(result)}".strip(), page, failed)
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 
-from nucleizoo.comparison._columns import AVERAGING, COLUMNS, RESOLUTION, SCORES, Column
+from nucleizoo.comparison._columns import AVERAGING, COLUMNS, COSTS, RESOLUTION, SCORES, Column
 from nucleizoo.comparison._published import Published
 from nucleizoo.comparison._result import Entry, Result
 from nucleizoo.comparison._statistics import Spread
-from nucleizoo.comparison._words import caution, chance, verdict
+from nucleizoo.comparison._words import caution, chance, support, verdict
 from nucleizoo.metrics import summary
 
 
@@ -17,8 +17,9 @@ def spread_text(column: Column, spread: Spread | None) -> str:
     """Mean and deviation as a person reads them; a dash for what is unknown."""
     if spread is None:
         return "\u2013"
-    deviation = "" if not spread.sd else f" \u00b1 {column.shown(spread.sd)}"
-    return column.shown(spread.mean) + deviation
+    if spread.sd is None or (column in COSTS and not spread.sd):
+        return column.shown(spread.mean)
+    return f"{column.shown(spread.mean)} \u00b1 {column.shown(spread.sd)}"
 
 
 def published_text(one: Published) -> str:
@@ -48,7 +49,8 @@ def csv_text(result: Result) -> str:
 
 def markdown_text(result: Result) -> str:
     """The leaderboard, the tests and what the columns mean."""
-    lines = ["# Comparison", "", _plain(f"{verdict(result)} {caution(result)}".strip()), ""]
+    said = " ".join(filter(None, (verdict(result), support(result), caution(result))))
+    lines = ["# Comparison", "", _plain(said), ""]
     lines += _rows(["model", "seeds", *(column.title for column in COLUMNS), "published"], 1)
     lines += [_row(_cells(entry)) for entry in result.entries]
     if result.tests:

@@ -10,34 +10,57 @@ _SAME = 0.0005
 
 
 def verdict(result: Result) -> str:
-    """Which model is best, by how much, and whether the test supports it."""
+    """Which model is best, and by how much."""
     best, *others = result.entries
     images = plural(len(result.images), "image")
     score = best.figures["f1_per_image"].mean
+    if score < _SAME:
+        return f"No model finds nuclei: the F1 of the best is {score:.3f} (mean over {images})."
     if not others:
         return (
             f"{best.model.name} finds nuclei with an F1 of {score:.3f} (mean over {images}); there is no "
             "other model to compare it with."
         )
-    second = others[0]
-    test = result.tests[best.model.name, second.model.name]
-    if test.difference < _SAME:
+    second = others[0].model.name
+    gap = result.tests[best.model.name, second].difference
+    if gap < _SAME:
         return (
-            f"{best.model.name} and {second.model.name} find nuclei equally well: both have an F1 of "
-            f"{score:.3f} (mean over {images})."
+            f"{best.model.name} and {second} find nuclei equally well: both have an F1 of {score:.3f} (mean "
+            f"over {images})."
         )
-    lead = f"{test.difference:.3f} above that of {second.model.name}"
     return (
-        f"{best.model.name} finds nuclei best: its F1 is {score:.3f} (mean over {images}), {lead}. "
-        f"{_supported(test.corrected, len(result.images))}"
+        f"{best.model.name} finds nuclei best: its F1 is {score:.3f}, {gap:.3f} above that of {second} (mean "
+        f"over {images})."
+    )
+
+
+def support(result: Result) -> str:
+    """Whether the test between the best two bears the verdict out; '' where there is nothing to test."""
+    best, *others = result.entries
+    if not others:
+        return ""
+    test = result.tests[best.model.name, others[0].model.name]
+    if test.difference < _SAME:
+        return ""
+    if test.corrected is None:
+        return (
+            f"Whether that is chance no test can tell with so few images ({test.images}; {FEWEST} are the "
+            "least)."
+        )
+    if test.corrected < LEVEL:
+        return f"The paired test supports this ({chance(test.corrected)})."
+    return (
+        f"The paired test does not support this ({chance(test.corrected)}): on these images the two may be "
+        "equally good."
     )
 
 
 def caution(result: Result) -> str:
     """What else a reader must know before believing it."""
-    said = []
+    said: list[str] = []
     best = max(result.entries, key=lambda entry: entry.figures["dice"].mean)
-    if best is not result.entries[0]:
+    ahead = best.figures["dice"].mean - result.entries[0].figures["dice"].mean
+    if ahead >= _SAME:
         said.append(f"By Dice, which counts pixels and not nuclei, {best.model.name} is ahead.")
     once = [entry.model.name for entry in result.entries if len(entry.model.runs) == 1]
     if once and len(result.entries) > 1:
@@ -54,14 +77,3 @@ def chance(p: float) -> str:
 def plural(count: int, noun: str) -> str:
     """'1 image', '2 images'."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def _supported(p: float | None, images: int) -> str:
-    if p is None:
-        return (
-            f"With {plural(images, 'image')} no test can tell whether that is chance: too few images, "
-            f"{FEWEST} are the least."
-        )
-    if p < LEVEL:
-        return f"The paired test supports this ({chance(p)})."
-    return f"The paired test does not support this ({chance(p)}): on these images they may be equally good."

@@ -27,6 +27,7 @@ function table(place, heads, rows) {
     if (one.meaning) button.title = one.meaning;
     const cell = make("th", { scope: "col" }, button);
     if (one.words) cell.className = "words";
+    if (one.sorted) cell.setAttribute("aria-sort", one.sorted);
     button.addEventListener("click", () => {
       const first = one.words || one.better < 0 ? "ascending" : "descending";
       const other = first === "ascending" ? "descending" : "ascending";
@@ -60,7 +61,8 @@ function leaderboard(place, columns, published) {
     columns.forEach((column, at) => {
       const cell = model.cells[column.key];
       const first = cell !== undefined && cell.value === best[at];
-      node.append(make("td", first ? { class: "best" } : {}, cell ? cell.text : "\u2013"));
+      const [value, deviation] = cell ? cell.text.split(" \u00b1 ") : ["\u2013"];
+      node.append(make("td", first ? { class: "best" } : {}, value, ...(deviation ? [make("small", {}, `\u00b1 ${deviation}`)] : [])));
     });
     const values = [model.name, ...columns.map((column) => model.cells[column.key]?.value ?? null)];
     if (published) {
@@ -70,7 +72,8 @@ function leaderboard(place, columns, published) {
     }
     return { node, values };
   });
-  const heads = [{ title: "Model", words: true }, ...columns];
+  const ranked = (column) => (column.key === "f1_per_image" ? { ...column, sorted: "descending" } : column);
+  const heads = [{ title: "Model", words: true }, ...columns.map(ranked)];
   if (published) heads.push({ title: "Published", words: true });
   table(place, heads, rows);
 }
@@ -84,17 +87,15 @@ function tests() {
     at("test-note").hidden = true;
     return;
   }
-  const heads = ["Better", "Than", "By (F1)", "Higher on", "Lower on", "p", "p, corrected", "Real?"];
+  const titles = ["Better", "Worse", "Difference in F1", "Higher on", "Lower on", "Images", "p", "p, corrected", "Supported"];
+  const heads = titles.map((title, index) => ({ title, words: index < 2, better: index > 4 ? -1 : 1 }));
   const rows = report.tests.map((test) => {
     const [a, b] = test.models;
-    const words = test.sure ? "yes" : test.p.startsWith("p") ? "not shown" : test.p;
-    const texts = [test.difference, test.better, test.worse, test.raw, test.p, words];
     const node = make("tr", {}, make("th", { scope: "row" }, a), make("td", { class: "words" }, b));
-    node.append(...texts.map((text) => make("td", {}, text)));
-    return { node, values: [a, b, ...texts] };
+    node.append(...[...test.texts, test.supported ? "yes" : "no"].map((text) => make("td", {}, text)));
+    return { node, values: [a, b, ...test.values, Number(!test.supported)] };
   });
-  table("tests", heads.map((title, index) => ({ title, words: true, number: index > 1 })), rows);
-  for (const cell of [...at("tests").querySelectorAll("thead th")].slice(2)) cell.className = "";
+  table("tests", heads, rows);
 }
 
 // ---- image by image ----
@@ -174,15 +175,14 @@ function enlarge(card, images, alt, caption) {
 
 function gallery() {
   cards = report.gallery.map((card) => {
-    const pictures = make("div", { class: "pictures" });
-    pictures.append(
+    const pictures = make("div", { class: "pictures" }, make("div", { class: "pair" },
+      make("h4", {}, "Image and truth"),
       figure(card, [card.picture], `image ${card.name}`, "image"),
-      figure(card, [card.picture, card.truth], `truth of ${card.name}`, card.true),
-    );
+      figure(card, [card.picture, card.truth], `truth of ${card.name}`, card.true)));
     card.models.forEach((made, index) => {
       const model = report.models[index].name;
-      pictures.append(make("div", { class: "pair" },
-        make("h4", {}, named(index), `: F1 ${made.f1.toFixed(3)}`),
+      pictures.append(make("div", { class: "pair made" },
+        make("h4", {}, named(index), ` F1 ${made.f1.toFixed(3)}`),
         figure(card, [card.picture, made.prediction], `prediction of ${model} for ${card.name}`, made.found),
         figure(card, [card.picture, made.errors], `errors of ${model} on ${card.name}`, made.counts)));
     });
@@ -218,7 +218,7 @@ function arrange() {
   cards.sort(orders[at("order").value]);
   for (const card of cards) {
     card.node.hidden = !card.name.toLowerCase().includes(wanted);
-    card.node.querySelectorAll(".pair").forEach((pair, index) => { pair.hidden = !ticked[index]; });
+    card.node.querySelectorAll(".made").forEach((pair, index) => { pair.hidden = !ticked[index]; });
   }
   at("gallery").append(...cards.map((card) => card.node));
   const seen = cards.filter((card) => !card.node.hidden).length;
