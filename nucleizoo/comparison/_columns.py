@@ -41,10 +41,9 @@ def _large(value: float) -> str:
     """Three digits, with k, M or G."""
     if value < 1000:
         return f"{value:.0f}"
-    power = min(int(math.log10(max(value, 1)) // 3), 3)
+    power = min(int(math.log10(value) // 3), 3)
     scaled = value / 1000**power
-    digits = max(0, 2 - int(math.log10(max(scaled, 1))))
-    return f"{scaled:.{digits}f} {('', 'k', 'M', 'G')[power]}".strip()
+    return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f} {' kMG'[power]}"
 
 
 def _bytes(value: float) -> str:
