@@ -51,7 +51,7 @@ def compare(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--plugin", action="append", default=[], help="plugin files that the runs need")
     known, words = read_words(
-        parser, argv, "keys of INFERENCE and DATASET.IMAGE; with --cfg, of the trainings"
+        parser, argv, "keys of INFERENCE and DATASET.IMAGE of all runs; with --cfg, of the trainings"
     )
     images, truth = _folders(parser, known)
     runs, pairs = split(words)

@@ -1,14 +1,13 @@
-"""A threshold as a method: what it finds is known without training. As a plugin it is the module `cuts`."""
+"""A threshold as a method: what it finds is known without training."""
 
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from nucleizoo import METHODS, Method
+from nucleizoo import Method
 from nucleizoo.contracts import Group, Update
 
-PLUGIN = "cuts"
 CONFIG = Path(__file__).with_name("cut.yaml")
 
 
@@ -18,7 +17,6 @@ def words(data, level, seed, *more):
     return [str(word) for pair in pairs.items() for word in pair] + list(more)
 
 
-@METHODS.register("cut")
 class Cut(Method):
     """Whatever is brighter than a level, which every seed shifts a little.
 

@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-from cuts import PLUGIN
 
 from nucleizoo.cli import main
 
@@ -32,7 +31,7 @@ def browser():
 def address(good, poor, annotated, tmp_path_factory):
     out = tmp_path_factory.mktemp("page")
     runs = [str(run) for run in (*good, poor)]
-    assert main(["compare", *runs, "--data", str(annotated), "--out", str(out), "--plugin", PLUGIN]) == 0
+    assert main(["compare", *runs, "--data", str(annotated), "--out", str(out)]) == 0
     return (out / "report.html").as_uri()
 
 

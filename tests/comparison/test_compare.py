@@ -8,14 +8,14 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
-from cuts import CONFIG, PLUGIN, words
+from cuts import CONFIG, words
 
 from nucleizoo.cli import main
 from nucleizoo.comparison._columns import COLUMNS
 
 
 def compare(*words):
-    return main(["compare", "--plugin", PLUGIN, *map(str, words)])
+    return main(["compare", *map(str, words)])
 
 
 def rows(out):
@@ -42,7 +42,7 @@ def report(good, poor, annotated, tmp_path_factory):
 def test_scores_are_those_of_predict_and_evaluate(report, good, poor, annotated, tmp_path):
     told = {}
     for run in (*good, poor):
-        assert main(["predict", "--plugin", PLUGIN, "--run", str(run), "--input", str(annotated / "images"),
+        assert main(["predict", "--run", str(run), "--input", str(annotated / "images"),
                      "--output", str(tmp_path / run.name)]) == 0  # fmt: skip
         json_file = tmp_path / "scores.json"
         words = ["--pred", str(tmp_path / run.name), "--truth", str(annotated / "labels")]

@@ -1,7 +1,7 @@
 import shutil
 
 import pytest
-from cuts import CONFIG, PLUGIN, words
+from cuts import CONFIG, words
 
 from nucleizoo import api
 from nucleizoo.comparison import open_run
@@ -10,7 +10,7 @@ from nucleizoo.core.errors import UserError
 
 
 def opened(*paths):
-    return [open_run(path, [PLUGIN]) for path in paths]
+    return [open_run(path) for path in paths]
 
 
 def test_runs_that_differ_in_their_seed_are_one_model(good, poor, cut):
@@ -52,7 +52,7 @@ def test_what_finds_no_nuclei_and_what_is_no_run_is_refused(cut, tmp_path, annot
         opened(tmp_path)
     with pytest.raises(UserError, match="there is no run"):
         grouped([])
-    config = api.load_config(CONFIG, words(annotated, 0, 1, "METHOD.TRANSLATES", "true"), [PLUGIN])
+    config = api.load_config(CONFIG, words(annotated, 0, 1, "METHOD.TRANSLATES", "true"))
     with pytest.raises(UserError, match="only translates here"):
         list(api.train_seeds({"blind": config}, 1, tmp_path))
 
