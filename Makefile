@@ -1,11 +1,12 @@
-# make demo | test | check | bench: each installs what it needs into .venv first.
+# make demo | report | test | check | bench: each installs what it needs into .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := runs/demo
+REPORT := runs/report
 
-.PHONY: demo test lint check bench clean
+.PHONY: demo report test lint check bench clean
 
 $(INSTALLED): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +23,16 @@ demo: $(INSTALLED)
 	@echo "config, weights, events:  $(DEMO)"
 	@echo "labels:                   $(DEMO)/nuclear_label.tif"
 	@echo "outlines, to look at:     $(DEMO)/nuclear_overlay.png"
+
+# goes on where it stopped; rm -r runs/report begins anew
+report: $(INSTALLED)
+	test -d $(REPORT)/data/labels || $(BIN)/python tools/sample.py --cfg configs/report/adgan.yaml --from image \
+		--out $(REPORT)/data --count 16 --size 192 256
+	$(BIN)/python tools/compare.py --cfg configs/report/adgan.yaml configs/report/cyclegan.yaml \
+		configs/report/udct.yaml --runs $(REPORT) --data $(REPORT)/data --out $(REPORT) \
+		MONITOR.PICTURES $(REPORT)/data/images MONITOR.TRUTH $(REPORT)/data/labels MONITOR.VALIDATE 50
+	@echo
+	@echo "open in a browser:        $(REPORT)/report.html"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

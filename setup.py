@@ -13,7 +13,10 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["nucleizoo", "nucleizoo.*"]), *shelf],
     package_dir={"nucleizoo.registry": "registry"},
-    package_data={"nucleizoo": ["py.typed", "datasets/table.yaml"]},
+    package_data={
+        "nucleizoo": ["py.typed", "datasets/table.yaml"],
+        "nucleizoo.comparison": ["page.*", "published.yaml"],
+    },
     install_requires=[
         "torch>=2.6",
         "yacs>=0.1.8",
@@ -38,6 +41,7 @@ setup(
             "pytest-benchmark>=5",
             "hypothesis>=6.100",
             "pooch>=1.8",
+            "selenium>=4.20",
             "tensorboard>=2.16",
             "matplotlib>=3.8",
             "scikit-learn>=1.4",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import datasets, ranges, volumes
+from nucleizoo import comparison, datasets, ranges, volumes
+from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
 from nucleizoo.defaults import DEFAULTS
@@ -21,8 +22,8 @@ from nucleizoo.ops.sizing import Sizes
 from nucleizoo.runs import Run
 
 __all__ = [
-    "arrange_data", "check_data", "estimate", "evaluate", "fetch_data", "load_config", "predict", "sample",
-    "train",
+    "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
+    "load_config", "predict", "sample", "train", "train_seeds",
 ]  # fmt: skip
 
 arrange_data, check_data = datasets.arrange, datasets.check
@@ -123,6 +124,59 @@ def evaluate(
         files.write_json(Path(output) / "metrics.json", result)
         files.write_csv(Path(output) / "images.csv", result["images"])
     return result
+
+
+def train_seeds(configs: Mapping[str, CfgNode], seeds: int, folder: str | Path = "runs") -> Iterator[Run]:
+    """Train configurations with several seeds each, into `<folder>/<name>_seed<N>`.
+
+    Runs that are finished are not trained again, others are continued.
+
+    Args:
+        configs: from `load_config`, by the names of their models.
+        seeds: how many: SYSTEM.SEED and those that follow it.
+        folder: where run folders are made.
+
+    Yields:
+        The runs; one that is not finished was told to stop, and is the last.
+
+    Raises:
+        UserError: as `train`, and for a configuration that finds no nuclei.
+    """
+    if seeds < 1:
+        raise UserError(f"SEEDS must be 1 or more, got {seeds}")
+    for name, config in configs.items():
+        for run in comparison.trained(config, name, seeds, Path(folder)):
+            yield run
+            if not run.is_finished:
+                return
+
+
+def compare(
+    runs: Sequence[str | Path],
+    pairs: Sequence[comparison.Pair],
+    output: str | Path,
+    *,
+    dataset: str = "",
+    border: int = 0,
+    plugins: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> Comparison:
+    """Apply trained runs to annotated pictures and say which is better: report.html, .csv and .md.
+
+    Args:
+        runs: run folders, finished; those that differ in SYSTEM.SEED alone are one model.
+        pairs: pictures with their truth, from `find_pairs`.
+        output: folder to write to, made if missing.
+        dataset: its name, as 'Fluo-N2DL-HeLa', to put published scores beside ours.
+        border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
+        plugins: plugin files that the runs need.
+        overrides: KEY VALUE pairs, as for `predict`, for all runs.
+
+    Raises:
+        UserError: for runs or pairs that cannot be compared.
+    """
+    opened = [comparison.open_run(run, plugins, overrides) for run in runs]
+    return comparison.compare(opened, pairs, output, dataset=dataset, border=border)
 
 
 def sample(

@@ -41,6 +41,19 @@ def toy_images(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def annotated(tmp_path_factory) -> Path:
+    """A folder with `images/` and `labels/`: eight pairs of 48x64 pixels."""
+    folder = tmp_path_factory.mktemp("annotated")
+    for name in ("images", "labels"):
+        (folder / name).mkdir()
+    for i in range(8):
+        labels, picture = toy_picture(i, (48, 64), np.uint8)
+        tifffile.imwrite(folder / "images" / f"cell{i}.tif", picture)
+        tifffile.imwrite(folder / "labels" / f"cell{i}.tif", labels.astype(np.uint16))
+    return folder
+
+
 def toy_picture(seed, size, dtype):
     """Labels, and a fluorescence-like picture of them: bright blurred nuclei, background and noise."""
     rng = np.random.default_rng(seed)

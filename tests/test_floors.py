@@ -13,6 +13,7 @@ FLOORS = [
     {"batches", "datasets", "metrics", "runs"},
     {"workers"},
     {"engine"},
+    {"comparison"},
     {"api", "catalogue", "figures"},
     {"cli"},
 ]

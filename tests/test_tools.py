@@ -19,7 +19,7 @@ from nucleizoo.cli import main
 
 ROOT = Path(__file__).parents[1]
 TOY = ROOT / "configs" / "toy"
-TOOLS = ("train", "predict", "evaluate", "sample", "estimate", "figure", "list")
+TOOLS = ("train", "predict", "evaluate", "compare", "sample", "estimate", "data", "figure", "list")
 
 
 def process(*command):

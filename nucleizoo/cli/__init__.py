@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from nucleizoo.cli._compare import compare
 from nucleizoo.cli._data import data
 from nucleizoo.cli._estimate import estimate
 from nucleizoo.cli._evaluate import evaluate
@@ -15,7 +16,9 @@ from nucleizoo.cli._predict import predict
 from nucleizoo.cli._sample import sample
 from nucleizoo.cli._train import train
 
-__all__ = ["data", "estimate", "evaluate", "figure", "list_entries", "main", "predict", "sample", "train"]
+__all__ = [
+    "compare", "data", "estimate", "evaluate", "figure", "list_entries", "main", "predict", "sample", "train"
+]  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train": train,
         "predict": predict,
         "evaluate": evaluate,
+        "compare": compare,
         "sample": sample,
         "estimate": estimate,
         "data": data,

@@ -50,12 +50,12 @@ class Report(Hook):
         self.events: Events | None = None
         self.lines: IO[str] | None = None
         self.bar: Any = None
-        self.begun, self.first = 0.0, 0
+        self.begun, self.spent, self.first = 0.0, 0.0, 0
 
     def before_training(self, trainer: Trainer) -> None:
         """Open everything, at the iteration that training starts from."""
         self.begun, self.first = time.monotonic(), trainer.iteration
-        self.lines = _continued(self.run, trainer.iteration)
+        self.lines, self.spent = _continued(self.run, trainer.iteration)
         if self.tensorboard:
             self.events = _events(self.run, trainer.iteration)
         if sys.stderr.isatty():
@@ -77,7 +77,8 @@ class Report(Hook):
     def scalars(self, iteration: int, values: dict[str, float], group: str) -> None:
         """Write named numbers of one iteration."""
         if self.lines is not None:
-            row = {"iteration": iteration, "seconds": round(time.monotonic() - self.begun, 1), group: values}
+            seconds = round(self.spent + time.monotonic() - self.begun, 1)
+            row = {"iteration": iteration, "seconds": seconds, group: values}
             self.lines.write(json.dumps(row) + "\n")
             self.lines.flush()
         if self.events is not None:
@@ -139,14 +140,16 @@ def mosaic(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
     return picture
 
 
-def _continued(run: Run, iteration: int) -> IO[str]:
-    """`log.jsonl`, open at its end, without the lines that training is about to write again."""
+def _continued(run: Run, iteration: int) -> tuple[IO[str], float]:
+    """`log.jsonl` without the lines about to be written again, open at its end, and its last second."""
     file = run.path / "log.jsonl"
+    spent = 0.0
     if file.is_file():
         kept = [line for line in file.read_text().splitlines() if _iteration(line) <= iteration]
         with atomic(file) as part:
             part.write_text("".join(f"{line}\n" for line in kept))
-    return file.open("a")
+        spent = float(json.loads(kept[-1]).get("seconds", 0)) if kept else 0.0
+    return file.open("a"), spent
 
 
 def _iteration(line: str) -> float:

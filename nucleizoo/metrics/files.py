@@ -65,13 +65,18 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
 
     def draw(name: str, prediction: Labels, truth: Labels, errors: Errors) -> None:
         background = np.zeros(truth.shape) if pictures is None else _picture(pictures, name, truth.shape)
-        kinds = {
-            kind: (_only(truth if kind in ("missed", "split") else prediction, getattr(errors, kind)), colour)
-            for kind, colour in COLOURS.items()
-        }
+        kinds = {kind: (of, COLOURS[kind]) for kind, of in kinds_of(prediction, truth, errors).items()}
         volumes.write_png(Path(folder) / f"{name}_errors.png", marks(background, kinds))
 
     return draw
+
+
+def kinds_of(prediction: Labels, truth: Labels, errors: Errors) -> dict[str, Labels]:
+    """Labels (*S) of every kind of `COLOURS`: of the truth those missed and split, the others predicted."""
+    return {
+        kind: _only(truth if kind in ("missed", "split") else prediction, getattr(errors, kind))
+        for kind in COLOURS
+    }
 
 
 def _only(labels: Labels, names: NDArray[np.int64]) -> Labels:

@@ -58,7 +58,7 @@ def compare(
     for name in names:
         try:
             (prediction, truth), offsets = _pair(found[name], wanted[name], planes)
-            scores = _compared(prediction, truth, border)
+            scores = compared_pair(prediction, truth, border)
             sure = tables.confidence(found[name], scores.table.found_names, offsets)
             scores = replace(scores, confidence=sure)
         except UserError as error:
@@ -79,9 +79,12 @@ def compare(
 
 
 def by_name(folder: str | Path) -> dict[str, Path]:
-    """Label files by the name of their picture; two of one name are refused.
+    """Label files by the name of their picture.
 
     Beside files called <name>_label, other files (pictures, overlays) are not looked at.
+
+    Raises:
+        UserError: when there is no file, or two have one name.
     """
     named: dict[str, Path] = {}
     files = volumes.find(folder)
@@ -115,7 +118,12 @@ def _told_apart(stack: Labels) -> tuple[Labels, list[int]]:
     return np.where(stack > 0, stack + added, 0).astype(np.int32), offsets
 
 
-def _compared(prediction: Labels, truth: Labels, border: int) -> summary.Compared:
+def compared_pair(prediction: Labels, truth: Labels, border: int) -> summary.Compared:
+    """What is counted of a prediction (*S) and its truth; `border` is that of `compare`.
+
+    Raises:
+        UserError: when the border leaves nothing of the image.
+    """
     table = Overlap.of(prediction, truth)
     if not border:
         return summary.Compared(pixels.score(prediction, truth), table, table)

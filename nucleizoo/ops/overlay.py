@@ -53,7 +53,7 @@ def outline(image: NDArray[np.floating[Any]], labels: NDArray[np.int32]) -> NDAr
     if image.ndim == 3:
         image, nuclei = image.max(axis=0), _from_above(nuclei)
     times = _enlargement(nuclei)
-    gray = _stretched(image).repeat(times, 0).repeat(times, 1)
+    gray = stretched(image).repeat(times, 0).repeat(times, 1)
     nuclei = nuclei.repeat(times, 0).repeat(times, 1)
     middles, depths = _middles(nuclei, names.size - 1)
     colours = _colours(middles)
@@ -73,7 +73,8 @@ def _from_above(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return seen
 
 
-def _stretched(image: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+def stretched(image: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Gray levels of an image of any range, black and white at its percentiles `CONTRAST`."""
     low, high = np.percentile(image, CONTRAST)
     scaled = np.clip((image - low) / max(high - low, 1e-6), 0, 1)
     return np.asarray(255 * scaled, np.uint8)
@@ -158,7 +159,7 @@ def marks(
         (k Y, k X + legend, 3) RGB, where k is the enlargement.
     """
     flat = {n: (_from_above(a) if a.ndim == 3 else a, colour) for n, (a, colour) in kinds.items()}
-    gray = _stretched(image.max(axis=0) if image.ndim == 3 else image)
+    gray = stretched(image.max(axis=0) if image.ndim == 3 else image)
     times = _enlargement(max((a for a, _ in flat.values()), key=lambda a: int(a.max(initial=0))))
     picture = np.repeat(gray.repeat(times, 0).repeat(times, 1)[..., None], 3, axis=2)
     for labels, colour in flat.values():

@@ -9,7 +9,8 @@ snapshots/           picture panels
 events.*             the same for TensorBoard
 """
 
+from nucleizoo.runs._circumstances import circumstances
 from nucleizoo.runs._run import Run
 from nucleizoo.runs._state import weights_of
 
-__all__ = ["Run", "weights_of"]
+__all__ = ["Run", "circumstances", "weights_of"]

@@ -74,6 +74,16 @@ def test_a_resumed_log_has_every_iteration_once(run):
     assert rows(run)[:2] == before[:2]
 
 
+def test_the_seconds_of_a_resumed_training_go_on(run):
+    trained(run, total=4)
+    lines = [
+        json.loads(line) | {"seconds": 100.0} for line in (run.path / "log.jsonl").read_text().splitlines()
+    ]
+    (run.path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    trained(run, total=6, start=4)
+    assert rows(run)[-1]["iteration"] == 6 and 100 <= rows(run)[-1]["seconds"] < 130
+
+
 def test_other_numbers_are_logged_under_their_own_name(run):
     report = Report(run, 2, False)
     made = trainer(Counted(), [report])

@@ -1,0 +1,58 @@
+"""What a run's log tells: how long it trained, and how losses and scores went."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nucleizoo.runs import Run
+
+Curves = dict[str, list[tuple[int, float]]]
+"""By name: iteration and value, in order."""
+
+
+@dataclass(frozen=True)
+class History:
+    """The course of one training.
+
+    Attributes:
+        steps: the last iteration that was logged.
+        seconds: by the clock, with the pictures and scores made on the way, without pauses.
+        losses: all that were minimised.
+        scores: against MONITOR.TRUTH, where that was set.
+    """
+
+    steps: int
+    seconds: float
+    losses: Curves
+    scores: Curves
+
+    @classmethod
+    def of(cls, run: Run) -> History:
+        """Read the log of a run; a run without one has no history."""
+        losses, scores = Curves(), Curves()
+        steps, past, now = 0, 0.0, 0.0
+        for row in _rows(run):
+            steps = max(steps, row["iteration"])
+            if row["seconds"] < now:  # earlier versions began the clock anew on resuming
+                past += now
+            now = row["seconds"]
+            for curves, group in ((losses, "loss"), (scores, "truth")):
+                for name, value in row.get(group, {}).items():
+                    if math.isfinite(value):
+                        curves.setdefault(name, []).append((row["iteration"], value))
+        return cls(steps, past + now, losses, scores)
+
+
+def _rows(run: Run) -> Iterator[dict[str, Any]]:
+    file = run.path / "log.jsonl"
+    for line in file.read_text().splitlines() if file.is_file() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:  # cut short by a crash, and logged again by the training that went on
+            continue
+        if isinstance(row, dict) and {"iteration", "seconds"} <= row.keys():
+            yield row

@@ -1,0 +1,61 @@
+"""One configuration trained with several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from yacs.config import CfgNode
+
+from nucleizoo import build
+from nucleizoo.core.errors import ConfigError
+from nucleizoo.engine.session import train
+from nucleizoo.runs import Run
+
+
+def trained(config: CfgNode, name: str, seeds: int, folder: Path) -> Iterator[Run]:
+    """Train a configuration with its own seed and those that follow it, into `<name>_seed<N>`.
+
+    A run that is there already is used when it is finished, and continued otherwise.
+
+    Args:
+        config: from `api.load_config`.
+        name: of the model.
+        seeds: how many, at least 1.
+        folder: where run folders are made.
+
+    Yields:
+        The runs; one that is not finished was told to stop, and is the last.
+
+    Raises:
+        UserError: as `engine.session.train`, and for a method that finds no nuclei.
+    """
+    with torch.device("meta"):
+        if not build.method(config).segments:
+            raise ConfigError(
+                f"{name}: METHOD '{config.METHOD.NAME}' only translates here; it finds no nuclei"
+            )
+    for seed in range(config.SYSTEM.SEED, config.SYSTEM.SEED + seeds):
+        one = config.clone()
+        one.defrost()
+        one.SYSTEM.SEED = seed
+        one.freeze()
+        run = _finished(one, folder / f"{name}_seed{seed}") or train(
+            one, folder / f"{name}_seed{seed}", resume=True
+        )
+        yield run
+        if not run.is_finished:
+            return
+
+
+def _finished(config: CfgNode, path: Path) -> Run | None:
+    """The run in a folder, if it is one of this configuration that needs no more training."""
+    if not (path / "config.yaml").is_file():
+        return None
+    run = Run.open(path, config.SYSTEM.PLUGINS)
+    if not run.is_finished:
+        return None
+    run.check_same(config)
+    run.config = config  # what may differ, such as thresholds, holds
+    return run
