@@ -13,6 +13,7 @@ FLOORS = [
     {"batches", "metrics", "runs"},
     {"workers"},
     {"engine"},
+    {"large"},
     {"api", "catalogue"},
     {"cli"},
 ]

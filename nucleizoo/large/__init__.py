@@ -1,0 +1,1 @@
+"""Volumes larger than memory: read, predicted, decoded and written block by block."""
