@@ -8,7 +8,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import ranges, volumes
+from nucleizoo import large, ranges, volumes
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
 from nucleizoo.defaults import DEFAULTS
@@ -40,6 +40,8 @@ def predict(
     *,
     to: str = "labels",
     overlay: bool = False,
+    blocks: bool = False,
+    options: large.Options | None = None,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Iterator[outputs.Prediction]:
@@ -54,6 +56,8 @@ def predict(
             (the picture as it looks in the source domain), or 'image' (the inputs are label files;
             pictures that look like the images trained on).
         overlay: also write `<stem>_overlay.png` with every nucleus outlined, for 'labels'.
+        blocks: predict by blocks, with bounded memory; so are Zarr folders and large files in any case.
+        options: of prediction by blocks.
         plugins: plugin files that the run needs.
         overrides: KEY VALUE pairs for INFERENCE (thresholds, windows), DATASET.IMAGE (how files are
             read) and SYSTEM.
@@ -65,10 +69,18 @@ def predict(
         raise UserError(f"TO is one of {', '.join(outputs.WRITERS)}, got '{to}'")
     if overlay and to != "labels":
         raise UserError(f"an overlay shows labels; there are none when {to} is written")
+    options = options or large.Options()
+    if options.format not in large.FORMATS:
+        raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in _distinct([file for one in inputs for file in volumes.find(one)]):
+    for path in _distinct([file for one in inputs for file in _found(Path(one))]):
+        if blocks or volumes.is_zarr(path) or volumes.is_large(path):
+            if overlay or to != "labels":
+                raise UserError(f"{path}: is predicted by blocks, which writes labels and no overlay")
+            yield large.predict_volume(segmenter, path, folder, options)
+            continue
         yield outputs.WRITERS[to](segmenter, path, folder)
         if overlay:
             outputs.write_overlays(segmenter, path, folder)
@@ -149,6 +161,10 @@ def sample(
         config, Path(output), domain=domain, count=count,
         size=tuple(size) or config.DATASET.SIZE, augment=augment,
     )  # fmt: skip
+
+
+def _found(path: Path) -> list[Path]:
+    return [path] if volumes.is_zarr(path) else volumes.find(path)
 
 
 def _distinct(paths: list[Path]) -> list[Path]:

@@ -1,0 +1,270 @@
+"""One volume from file to labels, by blocks, to be gone on with after an interruption."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.engine.outputs import Prediction
+from nucleizoo.large import _memory
+from nucleizoo.large._decoding import Decoded, Decoding, Progress
+from nucleizoo.large._input import Input
+from nucleizoo.large._maps import MapFile
+from nucleizoo.large._memory import Plan
+from nucleizoo.large._output import FORMATS, Result, nuclei_in
+from nucleizoo.large._sliding import slide_band
+from nucleizoo.large._tiling import Tiling
+from nucleizoo.ops.geometry import voxel_shape
+from nucleizoo.ops.grid import Grid
+
+log = logging.getLogger(__name__)
+
+DECODED_A_SECOND = 2e6
+"""Voxels that one core decodes in a second, for the estimate."""
+
+TELL_EVERY = 20.0
+"""Seconds between two lines of the log."""
+
+RESERVE = 1e8
+"""Bytes kept for what is not counted."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a volume is predicted by blocks.
+
+    Attributes:
+        format: of the labels, one of `FORMATS`.
+        max_memory: of the whole process, in 10^9 bytes; 0 is half of the machine's.
+        resume: go on with what was interrupted.
+        skip_damaged: take chunks that are missing or damaged for black.
+    """
+
+    format: str = "tif"
+    max_memory: float = 0.0
+    resume: bool = False
+    skip_damaged: bool = False
+
+    @property
+    def limit(self) -> float:
+        """Bytes that the process may have in memory."""
+        return self.max_memory * 1e9 or _memory.machine() * _memory.DEFAULT_SHARE
+
+
+class Job:
+    """The prediction of one volume.
+
+    What is found on the way lies in the hidden folder `.<stem>_blocks` beside the result, and goes when
+    the result is there.
+
+    Args:
+        segmenter: of the run.
+        path: the volume's file or Zarr folder.
+        folder: for the result.
+        options: see there.
+
+    Raises:
+        UserError: for a file, result or memory limit that cannot be used.
+    """
+
+    def __init__(self, segmenter: Segmenter, path: Path, folder: Path, options: Options) -> None:
+        self.segmenter, self.options = segmenter, options
+        self.result, self.scratch = places(path, folder, options.format)
+        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged)
+        window = segmenter.window or segmenter.config.DATASET.SIZE
+        self.tiling = Tiling(self.input.shape, window, segmenter.overlap)
+        self.batch = 1 if segmenter.device.type == "cpu" else 8
+        self.rules = segmenter.decoder.rules(len(self.input.shape), self.input.spacing)
+        self.plan, self.seconds = self._prepared()
+
+    def run(self) -> Generator[Progress, None, int]:
+        """Do all that is not done; yields after every row and block, returns the number of nuclei.
+
+        Raises:
+            UserError: for a damaged chunk, or when the memory allowed is too small for the objects.
+            OSError: when the disk is full.
+        """
+        shape = self.input.shape
+        maps = MapFile(self.scratch / "maps.bin", self.segmenter.target.channels, shape)
+        try:
+            yield from self._predicted(maps)
+            grid = Grid(shape, self.plan.block)
+            limit = _memory.voxels(self.options.limit - _memory.in_use() - RESERVE)
+            decoding = Decoding(self.rules, maps.read, grid, self.scratch, self.plan.margin, limit)
+            labels: Decoded = yield from decoding.run()
+            result = Result(labels, shape, self.input.spacing, self.plan.block, self._skipped())
+            FORMATS[self.options.format][1](self.result, result)
+        finally:
+            maps.close()
+        shutil.rmtree(self.scratch)
+        return labels.count
+
+    def steps(self) -> dict[str, int]:
+        """How many times `run` yields at most, by what it says."""
+        blocks = len(Grid(self.input.shape, self.plan.block))
+        rows = len(self.tiling.starts[0]) * len(self._bands())
+        return {"predict": rows} | dict.fromkeys(("survey", "growth", "holes", "summits", "split"), blocks)
+
+    def _predicted(self, maps: MapFile) -> Iterator[Progress]:
+        at = self.scratch / "predicted.json"
+        state: dict[str, Any] = {"band": 0, "done": 0, "skipped": []}
+        if at.exists():
+            state = json.loads(at.read_text())
+        self.input.volume.skipped += [s for s in state["skipped"] if s not in self.input.volume.skipped]
+        bands = self._bands()
+        for number in range(state["band"], len(bands)):
+            done = state["done"] if number == state["band"] else 0
+            if done < self.input.shape[0]:
+                rows = slide_band(
+                    self.segmenter.tiles, self.input.picture, self.tiling, bands[number],
+                    done=done, batch=self.batch,
+                )  # fmt: skip
+                for row, (box, made) in enumerate(rows):
+                    maps.write(made, box)
+                    self._note(
+                        at, {"band": number, "done": box[0].stop, "skipped": self.input.volume.skipped}
+                    )
+                    yield "predict", row
+
+    def _skipped(self) -> list[str]:
+        return sorted(self.input.volume.skipped)
+
+    def _bands(self) -> list[slice]:
+        length, band = self.input.shape[1], self.plan.band
+        return [slice(a, min(a + band, length)) for a in range(0, length, band)]
+
+    def _prepared(self) -> tuple[Plan, float]:
+        """The plan of an interrupted job or a new one, and an estimate of the time it takes."""
+        what, at = self._identity(), self.scratch / "job.json"
+        if at.exists() and self.options.resume:
+            known = json.loads(at.read_text())
+            if known["what"] != what:
+                changed = ", ".join(key for key in what if known["what"].get(key) != what[key])
+                raise UserError(
+                    f"{self.scratch}: was begun with another {changed}; go on as it was begun, or remove the "
+                    "folder to begin again"
+                )
+            plan = Plan(tuple(known["plan"]["block"]), tuple(known["plan"]["margin"]), known["plan"]["band"])
+            return plan, self._tile_time()
+        if at.exists():
+            raise UserError(
+                f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
+            )
+        seconds = self._tile_time()
+        voxel = voxel_shape(self.input.spacing, len(self.input.shape))
+        budget = self.options.limit - _memory.peak() - RESERVE
+        plan = _memory.plan(
+            self.input.shape, voxel, budget, row=self._row_bytes(), window=self.tiling.window[1]
+        )
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self._note(at, {"what": what, "plan": asdict(plan)})
+        return plan, seconds
+
+    def estimate(self) -> str:
+        """What the work takes, in words."""
+        total, maps = math.prod(self.input.shape), len(self.segmenter.target.channels)
+        seconds = len(self.tiling) * self.seconds + total / DECODED_A_SECOND
+        size = "x".join(map(str, self.input.shape))
+        window, block = ("x".join(map(str, one)) for one in (self.tiling.window, self.plan.block))
+        blocks = len(Grid(self.input.shape, self.plan.block))
+        return (
+            f"{self.input.path}: {size} voxels, {len(self.tiling)} windows of {window}, {blocks} blocks of "
+            f"{block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of memory, "
+            f"{(maps + 2.5) * total / 1e9:.1f} GB of disk"
+        )
+
+    def _tile_time(self) -> float:
+        """Seconds a window; the second one is timed, for the first takes memory."""
+        tile = torch.zeros(self.batch, self.segmenter.method.task.channels, *self.tiling.window)
+        self.segmenter.tiles(tile)
+        begin = time.perf_counter()
+        self.segmenter.tiles(tile)
+        return (time.perf_counter() - begin) / self.batch
+
+    def _row_bytes(self) -> float:
+        """Memory of prediction for one line along the second axis: picture, its making, sums, results."""
+        channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
+        line = self.tiling.window[0] * math.prod(self.input.shape[2:])
+        return 4.0 * line * (5 * channels + 4 * maps)
+
+    def _identity(self) -> dict[str, Any]:
+        """What must not change between an interruption and going on."""
+        path = self.input.path
+        marks = [path / "zarr.json", path / ".zarray", path / ".zgroup"] if path.is_dir() else [path]
+        stat = next(mark for mark in marks if mark.exists()).stat()
+        config = self.segmenter.config
+        return {
+            "file": [str(path), stat.st_size, stat.st_mtime_ns],
+            "shape": list(self.input.shape),
+            "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
+            "weights": _digest(self.segmenter),
+        }
+
+    def _note(self, path: Path, what: dict[str, Any]) -> None:
+        with atomic(path, sync=False) as part:
+            part.write_text(json.dumps(what))
+
+
+def _digest(segmenter: Segmenter) -> float:
+    """A number that changes with the weights."""
+    return float(sum(p.detach().double().abs().sum().item() for p in segmenter.method.parameters()))
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+
+
+def predict_volume(segmenter: Segmenter, path: Path, folder: Path, options: Options) -> Prediction:
+    """Labels of one volume, by blocks; what is being done is logged now and then.
+
+    Args:
+        segmenter: of the run.
+        path: the volume's file or Zarr folder.
+        folder: for `<stem>_label.tif`, `.h5` or `.ome.zarr`.
+        options: see there. A result that is complete is left alone when work is gone on with.
+
+    Raises:
+        UserError: for a file, result or memory limit that cannot be used.
+        OSError: when the disk is full.
+    """
+    result, scratch = places(path, folder, options.format)
+    if options.resume and not scratch.exists() and (count := nuclei_in(result)) is not None:
+        log.info("%s: is complete", result)
+        return Prediction(path, result, count)
+    job = Job(segmenter, path, folder, options)
+    log.info("%s", job.estimate())
+    return Prediction(path, result, _drained(job))
+
+
+def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
+    """The result of a volume, and the folder of what is found on the way."""
+    name = path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
+    return folder / f"{name}_label{FORMATS[format_][0]}", folder / f".{name}_blocks"
+
+
+def _drained(job: Job) -> int:
+    steps, work, told, count = job.steps(), job.run(), time.monotonic(), 0
+    last = ""
+    while True:
+        try:
+            step, _ = next(work)
+        except StopIteration as end:
+            return int(end.value)
+        count = count + 1 if step == last else 1
+        last = step
+        if time.monotonic() - told > TELL_EVERY:
+            told = time.monotonic()
+            log.info("%s: %d of at most %d", step, count, steps[step])
