@@ -10,7 +10,7 @@ DEMO := runs/demo
 $(INSTALLED): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,dev,fast,tensorboard,test]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,dev,fast,tensorboard,test,volumes]"
 	touch $@
 
 demo: $(INSTALLED)

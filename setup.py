@@ -31,11 +31,19 @@ setup(
         "demo": ["mahotas>=1.4.18"],  # for the image it brings; it has no wheel for Linux on ARM
         "fast": ["edt>=3.0"],  # distances of targets in 3D, several times sooner; used where installed
         "tensorboard": ["tensorboard>=2.16"],
-        "test": ["pytest>=8", "pytest-benchmark>=5", "hypothesis>=6.100", "tensorboard>=2.16"],
+        "volumes": ["zarr>=3.1,<4"],  # Zarr and OME-Zarr in, OME-Zarr out
+        "test": [
+            "pytest>=8",
+            "pytest-benchmark>=5",
+            "hypothesis>=6.100",
+            "tensorboard>=2.16",
+            "zarr>=3.1,<4",
+        ],
         "oracle": [
             "stardist>=0.9.2",
             "py-ctcmetrics>=1.3.3",
-        ],  # metrics are tested against them where installed
+            "monai>=1.5",
+        ],  # metrics and blending are tested against them where installed
         "dev": ["ruff", "mypy", "types-PyYAML", "types-tqdm"],
     },
     entry_points={

@@ -29,7 +29,9 @@ def predict(argv: Sequence[str] | None = None) -> int:
     )
     large = parser.add_argument_group("large volumes")
     large.add_argument(
-        "--blocks", action="store_true", help="predict by blocks (Zarr folders and large files always are)"
+        "--blocks",
+        action="store_true",
+        help="predict by blocks, as Zarr folders, large files and all files with one of these options are",
     )
     large.add_argument(
         "--max-memory",
@@ -53,9 +55,10 @@ def predict(argv: Sequence[str] | None = None) -> int:
         from nucleizoo.large import Options
 
         options = Options(known.format, known.max_memory, known.resume, known.skip_damaged)
+        blocks = known.blocks or options != Options()
         for done in api.predict(
             known.run, inputs, known.output,
-            to=known.to, overlay=known.overlay, blocks=known.blocks, options=options,
+            to=known.to, overlay=known.overlay, blocks=blocks, options=options,
             plugins=known.plugin, overrides=pairs,
         ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""

@@ -45,7 +45,7 @@ class Decoding:
     done again.
 
     Attributes:
-        rules: see `ops.rules`; they flood with the back end 'frontier'.
+        rules: from `check_rules`.
         maps: reads any part of the maps.
         grid: the blocks.
         folder: for what is found on the way.
@@ -59,14 +59,6 @@ class Decoding:
     folder: Path
     margin: tuple[int, ...]
     limit: float = np.inf
-
-    def __post_init__(self) -> None:
-        backends = {self.rules.watershed, self.rules.seeds.watershed if self.rules.seeds else "frontier"}
-        if backends != {"frontier"}:
-            raise UserError(
-                "by blocks, INFERENCE.DECODER.WATERSHED is 'frontier': scikit-image's has no fixed order, so "
-                "that neighbouring blocks could disagree"
-            )
 
     def run(self) -> Generator[Progress, None, Decoded]:
         """Do all that is not done, yielding after every block of every step; returns the labels.
@@ -112,6 +104,21 @@ class Decoding:
 
     def _stage(self, name: str) -> Stage:
         return Stage(self.folder / name, self.grid)
+
+
+def check_rules(rules: Rules) -> Rules:
+    """The rules themselves.
+
+    Raises:
+        UserError: when they flood with another back end than 'frontier'.
+    """
+    backends = {rules.watershed, rules.seeds.watershed if rules.seeds else "frontier"}
+    if backends != {"frontier"}:
+        raise UserError(
+            "by blocks, INFERENCE.DECODER.WATERSHED is 'frontier': scikit-image's has no fixed order, so "
+            "that neighbouring blocks could disagree"
+        )
+    return rules
 
 
 def _told(step: str, blocks: Iterator[int]) -> Iterator[Progress]:

@@ -17,7 +17,7 @@ from nucleizoo.ops.intensity import luminance
 from nucleizoo.reading import Reader
 from nucleizoo.volumes import LazyVolume, open_lazily
 
-_READ_BYTES = 2**26
+_READ_BYTES = 2**25
 """About how much is read at once to measure intensities."""
 
 
@@ -58,15 +58,14 @@ class Input:
             ImageReadError: when a chunk of it cannot be read.
         """
         raw, scaling = self._raw(box), self.reader.scaling
-        if self._low.ndim == 0:
-            scaled = scaling.between(raw, float(self._low), float(self._high))
-        else:
-            scaled = np.zeros(raw.shape, np.float32)
-            for at in np.ndindex(*raw.shape[:-2]):
-                place = (at[0], box[0].start + at[1])
-                if (low := self._low[place]) < (high := self._high[place]):
-                    scaled[at] = scaling.between(raw[at], float(low), float(high))
-        return scaling.curve(scaled) * 2 - 1
+        picture = np.zeros(raw.shape, np.float32)
+        for at in np.ndindex(*raw.shape[:2]):  # one plane (or row) at a time, for large volumes
+            place = () if self._low.ndim == 0 else (at[0], box[0].start + at[1])
+            low, high = float(self._low[place]), float(self._high[place])
+            if low < high:  # a plane without contrast becomes 0
+                picture[at] = scaling.between(raw[at], low, high)
+            picture[at] = scaling.curve(picture[at]) * 2 - 1
+        return picture
 
     def _raw(self, box: Box) -> NDArray[Any]:
         data = self.volume.read(box if len(self.volume.space) == len(box) else (slice(0, 1), *box))

@@ -14,6 +14,9 @@ QUANTILES = 1_000_001
 _FINE = 1 << 20
 """Steps between the smallest and the largest value, for types with more values than can be counted."""
 
+_PORTION = 1 << 20
+"""Values that are converted at once."""
+
 _COUNTED = (np.uint8, np.int8, np.uint16, np.int16)
 
 Parts = Callable[[], Iterator[NDArray[Any]]]
@@ -36,8 +39,8 @@ def sample_of(parts: Parts, dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.type in _COUNTED:
         low = int(np.iinfo(dtype).min)
         counts = np.zeros(int(np.iinfo(dtype).max) - low + 1, np.int64)
-        for part in parts():
-            counts += np.bincount(part.ravel().astype(np.int32) - low, minlength=counts.size)
+        for part in _portions(parts):
+            counts += np.bincount(part.astype(np.int32) - low, minlength=counts.size)
         return (_quantiles(counts) + low).astype(dtype)
     smallest, largest = np.inf, -np.inf
     for part in parts():
@@ -47,10 +50,18 @@ def sample_of(parts: Parts, dtype: np.dtype[Any]) -> NDArray[Any]:
     if smallest == largest:
         return np.array([smallest, largest], dtype)
     counts = np.zeros(_FINE + 1, np.int64)
-    for part in parts():
-        steps = np.rint((part.ravel().astype(np.float64) - smallest) * (_FINE / (largest - smallest)))
+    for part in _portions(parts):
+        steps = np.rint((part.astype(np.float64) - smallest) * (_FINE / (largest - smallest)))
         counts += np.bincount(steps.astype(np.int64), minlength=counts.size)
     return (_quantiles(counts) * ((largest - smallest) / _FINE) + smallest).astype(dtype)
+
+
+def _portions(parts: Parts) -> Iterator[NDArray[Any]]:
+    """Flat pieces, small enough to be converted."""
+    for part in parts():
+        flat = part.ravel()
+        for start in range(0, flat.size, _PORTION):
+            yield flat[start : start + _PORTION]
 
 
 def _quantiles(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import shutil
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,50 +16,24 @@ import torch
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.engine.outputs import Prediction
 from nucleizoo.large import _memory
-from nucleizoo.large._decoding import Decoded, Decoding, Progress
+from nucleizoo.large._decoding import Decoded, Decoding, Progress, check_rules
 from nucleizoo.large._input import Input
 from nucleizoo.large._maps import MapFile
 from nucleizoo.large._memory import Plan
-from nucleizoo.large._output import FORMATS, Result, nuclei_in
+from nucleizoo.large._options import Options
+from nucleizoo.large._output import FORMATS, places
+from nucleizoo.large._result import Result
 from nucleizoo.large._sliding import slide_band
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
 
-log = logging.getLogger(__name__)
-
 DECODED_A_SECOND = 2e6
 """Voxels that one core decodes in a second, for the estimate."""
 
-TELL_EVERY = 20.0
-"""Seconds between two lines of the log."""
-
 RESERVE = 1e8
 """Bytes kept for what is not counted."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a volume is predicted by blocks.
-
-    Attributes:
-        format: of the labels, one of `FORMATS`.
-        max_memory: of the whole process, in 10^9 bytes; 0 is half of the machine's.
-        resume: go on with what was interrupted.
-        skip_damaged: take chunks that are missing or damaged for black.
-    """
-
-    format: str = "tif"
-    max_memory: float = 0.0
-    resume: bool = False
-    skip_damaged: bool = False
-
-    @property
-    def limit(self) -> float:
-        """Bytes that the process may have in memory."""
-        return self.max_memory * 1e9 or _memory.machine() * _memory.DEFAULT_SHARE
 
 
 class Job:
@@ -86,7 +59,7 @@ class Job:
         window = segmenter.window or segmenter.config.DATASET.SIZE
         self.tiling = Tiling(self.input.shape, window, segmenter.overlap)
         self.batch = 1 if segmenter.device.type == "cpu" else 8
-        self.rules = segmenter.decoder.rules(len(self.input.shape), self.input.spacing)
+        self.rules = check_rules(segmenter.decoder.rules(len(self.input.shape), self.input.spacing))
         self.plan, self.seconds = self._prepared()
 
     def run(self) -> Generator[Progress, None, int]:
@@ -166,7 +139,7 @@ class Job:
         voxel = voxel_shape(self.input.spacing, len(self.input.shape))
         budget = self.options.limit - _memory.peak() - RESERVE
         plan = _memory.plan(
-            self.input.shape, voxel, budget, row=self._row_bytes(), window=self.tiling.window[1]
+            self.input.shape, voxel, budget, line=self._line_bytes(), window=self.tiling.window[1]
         )
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._note(at, {"what": what, "plan": asdict(plan)})
@@ -193,11 +166,12 @@ class Job:
         self.segmenter.tiles(tile)
         return (time.perf_counter() - begin) / self.batch
 
-    def _row_bytes(self) -> float:
-        """Memory of prediction for one line along the second axis: picture, its making, sums, results."""
+    def _line_bytes(self) -> tuple[float, float]:
+        """Memory for a line along the second axis: as stored and scaled; sums, and what is moved of them."""
+        line = float(self.tiling.window[0] * math.prod(self.input.shape[2:]))
         channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
-        line = self.tiling.window[0] * math.prod(self.input.shape[2:])
-        return 4.0 * line * (5 * channels + 4 * maps)
+        stored = self.input.volume.dtype.itemsize * self.input.volume.channels
+        return line * (stored + 4 * channels), line * (8 * maps + 4)
 
     def _identity(self) -> dict[str, Any]:
         """What must not change between an interruption and going on."""
@@ -225,46 +199,3 @@ def _digest(segmenter: Segmenter) -> float:
 def _duration(seconds: float) -> str:
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
-
-
-def predict_volume(segmenter: Segmenter, path: Path, folder: Path, options: Options) -> Prediction:
-    """Labels of one volume, by blocks; what is being done is logged now and then.
-
-    Args:
-        segmenter: of the run.
-        path: the volume's file or Zarr folder.
-        folder: for `<stem>_label.tif`, `.h5` or `.ome.zarr`.
-        options: see there. A result that is complete is left alone when work is gone on with.
-
-    Raises:
-        UserError: for a file, result or memory limit that cannot be used.
-        OSError: when the disk is full.
-    """
-    result, scratch = places(path, folder, options.format)
-    if options.resume and not scratch.exists() and (count := nuclei_in(result)) is not None:
-        log.info("%s: is complete", result)
-        return Prediction(path, result, count)
-    job = Job(segmenter, path, folder, options)
-    log.info("%s", job.estimate())
-    return Prediction(path, result, _drained(job))
-
-
-def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
-    """The result of a volume, and the folder of what is found on the way."""
-    name = path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
-    return folder / f"{name}_label{FORMATS[format_][0]}", folder / f".{name}_blocks"
-
-
-def _drained(job: Job) -> int:
-    steps, work, told, count = job.steps(), job.run(), time.monotonic(), 0
-    last = ""
-    while True:
-        try:
-            step, _ = next(work)
-        except StopIteration as end:
-            return int(end.value)
-        count = count + 1 if step == last else 1
-        last = step
-        if time.monotonic() - told > TELL_EVERY:
-            told = time.monotonic()
-            log.info("%s: %d of at most %d", step, count, steps[step])

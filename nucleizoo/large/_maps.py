@@ -29,16 +29,17 @@ class MapFile:
 
     def __init__(self, path: Path, channels: tuple[Channel, ...], shape: tuple[int, ...]) -> None:
         self.channels, self.shape = channels, shape
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        self.nbytes = len(channels) * math.prod(shape)
+        path.touch()
+        self._file = path.open("r+b", buffering=0)
+        total = len(channels) * math.prod(shape)
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self._file, 0, self.nbytes)
+            os.posix_fallocate(self._file.fileno(), 0, total)
         else:
-            os.truncate(self._file, self.nbytes)
+            self._file.truncate(total)
 
     def close(self) -> None:
         """Give the file back."""
-        os.close(self._file)
+        self._file.close()
 
     def write(self, maps: NDArray[np.float32], box: Box) -> None:
         """Write maps (K, *size), in their ranges; only the first two axes may be parts.
@@ -47,8 +48,11 @@ class MapFile:
             OSError: when the disk fails.
         """
         for index, (channel, one) in enumerate(zip(self.channels, maps, strict=True)):
-            for at, plane in enumerate(to_bytes(one, channel), start=box[0].start):
-                os.pwrite(self._file, plane.tobytes(), self._offset(index, at, box[1].start))
+            for at, plane in enumerate(one, start=box[0].start):
+                self._file.seek(self._offset(index, at, box[1].start))
+                rest = memoryview(to_bytes(plane, channel).tobytes())
+                while rest:  # one call may write less, of a full disk or of 2 GB
+                    rest = rest[self._file.write(rest) :]
 
     def read(self, box: Box) -> dict[str, NDArray[np.float32]]:
         """A part, by channel, in the channels' ranges."""
@@ -62,7 +66,8 @@ class MapFile:
         rows = box[1].stop - box[1].start
         row = self.shape[2:]
         for at, plane in enumerate(part, start=box[0].start):
-            raw = os.pread(self._file, rows * math.prod(row), self._offset(index, at, box[1].start))
+            self._file.seek(self._offset(index, at, box[1].start))
+            raw = self._file.read(rows * math.prod(row))
             plane[...] = np.frombuffer(raw, np.uint8).reshape(rows, *row)[(slice(None), *box[2:])]
         return part
 

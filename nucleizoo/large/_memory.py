@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,9 @@ def in_use() -> float:
 
 
 def machine() -> float:
-    """Bytes of memory of the machine."""
+    """Bytes of memory of the machine, or a guess where it does not tell."""
+    if os.name != "posix":
+        return 8e9
     return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
@@ -55,14 +56,17 @@ def voxels(budget: float) -> float:
     return budget / BYTES
 
 
-def plan(shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *, row: float, window: int) -> Plan:
+def plan(
+    shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *, line: tuple[float, float], window: int
+) -> Plan:
     """Choose blocks and bands that fit.
 
     Args:
         shape: of the volume.
         voxel: edge lengths of a voxel in those of the last axis.
         budget: bytes to be used beyond those that are in use.
-        row: bytes that prediction takes for every line along the second axis.
+        line: bytes that prediction takes for every line along the second axis, of the picture (of which it
+            needs a window more on either side of a band) and of the maps.
         window: length of the network's window along the second axis.
 
     Raises:
@@ -75,7 +79,7 @@ def plan(shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *, row
         if block[longest] <= margin[longest]:
             raise _too_little(budget)
         block[longest] = -(-block[longest] // 2)
-    band = int(budget // row) - 2 * window
+    band = int((budget - 2 * window * line[0]) // sum(line))
     if band < min(window, shape[1]):
         raise _too_little(budget)
     count = -(-shape[1] // band)
@@ -83,7 +87,11 @@ def plan(shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *, row
 
 
 def peak() -> float:
-    """Bytes that this process had in memory at most."""
+    """Bytes that this process had in memory at most; 0 where it cannot be told."""
+    if os.name != "posix":
+        return 0.0
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 

@@ -67,8 +67,10 @@ def pieces(
     sizes = np.bincount(core.ravel(), minlength=count).astype(np.int64)
     sizes[0] = 0
     where = np.flatnonzero(core)
+    here = np.full(count, -1)
+    here[core.ravel()[where[::-1]]] = where[::-1]  # the last write stays: that of the earliest voxel
     first = np.full(count, np.prod(grid.shape, dtype=np.int64))
-    first[core.ravel()[where[::-1]]] = raster(where[::-1], grid, index)
+    first[here >= 0] = raster(here[here >= 0], grid, index)
     near = tuple(_met(found, axis, 0) for axis in range(found.ndim))
     far = tuple(_met(found, axis, length) for axis, length in enumerate(core.shape))
     return found, Pieces(sizes, first, near, far)

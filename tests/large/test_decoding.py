@@ -9,7 +9,7 @@ from scipy import ndimage
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS
-from nucleizoo.large._decoding import Decoding
+from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.ops.grid import Grid
 
 load_plugins()
@@ -29,7 +29,7 @@ def reader(maps):
 def by_blocks(folder, decoder, maps, block, margin=2, limit=np.inf, spacing=()):
     shape = next(iter(maps.values())).shape
     grid = Grid(shape, block)
-    rules = decoder.rules(len(shape), spacing)
+    rules = check_rules(decoder.rules(len(shape), spacing))
     steps = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), limit).run()
     try:
         while True:
