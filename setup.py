@@ -43,7 +43,8 @@ setup(
             "stardist>=0.9.2",
             "py-ctcmetrics>=1.3.3",
             "monai>=1.5",
-        ],  # metrics and blending are tested against them where installed
+            "ome-zarr-models>=1.0",
+        ],  # metrics, blending and metadata are tested against them where installed
         "dev": ["ruff", "mypy", "types-PyYAML", "types-tqdm"],
     },
     entry_points={

@@ -41,7 +41,8 @@ def slide_band(
         batch: windows predicted at once.
 
     Yields:
-        Boxes along the first axis as they are complete, and their maps (K, *size).
+        Boxes along the first axis as they are complete, and their maps (K, *size), which are gone when the
+        next are asked for.
     """
     shape, window = tiling.shape, tiling.window
     columns = tiling.meeting(1, band.start, band.stop)
@@ -59,7 +60,8 @@ def slide_band(
         for count in range(0, len(places), batch):
             some = places[count : count + batch]
             cuts = [_cut((at[0] - across.start, *at[1:]), window[1:]) for at in some]
-            made = predict(torch.stack([seen[(slice(None), slice(None), *cut)] for cut in cuts]))
+            tiles = [seen[(slice(None), slice(None), *cut)] for cut in cuts]
+            made = predict(torch.stack(tiles) if batch > 1 else tiles[0][None])
             if sums is None:
                 sums = made.new_zeros(made.shape[1], window[0], *_band_size(tiling, band))
             for at, maps in zip(some, made, strict=True):
@@ -69,7 +71,7 @@ def slide_band(
             low = max(top, done)
             box = (slice(low, complete), band, *(slice(0, n) for n in shape[2:]))
             part = sums[(slice(None), slice(low - top, complete - top), *_lengths(box[1:]))]
-            yield box, (part / tiling.weight(box)).numpy()
+            yield box, tiling.divide(part, box).numpy()  # of rows that are not needed again
             done = complete
 
 
@@ -86,7 +88,8 @@ def _add(
 def _moved(sums: Tensor, step: int) -> Tensor:
     """Rows that are complete make room for new ones."""
     kept = sums.shape[1] - step
-    sums[:, :kept] = sums[:, step:].clone()
+    rest = sums[:, step:]
+    sums[:, :kept] = rest if kept <= step else rest.clone()
     sums[:, kept:] = 0
     return sums
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from nucleizoo.ops.grid import Box
-from nucleizoo.ops.windows import starts, tent
+from nucleizoo.ops.windows import starts, summed_tents, tent
 
 
 @dataclass(frozen=True)
@@ -42,22 +41,15 @@ class Tiling:
         """Blending weights of a window (*window)."""
         return tent(self.window)
 
-    def weight(self, box: Box) -> Tensor:
-        """The sum of the weights of all windows (*size): a product of sums along the axes."""
-        weight = torch.ones(())
+    def divide(self, sums: Tensor, box: Box) -> Tensor:
+        """Weighted sums (K, *size), divided in place by the weights of all windows in a box."""
         for axis, cut in enumerate(box):
-            weight = weight[..., None] * self._sums[axis][cut]
-        return weight
+            sums /= self._sums[axis][cut].reshape(-1, *(1,) * (len(box) - axis - 1))
+        return sums
 
     @cached_property
     def _sums(self) -> list[Tensor]:
-        sums = []
-        for length, window, begins in zip(self.shape, self.window, self.starts, strict=True):
-            total, ramp = torch.zeros(max(length, window)), tent((window,))
-            for begin in begins:
-                total[begin : begin + window] += ramp
-            sums.append(total)
-        return sums
+        return [summed_tents(n, w, self.overlap) for n, w in zip(self.shape, self.window, strict=True)]
 
     def meeting(self, axis: int, low: int, high: int) -> list[int]:
         """The windows along an axis that have voxels in low..high."""

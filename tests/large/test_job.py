@@ -21,7 +21,10 @@ from nucleizoo.contracts import Task
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import FORMATS, Options, _job, _memory, predict_volume
+from nucleizoo.large._decoding import Decoded
 from nucleizoo.large._maps import from_bytes, to_bytes
+from nucleizoo.large._ome_zarr import write_ome_zarr
+from nucleizoo.large._result import Result
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 SPACING = (2.0, 0.5, 0.5)
@@ -81,6 +84,33 @@ def test_labels_of_every_format_are_those_of_decoding_in_memory(tmp_path, small,
     assert done.count == labels.max() > 3 and labels.dtype == np.uint16
     assert spacing == pytest.approx(SPACING)
     assert sorted(f.name for f in tmp_path.iterdir()) == sorted({"brain.h5", done.result.name})
+
+
+def test_a_pyramid_is_halved_towards_cubes_and_valid(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    labels = np.random.default_rng(0).integers(0, 9, (5, 700, 300)).astype(np.int32)
+    decoded = Decoded(lambda box: labels[box], 8)
+    result = Result(decoded, labels.shape, SPACING, (2, 128, 512), [])
+    write_ome_zarr(tmp_path / "a.ome.zarr", result)
+    group = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")
+    scales = [
+        level["coordinateTransformations"][0]["scale"]
+        for level in group.attrs["ome"]["multiscales"][0]["datasets"]
+    ]
+    assert scales == [[2.0, 0.5, 0.5], [2.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
+    for level, step in enumerate((1, 2, 4)):
+        np.testing.assert_array_equal(group[str(level)][...], labels[:, ::step, ::step])
+
+
+def test_the_metadata_are_valid_ome_zarr(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    models = pytest.importorskip("ome_zarr_models.v05.image")
+    for shape, spacing in (((5, 700, 300), SPACING), ((40, 30), ())):
+        decoded = Decoded(lambda box: np.zeros([c.stop - c.start for c in box], np.int32), 0)
+        write_ome_zarr(
+            tmp_path / "a.ome.zarr", Result(decoded, shape, spacing, (9, 64, 64)[-len(shape) :], [])
+        )
+        models.Image.from_zarr(zarr.open_group(tmp_path / "a.ome.zarr", mode="r"))
 
 
 @pytest.mark.parametrize("scaling", ["minmax", "percentile", "dtype"])
