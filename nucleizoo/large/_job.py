@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
+from nucleizoo.core.files import atomic, locked
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._decoding import Decoded, Decoding, Progress, check_rules
@@ -66,9 +66,16 @@ class Job:
         """Do all that is not done; yields after every row and block, returns the number of nuclei.
 
         Raises:
-            UserError: for a damaged chunk, or when the memory allowed is too small for the objects.
+            UserError: for a damaged chunk, when the memory allowed is too small for the objects, or when
+                another process is at it.
             OSError: when the disk is full.
         """
+        with locked(self.scratch / "job.json"):
+            count = yield from self._locked_run()
+        shutil.rmtree(self.scratch)
+        return count
+
+    def _locked_run(self) -> Generator[Progress, None, int]:
         shape = self.input.shape
         maps = MapFile(self.scratch / "maps.bin", self.segmenter.target.channels, shape)
         try:
@@ -81,7 +88,6 @@ class Job:
             FORMATS[self.options.format][1](self.result, result)
         finally:
             maps.close()
-        shutil.rmtree(self.scratch)
         return labels.count
 
     def steps(self) -> dict[str, int]:

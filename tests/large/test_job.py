@@ -179,6 +179,15 @@ def test_a_limit_that_is_too_small_is_told(tmp_path, volume):
     with pytest.raises(UserError, match=r"--max-memory leaves 0\.00 GB"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=0.05))
     assert not (tmp_path / ".brain_blocks").exists()
+    for amount in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(UserError, match="--max-memory is a number of gigabytes"):
+            Options(max_memory=amount)
+
+
+def test_a_format_that_is_not_installed_is_told_at_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(UserError, match=r"pip install 'nucleizoo\[volumes\]'"):
+        Options("ome-zarr")
 
 
 def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volume):
