@@ -11,7 +11,8 @@ REPORT := runs/report
 $(INSTALLED): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,dev,fast,figures,tensorboard,test]"
+	$(BIN)/pip install --quiet --constraint constraints.txt \
+		--editable ".[demo,dev,fast,figures,tensorboard,test,volumes]"
 	touch $@
 
 demo: $(INSTALLED)

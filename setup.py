@@ -36,6 +36,7 @@ setup(
         "data": ["pooch>=1.8"],  # downloads of published data sets
         "figures": ["matplotlib>=3.8", "scikit-learn>=1.4"],  # nucleizoo figure
         "tensorboard": ["tensorboard>=2.16"],
+        "volumes": ["zarr>=3.1,<4"],  # Zarr and OME-Zarr in, OME-Zarr out
         "test": [
             "pytest>=8",
             "pytest-benchmark>=5",
@@ -45,11 +46,14 @@ setup(
             "tensorboard>=2.16",
             "matplotlib>=3.8",
             "scikit-learn>=1.4",
+            "zarr>=3.1,<4",
         ],
         "oracle": [
             "stardist>=0.9.2",
             "py-ctcmetrics>=1.3.3",
-        ],  # metrics are tested against them where installed
+            "monai>=1.5",
+            "ome-zarr-models>=1.0",
+        ],  # metrics, blending and metadata are tested against them where installed
         "dev": ["ruff", "mypy", "types-PyYAML", "types-tqdm"],
     },
     entry_points={

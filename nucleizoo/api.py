@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import comparison, datasets, ranges, volumes
+from nucleizoo import comparison, datasets, large, ranges, volumes
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
@@ -20,6 +21,8 @@ from nucleizoo.engine.session import train
 from nucleizoo.metrics import files, folders
 from nucleizoo.ops.sizing import Sizes
 from nucleizoo.runs import Run
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
@@ -48,6 +51,8 @@ def predict(
     to: str = "labels",
     overlay: bool = False,
     table: bool = False,
+    blocks: bool = False,
+    options: large.Options | None = None,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Iterator[outputs.Prediction]:
@@ -63,6 +68,8 @@ def predict(
             pictures that look like the images trained on).
         overlay: also write `<stem>_overlay.png` with every nucleus outlined, for 'labels'.
         table: also write `<stem>_nuclei.csv`, a row a nucleus: size, centre, confidence; for 'labels'.
+        blocks: predict by blocks, with bounded memory; so are Zarr folders in any case.
+        options: of prediction by blocks.
         plugins: plugin files that the run needs.
         overrides: KEY VALUE pairs for INFERENCE (thresholds, windows), DATASET.IMAGE (how files are
             read) and SYSTEM.
@@ -75,10 +82,22 @@ def predict(
     if (overlay or table) and to != "labels":
         raise UserError(f"overlays and tables show labels; there are none when {to} is written")
     write = partial(outputs.write_labels, table=True) if table else outputs.WRITERS[to]
+    options = options or large.Options()
+    if options.format not in large.FORMATS:
+        raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in _distinct([file for one in inputs for file in volumes.find(one)]):
+    for path in _distinct([file for one in inputs for file in _found(Path(one))]):
+        if blocks or volumes.is_zarr(path):
+            if overlay or table or to != "labels":
+                raise UserError(
+                    f"{path}: is predicted by blocks, which writes labels, no overlay and no table"
+                )
+            yield large.predict_volume(segmenter, path, folder, options)
+            continue
+        if volumes.is_large(path):
+            log.info("%s is large; --blocks predicts it with bounded memory, and can be gone on with", path)
         yield write(segmenter, path, folder)
         if overlay:
             outputs.write_overlays(segmenter, path, folder)
@@ -214,6 +233,10 @@ def sample(
         config, Path(output), domain=domain, count=count,
         size=tuple(size) or config.DATASET.SIZE, augment=augment,
     )  # fmt: skip
+
+
+def _found(path: Path) -> list[Path]:
+    return [path] if volumes.is_zarr(path) else volumes.find(path)
 
 
 def _distinct(paths: list[Path]) -> list[Path]:

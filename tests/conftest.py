@@ -12,6 +12,17 @@ from scipy import ndimage
 from nucleizoo.ops.ellipsoids import place
 
 
+def pytest_addoption(parser):
+    parser.addoption("--runslow", action="store_true", help="run the tests marked slow, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--runslow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes long; run with --runslow"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of annotated microscopy data; tests that ask for it are skipped where it is absent."""

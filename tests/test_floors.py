@@ -13,7 +13,7 @@ FLOORS = [
     {"batches", "datasets", "metrics", "runs"},
     {"workers"},
     {"engine"},
-    {"comparison"},
+    {"comparison", "large"},
     {"api", "catalogue", "figures"},
     {"cli"},
 ]

@@ -8,7 +8,8 @@ from nucleizoo.cli._words import guarded, parser_of, read_words, split
 
 _EXAMPLE = """example:
   nucleizoo predict --run runs/hela --input my_images --output my_labels --overlay
-  nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6"""
+  nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6
+  nucleizoo predict --run runs/brain --input brain.zarr --output out --format ome-zarr --max-memory 8"""
 
 
 def predict(argv: Sequence[str] | None = None) -> int:
@@ -29,15 +30,39 @@ def predict(argv: Sequence[str] | None = None) -> int:
         help="labels (default); maps of the network; the image translated to the source domain; or the "
         "other way round, label files given as --input translated to realistic images",
     )
+    large = parser.add_argument_group("large volumes")
+    large.add_argument(
+        "--blocks",
+        action="store_true",
+        help="predict by blocks, as Zarr folders, large files and all files with one of these options are",
+    )
+    large.add_argument(
+        "--max-memory",
+        type=float,
+        default=0.0,
+        metavar="GB",
+        help="not to be exceeded; half of the machine's",
+    )
+    large.add_argument("--resume", action="store_true", help="go on with what was interrupted")
+    large.add_argument(
+        "--format", choices=("tif", "h5", "ome-zarr"), default="tif", help="of the labels (default tif)"
+    )
+    large.add_argument(
+        "--skip-damaged", action="store_true", help="take missing and damaged chunks for black, and note them"
+    )
     known, words = read_words(parser, argv, "keys of INFERENCE")
     inputs, pairs = split([*known.input, *words])
 
     def work() -> int:
         from nucleizoo import api
+        from nucleizoo.large import Options
 
+        options = Options(known.format, known.max_memory, known.resume, known.skip_damaged)
+        blocks = known.blocks or options != Options()
         for done in api.predict(
             known.run, inputs, known.output,
-            to=known.to, overlay=known.overlay, table=known.table, plugins=known.plugin, overrides=pairs,
+            to=known.to, overlay=known.overlay, table=known.table, blocks=blocks, options=options,
+            plugins=known.plugin, overrides=pairs,
         ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
             print(f"{done.source} -> {done.result}{nuclei}", flush=True)

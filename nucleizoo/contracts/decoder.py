@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nucleizoo.core.errors import UserError
+from nucleizoo.ops.rules import Maps, Rules
 
-class Decoder(ABC):
-    """Maps -> instance labels: built as `Entry(**settings)`."""
+
+class Decoder:
+    """Maps -> instance labels: built as `Entry(**settings)`.
+
+    A decoder says its rules, which serve for images in memory and for volumes larger than it. One whose
+    way to labels is no set of rules writes `__call__` instead, and decodes in memory only.
+    """
 
     reads: ClassVar[frozenset[str]] = frozenset()
     """Names of the target channels it needs."""
 
-    @abstractmethod
-    def __call__(
-        self, maps: dict[str, NDArray[np.float32]], spacing: tuple[float, ...] = ()
-    ) -> NDArray[np.int32]:
+    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
+        """How labels follow from maps.
+
+        Args:
+            dims: number of spatial axes.
+            spacing: voxel size in micrometres, in axis order; () means isotropic.
+
+        Raises:
+            ValueError: when `spacing` does not fit the axes.
+            UserError: for a decoder that has none.
+        """
+        raise UserError(
+            f"the decoder {type(self).__name__} has no rules and decodes in memory only; predict without "
+            "blocks, or take another INFERENCE.DECODER"
+        )
+
+    def __call__(self, maps: Maps, spacing: tuple[float, ...] = ()) -> NDArray[np.int32]:
         """Decode.
 
         Args:
@@ -28,4 +47,9 @@ class Decoder(ABC):
         Returns:
             Labels (*S), 0 = background, 1..n numbered by first voxel in raster order;
             all zero when there is no nucleus.
+
+        Raises:
+            ValueError: when `spacing` does not fit the axes.
         """
+        dims = next(maps[name].ndim for name in self.reads)
+        return self.rules(dims, spacing)(maps)

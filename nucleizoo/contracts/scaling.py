@@ -49,7 +49,14 @@ class Scaling(ABC):
         """
         if self.over == "image" and raw.ndim > 2:
             return np.stack([self._plane(plane) for plane in raw])
-        low, high = self.limits(raw)
+        return self.between(raw, *self.limits(raw))
+
+    def between(self, raw: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
+        """Scale raw of any shape straight between limits that are known -> float32 in [0, 1].
+
+        Raises:
+            ValueError: when they are no range.
+        """
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError("it holds values that are not finite (NaN or infinity)")
         if high <= low:

@@ -20,7 +20,7 @@ def is_part(path: Path) -> bool:
 
 
 @contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
+def atomic(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     """Write a file so that nobody ever finds half of it.
 
     The block writes to the temporary file it is given, which lies hidden in the same folder and
@@ -29,6 +29,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Args:
         path: the file to write; its folder must exist.
+        sync: whether to wait for the disk, so that the file is whole even after a power failure; a killed
+            process leaves no half of it either way.
 
     Yields:
         The temporary file to write to, empty.
@@ -48,8 +50,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
     part.touch(exist_ok=False)
     try:
         yield part
-        with part.open("r+b") as written:
-            os.fsync(written.fileno())
+        if sync:
+            with part.open("r+b") as written:
+                os.fsync(written.fileno())
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

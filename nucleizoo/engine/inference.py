@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -114,15 +114,29 @@ class Segmenter:
         return self.target.picture_of(labels, spacing)
 
     @torch.no_grad()
+    def tiles(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, C, *S) in [-1, 1] on any device -> maps (B, K, *S) float32 on the CPU.
+
+        Raises:
+            RunError: when the maps are not finite.
+        """
+        return _finite(self._through(self.method, pictures.to(self.device))).cpu()
+
+    @torch.no_grad()
     def _apply(
         self, network: Callable[[Tensor], Tensor], picture: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        def run(tile: Tensor) -> Tensor:
-            with autocast(self.device, self.precision):
-                return grown_and_cut(network, tile, self.method.divisor).float()
-
+        run = partial(self._through, network)
         batch = torch.from_numpy(picture)[None].to(self.device)
         made = slide(run, batch, self.window, self.overlap) if self.window else run(batch)
-        if not torch.isfinite(made).all():
-            raise RunError("the network's output is not finite: its weights are damaged, train again")
-        return made[0].cpu().numpy()
+        return _finite(made)[0].cpu().numpy()
+
+    def _through(self, network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        with autocast(self.device, self.precision):
+            return grown_and_cut(network, batch, self.method.divisor).float()
+
+
+def _finite(made: Tensor) -> Tensor:
+    if not torch.isfinite(made).all():
+        raise RunError("the network's output is not finite: its weights are damaged, train again")
+    return made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,15 @@ LEVELS = 256
 _Queues = list[list[NDArray[np.intp]]]
 
 
+STRANGER = -1
+"""The label of what may belong to something beyond the array; see `flood`."""
+
+
 def flood(
-    landscape: NDArray[np.float32] | NDArray[np.uint8], seeds: NDArray[np.int32], mask: NDArray[np.bool_]
+    landscape: NDArray[np.float32] | NDArray[np.uint8],
+    seeds: NDArray[np.int32],
+    mask: NDArray[np.bool_],
+    strangers: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """Flood a landscape from seeds over faces, lowest voxels first, within the mask.
 
@@ -28,6 +37,12 @@ def flood(
             range within the mask.
         seeds: (*S), 0 = not a seed; what lies outside of the mask is ignored.
         mask: (*S), where labels may stand; a part of it that holds no seed stays 0.
+        strangers: (*S), where fronts may come in from beyond the array, when it is a piece of a larger
+            one: its outermost voxels on the cut sides. Those of the mask that are no seeds start as
+            `STRANGER`, each at its own level and before all seeds. No front from beyond can be earlier:
+            it comes in at the level of the voxel that it enters, or above. The way from there is the
+            same, and of two fronts on one way the earlier stays the earlier. So **whatever does not
+            become `STRANGER` has the label that flooding the larger array gives it**.
 
     Returns:
         (*S), the numbers of the seeds.
@@ -36,10 +51,29 @@ def flood(
     inner = (slice(1, -1),) * mask.ndim
     height = np.full([n + 2 for n in mask.shape], LEVELS, np.uint16)
     labels = np.zeros(height.shape, np.int32)
-    _raise(height[inner], landscape, mask)
+    np.copyto(height[inner], _levels(landscape, mask), where=mask)
+    if strangers is not None:
+        np.copyto(labels[inner], STRANGER, where=mask & strangers)
     np.copyto(labels[inner], seeds, where=mask & (seeds > 0))
     _advance(height.ravel(), labels.ravel(), face_steps(height.shape))
     return np.ascontiguousarray(labels[inner])
+
+
+def height_range(landscape: NDArray[np.floating], mask: NDArray[np.bool_]) -> tuple[np.float32, np.float32]:
+    """Lowest and highest value of a landscape (*S) within a mask; (inf, -inf) when that is empty."""
+    inside = landscape[mask].astype(np.float32, copy=False)
+    return inside.min(initial=np.inf), inside.max(initial=-np.inf)
+
+
+def to_levels(
+    landscape: NDArray[np.floating], mask: NDArray[np.bool_], low: np.float32, high: np.float32
+) -> NDArray[np.uint8]:
+    """Cut a landscape (*S) into 256 levels over `low` to `high`; 0 outside of the mask, or for no range."""
+    levels = np.zeros(mask.shape, np.uint8)
+    if low < high:
+        inside = landscape[mask].astype(np.float32, copy=False)
+        levels[mask] = np.rint((inside - low) * ((LEVELS - 1) / (high - low)))
+    return levels
 
 
 def face_steps(shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -53,22 +87,16 @@ def face_steps(shape: tuple[int, ...]) -> NDArray[np.intp]:
     return np.concatenate([-strides[::-1], strides])
 
 
-def _raise(
-    height: NDArray[np.uint16], landscape: NDArray[np.float32] | NDArray[np.uint8], mask: NDArray[np.bool_]
-) -> None:
-    """Write the levels of the landscape into `height`, within the mask."""
+def _levels(landscape: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     if landscape.dtype == np.uint8:
-        np.copyto(height, landscape, where=mask)
-        return
-    inside = landscape[mask].astype(np.float32)
-    low, high = inside.min(initial=np.inf), inside.max(initial=-np.inf)
-    height[mask] = np.rint((inside - low) * ((LEVELS - 1) / (high - low))) if low < high else 0
+        return landscape
+    return to_levels(landscape, mask, *height_range(landscape, mask))
 
 
 def _advance(height: NDArray[np.uint16], labels: NDArray[np.int32], steps: NDArray[np.intp]) -> None:
     """Fill `labels` in place; `height` becomes `LEVELS` where a voxel is taken."""
     queues: _Queues = [[] for _ in range(LEVELS)]
-    seeds = np.flatnonzero(labels)
+    seeds = np.concatenate([np.flatnonzero(labels < 0), np.flatnonzero(labels > 0)])
     _enqueue(queues, seeds, height[seeds])
     height[seeds] = LEVELS
     for level in range(LEVELS):

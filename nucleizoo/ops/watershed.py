@@ -1,11 +1,10 @@
-"""Instance labels from masks: components, small objects, holes, seeds and marker watershed."""
+"""Instance labels from masks: components, small objects, holes and marker watershed."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import KDTree
 from skimage import measure, segmentation
 
 from nucleizoo.ops.flood import face_steps, flood
@@ -164,37 +163,3 @@ def label_rest(labels: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np
     """Labels, and what the mask holds beyond them as further objects, one a connected part."""
     rest = label(mask & (labels == 0))
     return np.where(rest > 0, rest + labels.max(initial=0), labels)
-
-
-def peaks(
-    height: NDArray[np.float32], objects: NDArray[np.int32], apart: float, voxel: tuple[float, ...]
-) -> NDArray[np.int32]:
-    """Seeds 1..n at the summits of objects, no two of an object nearer than `apart`.
-
-    Higher summits come first; a level top is one summit. An object in the shade of a neighbour may
-    have none.
-
-    Args:
-        height: (*S), such as the distance to the background.
-        objects: (*S), 0 = background.
-        apart: least distance between the middles of two summits, in the unit of `voxel`.
-        voxel: edge lengths of a voxel.
-
-    Returns:
-        (*S).
-    """
-    summits = label((ndimage.maximum_filter(height, 3) == height) & (objects > 0), full=True)
-    which = np.arange(1, summits.max(initial=0) + 1)
-    if not which.size:
-        return summits
-    tops, owner = (np.asarray(ndimage.maximum(values, summits, which)) for values in (height, objects))
-    middles = np.array(ndimage.center_of_mass(summits > 0, summits, which)) * np.array(voxel)
-    tree = KDTree(middles)
-    table = np.zeros(which.size + 1, np.int32)
-    covered = np.zeros(which.size, bool)
-    for i in np.argsort(-tops, kind="stable"):
-        if not covered[i]:
-            near = np.array(tree.query_ball_point(middles[i], apart))
-            covered[near[owner[near] == owner[i]]] = True
-            table[i + 1] = i + 1
-    return renumber(table[summits])

@@ -37,17 +37,18 @@ def slide(
     image = extend(image, tuple(max(s, w) for s, w in zip(shape, window, strict=True)))
     weight = tent(window).to(image.device)
     total: Tensor | None = None
-    weights = torch.zeros(image.shape[2:], device=image.device)
     for corner in itertools.product(*map(starts, image.shape[2:], window, [overlap] * len(window))):
         place = tuple(slice(c, c + w) for c, w in zip(corner, window, strict=True))
         here = (slice(None), slice(None), *place)
         part = predict(image[here]).float()
         if total is None:
             total = part.new_zeros(1, part.shape[1], *image.shape[2:])
-        total[here] += part * weight
-        weights[place] += weight
+        total[here].addcmul_(part, weight)
     assert total is not None
-    return cut(total / weights, shape)
+    for axis, (size, one) in enumerate(zip(shape, window, strict=True)):
+        sums = summed_tents(size, one, overlap).to(total.device)
+        total /= sums.reshape(-1, *(1,) * (len(window) - axis - 1))
+    return cut(total, shape)
 
 
 def starts(length: int, window: int, overlap: float) -> list[int]:
@@ -57,6 +58,14 @@ def starts(length: int, window: int, overlap: float) -> list[int]:
     step = max(1, int(window * (1 - overlap)))
     count = -(-(length - window) // step) + 1
     return [round(i * (length - window) / (count - 1)) for i in range(count)]
+
+
+def summed_tents(length: int, window: int, overlap: float) -> Tensor:
+    """The summed weights of windows along one axis, (max(length, window),); a place has their product."""
+    total, ramp = torch.zeros(max(length, window)), tent((window,))
+    for start in starts(length, window, overlap):
+        total[start : start + window] += ramp
+    return total
 
 
 def tent(window: tuple[int, ...]) -> Tensor:

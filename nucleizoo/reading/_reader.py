@@ -157,15 +157,28 @@ class Reader:
 
     def _spacing(self, volume: Volume, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The file's voxel size, () when unknown, and the magnification towards the working one."""
-        dims, wanted = self.frame.dims, self.frame.spacing
+        dims = self.frame.dims
         own = self.spacing or (volume.spacing[-dims:] if len(volume.spacing) >= dims else ())
+        return own, self.magnification(own, name)
+
+    def magnification(self, own: tuple[float, ...], name: str) -> tuple[float, ...]:
+        """How many times as many voxels the network sees along every axis, for a file's voxel size.
+
+        Args:
+            own: micrometres in axis order; () when unknown.
+            name: the file, for messages.
+
+        Raises:
+            ImageReadError: when it is needed and unknown.
+        """
+        dims, wanted = self.frame.dims, self.frame.spacing
         if wanted and not own:
             raise ImageReadError(
                 f"{name}: does not say its voxel size, which resampling to {wanted} um needs; set the key "
                 f"SPACING of this source to {dims} values in micrometres"
             )
         ratios = tuple(o / w for o, w in zip(own, wanted, strict=True)) if wanted else (1.0,) * dims
-        return own, tuple(ratio * zoom for ratio, zoom in zip(ratios, self.zoom, strict=True))
+        return tuple(ratio * zoom for ratio, zoom in zip(ratios, self.zoom, strict=True))
 
     def _resampled(self, shape: tuple[int, ...], factor: tuple[float, ...], name: str) -> tuple[int, ...]:
         """The shape after magnification, at least one voxel along every axis."""

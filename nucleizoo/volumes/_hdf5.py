@@ -28,12 +28,22 @@ def read(path: Path, allowed: Check, dataset: str = "", usual: str = "image") ->
         Exception: whatever h5py raises on a damaged file.
     """
     with h5py.File(path, "r") as file:
-        data = _open(path, file, dataset or _choose(path, file, usual))
-        if data.shape is None:
-            raise ImageReadError(f"{path}: '{data.name}' is empty; save it again or remove the file")
+        data = dataset_of(path, file, dataset, usual)
         allowed(data.shape, data.dtype)
         axes = guess_axes(path, data.shape)
-        return from_array(data[()], axes, _spacing(data, axes))
+        return from_array(data[()], axes, spacing_of(data, axes))
+
+
+def dataset_of(path: Path, file: Any, dataset: str = "", usual: str = "image") -> Any:
+    """One dataset of an open file, all of whose values are in it; see `read`.
+
+    Raises:
+        ImageReadError: when there is no such dataset or it lies elsewhere.
+    """
+    data = _open(path, file, dataset or _choose(path, file, usual))
+    if data.shape is None:
+        raise ImageReadError(f"{path}: '{data.name}' is empty; save it again or remove the file")
+    return data
 
 
 def _choose(path: Path, file: Any, usual: str) -> str:
@@ -81,7 +91,7 @@ def _inside(names: Iterable[str]) -> str:
     return f"there is {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
 
 
-def _spacing(data: Any, axes: str) -> tuple[float, ...]:
+def spacing_of(data: Any, axes: str) -> tuple[float, ...]:
     """Voxel size in micrometres from the first attribute that gives one for these axes, else ()."""
     count = sum(axis in SPATIAL for axis in axes)
     for name in _SPACING_ATTRIBUTES:

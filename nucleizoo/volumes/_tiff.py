@@ -28,10 +28,10 @@ def read(path: Path, allowed: Check) -> Volume:
         Exception: whatever tifffile raises on a damaged file.
     """
     with path.open("rb") as file:
-        _check_pages(path, file)
+        check_pages(path, file)
     # Other files of an OME set are left alone: each file is read for itself.
     with tifffile.TiffFile(path, _multifile=False) as tiff:
-        series = _only_series(path, tiff)
+        series = only_series(path, tiff)
         allowed(series.shape, series.dtype)
         axes, letters = series.axes, set(series.axes)
         if (tiff.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
@@ -39,7 +39,7 @@ def read(path: Path, allowed: Check) -> Volume:
         return from_array(_decode(path, series), axes, spacing_of(tiff, "Z" in axes))
 
 
-def _check_pages(path: Path, file: BinaryIO) -> None:
+def check_pages(path: Path, file: BinaryIO) -> None:
     """Follow the chain of pages to its end.
 
     A file that was cut short otherwise reads as one of fewer pages, or one without its metadata.
@@ -80,7 +80,7 @@ def _check_pages(path: Path, file: BinaryIO) -> None:
         ) from None
 
 
-def _only_series(path: Path, tiff: Any) -> Any:
+def only_series(path: Path, tiff: Any) -> Any:
     """The one picture of the file, complete."""
     if len(tiff.series) != 1:
         shapes = ", ".join("x".join(map(str, series.shape)) for series in tiff.series[:5]) or "none"

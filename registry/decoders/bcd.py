@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
-from nucleizoo.ops.watershed import check_backend, drop_small, label, marker_watershed, renumber
+from nucleizoo.ops.rules import Maps, Rules, Seeds
+from nucleizoo.ops.watershed import check_backend
 
 
 @DECODERS.register("bc")
@@ -69,23 +70,23 @@ class BC(Decoder):
         self.full, self.min_seed, self.min_size = connectivity == "full", min_seed, min_size
         self.watershed = check_backend(watershed)
 
-    def __call__(
-        self, maps: dict[str, NDArray[np.float32]], spacing: tuple[float, ...] = ()
-    ) -> NDArray[np.int32]:
-        """Maps (*S) -> labels (*S), 1..n by first voxel in raster order; `spacing` changes nothing."""
-        seeds = drop_small(label(self.is_seed(maps), full=self.full), self.min_seed)
-        labels = marker_watershed(self.height(maps), seeds, self.is_foreground(maps), backend=self.watershed)
-        return renumber(drop_small(labels, self.min_size))
+    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
+        """Seeds, foreground and landscape, voxel by voxel; `spacing` changes nothing."""
+        seeds = Seeds(
+            where=self.is_seed, height=self.height,
+            full=self.full, min_size=self.min_seed, watershed=self.watershed,
+        )  # fmt: skip
+        return Rules(foreground=self.is_foreground, seeds=seeds, reach=(0,) * dims, min_size=self.min_size)
 
-    def is_seed(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    def is_seed(self, maps: Maps) -> NDArray[np.bool_]:
         """Where seeds stand, (*S)."""
         return (maps["binary"] > self.seed_binary) & (maps["contour"] < self.seed_contour)
 
-    def is_foreground(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    def is_foreground(self, maps: Maps) -> NDArray[np.bool_]:
         """Where nuclei may stand, (*S)."""
         return maps["binary"] > self.foreground
 
-    def height(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def height(self, maps: Maps) -> NDArray[np.float32]:
         """What is flooded, (*S): low in nuclei."""
         return -maps["binary"]
 
@@ -128,14 +129,14 @@ class BCD(BC):
         self.seed_distance, self.foreground_distance = seed_distance, foreground_distance
         self.landscape = landscape
 
-    def is_seed(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    def is_seed(self, maps: Maps) -> NDArray[np.bool_]:
         """Where seeds stand, (*S)."""
         return super().is_seed(maps) & (maps["distance"] > self.seed_distance)
 
-    def is_foreground(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    def is_foreground(self, maps: Maps) -> NDArray[np.bool_]:
         """Where nuclei may stand, (*S)."""
         return super().is_foreground(maps) & (maps["distance"] > self.foreground_distance)
 
-    def height(self, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def height(self, maps: Maps) -> NDArray[np.float32]:
         """What is flooded, (*S): low in nuclei."""
         return -maps[self.landscape]

@@ -8,24 +8,9 @@ from scipy import ndimage
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
-from nucleizoo.ops.distance import instance_distance
 from nucleizoo.ops.geometry import voxel_shape
-from nucleizoo.ops.watershed import (
-    check_backend,
-    drop_small,
-    fill_holes,
-    label,
-    label_rest,
-    marker_watershed,
-    peaks,
-    renumber,
-)
-
-SPLIT_SMOOTHING = 1.0
-"""Gaussian on the distance map before its summits are taken, in pixels: ragged edges make many."""
-
-SPLIT_STEP = 0.05
-"""Differences of depth below this, in pixels, are level: a long nucleus has one ridge, not many summits."""
+from nucleizoo.ops.rules import Maps, Rules, gaussian_reach
+from nucleizoo.ops.watershed import check_backend
 
 
 @DECODERS.register("components")
@@ -78,32 +63,21 @@ class Components(Decoder):
         self.fill_holes, self.full, self.split = fill_holes, connectivity == "full", split
         self.watershed = check_backend(watershed)
 
-    def __call__(
-        self, maps: dict[str, NDArray[np.float32]], spacing: tuple[float, ...] = ()
-    ) -> NDArray[np.int32]:
-        """Map 'mask' (*S) in [0, 1] -> labels (*S), 1..n by first voxel in raster order.
+    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
+        """Every connected part of what is above `foreground`, smoothed before if asked.
 
         Raises:
             ValueError: when `spacing` does not fit the axes.
         """
-        mask = maps["mask"]
-        voxel = voxel_shape(spacing, mask.ndim)
-        if self.smooth:
-            mask = ndimage.gaussian_filter(mask, [self.smooth / edge for edge in voxel])
-        labels = label(mask > self.foreground, full=self.full)
-        if self.fill_holes:
-            labels = fill_holes(labels)
-        if self.split:
-            labels = self._split(labels, spacing, voxel)
-        return renumber(drop_small(labels, self.min_size))
+        sigma = tuple(self.smooth / edge for edge in voxel_shape(spacing, dims))
 
-    def _split(
-        self, objects: NDArray[np.int32], spacing: tuple[float, ...], voxel: tuple[float, ...]
-    ) -> NDArray[np.int32]:
-        distance = instance_distance(objects, spacing, border=False)
-        whole = np.where(np.isfinite(distance), distance, np.float32(1))
-        depth = ndimage.gaussian_filter(whole, [SPLIT_SMOOTHING / edge for edge in voxel])
-        level = np.round(depth / SPLIT_STEP)
-        seeds = peaks(level, objects, self.split, voxel)
-        cut = marker_watershed(-depth, seeds, objects > 0, backend=self.watershed)
-        return label_rest(cut, objects > 0)
+        def foreground(maps: Maps) -> NDArray[np.bool_]:
+            mask = maps["mask"]
+            return np.asarray(
+                (ndimage.gaussian_filter(mask, sigma) if self.smooth else mask) > self.foreground
+            )
+
+        return Rules(
+            foreground=foreground, reach=gaussian_reach(sigma), full=self.full, fill_holes=self.fill_holes,
+            split=self.split, spacing=spacing, watershed=self.watershed, min_size=self.min_size,
+        )  # fmt: skip

@@ -9,15 +9,8 @@ from scipy import ndimage
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
 from nucleizoo.ops.geometry import voxel_shape
-from nucleizoo.ops.watershed import (
-    check_backend,
-    drop_small,
-    fill_holes,
-    label,
-    label_rest,
-    marker_watershed,
-    renumber,
-)
+from nucleizoo.ops.rules import Maps, Rules, Seeds, gaussian_reach
+from nucleizoo.ops.watershed import check_backend
 
 
 @DECODERS.register("ternary")
@@ -75,22 +68,23 @@ class Ternary(Decoder):
         self.keep_coreless, self.min_size, self.fill_holes = keep_coreless, min_size, fill_holes
         self.watershed = check_backend(watershed)
 
-    def __call__(
-        self, maps: dict[str, NDArray[np.float32]], spacing: tuple[float, ...] = ()
-    ) -> NDArray[np.int32]:
-        """Map 'ternary' (*S) in [0, 1] -> labels (*S), 1..n by first voxel in raster order.
+    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
+        """Cores grow over the smoothed map into all that is above `foreground`.
 
         Raises:
             ValueError: when `spacing` does not fit the axes.
         """
-        ternary = maps["ternary"]
-        sigma = [self.smooth / edge for edge in voxel_shape(spacing, ternary.ndim)]
-        mask = ternary > self.foreground
-        seeds = drop_small(label(ternary > self.core), self.min_seed)
-        landscape = -ndimage.gaussian_filter(ternary, sigma) if self.smooth else -ternary
-        labels = marker_watershed(landscape, seeds, mask, backend=self.watershed)
-        if self.keep_coreless:
-            labels = label_rest(labels, mask)
-        if self.fill_holes:
-            labels = fill_holes(labels)
-        return renumber(drop_small(labels, self.min_size))
+        sigma = tuple(self.smooth / edge for edge in voxel_shape(spacing, dims))
+
+        def height(maps: Maps) -> NDArray[np.float32]:
+            ternary = maps["ternary"]
+            return -np.asarray(ndimage.gaussian_filter(ternary, sigma) if self.smooth else ternary)
+
+        seeds = Seeds(
+            where=lambda maps: maps["ternary"] > self.core, height=height,
+            min_size=self.min_seed, keep_rest=self.keep_coreless, watershed=self.watershed,
+        )  # fmt: skip
+        return Rules(
+            foreground=lambda maps: maps["ternary"] > self.foreground, seeds=seeds,
+            reach=gaussian_reach(sigma), fill_holes=self.fill_holes, min_size=self.min_size,
+        )  # fmt: skip

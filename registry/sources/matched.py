@@ -121,16 +121,16 @@ class Mapped(Scaling):
     """Another scaling, and then a table; both are of intensities as networks see them, in [-1, 1]."""
 
     def __init__(self, scaling: Scaling, table: Table) -> None:
-        super().__init__()
+        super().__init__(over=scaling.over)
         self.scaling, self.table = scaling, table
 
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
         """Those of the other scaling."""
         return self.scaling.limits(raw)
 
-    def __call__(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
+    def between(self, raw: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
         """Straight, as the other scaling."""
-        return self.scaling(raw)
+        return self.scaling.between(raw, low, high)
 
     def curve(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
         """The curve of the other scaling, then the table."""

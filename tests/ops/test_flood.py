@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from nucleizoo.ops.flood import flood
+from nucleizoo.ops.flood import STRANGER, flood
 
 
 def one_by_one(landscape, seeds, mask):
@@ -142,3 +142,25 @@ def test_nothing_stays_nothing(shape, dtype):
     for mask in (np.zeros(shape, bool), np.ones(shape, bool)):
         found = flood(flat, none, mask)
         assert found.shape == shape and found.dtype == np.int32 and not found.any()
+
+
+@pytest.mark.parametrize("levels", [1, 4, 256])
+def test_what_strangers_do_not_reach_is_as_in_the_larger_array(levels):
+    rng = np.random.default_rng(levels)
+    kept = 0
+    for _ in range(60):
+        shape = (24, 25)
+        rough = ndimage.gaussian_filter(rng.random(shape), 1)
+        rank = np.argsort(np.argsort(rough, axis=None)).reshape(shape)
+        landscape = (rank * levels // rank.size).astype(np.uint8)
+        seeds, mask = scattered(rng, shape, 30), rng.random(shape) < 0.9
+        whole = flood(landscape, seeds, mask)
+        y, x = rng.integers(0, 12, 2)
+        part = (slice(y, y + 12), slice(x, x + 13))
+        rim = np.ones((12, 13), bool)
+        rim[int(y > 0) : 11, int(x > 0) : 12] = False  # the near sides may be the array's own
+        found = flood(landscape[part], seeds[part], mask[part], rim)
+        certain = found != STRANGER
+        kept += (found > 0).sum()
+        np.testing.assert_array_equal(found[certain], whole[part][certain])
+    assert kept > 60 * 20

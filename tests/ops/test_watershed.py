@@ -11,7 +11,6 @@ from nucleizoo.ops.watershed import (
     label_rest,
     marker_watershed,
     parts,
-    peaks,
     renumber,
 )
 
@@ -135,23 +134,6 @@ def test_an_unknown_back_end_is_refused_by_name():
         marker_watershed(np.zeros((2, 2)), ints([0, 0], [0, 0]), np.ones((2, 2), bool), backend="")
 
 
-def test_peaks_keep_their_distance_in_units_of_the_voxel():
-    height = np.zeros((1, 11), np.float32)
-    height[0, [2, 5, 9]] = [3, 2, 1]
-    objects = np.ones((1, 11), np.int32)
-    np.testing.assert_array_equal(
-        np.nonzero((peaks(height, objects, 3, (1, 1)) > 0) & (height > 0))[1], [2, 9]
-    )
-    np.testing.assert_array_equal(
-        np.nonzero((peaks(height, objects, 3, (1, 2)) > 0) & (height > 0))[1], [2, 5, 9]
-    )
-
-
-def test_peaks_of_different_objects_ignore_each_other():
-    objects = ints([1, 1, 0, 2, 2])
-    assert peaks((objects > 0).astype(np.float32), objects, 9, (1, 1)).tolist() == [[1, 1, 0, 2, 2]]
-
-
 @pytest.mark.parametrize("shape", [(4, 4), (3, 4, 4)])
 def test_nothing_stays_nothing(shape):
     empty = np.zeros(shape, np.int32)
@@ -161,4 +143,3 @@ def test_nothing_stays_nothing(shape):
     results += tuple(marker_watershed(flat, empty, mask, backend=backend) for backend in BACKENDS)
     for result in results:
         assert result.shape == shape and result.dtype == np.int32 and not result.any()
-    assert not peaks(flat, empty, 1, (1.0,) * len(shape)).any()

@@ -1,0 +1,7 @@
+"""Volumes larger than memory: read, predicted, decoded and written block by block."""
+
+from nucleizoo.large._options import Options
+from nucleizoo.large._output import FORMATS
+from nucleizoo.large._predicting import predict_volume
+
+__all__ = ["FORMATS", "Options", "predict_volume"]

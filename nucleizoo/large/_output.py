@@ -1,0 +1,95 @@
+"""Labels of a whole volume written part by part: OME-Zarr 0.5, HDF5 or BigTIFF."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from nucleizoo.core.files import atomic
+from nucleizoo.large._ome_zarr import write_ome_zarr
+from nucleizoo.large._result import Result, boxes
+from nucleizoo.ops.grid import Grid
+
+
+def write_hdf5(path: Path, result: Result) -> None:
+    """Write the dataset 'label' with check sums; its attribute 'complete' comes last.
+
+    Raises:
+        OSError: when the disk is full.
+    """
+    with atomic(path) as part, h5py.File(part, "w") as file:
+        data = file.create_dataset(
+            "label", result.shape, result.dtype,
+            chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
+        )  # fmt: skip
+        for box in boxes(result.shape, result):
+            data[box] = result.labels.read(box)
+        if result.spacing:
+            data.attrs["voxel_size_um_zyx"] = result.spacing
+        for name, value in result.marks.items():
+            data.attrs[name] = value
+
+
+def write_tiff(path: Path, result: Result) -> None:
+    """Write a compressed OME-BigTIFF plane by plane; it is there when it is complete.
+
+    Raises:
+        OSError: when the disk is full.
+    """
+    sizes = {f"PhysicalSize{a.upper()}": s for a, s in zip(result.axes, result.spacing or (), strict=False)}
+    units = {f"{key}Unit": "µm" for key in sizes}
+    note = {"Description": json.dumps(result.marks)}
+    with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
+        file.write(
+            _planes(result), shape=result.shape, dtype=result.dtype, photometric="minisblack",
+            compression="zlib", metadata={"axes": result.axes.upper(), **sizes, **units, **note},
+        )  # fmt: skip
+
+
+def nuclei_in(path: Path) -> int | None:
+    """How many nuclei a complete result holds; None when there is no such result."""
+    try:
+        if path.suffix == ".zarr":
+            marks = dict(json.loads((path / "zarr.json").read_text())["attributes"]["nucleizoo"])
+        elif path.suffix == ".h5":
+            with h5py.File(path, "r") as file:
+                marks = dict(file["label"].attrs)
+        else:
+            with tifffile.TiffFile(path) as file:
+                picture = tifffile.xml2dict(file.ome_metadata or "<OME/>")["OME"]["Image"]
+                marks = json.loads(picture["Description"])
+        return int(marks["nuclei"]) if marks["complete"] else None
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+FORMATS: dict[str, tuple[str, Callable[[Path, Result], None]]] = {
+    "tif": (".tif", write_tiff),
+    "h5": (".h5", write_hdf5),
+    "ome-zarr": (".ome.zarr", write_ome_zarr),
+}
+"""Suffix and writer by what `nucleizoo predict --format` calls them."""
+
+
+def _planes(result: Result) -> Iterator[NDArray[Any]]:
+    """One (y, x) after the other."""
+    if len(result.shape) == 2:
+        yield result.labels.read(tuple(slice(0, n) for n in result.shape)).astype(result.dtype)
+        return
+    depth = max(1, int(np.prod(result.step) // np.prod(result.shape[1:])))
+    grid = Grid(result.shape, (depth, *result.shape[1:]))
+    for index in range(len(grid)):
+        yield from result.labels.read(grid.box(index)).astype(result.dtype)
+
+
+def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
+    """The result of a volume, and the folder of what is found on the way."""
+    name = path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
+    return folder / f"{name}_label{FORMATS[format_][0]}", folder / f".{name}_blocks"

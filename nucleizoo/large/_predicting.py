@@ -1,0 +1,55 @@
+"""The front door of prediction by blocks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.engine.outputs import Prediction
+from nucleizoo.large._job import Job
+from nucleizoo.large._options import Options
+from nucleizoo.large._output import nuclei_in, places
+
+log = logging.getLogger(__name__)
+
+TELL_EVERY = 20.0
+"""Seconds between two lines of the log."""
+
+
+def predict_volume(segmenter: Segmenter, path: Path, folder: Path, options: Options) -> Prediction:
+    """Labels of one volume, by blocks; what is being done is logged now and then.
+
+    Args:
+        segmenter: of the run.
+        path: the volume's file or Zarr folder.
+        folder: for `<stem>_label.tif`, `.h5` or `.ome.zarr`.
+        options: see there. A result that is complete is left alone when work is gone on with.
+
+    Raises:
+        UserError: for a file, result or memory limit that cannot be used.
+        OSError: when the disk is full.
+    """
+    result, scratch = places(path, folder, options.format)
+    if options.resume and not scratch.exists() and (count := nuclei_in(result)) is not None:
+        log.info("%s: is complete", result)
+        return Prediction(path, result, count)
+    job = Job(segmenter, path, folder, options)
+    log.info("%s", job.estimate())
+    return Prediction(path, result, _drained(job))
+
+
+def _drained(job: Job) -> int:
+    steps, work, told, count = job.steps(), job.run(), time.monotonic(), 0
+    last = ""
+    while True:
+        try:
+            step, _ = next(work)
+        except StopIteration as end:
+            return int(end.value)
+        count = count + 1 if step == last else 1
+        last = step
+        if time.monotonic() - told > TELL_EVERY:
+            told = time.monotonic()
+            log.info("%s: %d of at most %d", step, count, steps[step])

@@ -1,0 +1,65 @@
+"""Overlapping windows over a volume, and the order in which their results are complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from nucleizoo.ops.grid import Box
+from nucleizoo.ops.windows import starts, summed_tents, tent
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The windows of `ops.windows.slide`, row by row along the first axis.
+
+    Attributes:
+        shape: of the volume.
+        window: voxels an axis.
+        overlap: share of the window that neighbours have in common, in [0, 1).
+    """
+
+    shape: tuple[int, ...]
+    window: tuple[int, ...]
+    overlap: float
+
+    @cached_property
+    def starts(self) -> list[list[int]]:
+        """Where windows begin, an axis."""
+        return [starts(n, w, self.overlap) for n, w in zip(self.shape, self.window, strict=True)]
+
+    def __len__(self) -> int:
+        count = 1
+        for axis in self.starts:
+            count *= len(axis)
+        return count
+
+    @cached_property
+    def tent(self) -> Tensor:
+        """Blending weights of a window (*window)."""
+        return tent(self.window)
+
+    def divide(self, sums: Tensor, box: Box) -> Tensor:
+        """Weighted sums (K, *size), divided in place by the weights of all windows in a box."""
+        for axis, cut in enumerate(box):
+            sums /= self._sums[axis][cut].reshape(-1, *(1,) * (len(box) - axis - 1))
+        return sums
+
+    @cached_property
+    def _sums(self) -> list[Tensor]:
+        return [summed_tents(n, w, self.overlap) for n, w in zip(self.shape, self.window, strict=True)]
+
+    def meeting(self, axis: int, low: int, high: int) -> list[int]:
+        """The windows along an axis that have voxels in low..high."""
+        return [s for s in self.starts[axis] if s < high and s + self.window[axis] > low]
+
+    def complete(self, row: int) -> int:
+        """How far along the first axis the results are complete after a row of windows."""
+        begins = self.starts[0]
+        return begins[row + 1] if row + 1 < len(begins) else self.shape[0]
+
+    def row_for(self, first: int) -> int:
+        """The earliest row of windows that reaches a place on the first axis."""
+        return next(i for i, s in enumerate(self.starts[0]) if s + self.window[0] > first)

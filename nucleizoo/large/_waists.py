@@ -1,0 +1,111 @@
+"""Touching objects split at their waists, in a volume that is never in memory at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.core.errors import UserError
+from nucleizoo.large._labelled import Labelled
+from nucleizoo.large._look import Seen
+from nucleizoo.large._survey import Survey
+from nucleizoo.ops.distance import instance_distance
+from nucleizoo.ops.geometry import voxel_shape
+from nucleizoo.ops.grid import Box, Grid, inside, size
+from nucleizoo.ops.rules import gaussian_reach
+from nucleizoo.ops.waists import SMOOTHING, chosen, is_summit, smooth_depth, to_steps
+
+
+class DepthLook:
+    """Objects as foreground, the summits of their depth as seeds, depth as the landscape.
+
+    A distance is right when it is not longer than the way out of what was looked at; so as much as that
+    needs is read around every part.
+
+    Args:
+        objects: to be split.
+        grid: of the volume.
+        spacing: voxel size in micrometres, in axis order; () means isotropic.
+        margin: voxels around a part, an axis, to begin with.
+        limit: voxels that may be in memory at once.
+    """
+
+    def __init__(
+        self, objects: Labelled, grid: Grid, spacing: tuple[float, ...], margin: tuple[int, ...], limit: float
+    ) -> None:
+        self.objects, self.grid, self.spacing = objects, grid, spacing
+        self.margin, self.limit = tuple(max(m, 1) for m in margin), limit
+        self.voxel = voxel_shape(spacing, len(grid.shape))
+
+    def seen(self, box: Box) -> Seen:
+        """All of a part."""
+        wide = self.grid.grown(box, (1,) * len(box))
+        depth, objects, here = self._depth(wide), self.objects.read(wide), inside(box, wide)
+        summit = is_summit(to_steps(depth), objects)
+        return Seen(objects[here] > 0, summit[here], -depth[here])
+
+    def height(self, box: Box) -> NDArray[np.float32]:
+        """The landscape alone."""
+        return -self._depth(box)
+
+    def note(self, box: Box, seeds: NDArray[np.int32], seen: Seen) -> dict[str, NDArray[Any]]:
+        """Height, owner and middle of the seeds in a block, by their numbers there.
+
+        Args:
+            box: of the block.
+            seeds: (*S) their numbers.
+            seen: of the same box.
+        """
+        assert seen.height is not None
+        where = np.nonzero(seeds)
+        own, count = seeds[where], int(seeds.max(initial=0)) + 1
+        tops, owners = np.full(count, -np.inf), np.zeros(count, np.int32)
+        np.maximum.at(tops, own, to_steps(-seen.height[where]))
+        np.maximum.at(owners, own, self.objects.read(box)[where])
+        places = [np.bincount(own, axis + cut.start, count) for axis, cut in zip(where, box, strict=True)]
+        return {"tops": tops, "owners": owners, "places": np.stack(places, axis=1)}
+
+    def chosen(self, survey: Survey, apart: float) -> NDArray[np.bool_]:
+        """Which summits of the volume are seeds, no two of an object nearer than `apart`: (n + 1,)."""
+        assert survey.seeds is not None
+        count = len(survey.seeds.sizes)
+        tops, owners = np.full(count, -np.inf), np.zeros(count, np.int32)
+        sums = np.zeros((count, len(self.voxel)))
+        for index in range(len(self.grid)):
+            table = survey.seeds.table(index)
+            with survey.stage.read(index) as file:
+                known = table[: len(file["tops"])]
+                np.maximum.at(tops, known, file["tops"])
+                np.maximum.at(owners, known, file["owners"])
+                np.add.at(sums, known, file["places"])
+        middles = sums[1:] / survey.seeds.sizes[1:, None] * np.array(self.voxel)
+        found = chosen(tops[1:], owners[1:], middles, apart) if count > 1 else np.zeros(0, bool)
+        return np.concatenate([[False], found])
+
+    def _depth(self, box: Box) -> NDArray[np.float32]:
+        wide = self.grid.grown(box, gaussian_reach(tuple(SMOOTHING / edge for edge in self.voxel)))
+        return smooth_depth(self._distance(wide, self.margin), self.spacing)[inside(box, wide)]
+
+    def _distance(self, box: Box, margin: tuple[int, ...]) -> NDArray[np.float32]:
+        wide = self.grid.grown(box, margin)
+        if np.prod(size(wide), dtype=float) > self.limit:
+            raise UserError(
+                f"at voxel {tuple(c.start for c in box)} an object is so thick that {size(wide)} voxels are "
+                f"needed at once to split it, more than the {self.limit:.3g} that memory allows; raise "
+                "--max-memory, or the decoder's FOREGROUND"
+            )
+        distance = instance_distance(self.objects.read(wide), self.spacing, border=False)[inside(box, wide)]
+        if distance.max(initial=0) <= self._way_out(wide, margin):
+            return distance
+        return self._distance(box, tuple(2 * m for m in margin))
+
+    def _way_out(self, wide: Box, margin: tuple[int, ...]) -> float:
+        """The shortest way from the middle of `wide` to a voxel beyond it, in pixels of the last axis."""
+        ways = [
+            (m + 1) * edge
+            for cut, length, m, edge in zip(wide, self.grid.shape, margin, self.voxel, strict=True)
+            if cut.start > 0 or cut.stop < length
+        ]
+        return min(ways, default=np.inf)

@@ -1,0 +1,138 @@
+"""Volumes that are read part by part, whatever their size."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.core.errors import ImageReadError
+
+Cut = tuple[slice, ...]
+
+
+@dataclass(eq=False)
+class LazyVolume:
+    """One array in a file or folder.
+
+    Attributes:
+        name: of the file, and of the array in it; for messages.
+        axes: one letter an axis, as they are stored; S are colours.
+        shape: as stored.
+        dtype: of the values.
+        spacing: voxel size in micrometres of Z (where there is one), Y and X; () if unknown.
+        chunks: what is stored together, voxels an axis.
+        load: a part, in the axes as stored.
+        absent: the chunks that are not there, by their places; they read as 0.
+        skip_damaged: whether parts that cannot be read become 0 instead of an error.
+        skipped: the chunks that were not read, in words.
+    """
+
+    name: str
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    spacing: tuple[float, ...]
+    chunks: tuple[int, ...]
+    load: Callable[[Cut], NDArray[Any]]
+    absent: Callable[[], Sequence[tuple[int, ...]]] = tuple
+    skip_damaged: bool = False
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def space(self) -> str:
+        """The axes of a picture in space: Y and X, and Z or whatever is stacked where there is no Z."""
+        stacked = [a for a, n in zip(self.axes, self.shape, strict=True) if a not in "ZYXCS" and n > 1]
+        depth = "Z" if "Z" in self.axes else "".join(stacked[:1])
+        return f"{depth}YX"
+
+    @property
+    def channels(self) -> int:
+        """How many there are, alpha not counted."""
+        if "S" in self.axes:
+            return {2: 1, 4: 3}.get(count := self.shape[self.axes.index("S")], count)
+        return self.shape[self.axes.index("C")] if "C" in self.axes else 1
+
+    def check(self) -> None:
+        """Refuse an array with chunks missing, unless damage is skipped.
+
+        Raises:
+            ImageReadError: naming them.
+        """
+        if missing := self.absent():
+            words = [self._words(chunk) for chunk in missing]
+            if not self.skip_damaged:
+                raise ImageReadError(
+                    f"{self.name}: {len(words)} chunks are not there ({'; '.join(words[:3])}"
+                    f"{'; ...' * (len(words) > 3)}); copy it again, or take them for black: "
+                    "--skip-damaged"
+                )
+            self.skipped += words
+
+    def read(self, box: Cut) -> NDArray[Any]:
+        """A part as (channels, *size).
+
+        Args:
+            box: of the axes `space`.
+
+        Raises:
+            ImageReadError: when a chunk cannot be read; names it.
+        """
+        places = dict(zip(self.space, box, strict=True))
+        cut = tuple(places.get(axis, slice(0, n)) for axis, n in zip(self.axes, self.shape, strict=True))
+        try:
+            data = self.load(cut)
+        except Exception:  # decoders raise anything; which chunk it was is found out one by one
+            data = self._salvaged(cut)
+        order = [self.axes.index(a) for a in f"CS{self.space}" if a in self.axes]
+        rest = tuple(i for i in range(len(self.axes)) if i not in order)
+        data = data.transpose(*rest, *order)[(0,) * len(rest)]
+        if "C" not in self.axes and "S" not in self.axes:
+            data = data[None]
+        return np.asarray(data[: self.channels], self.dtype.newbyteorder("="))
+
+    def _salvaged(self, cut: Cut) -> NDArray[Any]:
+        """What can be read of a part, the rest 0."""
+        data = np.zeros([c.stop - c.start for c in cut], self.dtype)
+        for chunk in _chunks(cut, self.chunks):
+            try:
+                part = self.load(chunk)
+            except Exception as error:
+                place = tuple(c.start // n for c, n in zip(chunk, self.chunks, strict=True))
+                words = self._words(place)
+                if not self.skip_damaged:
+                    raise ImageReadError(
+                        f"{self.name}: {words} cannot be read ({type(error).__name__}: {error}); copy the "
+                        "file again, or take it for black with --skip-damaged"
+                    ) from error
+                if words not in self.skipped:
+                    self.skipped.append(words)
+            else:
+                data[
+                    tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(chunk, cut, strict=True))
+                ] = part
+        return data
+
+    def _words(self, chunk: tuple[int, ...]) -> str:
+        ends = [min((i + 1) * n, size) for i, n, size in zip(chunk, self.chunks, self.shape, strict=True)]
+        ranges = [f"{i * n}:{end}" for i, n, end in zip(chunk, self.chunks, ends, strict=True)]
+        return f"chunk {'.'.join(map(str, chunk))} ({self.axes.lower()} {', '.join(ranges)})"
+
+
+def _chunks(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
+    """A part taken apart at the borders of chunks."""
+    pieces = []
+    for c, n in zip(cut, chunks, strict=True):
+        edges = [c.start, *range((c.start // n + 1) * n, c.stop, n), c.stop]
+        pieces.append([slice(a, b) for a, b in itertools.pairwise(edges)])
+    return itertools.product(*pieces)
+
+
+def grid_of(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """The places of all chunks."""
+    return itertools.product(*(range(math.ceil(n / c)) for n, c in zip(shape, chunks, strict=True)))

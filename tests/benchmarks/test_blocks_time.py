@@ -1,0 +1,111 @@
+"""What prediction by blocks costs beside the network, and decoding by blocks beside decoding at once."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from torch import nn
+
+from nucleizoo import DECODERS
+from nucleizoo.core.plugins import load_plugins
+from nucleizoo.large._decoding import Decoding
+from nucleizoo.large._sliding import slide_band
+from nucleizoo.large._tiling import Tiling
+from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.windows import slide
+
+load_plugins()
+
+SHAPE, WINDOW = (48, 192, 192), (32, 96, 96)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A small 3D network with three maps."""
+    torch.manual_seed(0)
+    layers = [nn.Conv3d(1, 12, 3, padding=1), nn.ReLU(), nn.Conv3d(12, 3, 3, padding=1), nn.Sigmoid()]
+    return nn.Sequential(*layers).eval()
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return torch.rand(1, 1, *SHAPE)
+
+
+def monai_window(network, picture):
+    inferers = pytest.importorskip("monai.inferers")
+    return lambda: inferers.sliding_window_inference(
+        picture, WINDOW, 1, network, overlap=0.5, mode="gaussian"
+    )
+
+
+def streamed(network, picture):
+    tiling, band = Tiling(SHAPE, WINDOW, 0.5), slice(0, SHAPE[1])
+    return lambda: list(slide_band(network, lambda b: picture[0].numpy()[(slice(None), *b)], tiling, band))
+
+
+def tiles_alone(network, picture):
+    tile = picture[..., :32, :96, :96].contiguous()
+    return lambda: [network(tile) for _ in range(len(Tiling(SHAPE, WINDOW, 0.5)))]
+
+
+WAYS = {
+    "the network alone, on as many windows": tiles_alone,
+    "streamed": streamed,
+    "in memory": lambda network, picture: lambda: slide(network, picture, WINDOW, 0.5),
+    "MONAI": monai_window,
+}
+
+
+@pytest.mark.benchmark(group="18 windows of 32x96x96, 3 maps, overlap 0.5")
+@pytest.mark.parametrize("way", WAYS)
+@torch.no_grad()
+def test_windows(benchmark, network, picture, way):
+    benchmark.pedantic(WAYS[way](network, picture), rounds=5, warmup_rounds=1)
+
+
+def free(tiles):
+    """Three maps that cost nothing: what is left is cutting, blending and stitching."""
+    return tiles.repeat(1, 3, 1, 1, 1)
+
+
+@pytest.mark.benchmark(group="cutting and blending alone, 18 windows of 32x96x96, 3 maps, overlap 0.5")
+@pytest.mark.parametrize("way", ["streamed", "in memory", "MONAI"])
+@torch.no_grad()
+def test_blending(benchmark, picture, way):
+    benchmark.pedantic(WAYS[way](free, picture), rounds=15, warmup_rounds=1)
+
+
+@pytest.fixture(scope="module")
+def maps():
+    """Maps of 64x512x512 voxels full of nuclei."""
+    rng = np.random.default_rng(0)
+    labels = place(rng, (64, 256, 256), semi_axis=(8, 11), count=(500, 500))
+    depth = ndimage.distance_transform_edt(labels > 0)
+    soft = np.tile(np.clip(depth / 6, 0, 1).astype(np.float32), (1, 2, 2))
+    return {"binary": soft, "contour": 1 - soft, "distance": 2 * soft - 1}
+
+
+RULES = {"seed_binary": 0.8, "seed_contour": 0.9, "foreground": 0.2, "foreground_distance": -0.7}
+
+
+@pytest.mark.benchmark(group="decoder bcd on 64x512x512 voxels")
+@pytest.mark.parametrize("block", [(64, 512, 512), (64, 256, 256), (32, 128, 128)])
+def test_decoding_by_blocks(benchmark, maps, tmp_path, block):
+    grid, rules = Grid((64, 512, 512), block), DECODERS.part("bcd", **RULES)().rules(3)
+    folders = iter(range(1000))
+
+    def work():
+        read = lambda box: {name: one[box] for name, one in maps.items()}  # noqa: E731
+        steps = Decoding(rules, read, grid, tmp_path / str(next(folders)), (16,) * 3).run()
+        for _ in steps:
+            pass
+
+    benchmark.pedantic(work, rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="decoder bcd on 64x512x512 voxels")
+def test_decoding_at_once(benchmark, maps):
+    decoder = DECODERS.part("bcd", **RULES)()
+    benchmark.pedantic(lambda: decoder(maps), rounds=3, warmup_rounds=1)

@@ -1,0 +1,237 @@
+"""One volume from file to labels by blocks: as in memory, and gone on with after any interruption."""
+
+import itertools
+import logging
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+from conftest import toy_picture
+from toys import Duo, Plain
+
+from nucleizoo import volumes
+from nucleizoo.api import load_config
+from nucleizoo.contracts import Task
+from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.large import FORMATS, Options, _job, _memory, predict_volume
+from nucleizoo.large._decoding import Decoded
+from nucleizoo.large._maps import from_bytes, to_bytes
+from nucleizoo.large._ome_zarr import write_ome_zarr
+from nucleizoo.large._result import Result
+
+TOY = Path(__file__).parents[2] / "configs" / "toy"
+SPACING = (2.0, 0.5, 0.5)
+
+
+class Bright(Duo):
+    def forward(self, image):
+        return (image + 1) / 2
+
+
+def segmenter(*pairs, dims=3, method=Bright):
+    task = Task(channels=1, source_channels=1, dims=dims, target=Plain())
+    window = "[8, 16, 16]" if dims == 3 else "[16, 24]"
+    config = load_config(TOY / f"adgan_{dims}d.yaml", ["INFERENCE.WINDOW", window, *pairs])
+    return Segmenter(method(task), config, torch.float32)
+
+
+def in_memory(made, path):
+    (scan,) = made.read(path)
+    maps, channels = made.maps(scan.image), made.target.channels
+    stored = [from_bytes(to_bytes(m, c), c) for m, c in zip(maps, channels, strict=True)]
+    return made.decode(scan, np.stack(stored))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Blocks of few voxels, so that small volumes have many."""
+    monkeypatch.setattr(_memory, "SIDE", {2: (20, 16), 3: (7, 16, 24)})
+    monkeypatch.setattr(_memory, "REACH", 3)
+
+
+@pytest.fixture
+def volume(tmp_path):
+    picture = toy_picture(0, (12, 40, 48), np.uint16)[1]
+    with h5py.File(tmp_path / "brain.h5", "w") as file:
+        file.create_dataset("image", data=picture, chunks=(4, 16, 16), fletcher32=True)
+        file["image"].attrs["voxel_size_um_zyx"] = SPACING
+    return tmp_path / "brain.h5"
+
+
+def stored(path):
+    if path.suffix == ".zarr":
+        opened = volumes.open_lazily(path)
+        return opened.read(tuple(slice(0, n) for n in opened.shape))[0], opened.spacing
+    read = volumes.read(path, usual="label")
+    return read.data, read.spacing
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_labels_of_every_format_are_those_of_decoding_in_memory(tmp_path, small, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    made = segmenter("INFERENCE.DECODER.SPLIT", "3.0")
+    done = predict_volume(made, volume, tmp_path, Options(kind))
+    labels, spacing = stored(done.result)
+    np.testing.assert_array_equal(labels, in_memory(made, volume))
+    assert done.count == labels.max() > 3 and labels.dtype == np.uint16
+    assert spacing == pytest.approx(SPACING)
+    assert sorted(f.name for f in tmp_path.iterdir()) == sorted({"brain.h5", done.result.name})
+
+
+def test_a_pyramid_is_halved_towards_cubes_and_valid(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    labels = np.random.default_rng(0).integers(0, 9, (5, 700, 300)).astype(np.int32)
+    decoded = Decoded(lambda box: labels[box], 8)
+    result = Result(decoded, labels.shape, SPACING, (2, 128, 512), [])
+    write_ome_zarr(tmp_path / "a.ome.zarr", result)
+    group = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")
+    scales = [
+        level["coordinateTransformations"][0]["scale"]
+        for level in group.attrs["ome"]["multiscales"][0]["datasets"]
+    ]
+    assert scales == [[2.0, 0.5, 0.5], [2.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
+    for level, step in enumerate((1, 2, 4)):
+        np.testing.assert_array_equal(group[str(level)][...], labels[:, ::step, ::step])
+
+
+def test_the_metadata_are_valid_ome_zarr(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    models = pytest.importorskip("ome_zarr_models.v05.image")
+    for shape, spacing in (((5, 700, 300), SPACING), ((40, 30), ())):
+        decoded = Decoded(lambda box: np.zeros([c.stop - c.start for c in box], np.int32), 0)
+        write_ome_zarr(
+            tmp_path / "a.ome.zarr", Result(decoded, shape, spacing, (9, 64, 64)[-len(shape) :], [])
+        )
+        models.Image.from_zarr(zarr.open_group(tmp_path / "a.ome.zarr", mode="r"))
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "percentile", "dtype"])
+@pytest.mark.parametrize("over", ["volume", "image"])
+def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, scaling, over):
+    made = segmenter(
+        "DATASET.IMAGE.SCALING.NAME", scaling, "DATASET.IMAGE.SCALING.OVER", over,
+        "DATASET.IMAGE.SCALING.ASINH", "0.1", "DATASET.IMAGE.SCALING.INVERT", "true",
+    )  # fmt: skip
+    from nucleizoo.large._input import Input
+
+    seen = Input(volume, made.reader)
+    (scan,) = made.read(volume)
+    box = (slice(3, 9), slice(10, 30), slice(0, 48))
+    np.testing.assert_allclose(seen.picture(box), scan.image[(slice(None), *box)], atol=2e-6)
+
+
+def test_float_and_flat_pictures_are_predicted_too(tmp_path, small):
+    picture = toy_picture(1, (64, 50), np.uint8)[1].astype(np.float32) * 0.37 - 11
+    tifffile.imwrite(tmp_path / "a.tif", picture)
+    for name in ("minmax", "percentile"):
+        made = segmenter("DATASET.IMAGE.SCALING.NAME", name, dims=2)
+        labels, _ = stored(predict_volume(made, tmp_path / "a.tif", tmp_path, Options("h5")).result)
+        np.testing.assert_array_equal(labels, in_memory(made, tmp_path / "a.tif"))
+
+
+def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, volume):
+    made = segmenter()
+    whole, _ = stored(predict_volume(made, volume, tmp_path / "..", Options("h5")).result)
+    yields = []
+    for stop in itertools.count(2, 3):
+        steps = _job.Job(made, volume, tmp_path, Options("h5", resume=True)).run()
+        yields.append(list(itertools.islice(steps, stop)))
+        steps.close()
+        if not (tmp_path / ".brain_blocks").exists():
+            break
+    assert len(yields) > 4
+    told = [step for some in yields for step in some if step[0] != "predict"]
+    assert len(told) == len(set(told))
+    np.testing.assert_array_equal(stored(tmp_path / "brain_label.h5")[0], whole)
+
+
+def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp_path, small, volume, caplog):
+    steps = _job.Job(segmenter(), volume, tmp_path, Options("h5")).run()
+    next(steps)
+    steps.close()
+    with pytest.raises(UserError, match="holds an interrupted prediction; go on with --resume"):
+        predict_volume(segmenter(), volume, tmp_path, Options("h5"))
+    with pytest.raises(UserError, match="was begun with another settings"):
+        other = segmenter("INFERENCE.DECODER.FOREGROUND", "0.7")
+        predict_volume(other, volume, tmp_path, Options("h5", resume=True))
+    first = predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
+    with caplog.at_level(logging.INFO):
+        assert predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True)) == first
+    assert "is complete" in caplog.text
+
+
+def test_the_estimate_comes_first(tmp_path, small, volume, caplog):
+    with caplog.at_level(logging.INFO):
+        predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=8))
+    assert "12x40x48 voxels, 40 windows of 8x16x16, 12 blocks of 7x16x24" in caplog.messages[0]
+    assert "at most 8.0 GB of memory" in caplog.messages[0]
+
+
+def test_a_limit_that_is_too_small_is_told(tmp_path, volume):
+    with pytest.raises(UserError, match=r"--max-memory leaves 0\.00 GB"):
+        predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=0.05))
+    assert not (tmp_path / ".brain_blocks").exists()
+    for amount in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(UserError, match="--max-memory is a number of gigabytes"):
+            Options(max_memory=amount)
+
+
+def test_a_format_that_is_not_installed_is_told_at_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(UserError, match=r"pip install 'nucleizoo\[volumes\]'"):
+        Options("ome-zarr")
+
+
+def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volume):
+    with h5py.File(volume) as file:
+        place = file["image"].id.get_chunk_info_by_coord((4, 16, 16))
+    with volume.open("r+b") as file:
+        file.seek(place.byte_offset)
+        file.write(bytes(range(64)))
+    with pytest.raises(ImageReadError, match=r"chunk 1\.1\.1 .* cannot be read"):
+        predict_volume(segmenter(), volume, tmp_path, Options("h5"))
+    for kind in ("h5", "tif"):
+        done = predict_volume(segmenter(), volume, tmp_path, Options(kind, skip_damaged=True))
+        labels, _ = stored(done.result)
+        assert not labels[4:8, 16:32, 16:32].any() and labels.any()
+    with h5py.File(tmp_path / "brain_label.h5") as file:
+        assert list(file["label"].attrs["skipped"]) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
+        assert file["label"].attrs["complete"] == 1
+    with tifffile.TiffFile(tmp_path / "brain_label.tif") as tiff:
+        assert "chunk 1.1.1" in tiff.ome_metadata
+
+
+def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
+    for pairs, match in (
+        (("DATASET.IMAGE.ZOOM", "[0.5]"), "voxels of another size"),
+        (("INFERENCE.DECODER.WATERSHED", "skimage"), "WATERSHED is 'frontier'"),
+    ):
+        with pytest.raises(UserError, match=match):
+            predict_volume(segmenter(*pairs), volume, tmp_path / "x", Options("h5"))
+    with pytest.raises(ImageReadError, match=r"its axes are zyx, 12x40x48; by blocks, one picture \(y, x\)"):
+        predict_volume(segmenter(dims=2), volume, tmp_path, Options("h5"))
+
+
+def test_a_full_disk_leaves_no_result_and_can_be_gone_on_from(tmp_path, small, volume, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nucleizoo.large._maps.os.posix_fallocate", full)
+        with pytest.raises(OSError, match="No space left"):
+            predict_volume(segmenter(), volume, tmp_path, Options("h5"))
+    with monkeypatch.context() as patch:
+        patch.setattr("nucleizoo.large._stage.np.savez", full)
+        with pytest.raises(OSError, match="No space left"):
+            predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
+    assert not (tmp_path / "brain_label.h5").exists()
+    done = predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
+    np.testing.assert_array_equal(stored(done.result)[0], in_memory(segmenter(), volume))

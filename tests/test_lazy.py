@@ -1,0 +1,195 @@
+"""Volumes read part by part are what they are when read whole, or are refused with the reason."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from nucleizoo import volumes
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.volumes import open_lazily
+
+VOLUME = np.random.default_rng(0).integers(0, 60000, (7, 40, 50)).astype(np.uint16)
+BOX = (slice(2, 6), slice(11, 40), slice(3, 27))
+
+
+def zarr_group(path, data=VOLUME, axes="zyx", version="0.5", **more):
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(path, mode="w", zarr_format=3 if version == "0.5" else 2)
+    array = group.create_array("s0", shape=data.shape, dtype=data.dtype, chunks=(4, 16, 16)[-data.ndim :])
+    array[...] = data
+    scale = [{"z": 2.0, "y": 500.0, "x": 250.0}[axis] for axis in axes]
+    units = {"z": "micrometer", "y": "nanometer", "x": "nanometer"}
+    shown = {
+        "axes": [{"name": axis, "type": "space", "unit": units[axis]} for axis in axes],
+        "datasets": [{"path": "s0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}],
+        **more,
+    }
+    if version == "0.5":
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [shown]}
+    else:
+        group.attrs["multiscales"] = [{"version": "0.4", **shown}]
+    return path
+
+
+def written(folder, kind):
+    path = folder / f"a.{kind.split('-')[0]}"
+    if kind == "tif-plain":
+        tifffile.imwrite(path, VOLUME, photometric="minisblack", metadata={"axes": "ZYX"})
+    elif kind == "tif-tiled":
+        tifffile.imwrite(path, VOLUME, tile=(16, 16), compression="zlib", photometric="minisblack")
+    elif kind == "tif-imagej":
+        tifffile.imwrite(path, VOLUME, imagej=True, metadata={"axes": "ZYX", "unit": "um", "spacing": 2})
+    elif kind == "tif-big-endian":
+        tifffile.imwrite(path, VOLUME, byteorder=">", bigtiff=True, photometric="minisblack")
+    elif kind == "npy":
+        np.save(path, VOLUME)
+    elif kind.startswith("h5"):
+        more = {"chunks": (3, 16, 16), "fletcher32": True} if kind == "h5-chunked" else {}
+        with h5py.File(path, "w") as file:
+            file.create_dataset("image", data=VOLUME, **more)
+    elif kind == "zarr-array":
+        zarr = pytest.importorskip("zarr")
+        zarr.create_array(path, data=VOLUME, chunks=(4, 16, 16))
+    else:
+        zarr_group(path, version=kind.split("-")[1])
+    return path
+
+
+KINDS = ["tif-plain", "tif-tiled", "tif-imagej", "tif-big-endian", "npy", "h5", "h5-chunked", "zarr-array",
+         "zarr-0.4", "zarr-0.5"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_part_is_that_part_of_the_whole(tmp_path, kind):
+    opened = open_lazily(written(tmp_path, kind))
+    assert opened.shape == VOLUME.shape and opened.dtype == np.uint16 and opened.channels == 1
+    found = opened.read(BOX)
+    assert found.dtype == np.uint16 and found.dtype.isnative
+    np.testing.assert_array_equal(found, VOLUME[BOX][None])
+    np.testing.assert_array_equal(opened.read(tuple(slice(0, n) for n in VOLUME.shape))[0], VOLUME)
+    if kind.startswith("zarr-0"):
+        assert opened.spacing == (2.0, 0.5, 0.25)
+
+
+def test_axes_in_another_order_are_put_right_by_their_names(tmp_path):
+    opened = open_lazily(zarr_group(tmp_path / "a.zarr", VOLUME.transpose(2, 0, 1).copy(), "xzy"))
+    np.testing.assert_array_equal(opened.read(BOX), VOLUME[BOX][None])
+    assert opened.spacing == (2.0, 0.5, 0.25)
+
+
+def test_channels_come_first_without_alpha(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (30, 40, 4)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", extrasamples=["unassalpha"])
+    opened = open_lazily(tmp_path / "a.tif")
+    assert opened.channels == 3
+    part = opened.read((slice(3, 9), slice(0, 40)))
+    np.testing.assert_array_equal(part, np.moveaxis(picture[3:9, :, :3], -1, 0))
+
+
+def refused(path, match, **settings):
+    with pytest.raises(ImageReadError, match=match):
+        open_lazily(path, **settings)
+
+
+def test_zarr_groups_that_lead_nowhere_are_refused(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.open_group(tmp_path / "empty.zarr", mode="w")
+    refused(tmp_path / "empty.zarr", "the group holds no array")
+    path = zarr_group(tmp_path / "a.zarr")
+    refused(path, "no array is called 'b', there is s0", dataset="b")
+    refused(path, "no array is called '../a.zarr/s0'", dataset="../a.zarr/s0")
+    group = zarr.open_group(path, mode="a")
+    shown = dict(group.attrs["ome"])
+    shown["multiscales"][0]["axes"] = shown["multiscales"][0]["axes"][:2]
+    group.attrs["ome"] = shown
+    refused(path, "metadata are incomplete")
+    shown["multiscales"][0] |= {"axes": [{"name": "z"}, {"name": "y"}], "datasets": [{"path": "s0"}]}
+    group.attrs["ome"] = shown
+    refused(path, "metadata names 2 axes .* has 3")
+    shown["multiscales"][0]["axes"] = [{"name": "a"}, {"name": "b"}, {"name": "c"}]
+    group.attrs["ome"] = shown
+    refused(path, "axes 'ABC' are not those of a picture")
+
+
+@pytest.mark.parametrize("kind", ["zarr-0.5", "zarr-0.4", "zarr-array"])
+def test_a_missing_chunk_is_named_and_can_be_borne(tmp_path, kind):
+    path = written(tmp_path, kind)
+    chunks = sorted(f for f in path.rglob("*") if f.is_file() and f.name.replace(".", "").isdigit())
+    chunks[5].unlink()
+    refused(path, r"1 chunks are not there \(chunk 0\.1\.1 \(zyx 0:4, 16:32, 16:32\)\).*--skip-damaged")
+    opened = open_lazily(path, skip_damaged=True)
+    black = VOLUME.copy()
+    black[0:4, 16:32, 16:32] = 0
+    np.testing.assert_array_equal(opened.read(BOX), black[BOX][None])
+    assert opened.skipped == ["chunk 0.1.1 (zyx 0:4, 16:32, 16:32)"]
+
+
+@pytest.mark.parametrize("kind", ["zarr-0.5", "h5-chunked"])
+def test_a_damaged_chunk_is_named_and_can_be_borne(tmp_path, kind):
+    path = written(tmp_path, kind)
+    if kind == "h5-chunked":
+        with h5py.File(path) as file:
+            place = file["image"].id.get_chunk_info_by_coord((3, 16, 16))
+        with path.open("r+b") as file:
+            file.seek(place.byte_offset + 7)
+            file.write(b"\xff\x00\xff")
+    else:
+        (path / "s0" / "c" / "1" / "1" / "1").write_bytes(b"no chunk")
+    low = 3 if kind == "h5-chunked" else 4
+    stop = min(2 * low, 7)
+    with pytest.raises(
+        ImageReadError, match=rf"chunk 1\.1\.1 \(zyx {low}:{stop}, 16:32, 16:32\) cannot be read"
+    ):
+        open_lazily(path).read(BOX)
+    opened = open_lazily(path, skip_damaged=True)
+    black = VOLUME.copy()
+    black[low:stop, 16:32, 16:32] = 0
+    for _ in range(2):
+        np.testing.assert_array_equal(opened.read(BOX), black[BOX][None])
+    assert len(opened.skipped) == 1
+
+
+def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
+    for kind in ("tif-plain", "tif-tiled", "tif-imagej", "npy", "h5", "h5-chunked"):
+        path = written(tmp_path, kind)
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) * 2 // 3])
+        refused(path, "cut short|cannot be opened")
+        path.unlink()
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("image", (64, 256, 256), "u2", chunks=(32, 128, 128))
+    refused(tmp_path / "a.h5", r"8 chunks are not there \(chunk 0\.0\.0 .*; \.\.\.\)")
+
+
+def test_hdf5_that_leads_to_other_files_is_refused(tmp_path):
+    written(tmp_path, "h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["image"] = h5py.ExternalLink("a.h5", "image")
+    refused(tmp_path / "b.h5", "is a link, which is not followed")
+    (tmp_path / "raw").write_bytes(bytes(2 * 7 * 40 * 50))
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file.create_dataset("image", (7, 40, 50), "u2", external=[(str(tmp_path / "raw"), 0, 28000)])
+    refused(tmp_path / "c.h5", "has its values in other files")
+
+
+def test_what_is_not_read_by_parts_is_said(tmp_path):
+    refused(tmp_path / "none.tif", "there is no such file")
+    (tmp_path / "a.png").write_bytes(b"")
+    refused(tmp_path / "a.png", r"is not read by blocks; save it as one of \.tif")
+    (tmp_path / "folder").mkdir()
+    refused(tmp_path / "folder", "is not read by blocks")
+    (tmp_path / "a.tif").write_text("no")
+    refused(tmp_path / "a.tif", "is not a TIFF")
+    assert not volumes.is_zarr(tmp_path) and not volumes.is_large(tmp_path / "a.tif")
+
+
+def test_broken_zarr_metadata_are_told_by_the_folder(tmp_path):
+    path = written(tmp_path, "zarr-array")
+    meta = json.loads((path / "zarr.json").read_text())
+    (path / "zarr.json").write_text(json.dumps(meta)[:-30])
+    refused(path, r"a\.zarr: cannot be opened")
+    shutil.rmtree(path)
