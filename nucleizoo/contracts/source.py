@@ -78,13 +78,23 @@ class Source(ABC):
         return frozenset()
 
     @classmethod
-    def measured(cls, images: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
-        """Settings by name, measured on images (Y, X) or (Z, Y, X) of cubic voxels without labels.
+    def measured(
+        cls, images: Sequence[NDArray[np.float32]], spacing: tuple[float, ...] = ()
+    ) -> dict[str, Any]:
+        """Settings by name, measured on images without labels.
+
+        Args:
+            images: (Y, X) or (Z, Y, X) each, of cubic voxels.
+            spacing: voxel size of the training, micrometres in axis order; () when unknown.
 
         Raises:
             ValueError: when there is nothing to measure.
         """
         return {}
+
+    def part(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """Draw a random crop of `size`, or of as much as there is of a smaller picture."""
+        return self.sample(rng, size)
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:

@@ -29,6 +29,10 @@ VOXELS = 16_000_000
 """Voxels after which no further image is measured; volumes take most of a minute for so many."""
 
 
+_Read = tuple[NDArray[np.float32], tuple[float, ...]]
+"""An image of cubic voxels, and the voxel size of its file."""
+
+
 def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
     """Measure nuclei, and draw those of the first image.
 
@@ -36,10 +40,14 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
         files: images or volumes; planes of a stack without a depth axis are images of their own.
         picture: PNG file to write.
 
+    Returns:
+        Lengths in pixels of the last axis; the window in voxels of the first file.
+
     Raises:
         UserError: when planes and volumes are mixed, or no nucleus is found.
     """
-    images = list(_enough(files[:: -(-len(files) // MOST)]))
+    read = list(_enough(files[:: -(-len(files) // MOST)]))
+    images = [image for image, _ in read]
     if len({image.ndim for image in images}) > 1:
         raise UserError("there are planes and volumes among the images; measure them apart")
     try:
@@ -48,7 +56,7 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
         raise UserError(f"{files[0]} and {len(files) - 1} more: {error}") from error
     if picture is not None:
         volumes.write_png(picture, outline(images[0], sizes.labels[0]))
-    return sizes
+    return sizes.in_voxels(read[0][1])
 
 
 def settings(sizes: Sizes) -> str:
@@ -90,7 +98,8 @@ def completed(config: CfgNode, known: CfgNode | None = None) -> CfgNode:
         values = {name: known.DATASET.SOURCE[name.upper()] for name in names}
     else:
         try:
-            values = entry.measured(_crops(config))
+            crops, spacing = _crops(config)
+            values = entry.measured(crops, spacing)
         except ValueError as error:
             raise ConfigError(
                 f"DATASET.SOURCE: {', '.join(sorted(name.upper() for name in names))} cannot be measured on "
@@ -107,8 +116,8 @@ def completed(config: CfgNode, known: CfgNode | None = None) -> CfgNode:
     return whole
 
 
-def _crops(config: CfgNode) -> list[NDArray[np.float32]]:
-    """Windows of the images to be segmented, of the size that numbers refer to, in cubic voxels."""
+def _crops(config: CfgNode) -> tuple[list[NDArray[np.float32]], tuple[float, ...]]:
+    """Windows of the images to be segmented, in cubic voxels, and the voxel size that training has."""
     straight = config.clone()
     straight.defrost()
     if "SCALING" in straight.DATASET.IMAGE:
@@ -116,32 +125,35 @@ def _crops(config: CfgNode) -> list[NDArray[np.float32]]:
     source = build.image_source(straight)
     rng, window = np.random.default_rng(config.SYSTEM.SEED), WINDOW[len(config.DATASET.SIZE)]
     crops, voxels = list[NDArray[np.float32]](), 0
+    spacing: tuple[float, ...] = ()
     while len(crops) < MOST and voxels < VOXELS:
-        sample = source.sample(rng, window)
+        sample = source.part(rng, window)
         assert sample.image is not None
+        spacing = sample.spacing
         crops.append(_cubic(sample.image.mean(0), sample.spacing))
         voxels += crops[-1].size
-    return crops
+    return crops, spacing
 
 
-def _enough(files: Sequence[Path]) -> Iterator[NDArray[np.float32]]:
+def _enough(files: Sequence[Path]) -> Iterator[_Read]:
     """Images until there are `MOST` or `VOXELS`."""
     voxels = 0
-    for index, image in enumerate(image for file in files for image in _images(file)):
+    for index, (image, spacing) in enumerate(one for file in files for one in _images(file)):
         if index == MOST or (voxels and voxels + image.size > VOXELS):
             return
         voxels += image.size
-        yield image
+        yield image, spacing
 
 
-def _images(file: Path) -> list[NDArray[np.float32]]:
+def _images(file: Path) -> list[_Read]:
     """The pictures of a file in grey: planes, or volumes of cubes as wide as a pixel."""
     volume = volumes.read(file)
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
     gray = channels_first(volume, str(file), "luminance" if channels in (1, 3) else "0", 1)[0]
     dims = len(volume.spatial)
     stack: NDArray[Any] = gray.reshape(-1, *gray.shape[gray.ndim - dims :]).astype(np.float32)
-    return [_cubic(one, volume.spacing[-dims:]) for one in stack]
+    spacing = volume.spacing[-dims:]
+    return [(_cubic(one, spacing), spacing) for one in stack]
 
 
 def _cubic(picture: NDArray[np.float32], spacing: tuple[float, ...]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,12 @@ WINDOW = {2: (256, 256), 3: (64, 128, 128)}
 
 ROUNDS, WINDOWS = 4, 10  # corrections of the radius; windows counted an image
 
+SMALL = 0.25
+"""Share of the usual window below which a picture is too small to count nuclei in."""
+
+LONGEST = 0.99
+"""Eccentricity that nothing measured exceeds, seven times as long as wide: masks of more cannot be drawn."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sizes:
@@ -47,7 +53,7 @@ class Sizes:
         eccentricity: 10th and 90th percentile, in the plane of the longest and the shortest axis.
         count: 5th percentile of the nuclei in a window, and 1.25 times the 95th, for dim ones are not found.
         window: voxels that `count` refers to.
-        labels: one an image: the nuclei that were measured.
+        labels: one an image: the nuclei that were found; of those at the edge and of crumbs no size is taken.
     """
 
     dark: bool
@@ -56,6 +62,13 @@ class Sizes:
     count: tuple[int, int]
     window: tuple[int, ...]
     labels: list[Labels]
+
+    def in_voxels(self, spacing: tuple[float, ...]) -> Sizes:
+        """The same with a window in voxels of a size (micrometres, in axis order) that are no cubes."""
+        if len(self.window) < 3 or not spacing:
+            return self
+        depth = max(1, round(self.window[0] * spacing[2] / spacing[0]))
+        return replace(self, window=(depth, *self.window[1:]))
 
 
 def measure_sizes(images: Sequence[Image]) -> Sizes:
@@ -85,12 +98,8 @@ def measure_sizes(images: Sequence[Image]) -> Sizes:
         if abs(before - radius) < 0.25:
             break
     axes = np.array([_axes(one) for one, good in zip(nuclei, whole, strict=True) if good])
-    bent = np.sqrt(1 - np.clip(axes[:, 1] / axes[:, 0], 0, 1) ** 2)
-    window = tuple(
-        int(min(side)) for side in zip(WINDOW[shown[0].ndim], *(image.shape for image in shown), strict=True)
-    )
-    least = CRUMB * float(np.median(sizes))
-    numbers = [n for found in labels for n in _numbers(found, window, least)]
+    bent = np.minimum(np.sqrt(1 - np.clip(axes[:, 1] / axes[:, 0], 0, 1) ** 2), LONGEST)
+    window, numbers = _count(labels, CRUMB * float(np.median(sizes)))
     low, high = np.percentile(numbers, (5, 95))
     return Sizes(
         dark,
@@ -167,6 +176,20 @@ def _axes(nucleus: Any) -> tuple[float, float]:
 def _radius(size: float, dims: int) -> float:
     """Of the disc or ball with so many voxels."""
     return math.sqrt(size / math.pi) if dims == 2 else (size * 3 / (4 * math.pi)) ** (1 / 3)
+
+
+def _count(labels: list[Labels], least: float) -> tuple[tuple[int, ...], list[float]]:
+    """The usual window, and the nuclei in windows of all images, those in smaller ones scaled up to it."""
+    windows = [tuple(map(min, WINDOW[found.ndim], found.shape)) for found in labels]
+    usual = sorted(windows, key=math.prod)[len(windows) // 2]
+    shares = [math.prod(window) / math.prod(usual) for window in windows]
+    numbers = [
+        number / share
+        for found, window, share in zip(labels, windows, shares, strict=True)
+        if share >= SMALL
+        for number in _numbers(found, window, least)
+    ]
+    return usual, numbers
 
 
 def _numbers(labels: Labels, window: tuple[int, ...], least: float) -> list[int]:

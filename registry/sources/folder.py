@@ -36,5 +36,10 @@ class Folder(Reader, Source):
         """A random window of a random image; images smaller than `size` are mirrored."""
         return random_crop(self.library.draw(rng), rng, size)
 
+    def part(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """A random window of a random image, no larger than it."""
+        scan = self.library.draw(rng)
+        return random_crop(scan, rng, tuple(map(min, size, scan.image.shape[1:])))
+
     def _load(self, file: int) -> list[Scan]:
         return self.read(self.files[file])

@@ -87,13 +87,15 @@ class Synthetic(Source):
         return frozenset(empty | ({"patch"} if "count" in empty else set()))
 
     @classmethod
-    def measured(cls, images: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
+    def measured(
+        cls, images: Sequence[NDArray[np.float32]], spacing: tuple[float, ...] = ()
+    ) -> dict[str, Any]:
         """Sizes and numbers of the nuclei in images.
 
         Raises:
             ValueError: when no nucleus is found.
         """
-        sizes = measure_sizes(images)
+        sizes = measure_sizes(images).in_voxels(spacing)
         length = sum(sizes.semi_axis)  # the mean of twice the semi-axis
         if sizes.dark:
             log.warning("nuclei look darker than the background; DATASET.IMAGE.SCALING.INVERT true helps")

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from nucleizoo import api
+from nucleizoo import api, build, volumes
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.engine.estimates import completed
 from nucleizoo.kinds import SOURCES
@@ -71,7 +71,7 @@ def test_samples_are_drawn_with_what_was_measured(ellipses, tmp_path):
 
 
 def test_images_without_nuclei_are_refused_with_the_keys_to_set(ellipses, tmp_path, monkeypatch):
-    def nothing(images):
+    def nothing(images, spacing):
         raise ValueError("no nucleus was found")
 
     monkeypatch.setattr(SOURCES.get("synthetic"), "measured", nothing)
@@ -86,3 +86,46 @@ def test_nuclei_too_large_to_learn_well_are_told_with_the_zoom_that_helps(tmp_pa
     with caplog.at_level(logging.WARNING):
         completed(config(tmp_path, *EMPTY))
     assert "DATASET.IMAGE.ZOOM to 0." in caplog.text
+
+
+def balls(folder, spacing, count=30):
+    """Two volumes of some 30 balls of 6 um in 40x128x128 um, with planes as thick as `spacing` says."""
+    rng, depth = np.random.default_rng(0), round(40 / spacing[0])
+    for i in range(2):
+        labels = place(
+            rng, (40, 128, 128), semi_axis=(6, 6), eccentricity=(0, 0), count=(count, count), gap=2,
+        )  # fmt: skip
+        blurred = ndimage.gaussian_filter(np.where(labels > 0, 200.0, 10.0), 1)
+        thick = blurred.reshape(depth, -1, 128, 128).mean(1)
+        noisy = thick + rng.normal(0, 2, thick.shape)
+        volumes.write_image(folder / f"{i}.tif", noisy.astype(np.float32), spacing, "ZYX")
+    return folder
+
+
+@pytest.mark.parametrize("thick", [1.0, 4.0])
+def test_as_many_nuclei_are_drawn_whatever_the_thickness_of_planes(tmp_path, thick):
+    spacing = (thick, 1.0, 1.0)
+    whole = api.load_config(
+        TOY.with_name("adgan_3d.yaml"),
+        ["DATASET.ROOT", str(balls(tmp_path, spacing)), "DATASET.IMAGE.PATH", "", *EMPTY,
+         "DATASET.SPACING", str(list(spacing))],
+    )  # fmt: skip
+    source = completed(whole)
+    assert source.DATASET.SOURCE.PATCH[0] == round(40 / thick)
+    drawn = build.label_source(source)
+    shape = (round(40 / thick), 128, 128)
+    counts = [drawn.sample(np.random.default_rng(i), shape).labels.max() for i in range(8)]
+    assert 20 <= np.mean(counts) <= 45
+    assert api.estimate([tmp_path]).window == source.DATASET.SOURCE.PATCH
+
+
+def test_small_images_are_measured_as_they_are_and_not_in_a_mirror(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        labels = place(rng, (96, 96), semi_axis=(12, 12), eccentricity=(0, 0), count=(6, 6), gap=2)
+        picture = ndimage.gaussian_filter(np.where(labels > 0, 200.0, 10.0), 1)
+        tifffile.imwrite(tmp_path / f"{i:02d}.tif", picture.astype(np.uint8))
+    source, told = completed(config(tmp_path, *EMPTY)).DATASET.SOURCE, api.estimate([tmp_path])
+    assert source.PATCH == told.window == (96, 96)
+    assert np.allclose(source.SEMI_AXIS, told.semi_axis, atol=0.5) and source.SEMI_AXIS[1] < 13
+    assert source.COUNT[0] <= 6 <= source.COUNT[1]

@@ -62,3 +62,17 @@ def test_real_sets_are_within_a_quarter_of_what_their_labels_say(name, semi_axis
     for found, true in zip(sizes.semi_axis, semi_axis, strict=True):
         assert abs(found - true) <= 0.25 * true
     assert sizes.count[0] <= count <= sizes.count[1]
+
+
+def test_one_small_image_does_not_change_the_window_or_the_count():
+    made = [image for image, _ in pictures((256, 256), (8, 8), (0.3, 0.3), (40, 50))]
+    alone, among = measure_sizes(made), measure_sizes([*made, made[0][:40, :40]])
+    assert alone.window == among.window == (256, 256)
+    assert abs(alone.count[0] - among.count[0]) <= 3 and abs(alone.count[1] - among.count[1]) <= 5
+
+
+def test_rods_have_an_eccentricity_that_masks_can_be_drawn_with():
+    picture = np.zeros((256, 256))
+    for row in range(20, 236, 24):
+        picture[row : row + 5, 20:120] = picture[row : row + 5, 140:240] = 1
+    assert measure_sizes([picture]).eccentricity[1] <= 0.99
