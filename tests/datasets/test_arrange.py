@@ -84,6 +84,19 @@ def test_annotated_planes_of_volumes_are_pictures_and_volumes_come_whole_to_trai
     assert silver["labels"] == silver["images"] == found["images"]
 
 
+def test_planes_are_pictures_beside_frames_that_are_annotated_whole(tmp_path):
+    root = sets.ctc_planes(tmp_path / "Fluo-N3DH-CHO")
+    labels, _ = nuclei((5, 12, 16))
+    for frame in (1, 2):  # of frame 1 in sequence 02 there is a plane too
+        sets.write(root / "02_GT" / "SEG" / f"man_seg{frame:03d}.tif", labels)
+    sets.write(root / "02_GT" / "SEG" / "man_seg_000_004.tif", labels[4])
+    found = arranged(root, tmp_path / "out", split="test")
+    assert found["images"] == found["labels"] == ["02_t000_z004", "02_t001", "02_t002"]
+    assert datasets.check(root).counts["test"].labels["gt"] == 3
+    every = arranged(root, tmp_path / "every", split="test", every=True)
+    assert every["images"] == ["02_t000", "02_t001", "02_t002"] and every["labels"] == every["images"][1:]
+
+
 def test_magnification_becomes_the_voxel_size(tmp_path):
     arranged(sets.s_bsst265(tmp_path / "HaCaT"), tmp_path / "out")
     sizes = [volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif").spacing for i in (0, 1)]
