@@ -31,7 +31,7 @@ class Folder:
         """What belongs to the set; see `Layout`.
 
         Raises:
-            UserError: for another truth, or a folder that contradicts its layout.
+            UserError: for another truth, a folder that contradicts its layout, or two items of one name.
         """
         if truth not in self.layout.truths:
             raise UserError(
@@ -39,7 +39,7 @@ class Folder:
                 f"{', '.join(self.layout.truths)}, not '{truth}'"
             )
         found = self.layout.listing(self.root, truth, whole)
-        return Listing(tuple(item for item in found.items if self._holds(item)), found.missing)
+        return Listing(_distinct([item for item in found.items if self._holds(item)]), found.missing)
 
     @property
     def spacing(self) -> tuple[float, ...]:
@@ -48,6 +48,18 @@ class Folder:
 
     def _holds(self, item: Item) -> bool:
         return self.dataset is None or fnmatchcase(item.name, self.dataset.only)
+
+
+def _distinct(items: list[Item]) -> tuple[Item, ...]:
+    """The items, when each has a name of its own: files are made by these names."""
+    by_name: dict[str, Item] = {}
+    for item in items:
+        if (other := by_name.setdefault(item.name, item)) is not item:
+            raise UserError(
+                f"{other.image.path} and {item.image.path} are both called '{item.name}', and one would "
+                "overwrite the other; leave one in the set"
+            )
+    return tuple(items)
 
 
 def opened(folder: str | Path, name: str = "") -> Folder:

@@ -19,7 +19,7 @@ class Picture:
     """What an item holds.
 
     Attributes:
-        image: uint8, uint16 or float32, an axis a letter of `axes`.
+        image: uint8, uint16 or float32, as its file's type asks, an axis a letter of `axes`.
         axes: 'YX' or 'ZYX', with C before Y in colour pictures; grey ones that are stored as colour
             are grey.
         spacing: micrometres of the axes ZYX that there are; () when unknown.
@@ -78,12 +78,13 @@ def _plain(volume: Volume, is_flat: bool) -> tuple[NDArray[Any], str]:
 
 
 def _storable(data: NDArray[Any]) -> NDArray[Any]:
-    """As uint8, uint16 or float32, the smallest of them that loses nothing of integers up to 2**24."""
-    if data.dtype in (np.uint8, np.uint16, np.float32):
-        return data
-    if data.dtype.kind in "bui" and data.min() >= 0 and data.max() < 2**16:
-        return data.astype(np.uint8 if data.max() < 2**8 else np.uint16)
-    return data.astype(np.float32)
+    """As uint8, uint16 or float32, which loses nothing of integers up to 2**24.
+
+    The type in the file decides, not its values, so that the files of a set stay of one type.
+    """
+    if data.dtype == bool:
+        return data.astype(np.uint8)
+    return data if data.dtype in (np.uint8, np.uint16) else data.astype(np.float32, copy=False)
 
 
 def _told(item: Item, place: Place | None) -> str:

@@ -23,8 +23,13 @@ MAX_MEMBERS = 200_000
 MAX_BYTES = 200 * 10**9
 MAX_RATIO = 200
 """Bytes unpacked for each packed: label pictures shrink to a hundredth, bombs to less than a thousandth."""
+MAX_PADDING = 1 << 20
+"""Bytes of zeros after the last member of a tar, which programs fill up to a whole record."""
 
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
+    UnicodeDecodeError, OSError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,16 @@ def unpack(archive: Path, folder: Path) -> None:
 
     Raises:
         UserError: when it is damaged or of another kind; when a member would lie outside of the folder or
-            is a link or device; or when it unpacks to more than `MAX_MEMBERS`, `MAX_BYTES` or `MAX_RATIO`.
+            on another one, or is a link or device; or when it unpacks to more than `MAX_MEMBERS`,
+            `MAX_BYTES` or `MAX_RATIO`.
+        OSError: when the disk is full or fails.
     """
     try:
         with _members(archive) as members:
             _write(archive, folder, members)
     except _DAMAGED as error:
+        if getattr(error, "errno", None) is not None:  # of the disk; gzip and bzip2 give no number
+            raise
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise UserError(
             f"{archive}: cannot be unpacked ({archive.stat().st_size} bytes): {reason}; it may be damaged or "
@@ -77,9 +86,20 @@ def _write(archive: Path, folder: Path, members: Iterator[_Member]) -> None:
                 "set of this size does; if you trust it, unpack it by hand"
             )
         path = folder / _relative(archive, member)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with member.opened() as source, path.open("xb") as target:
+        with member.opened() as source, _created(archive, member, path) as target:
             shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _created(archive: Path, member: _Member, path: Path) -> IO[bytes]:
+    """A new file, in folders that are made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
+    except OSError as error:
+        raise UserError(
+            f"{archive}: '{member.name}' cannot be written: {error.strerror}. A name may be there once, as a "
+            "file or as a folder, in all archives of a set; get them from their origin, or unpack by hand"
+        ) from error
 
 
 def _relative(archive: Path, member: _Member) -> PurePosixPath:
@@ -120,6 +140,12 @@ def _of_tar(file: tarfile.TarFile) -> Iterator[_Member]:
         strange = "" if info.isreg() or info.isdir() else "is a link or device"
         if not info.isdir():
             yield _Member(info.name, info.size, strange, partial(_bytes, file, info))
+    assert file.fileobj is not None
+    rest = file.fileobj.read(MAX_PADDING + 1)  # to the end, where packed streams have their checksum
+    if not rest:
+        raise tarfile.ReadError("has no end")
+    if len(rest) > MAX_PADDING or rest.strip(b"\0"):
+        raise tarfile.ReadError("goes on after its end")
 
 
 def _bytes(file: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import sets
@@ -19,7 +21,7 @@ LAYOUTS = {
     "HaCaT": (sets.s_bsst265, ["normal_0", "normal_1"], None),
     "BBBC024": (sets.bbbc024, ["volume_0000", "volume_0001"], ()),
     "Scaffold-A549": (sets.scaffold, ["sf_a549_21"], ()),
-    "NucMM-Z": (sets.nucmm, ["0000_0576_0768"], (0.48, 0.48, 0.48)),
+    "NucMM-Z": (sets.nucmm, ["train_0000_0576_0768", "val_0000_0576_0768"], (0.48, 0.48, 0.48)),
     "NucExM": (sets.pairs, ["vol1", "vol2"], ()),
     "DSB2018": (sets.dsb2018, ["a1", "b2"], ()),
 }
@@ -29,8 +31,7 @@ LAYOUTS = {
 def test_every_layout_becomes_images_and_labels_of_equal_names(name, tmp_path):
     build, names, spacing = LAYOUTS[name]
     build(tmp_path / name)
-    split = "train" if name == "NucMM-Z" else ""
-    found = arranged(tmp_path / name, tmp_path / "out", split=split)
+    found = arranged(tmp_path / name, tmp_path / "out")
     assert found["images"] == found["labels"] == names
     for item in names:
         image = volumes.read(tmp_path / "out" / "images" / f"{item}.tif")
@@ -83,6 +84,19 @@ def test_annotated_planes_of_volumes_are_pictures_and_volumes_come_whole_to_trai
     assert silver["labels"] == silver["images"] == found["images"]
 
 
+def test_planes_are_pictures_beside_frames_that_are_annotated_whole(tmp_path):
+    root = sets.ctc_planes(tmp_path / "Fluo-N3DH-CHO")
+    labels, _ = nuclei((5, 12, 16))
+    for frame in (1, 2):  # of frame 1 in sequence 02 there is a plane too
+        sets.write(root / "02_GT" / "SEG" / f"man_seg{frame:03d}.tif", labels)
+    sets.write(root / "02_GT" / "SEG" / "man_seg_000_004.tif", labels[4])
+    found = arranged(root, tmp_path / "out", split="test")
+    assert found["images"] == found["labels"] == ["02_t000_z004", "02_t001", "02_t002"]
+    assert datasets.check(root).counts["test"].labels["gt"] == 3
+    every = arranged(root, tmp_path / "every", split="test", every=True)
+    assert every["images"] == ["02_t000", "02_t001", "02_t002"] and every["labels"] == every["images"][1:]
+
+
 def test_magnification_becomes_the_voxel_size(tmp_path):
     arranged(sets.s_bsst265(tmp_path / "HaCaT"), tmp_path / "out")
     sizes = [volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif").spacing for i in (0, 1)]
@@ -105,6 +119,42 @@ def test_colours_that_were_saved_as_pages_are_colours(tmp_path):
     grey, colour = (volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif") for i in (0, 1))
     np.testing.assert_array_equal(grey.data, image)
     np.testing.assert_array_equal(colour.data, np.stack([image, image // 2, image], axis=-1))
+
+
+@pytest.mark.parametrize(("stored", "written"), [
+    (np.uint8, np.uint8), (np.uint16, np.uint16), (np.int16, np.float32), (np.int32, np.float32),
+    (np.float32, np.float32), (np.float64, np.float32),
+])  # fmt: skip
+def test_all_pictures_of_a_set_are_written_in_one_type_whatever_their_values(stored, written, tmp_path):
+    maxima = [200, min(300, np.iinfo(stored).max) if np.dtype(stored).kind in "iu" else 70000.0]
+    root = sets.s_bsst265(tmp_path / "HaCaT")
+    for number, highest in enumerate(maxima):
+        image = np.zeros((12, 16), stored)
+        image[3, 4] = highest
+        sets.write(root / "rawimages" / f"normal_{number}.tif", image)
+    arranged(root, tmp_path / "out")
+    for number, highest in enumerate(maxima):
+        found = volumes.read(tmp_path / "out" / "images" / f"normal_{number}.tif").data
+        assert (found.dtype, found.max()) == (written, highest)
+
+
+def test_two_items_of_one_name_are_refused_and_both_files_named(tmp_path):
+    root = sets.s_bsst265(tmp_path / "HaCaT")
+    description = root / "image_description.csv"
+    rows = description.read_text(encoding="utf-8-sig").splitlines()
+    description.write_text("\n".join([*rows, rows[1]]) + "\n")
+    with pytest.raises(UserError, match=r"rawimages/normal_0.tif and .*normal_0.tif .* 'normal_0'"):
+        arranged(root, tmp_path / "out")
+
+
+def test_two_files_of_labels_of_one_volume_are_refused_as_two_volumes_are(tmp_path):
+    root = sets.pairs(tmp_path / "NucExM")
+    shutil.copy(root / "vol1_seg.h5", root / "vol1_mask.h5")
+    with pytest.raises(UserError, match=r"vol1_mask.h5 and .*vol1_seg.h5 are both labels called 'vol1'"):
+        arranged(root, tmp_path / "out")
+    (root / "vol1_mask.h5").rename(root / "vol1_raw.h5")
+    with pytest.raises(UserError, match=r"vol1_im.h5 and .*vol1_raw.h5 are both volumes called 'vol1'"):
+        arranged(root, tmp_path / "out")
 
 
 def test_nothing_is_overwritten_and_nothing_is_left_of_what_failed(tmp_path):

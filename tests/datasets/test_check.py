@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import sets
@@ -27,7 +29,11 @@ def test_a_whole_set_is_counted_and_without_problems(build, name, counts, tmp_pa
 
 @pytest.mark.parametrize(("build", "lost", "told"), [
     (sets.ctc, "01/t001.tif", "01/t001.tif"),
+    (sets.ctc, "01/t000.tif", "01/t000.tif"),
+    (sets.ctc, "02/t002.tif", "02/t002.tif"),
     (sets.ctc, "02_GT/SEG/man_seg001.tif", "02_GT/SEG/man_seg*.tif"),
+    (sets.ctc, "01_GT/TRA/man_track000.tif", "01_GT/TRA/man_track000.tif"),
+    (sets.ctc_planes, "02_GT/TRA/man_track002.tif", "02_GT/TRA/man_track002.tif"),
     (sets.s_bsst265, "groundtruth/normal_1.tif", "groundtruth/normal_1.tif"),
     (sets.s_bsst265, "rawimages/normal_1.tif", "rawimages/normal_1.tif"),
     (sets.bbbc024, "image-labels_0001.tif", "image-labels_0001.tif"),
@@ -39,6 +45,32 @@ def test_a_whole_set_is_counted_and_without_problems(build, name, counts, tmp_pa
 def test_a_lost_file_is_named(build, lost, told, tmp_path):
     (build(tmp_path / "set") / lost).unlink()
     assert datasets.check(tmp_path / "set").problems == (f"missing: {told}",)
+
+
+def test_a_lost_folder_of_markers_is_one_problem(tmp_path):
+    shutil.rmtree(sets.ctc(tmp_path / "set") / "01_GT" / "TRA")
+    assert datasets.check(tmp_path / "set").problems == ("missing: 01_GT/TRA/man_track*.tif",)
+
+
+@pytest.mark.parametrize("hidden", ["__MACOSX/a1/images/._a1.png", ".cache/index", "a1/masks/._1.png"])
+def test_what_systems_leave_in_a_folder_is_no_picture(hidden, tmp_path):
+    root = sets.dsb2018(tmp_path / "DSB2018")
+    (root / hidden).parent.mkdir(parents=True, exist_ok=True)
+    (root / hidden).write_bytes(b"junk")
+    assert datasets.check(root).problems == ()
+
+
+def test_hidden_files_beside_pairs_are_no_volumes(tmp_path):
+    root = sets.pairs(tmp_path / "NucExM")
+    (root / "._vol3.h5").write_bytes(b"junk")
+    assert datasets.check(root).problems == ()
+
+
+def test_a_damaged_file_of_pairs_is_named(tmp_path):
+    root = sets.pairs(tmp_path / "NucExM")
+    (root / "vol2.h5").write_bytes(b"no hdf5")
+    with pytest.raises(UserError, match=r"vol2.h5: cannot be read as HDF5 \(7 bytes\).* damaged"):
+        datasets.check(root)
 
 
 def test_a_damaged_picture_and_one_of_another_shape_are_problems(tmp_path):
@@ -58,6 +90,17 @@ def test_a_description_without_magnification_is_refused(tmp_path):
         datasets.check(root)
     (root / "image_description.csv").write_text(text.replace("normal_1", "../normal_1"))
     with pytest.raises(UserError, match="is no name of an image"):
+        datasets.check(root)
+
+
+def test_a_description_that_was_saved_by_another_program_is_read_or_named(tmp_path):
+    root = sets.s_bsst265(tmp_path / "set")
+    description = root / "image_description.csv"
+    text = description.read_text(encoding="utf-8-sig")
+    description.write_text(f"{text};;;;\n\n")
+    assert datasets.check(root).problems == ()
+    description.write_bytes(text.replace("none", "\xb5m").encode("latin-1"))
+    with pytest.raises(UserError, match=r"image_description.csv: is no table in UTF-8 .*0xb5"):
         datasets.check(root)
 
 

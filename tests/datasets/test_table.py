@@ -30,6 +30,15 @@ def test_every_set_says_where_it_is_from_and_on_what_terms(name):
     assert all(file.url in shown and (file.sha256 or "not published") in shown for file in dataset.files)
 
 
+def test_sets_of_the_challenge_have_the_borders_of_its_own_program():
+    borders = {
+        "Fluo-N2DL-HeLa": 25, "Fluo-N2DH-SIM+": 0, "Fluo-N2DH-GOWT1": 50,
+        "Fluo-N3DH-CE": 50, "Fluo-N3DH-CHO": 50, "Fluo-N3DH-SIM+": 0,
+    }  # fmt: skip
+    challenge = {name: one.border for name, one in datasets.table().items() if one.layout == "ctc"}
+    assert challenge == borders
+
+
 def test_the_table_in_the_documentation_is_current():
     text = (ROOT / "docs" / "datasets.md").read_text()
     shown = text.split("<!-- nucleizoo data list --markdown -->\n")[1].split("\n<!-- end -->")[0]

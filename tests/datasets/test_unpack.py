@@ -1,4 +1,5 @@
 import io
+import random
 import stat
 import tarfile
 import zipfile
@@ -11,8 +12,8 @@ from nucleizoo.datasets import _unpack
 from nucleizoo.datasets._unpack import unpack
 
 
-def tarred(path, *members):
-    with tarfile.open(path, "w:gz") as file:
+def tarred(path, *members, compression="gz"):
+    with tarfile.open(path, f"w:{compression}") as file:
         for info, content in members:
             info.size = len(content)
             file.addfile(info, io.BytesIO(content))
@@ -99,3 +100,51 @@ def test_a_flipped_bit_and_another_kind_of_file_are_found(folder, tmp_path):
     (tmp_path / "a.tar").write_text("no archive")
     with pytest.raises(UserError, match="cannot be unpacked"):
         unpack(tmp_path / "a.tar", folder)
+
+
+@pytest.mark.parametrize("compression", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("place", [0.5, 0.9, -6, -1])
+def test_a_flipped_byte_anywhere_in_a_packed_tar_is_found(place, compression, folder, tmp_path):
+    archive = tmp_path / f"a.tar.{compression}"
+    content = random.Random(0).randbytes(100_000)
+    tarred(archive, (tarfile.TarInfo("x"), content), compression=compression)
+    unpack(archive, folder)
+    assert (folder / "x").read_bytes() == content
+    packed = bytearray(archive.read_bytes())
+    packed[int(place * len(packed)) if isinstance(place, float) else place] ^= 0xFF
+    archive.write_bytes(packed)
+    (tmp_path / "again").mkdir()
+    with pytest.raises(UserError, match=r"(?s)a.tar.\w+: cannot be unpacked .* damaged or cut short"):
+        unpack(archive, tmp_path / "again")
+
+
+def test_a_tar_that_goes_on_after_its_end_is_refused(folder, tmp_path):
+    archive = tarred(tmp_path / "a.tar", (tarfile.TarInfo("x"), b"x"), compression="")
+    with archive.open("ab") as file:
+        file.write(bytes(_unpack.MAX_PADDING + 1))
+    with pytest.raises(UserError, match=r"a.tar: cannot be unpacked .* after its end"):
+        unpack(archive, folder)
+
+
+def test_a_tar_with_a_damaged_header_or_cut_between_members_is_found(tmp_path):
+    archive = tarred(tmp_path / "a.tar", *((tarfile.TarInfo(n), b"x") for n in "ab"), compression="")
+    whole = archive.read_bytes()
+    for broken, why in ((whole[:1024] + b"?" + whole[1025:], "goes on"), (whole[:1024], "has no end")):
+        archive.write_bytes(broken)
+        (tmp_path / why).mkdir()
+        with pytest.raises(UserError, match=f"a.tar: cannot be unpacked .*{why}"):
+            unpack(archive, tmp_path / why)
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "a/b"), ("a", "a/b/c"), ("a/b", "a"), ("x" * 300,)])
+def test_members_that_cannot_lie_beside_each_other_are_named(names, folder, tmp_path):
+    archive = tarred(tmp_path / "a.tgz", *((tarfile.TarInfo(name), b"x") for name in names))
+    with pytest.raises(UserError, match=f"a.tgz: '{names[-1]}' cannot be written"):
+        unpack(archive, folder)
+
+
+def test_a_name_that_is_no_text_is_damage(folder, tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"\xe9": "x"})
+    archive.write_bytes(archive.read_bytes().replace("\xe9".encode(), b"\xff\xfe"))
+    with pytest.raises(UserError, match=r"a.zip: cannot be unpacked .*UnicodeDecodeError"):
+        unpack(archive, folder)

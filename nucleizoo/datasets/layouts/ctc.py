@@ -20,7 +20,7 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
     """All frames of all sequences; sequence 01 is to train, the others to test.
 
     Gold truth of volumes is often single planes of them: then a plane is an item of its own, unless
-    whole frames are wanted or some volume of the sequence is annotated whole.
+    whole frames are wanted or its frame is annotated whole.
 
     Args:
         root: folder of the sequences.
@@ -31,11 +31,14 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
     for sequence in sorted({file.parent for file in root.glob(SIGN)}):
         name, split = sequence.name, SPLITS[sequence.name != "01"]
         frames = _numbered(sequence, _FRAME)
-        labels = _numbered(root / f"{name}_{truth.upper()}" / "SEG", _WHOLE)
+        truths = root / f"{name}_{truth.upper()}" / "SEG"
+        labels = _numbered(truths, _WHOLE)
+        planes = {at: file for at, file in _numbered(truths, _PLANE).items() if at[:1] not in labels}
         dots = _numbered(root / f"{name}_GT" / "TRA", _DOTS)
-        planes = {} if labels else _numbered(root / f"{name}_{truth.upper()}" / "SEG", _PLANE)
+        told = [number for number, *_ in (*labels, *planes, *dots)]
         missing += _gaps(name, frames)
-        missing += [f"{name}/t{frame[0]}.tif" for frame in [*labels, *planes] if (frame[0],) not in frames]
+        missing += [f"{name}/t{number}.tif" for number in told if (number,) not in frames]
+        missing += _unmarked(name, frames, dots)
         if not labels and not planes:
             missing.append(f"{name}_{truth.upper()}/SEG/man_seg*.tif")
         for (frame,), path in frames.items():
@@ -60,6 +63,14 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> dict[tuple[str, ...], P
     """Files of a folder by the numbers in their names, in order; none of a folder that is not there."""
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return {match.groups(): file for file in files if (match := pattern.fullmatch(file.name))}
+
+
+def _unmarked(
+    sequence: str, frames: dict[tuple[str, ...], Path], dots: dict[tuple[str, ...], Path]
+) -> Iterator[str]:
+    """Files of dots that are not there: every frame has one."""
+    numbers = [number for (number,) in frames if (number,) not in dots] if dots else ["*"]
+    return (f"{sequence}_GT/TRA/man_track{number}.tif" for number in numbers)
 
 
 def _gaps(sequence: str, frames: dict[tuple[str, ...], Path]) -> Iterator[str]:

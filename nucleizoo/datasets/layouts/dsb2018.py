@@ -12,9 +12,9 @@ SIGN = "*/images/*.png"
 def listing(root: Path, truth: str, whole: bool) -> Listing:
     """All images, by their ids."""
     items, missing = list[Item](), list[str]()
-    for folder in sorted(folder for folder in root.iterdir() if folder.is_dir()):
+    for folder in sorted(f for f in root.iterdir() if f.is_dir() and f.name[0] not in "._"):  # __MACOSX
         image = folder / "images" / f"{folder.name}.png"
-        masks = tuple(sorted((folder / "masks").glob("*.png")))
+        masks = tuple(sorted((folder / "masks").glob("[!.]*.png")))
         if not image.is_file():
             missing.append(f"{folder.name}/images/{image.name}")
             continue

@@ -13,7 +13,7 @@ _FOLDERS = {"train": "train", "val": "test"}
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All cubes; 'val' is to test."""
+    """All cubes, called by folder and place, such as 'train_0_576_768'; 'val' is to test."""
     items, missing = list[Item](), list[str]()
     for folder, split in _FOLDERS.items():
         images = sorted((root / "Image" / folder).glob("img_*.h5"))
@@ -24,5 +24,6 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
             if not label.is_file():
                 missing.append(str(label.relative_to(root)))
             place = Place(label, _DATASET) if label.is_file() else None
-            items.append(Item(image.stem.removeprefix("img_"), split, Place(image, _DATASET), place))
+            name = image.stem.replace("img", folder, 1)
+            items.append(Item(name, split, Place(image, _DATASET), place))
     return Listing(tuple(items), tuple(missing))

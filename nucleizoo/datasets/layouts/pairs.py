@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from nucleizoo.core.errors import UserError
+from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.datasets._item import Item, Listing, Place
 
 SIGN = "*.[ht][5di]*"
@@ -21,23 +22,32 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
     when it is HDF5 with the datasets 'image' and 'label'.
 
     Raises:
-        UserError: when two volumes would have one name.
+        UserError: when two volumes, or two files of labels, would have one name.
+        ImageReadError: for a volume that is damaged, where its labels might be inside.
     """
-    files = sorted(file for file in root.iterdir() if file.suffix.lower() in _SUFFIXES)
-    labels = {_plain(file.stem): file for file in files if _LABEL.search(file.stem)}
-    items, taken = list[Item](), dict[str, Path]()
-    for image in (file for file in files if not _LABEL.search(file.stem)):
-        name = _plain(image.stem)
-        if name in taken:
-            raise UserError(
-                f"{taken[name]} and {image} are both volumes called '{name}'; leave one in the folder"
-            )
-        taken[name] = image
+    files = sorted(f for f in root.iterdir() if f.suffix.lower() in _SUFFIXES and f.name[0] != ".")
+    labels = _named("labels", (file for file in files if _LABEL.search(file.stem)))
+    images = _named("volumes", (file for file in files if not _LABEL.search(file.stem)))
+    items = list[Item]()
+    for name, image in images.items():
         place = Place(labels[name]) if name in labels else _inside(image)
         items.append(Item(name, "train", Place(image), place))
-    missing = [f"an image beside {labels[name].name}" for name in labels if name not in taken]
+    missing = [f"an image beside {labels[name].name}" for name in labels if name not in images]
     missing += [f"labels of {item.image.path.name}" for item in items if not item.is_labelled]
     return Listing(tuple(items), tuple(missing))
+
+
+def _named(kind: str, files: Iterable[Path]) -> dict[str, Path]:
+    """Files by the names of their volumes, one each."""
+    found: dict[str, Path] = {}
+    for file in files:
+        name = _plain(file.stem)
+        if name in found:
+            raise UserError(
+                f"{found[name]} and {file} are both {kind} called '{name}'; leave one in the folder"
+            )
+        found[name] = file
+    return found
 
 
 def _plain(stem: str) -> str:
@@ -50,5 +60,11 @@ def _inside(image: Path) -> Place | None:
         return None
     import h5py
 
-    with h5py.File(image, "r") as file:
-        return Place(image, "label") if {"image", "label"} <= set(file) else None
+    try:
+        with h5py.File(image, "r") as file:
+            return Place(image, "label") if {"image", "label"} <= set(file) else None
+    except OSError as error:
+        raise ImageReadError(
+            f"{image}: cannot be read as HDF5 ({image.stat().st_size} bytes): {error}; it may be damaged or "
+            "cut short: unpack the set again"
+        ) from error

@@ -22,7 +22,7 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
     """All images of the description, which names their split and their magnification.
 
     Raises:
-        UserError: for a description without the columns or values that are needed.
+        UserError: for a description that is not in UTF-8, or without the columns or values that are needed.
     """
     items, missing = list[Item](), list[str]()
     for row in _rows(root / SIGN):
@@ -36,11 +36,15 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [
-            {key: (value or "").strip() for key, value in row.items() if key}
-            for row in csv.DictReader(file, delimiter=";")
-        ]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            cells = [
+                {key: (value or "").strip() for key, value in row.items() if key}
+                for row in csv.DictReader(file, delimiter=";")
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: is no table in UTF-8 ({error}); unpack the set's own file again") from error
+    rows = [row for row in cells if any(row.values())]  # spreadsheets leave ';;;;' at the end
     for row in rows:
         if not {_NAME, _SPLIT, _MAGNIFICATION} <= set(row) or row[_SPLIT] not in SPLITS:
             raise UserError(
