@@ -186,6 +186,15 @@ def test_configurations_are_trained_once_with_every_seed(annotated, tmp_path, ca
     assert "was trained with another configuration" in capsys.readouterr().err
 
 
+def test_trainings_that_measured_their_sizes_are_reused(annotated, tmp_path):
+    config = tmp_path / "mine.yaml"
+    config.write_text(CONFIG.read_text())
+    empty = ["DATASET.SOURCE.SEMI_AXIS", "[]", "DATASET.SOURCE.COUNT", "[]"]
+    command = ["--cfg", config, "--runs", tmp_path / "runs", "--data", annotated,
+               "--out", tmp_path / "out", *words(annotated, -0.4, 5), *empty]  # fmt: skip
+    assert compare(*command) == 0 and compare(*command) == 0
+
+
 def test_planes_of_a_stack_are_pictures_of_their_own(good, annotated, tmp_path):
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()
