@@ -51,7 +51,7 @@ DEFAULTS: dict[str, Any] = {
         "SAVE": 500,  # iterations between checkpoints
         "TENSORBOARD": True,  # write events when the package is installed
         "PICTURES": "",  # files with known labels to score while training, for curves only
-        "TRUTH": "",  # their label files, in the same order; training never sees them
+        "TRUTH": "",  # their labels, of the same names or in the same order; training never sees them
         "VALIDATE": 500,  # iterations between scores, with and without labels; 0: none
     },
 }

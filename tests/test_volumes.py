@@ -1,5 +1,6 @@
 import struct
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -625,3 +626,30 @@ def test_a_deep_colour_png_is_refused_rather_than_cut_to_eight_bits(tmp_path):
     file.write_bytes(png)
     with pytest.raises(ImageReadError, match=r"deep\.png.*16 bits in several channels"):
         volumes.read(file)
+
+
+# --- pairs
+
+
+def files(*names):
+    return [Path(name) for name in names]
+
+
+@pytest.mark.parametrize(("images", "labels", "partners"), [
+    (files("b.png", "a.png"), files("a.tif", "b.tif"), files("b.tif", "a.tif")),
+    (files("b.png", "a.png"), files("a_label.h5", "b_label.h5", "c.h5"), files("b_label.h5", "a_label.h5")),
+    (files("t1.tif", "t2.tif"), files("man1.tif", "man2.tif"), files("man1.tif", "man2.tif")),
+    (files("x/1.png", "y/1.png"), files("x/1.tif", "y/1.tif"), files("x/1.tif", "y/1.tif")),
+])  # fmt: skip
+def test_partners_have_one_name_or_else_one_place(images, labels, partners):
+    assert volumes.pair(images, labels) == list(zip(images, partners, strict=True))
+
+
+@pytest.mark.parametrize(("images", "labels", "told"), [
+    (files("a.png", "b.png"), files("b.tif", "c.tif"), "a.png: has no labels of the same name"),
+    (files("a.png"), files("b.tif", "c.tif"), "a.png: has no labels of the same name"),
+    (files("a.png", "b.png"), files("a.tif", "a_label.tif", "b.tif"), "a.tif and a_label.tif are labels of"),
+])  # fmt: skip
+def test_partners_that_are_not_clear_are_refused(images, labels, told):
+    with pytest.raises(ImageReadError, match=told):
+        volumes.pair(images, labels)

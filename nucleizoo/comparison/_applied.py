@@ -16,6 +16,7 @@ from nucleizoo.comparison._pairs import Pair
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.engine.inference import Segmenter
+from nucleizoo.metrics import tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.files import COLOURS
 from nucleizoo.metrics.folders import Labels, compared_pair
@@ -90,13 +91,13 @@ def apply(run: Run, pairs: Sequence[Pair], *, draw: bool = False, border: int = 
 
     Raises:
         ImageReadError: when no pair can be used.
-        UserError: for weights that are damaged, or a border larger than a picture.
+        UserError: for weights that are damaged.
     """
     segmenter, measured = Segmenter.open(run), _Measured()
     compared, drawn, failed = dict[str, Compared](), dict[str, Drawn](), dict[str, str]()
     for pair in pairs:
         try:
-            scans, truths = _read(segmenter, pair)
+            scans, truths = _read(segmenter, pair, border)
         except ImageReadError as error:
             failed[pair.name] = str(error)
             continue
@@ -118,13 +119,17 @@ def names_of(pair: Pair, planes: int) -> list[str]:
     return [pair.name] if planes == 1 else [f"{pair.name} plane {index}" for index in range(planes)]
 
 
-def _read(segmenter: Segmenter, pair: Pair) -> tuple[list[Scan], list[NDArray[np.int32]]]:
+def _read(segmenter: Segmenter, pair: Pair, border: int) -> tuple[list[Scan], list[NDArray[np.int32]]]:
     scans, truths = segmenter.read(pair.picture), segmenter.reader.label_planes(pair.truth)
     if (found := [one.shape for one in truths]) != (shapes := [scan.shape for scan in scans]):
         raise ImageReadError(
             f"{pair.truth} has labels for {_sizes(found)}, {pair.picture} is of {_sizes(shapes)}; they "
             "must be equal"
         )
+    try:
+        tracking.inside(truths[0], border)  # better known now than after the prediction
+    except ValueError as error:
+        raise ImageReadError(f"{pair.truth}: {error}; give a --border from 0 to below half of it") from error
     return scans, truths
 
 

@@ -10,7 +10,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.engine.session import train
+from nucleizoo.engine.session import reopened, train
 from nucleizoo.runs import Run
 
 
@@ -53,9 +53,5 @@ def _finished(config: CfgNode, path: Path) -> Run | None:
     """The run in a folder, if it is one of this configuration that needs no more training."""
     if not (path / "config.yaml").is_file():
         return None
-    run = Run.open(path, config.SYSTEM.PLUGINS)
-    if not run.is_finished:
-        return None
-    run.check_same(config)
-    run.config = config  # what may differ, such as thresholds, holds
-    return run
+    run = reopened(path, config)
+    return run if run.is_finished else None

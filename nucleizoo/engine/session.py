@@ -45,10 +45,8 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
     begun = resume and (path / "config.yaml").is_file()
     build.decoder(config)  # here, so that a mistake does not show after hours of training
     if begun:
-        run = Run.open(path, config.SYSTEM.PLUGINS)
-        config = completed(config, known=run.config)
-        run.check_same(config)
-        run.config = config  # what may differ holds from now on
+        run = reopened(path, config)
+        config = run.config
     else:
         Run.check_free(path)
         config = completed(config)
@@ -73,6 +71,19 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
             trainer.train(coming)
     if trainer.iteration < trainer.total:
         log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
+    return run
+
+
+def reopened(path: Path, config: CfgNode) -> Run:
+    """The run in a folder, to be continued or used as `config` says; sizes that it measured stay.
+
+    Raises:
+        RunError: when there is no run, or one of another configuration.
+    """
+    run = Run.open(path, config.SYSTEM.PLUGINS)
+    config = completed(config, known=run.config)
+    run.check_same(config)
+    run.config = config  # what may differ, such as thresholds, holds from now on
     return run
 
 

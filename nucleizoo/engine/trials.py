@@ -17,6 +17,7 @@ from nucleizoo import build
 from nucleizoo.batches import Batches
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.engine import outputs, session
+from nucleizoo.engine.estimates import completed
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.metrics import files, folders
 from nucleizoo.runs import Run
@@ -101,7 +102,8 @@ def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
         path = trial.run(out)
         if trial in open_ones and not session.train(trial.config, path, resume=True).is_finished:
             raise KeyboardInterrupt
-        yield Result(trial, _scored(Run(path, trial.config), pairs, data / "labels", trial.scores(out)))
+        run = session.reopened(path, trial.config)
+        yield Result(trial, _scored(run, pairs, data / "labels", trial.scores(out)))
 
 
 def annotated(data: Path) -> list[tuple[Path, Path]]:
@@ -146,9 +148,7 @@ def _is_finished(trial: Trial, out: Path) -> bool:
     if not (path / "config.yaml").is_file():
         Run.check_free(path)
         return False
-    run = Run.open(path, trial.config.SYSTEM.PLUGINS)
-    run.check_same(trial.config)
-    return run.is_finished
+    return session.reopened(path, trial.config).is_finished
 
 
 def _check(trials: Sequence[Trial]) -> None:
@@ -165,7 +165,7 @@ def _check(trials: Sequence[Trial]) -> None:
             )
         data[str(trial.config.DATASET)] = trial.config
     for config in data.values():
-        Batches.of(config)
+        Batches.of(completed(config))
 
 
 def _scored(run: Run, pairs: Sequence[tuple[Path, Path]], labels: Path, folder: Path) -> dict[str, Any]:
@@ -174,7 +174,8 @@ def _scored(run: Run, pairs: Sequence[tuple[Path, Path]], labels: Path, folder: 
     segmenter = Segmenter.open(run)
     for picture, _ in pairs:
         outputs.write_labels(segmenter, picture, folder)
-    result = folders.compare(folder, labels)
+    # of a stack's planes, labels are written one by one, each from 1
+    result = folders.compare(folder, labels, planes=len(run.config.DATASET.SIZE) == 2)
     if result["failed"]:
         raise UserError(next(iter(result["failed"].values())))
     files.write_json(folder / "metrics.json", result)

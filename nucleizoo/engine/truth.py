@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, volumes
-from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.errors import ConfigError, ImageReadError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.report import Report
 from nucleizoo.engine.trainer import Trainer
@@ -24,7 +24,8 @@ class Truth:
     """Compares the method's labels with MONITOR.TRUTH, for the pictures in MONITOR.PICTURES.
 
     Raises:
-        ConfigError: when there are not as many label files as pictures, or their shapes differ.
+        ConfigError: when there are not as many label files as pictures, some names have no partner while
+            others have, or their shapes differ.
     """
 
     def __init__(self, config: CfgNode, report: Report) -> None:
@@ -34,9 +35,13 @@ class Truth:
         truths = volumes.find(root / config.MONITOR.TRUTH)
         if len(pictures) != len(truths):
             raise ConfigError(f"MONITOR.TRUTH has {len(truths)} files, MONITOR.PICTURES {len(pictures)}")
+        try:
+            named = volumes.pair(pictures, truths)
+        except ImageReadError as error:
+            raise ConfigError(f"MONITOR.TRUTH: {error}") from error
         reader = build.reader(config)
         self.pairs: list[tuple[Scan, NDArray[np.int32]]] = []
-        for picture, truth in zip(pictures, truths, strict=True):
+        for picture, truth in named:
             scans, labels = reader.read(picture), reader.label_planes(truth)
             if (found := [one.shape for one in labels]) != (shapes := [scan.shape for scan in scans]):
                 raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,10 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.figures._pictures import Picture, tiles
 
 FOLDS = 5
-"""Of the cross validation; every domain has at least two crops in each."""
+"""Of the cross validation, with at least two crops of every domain in each; there are fewer where
+images hold fewer crops, see `separability`."""
+MOST = 0.75
+"""Share of crops at one place above which the others are too few to learn from."""
 KINDS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "whole": lambda codes: codes.reshape(len(codes), -1),
     "means": lambda codes: codes.reshape(*codes.shape[:2], -1).mean(2),
@@ -39,6 +43,8 @@ class Cloud:
         linear: balanced accuracy of a linear classifier that tells the domains apart, cross-validated; 0.5
             is chance.
         neighbours: the same of the five nearest neighbours.
+        apart: what these two never saw of the crops that they judge: 'places', the same window of other
+            images, or where (nearly) all images are but one window, 'crops', themselves alone.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Cloud:
     places: NDArray[np.float64]
     linear: float
     neighbours: float
+    apart: str
 
 
 def measured(name: str, segmenter: Segmenter, files: Sequence[Path], count: int) -> list[Cloud]:
@@ -81,12 +88,12 @@ def measured(name: str, segmenter: Segmenter, files: Sequence[Path], count: int)
         raise RunError(f"the content codes of {name} are not finite: its weights are damaged, train again")
     is_source = np.arange(len(codes)) >= len(found)
     names = [crop for crop, _, _ in found] + [f"source {i}" for i in range(len(sources))]
-    groups = _groups([place for _, place, _ in found], len(sources))
+    groups, apart = _groups([place for _, place, _ in found], len(sources))
     clouds = []
     for kind, taken in KINDS.items():
         spanned = rotated(taken(codes))
         told = separability(spanned, is_source, groups)
-        clouds.append(Cloud(name, kind, names, is_source, _placed(spanned), *told))
+        clouds.append(Cloud(name, kind, names, is_source, _placed(spanned), *told, apart))
     return clouds
 
 
@@ -112,17 +119,26 @@ def rotated(codes: NDArray[np.float32]) -> NDArray[np.float64]:
     return spanned
 
 
-def _groups(places: Sequence[int], sources: int) -> NDArray[np.int64]:
-    """What must not be in two folds: the same place in frames of a time lapse, where it looks alike."""
-    if len(set(places)) < FOLDS:
-        places = range(len(places))
-    return np.array([*places, *range(max(places) + 1, max(places) + 1 + sources)])
+def _groups(places: Sequence[int], sources: int) -> tuple[NDArray[np.int64], str]:
+    """What must not be in two folds: the same place in frames of a time lapse, where it looks alike.
+
+    Where one place has more than `MOST` of the crops, every crop is a group.
+
+    Returns:
+        The groups (N) of crops and of source pictures behind them, and `Cloud.apart`.
+    """
+    apart = "places"
+    if max(Counter(places).values()) > MOST * len(places):
+        places, apart = range(len(places)), "crops"
+    return np.array([*places, *range(max(places) + 1, max(places) + 1 + sources)]), apart
 
 
 def separability(
     codes: NDArray[np.float64], is_source: NDArray[np.bool_], groups: NDArray[np.int64]
 ) -> tuple[float, float]:
     """How well the domains (N) are told apart by codes (N, M), by classifiers that saw none of a group (N).
+
+    There are `FOLDS` folds, or as many as the domain with fewer groups has, which are at least 2.
 
     Returns:
         The balanced accuracy of a linear classifier, and of the five nearest neighbours.
@@ -132,7 +148,8 @@ def separability(
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
     from sklearn.neighbors import KNeighborsClassifier
 
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    fewest = min(np.unique(groups[is_source == domain]).size for domain in (False, True))
+    folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=SEED)
     linear, neighbours = (
         float(
             balanced_accuracy_score(

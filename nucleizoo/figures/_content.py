@@ -38,7 +38,9 @@ def content(
         runs: folders of finished runs, of methods with a domain label.
         inputs: images, files or folders.
         out: folder for `content.png`, `content.csv` (a row a crop) and `separability.csv` (a row a
-            run: accuracies of classifiers that tell the domains apart, 0.5 where content is aligned).
+            run: accuracies of classifiers that tell the domains apart, 0.5 where content is aligned; they
+            judge 'held apart' what they have not seen: places in the images, or where images are no larger
+            than a crop, crops, which for frames of one time lapse is too easy).
         count: crops of images at most, taken at random from all.
         plugins: plugin files that the runs need.
         overrides: KEY VALUE pairs for DATASET.IMAGE and SYSTEM.
@@ -84,6 +86,7 @@ def _write_tables(clouds: Sequence[Cloud], folder: Path) -> None:
         {
             "run": cloud.name, "codes": cloud.kind, "crops of each domain": len(cloud.names) // 2,
             "linear": round(cloud.linear, 4), "neighbours": round(cloud.neighbours, 4),
+            "held apart": cloud.apart,
         }
         for cloud in clouds
     ]  # fmt: skip

@@ -86,7 +86,7 @@ def _named(load: trials.Load, key: str, values: Sequence[str]) -> dict[str, tupl
         numbers = value if isinstance(value, tuple | list) else (value,)
         if not numbers or not all(type(number) in (int, float) for number in numbers):
             raise ConfigError(f"{key} is drawn over numbers or ranges of numbers, got {brief(value)}")
-        name = "-".join(f"{number:g}" for number in numbers)
+        name = "-".join(repr(number).removesuffix(".0") for number in numbers)
         if name in named:
             raise UserError(f"{key}: the value {name} is given twice; name each once")
         named[name] = word, value

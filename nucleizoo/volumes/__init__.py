@@ -7,6 +7,7 @@ HDF5, NumPy and Zarr are also read part by part.
 from nucleizoo.volumes._files import IMAGE_SUFFIXES, find, read
 from nucleizoo.volumes._lazy import LazyVolume
 from nucleizoo.volumes._opening import LAZY_SUFFIXES, is_large, open_lazily
+from nucleizoo.volumes._pairs import pair
 from nucleizoo.volumes._volume import MAX_VOXELS, Volume
 from nucleizoo.volumes._writing import write_image, write_labels, write_png
 from nucleizoo.volumes._zarr import is_zarr
@@ -14,5 +15,5 @@ from nucleizoo.volumes._zarr import library as zarr_library
 
 __all__ = [
     "IMAGE_SUFFIXES", "LAZY_SUFFIXES", "MAX_VOXELS", "LazyVolume", "Volume", "find", "is_large", "is_zarr",
-    "open_lazily", "read", "write_image", "write_labels", "write_png", "zarr_library",
+    "open_lazily", "pair", "read", "write_image", "write_labels", "write_png", "zarr_library",
 ]  # fmt: skip

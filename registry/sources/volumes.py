@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ class Volumes(Reader, Source):
 
     Args:
         images: a folder, a file or a pattern such as 'vol_*.h5', from the root of the data.
-        labels: the same for the labels: partners have the same stem, or where no stem is shared,
-            the same place in natural order. '' finds both in one HDF5 file a volume.
+        labels: the same for the labels: partners have the same name, `a.tif` and `a.png` or `a_label.png`,
+            or where no name is shared, the same place in natural order. '' finds both in one HDF5 file a
+            volume.
         label_dataset: the dataset of labels in HDF5 files; '' takes 'label', or the only one of a file of
             labels alone.
         min_labelled: a crop with fewer labelled voxels is drawn again with the probability `redraw`
@@ -61,7 +61,9 @@ class Volumes(Reader, Source):
             )
         self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
         files = volumes.find(frame.root / images)
-        self.pairs = _pair(files, volumes.find(frame.root / labels)) if labels else [(f, f) for f in files]
+        self.pairs = (
+            volumes.pair(files, volumes.find(frame.root / labels)) if labels else [(f, f) for f in files]
+        )
         self.library = Library(self._load, len(self.pairs), cache_gb)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
@@ -94,24 +96,6 @@ class Volumes(Reader, Source):
             replace(scan, labels=nearest(plane, scan.image.shape[1:]))
             for scan, plane in zip(scans, planes, strict=True)
         ]
-
-
-def _pair(images: list[Path], labels: list[Path]) -> list[tuple[Path, Path]]:
-    """Partners by stem; where no stem is shared, by natural order.
-
-    Raises:
-        ImageReadError: when some have no partner.
-    """
-    by_stem = {label.stem: label for label in labels}
-    alone = [image for image in images if image.stem not in by_stem]
-    if not alone:
-        return [(image, by_stem[image.stem]) for image in images]
-    if len(alone) == len(images) == len(labels):
-        return list(zip(images, labels, strict=True))
-    raise ImageReadError(
-        f"{alone[0]}: has no labels of the same name among {len(labels)} files in {labels[0].parent}, and "
-        f"the order does not tell ({len(images)} images); give every image one file of labels"
-    )
 
 
 def _told(shapes: list[tuple[int, ...]]) -> str:

@@ -130,6 +130,21 @@ def test_a_damaged_image_is_named_and_left_out_for_all(good, poor, annotated, tm
     assert "too few images" in (tmp_path / "out/report.md").read_text()
 
 
+def test_an_image_smaller_than_the_border_is_named_and_left_out(good, poor, annotated, tmp_path, capsys):
+    shutil.copytree(annotated, tmp_path / "data")
+    for name in ("images", "labels"):
+        file = tmp_path / "data" / name / "cell3.tif"
+        tifffile.imwrite(file, tifffile.imread(file)[:20, :20])
+    out = tmp_path / "out"
+    assert compare(good[0], poor, "--data", tmp_path / "data", "--out", out, "--border", 10) == 1
+    said = capsys.readouterr().err
+    assert "left out: " in said and "cell3.tif" in said and "a border of 10 leaves nothing" in said
+    assert content(out)["images"] == [f"cell{i}" for i in range(8) if i != 3]
+    for border in (24, -3):
+        assert compare(good[0], "--data", annotated, "--out", out, "--border", border) == 2
+        assert f"cell0.tif: a border of {border} leaves nothing" in capsys.readouterr().err
+
+
 def test_overrides_hold_for_all_runs_and_cannot_touch_the_training(good, annotated, tmp_path, capsys):
     data = ["--images", annotated / "images", "--truth", annotated / "labels", "--out", tmp_path]
     assert compare(good[0], *data, "INFERENCE.DECODER.MIN_SIZE", "1000000") == 0
@@ -184,6 +199,15 @@ def test_configurations_are_trained_once_with_every_seed(annotated, tmp_path, ca
     assert rows(tmp_path / "out")["mine"]["count_error"] != found
     assert compare(*command, "METHOD.LEVEL", "0.5") == 2
     assert "was trained with another configuration" in capsys.readouterr().err
+
+
+def test_trainings_that_measured_their_sizes_are_reused(annotated, tmp_path):
+    config = tmp_path / "mine.yaml"
+    config.write_text(CONFIG.read_text())
+    empty = ["DATASET.SOURCE.SEMI_AXIS", "[]", "DATASET.SOURCE.COUNT", "[]"]
+    command = ["--cfg", config, "--runs", tmp_path / "runs", "--data", annotated,
+               "--out", tmp_path / "out", *words(annotated, -0.4, 5), *empty]  # fmt: skip
+    assert compare(*command) == 0 and compare(*command) == 0
 
 
 def test_planes_of_a_stack_are_pictures_of_their_own(good, annotated, tmp_path):

@@ -9,7 +9,7 @@ import tifffile
 
 from nucleizoo import api
 from nucleizoo.core.errors import ConfigError, RunError, UserError
-from nucleizoo.engine import session, trials
+from nucleizoo.engine import outputs, session, trials
 from nucleizoo.metrics import folders
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
@@ -54,6 +54,37 @@ def test_scores_are_those_of_the_labels_written_and_a_second_time_nothing_is_tra
     again = list(trials.perform(planned, toy_images, tmp_path))
     assert [one.scores for one in again] == [one.scores for one in results]
     assert stamp(tmp_path) == before
+
+
+def test_planes_of_a_stack_are_pictures_of_their_own_however_they_are_numbered(load, tmp_path, monkeypatch):
+    rng, axes = np.random.default_rng(0), {"imagej": True, "metadata": {"axes": "TYX"}}
+    found = np.zeros((4, 40, 40), np.uint16)
+    found[:, 4:14, 4:14], found[:, 20:32, 20:32] = 1, 2  # in every plane from 1, as predictions are
+    through = found + 2 * np.arange(4, dtype=np.uint16)[:, None, None] * (found > 0)
+    picture = (20 + 200 * (found > 0) + rng.integers(0, 9, found.shape)).astype(np.uint8)
+    for name, stack in (("images", picture), ("labels", through)):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "film.tif", stack, **axes)
+    monkeypatch.setattr(
+        outputs, "write_labels", lambda _, path, out: tifffile.imwrite(out / "film_label.tif", found, **axes)
+    )
+    (result,) = trials.perform(trials.plan(load, {"a": ()}, 1), tmp_path, tmp_path / "out")
+    assert result.score("objects.f1") == result.score("pixels.dice") == 1
+
+
+def test_sizes_left_empty_are_measured_once_and_a_finished_run_is_taken_as_it_is(
+    load, toy_images, tmp_path, monkeypatch
+):
+    empty = [word for name in ("SEMI_AXIS", "COUNT") for word in (f"DATASET.SOURCE.{name}", "[]")]
+    planned = trials.plan(load, {"a": empty, "b": [*empty, "METHOD.CYCLE.WEIGHT", "0"]}, 1)
+    results = list(trials.perform(planned, toy_images, tmp_path))
+    monkeypatch.setattr(session, "train", lambda *a, **k: pytest.fail("trained again"))
+    assert [one.scores for one in trials.perform(planned, toy_images, tmp_path)] == [
+        r.scores for r in results
+    ]
+    changed = trials.plan(load, {"a": ("DATASET.SOURCE.COUNT", "[2, 3]")}, 1)
+    with pytest.raises(RunError, match=r"DATASET.SOURCE.COUNT"):
+        list(trials.perform(changed, toy_images, tmp_path))
 
 
 def test_a_trial_of_one_variant_does_not_pass_for_one_of_another(load, toy_images, tmp_path):

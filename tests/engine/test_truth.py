@@ -69,3 +69,22 @@ def test_files_must_match_in_number_and_shape(data):
     tifffile.imwrite(data / "truth" / "b.tif", np.ones((20, 21), np.uint16))
     with pytest.raises(ConfigError, match=r"b.tif has labels for \[\(20, 21\)\], but .*b.png has \[\(20, 20"):
         Truth(config(data), None)
+
+
+@pytest.mark.parametrize("suffix", ["", "_label"])
+def test_labels_are_those_of_the_same_name_whatever_their_order(data, suffix):
+    for old, new in (("a", "t1"), ("b", "t2")):
+        (data / "images" / f"{old}.png").rename(data / "images" / f"{new}.png")
+        (data / "truth" / f"{old}.tif").rename(data / "truth" / f"{new}{suffix}.tif")
+    settings = config(data)
+    heights = [int(labels.any(1).sum()) for _, labels in Truth(settings, None).pairs]
+    assert heights == [10, 20]
+    (data / "truth" / f"t1{suffix}.tif").rename(data / "truth" / f"t3{suffix}.tif")
+    with pytest.raises(ConfigError, match=r"MONITOR.TRUTH: .*t1.png: has no labels of the same name"):
+        Truth(settings, None)
+
+
+def test_where_no_name_is_shared_the_order_pairs(data):
+    for old, new in (("a", "man_seg1"), ("b", "man_seg2")):
+        (data / "truth" / f"{old}.tif").rename(data / "truth" / f"{new}.tif")
+    assert [int(labels.any(1).sum()) for _, labels in Truth(config(data), None).pairs] == [10, 20]

@@ -95,14 +95,32 @@ def test_separability_is_chance_for_one_cloud_and_one_for_two(shift, low, high):
         assert low <= accuracy <= high
 
 
-def test_frames_that_repeat_do_not_pass_for_a_domain_of_their_own():
-    frames = np.random.default_rng(2).normal(size=(10, 200)).astype(np.float32)
-    codes = np.concatenate([np.repeat(frames, 4, 0), np.random.default_rng(3).normal(size=(40, 200))])
+@pytest.mark.parametrize("count", [10, 4, 2])
+def test_frames_that_repeat_do_not_pass_for_a_domain_of_their_own(count):
+    frames = np.random.default_rng(2).normal(size=(count, 200)).astype(np.float32)
+    others = np.random.default_rng(3).normal(size=(40, 200))
+    codes = np.concatenate([np.repeat(frames, 40 // count, 0), others])
     codes, is_source = _codes.rotated(codes.astype(np.float32)), np.arange(80) >= 40
-    places = [place for place in range(10) for _ in range(4)]
+    places = [place for place in range(count) for _ in range(40 // count)]
     leaking = _codes.separability(codes, is_source, np.arange(80))
-    honest = _codes.separability(codes, is_source, _codes._groups(places, 40))
-    assert leaking[0] > 0.8 and honest[0] < 0.7
+    groups, apart = _codes._groups(places, 40)
+    honest = _codes.separability(codes, is_source, groups)
+    assert leaking[0] > 0.8 and honest[0] < 0.7 and apart == "places"
+
+
+def test_a_place_that_nearly_all_crops_have_is_no_group():
+    groups, apart = _codes._groups([0] * 10 + [1], 11)
+    assert apart == "crops" and len(set(groups)) == 22
+
+
+@pytest.mark.parametrize(("side", "apart"), [(64, "places"), (32, "crops")])
+def test_the_table_says_what_was_held_apart(runs, tmp_path, side, apart):
+    (tmp_path / "images").mkdir()
+    for i in range(10):
+        picture = np.random.default_rng(i).integers(0, 255, (side, side), np.uint8)
+        Image.fromarray(picture).save(tmp_path / "images" / f"{i}.png")
+    figures.content([runs["aligned"]], [tmp_path / "images"], tmp_path / "out", count=12)
+    assert {row["held apart"] for row in rows(tmp_path / "out" / "separability.csv")} == {apart}
 
 
 def test_interpolated_pictures_are_decoded_with_the_share_of_their_column(
@@ -229,6 +247,7 @@ def test_runs_that_cannot_be_drawn_are_refused(runs, toy_images, tmp_path, refus
     ("METHOD.ALIGNED", ["true"], "numbers or ranges of numbers, got True"),
     ("METHOD.CYCLE.WEIGHT", ["1", "many"], "METHOD.CYCLE.WEIGHT wants float"),
     ("METHOD.CYCLE.WEIGHT", ["1", "1.0"], "the value 1 is given twice"),
+    ("METHOD.CYCLE.WEIGHT", ["1e6", "1000001", "1000000"], "the value 1000000 is given twice"),
     ("DATASET.SOURCE.COUNT", ["[2, 6]", "[9, 3]"], "COUNT"),
     ("SOLVER.LR", ["1e-4", "-1"], "SOLVER.LR is above 0"),
     ("SYSTEM.SEED", ["1", "2"], "does not change what is learnt"),
