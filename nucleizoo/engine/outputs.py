@@ -35,7 +35,7 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
         maps = segmenter.maps(scan.image)
         found.append(segmenter.decode(scan, maps))
         if table:
-            likely = linear(maps[0], scan.shape, blur=False)
+            likely = linear(segmenter.target.likelihood(maps), scan.shape, blur=False)
             rows += tables.rows(found[-1], likely, scan.file_spacing, index)
     if table:
         tables.write(folder / f"{path.stem}_nuclei.csv", rows, found[0].ndim)

@@ -142,6 +142,18 @@ def test_a_table_has_a_row_a_nucleus_with_its_size_centre_and_confidence(tmp_pat
     assert (tmp_path / "none.csv").read_text().split() == ["picture,label,voxels,z,y,x,confidence"]
 
 
+def test_a_rim_makes_a_nucleus_no_less_sure(tmp_path):
+    path, picture = a_stack(tmp_path, "YX")
+    picture[3:8, 2:7] = 100  # the rim of the ternary map
+    picture[5, 4] = 200
+    volumes.write_image(path, picture, (), "YX")
+    outputs.write_labels(
+        segmenter(2, "ternary", "INFERENCE.DECODER.NAME", "ternary"), path, tmp_path, table=True
+    )
+    table = np.genfromtxt(tmp_path / "many_nuclei.csv", delimiter=",", names=True)
+    assert table["voxels"] == 25 and table["confidence"] == 1
+
+
 def test_the_table_of_a_file_describes_its_labels(tmp_path):
     path, _ = a_stack(tmp_path, "TYX", (0.2, 0.2))
     outputs.write_labels(segmenter(2), path, tmp_path, table=True)
