@@ -129,6 +129,15 @@ def test_planes_of_an_unknown_distance_have_no_voxel_size(tmp_path):
     assert (found.axes, found.spacing) == ("ZYX", ())
 
 
+@pytest.mark.parametrize(("dims", "axes"), [(2, "YX"), (2, "TYX"), (2, "ZYX"), (3, "ZYX"), (3, "TZYX")])
+def test_planes_numbered_each_from_1_are_told(tmp_path, caplog, dims, axes):
+    path, _ = a_stack(tmp_path, axes)
+    with caplog.at_level("INFO"):
+        outputs.write_labels(segmenter(dims), path, tmp_path)
+    told = [f"{path}: its planes are numbered each from 1; score them with evaluate --planes"]
+    assert [one.message for one in caplog.records] == told * (dims == 2 and axes != "YX")
+
+
 def test_a_table_has_a_row_a_nucleus_with_its_size_centre_and_confidence(tmp_path):
     labels = np.zeros((6, 8), np.int32)
     labels[1:3, 1:5], labels[4, 6] = 1, 3
