@@ -124,17 +124,19 @@ def evaluate(
         output: folder for `metrics.json`, `images.csv` and a drawing of the errors of every image.
         images: folder of the pictures to draw on, by the names of the truths.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
-        planes: the planes of a stack without depth are pictures of their own.
+        planes: every plane of a stack is a picture of its own.
 
     Returns:
         See `metrics.folders.compare`.
 
     Raises:
-        UserError: when no pair is found or none can be compared.
+        UserError: when no pair is found or none can be compared, or a result could not be written.
     """
     draw = None
+    if json_file is not None:
+        files.prepare(json_file)
     if output is not None:
-        Path(output).mkdir(parents=True, exist_ok=True)
+        files.prepare(Path(output) / "metrics.json")
         draw = files.draw_into(output, images)
     result = folders.compare(predictions, truths, border=border, planes=planes, draw=draw)
     if json_file is not None:

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from scipy import ndimage
-
-from nucleizoo.ops.ellipsoids import place
+from toy import toy_picture
 
 
 def pytest_addoption(parser):
@@ -63,13 +61,3 @@ def annotated(tmp_path_factory) -> Path:
         tifffile.imwrite(folder / "images" / f"cell{i}.tif", picture)
         tifffile.imwrite(folder / "labels" / f"cell{i}.tif", labels.astype(np.uint16))
     return folder
-
-
-def toy_picture(seed, size, dtype):
-    """Labels, and a fluorescence-like picture of them: bright blurred nuclei, background and noise."""
-    rng = np.random.default_rng(seed)
-    labels = place(rng, size, semi_axis=(3.0, 5.0), count=(6.0, 9.0), gap=1)
-    brightness = rng.uniform(0.5, 1.0, labels.max() + 1)
-    brightness[0] = 0.1
-    picture = ndimage.gaussian_filter(brightness[labels], 0.7) + rng.normal(0, 0.02, size)
-    return labels, (np.clip(picture, 0, 1) * np.iinfo(dtype).max).astype(dtype)

@@ -183,17 +183,15 @@ def test_scores_and_drawn_errors_go_to_a_folder(toy_images, tmp_path, capsys):
     truth, out = toy_images / "labels", tmp_path / "scores"
     words = ["evaluate", "--pred", str(truth), "--truth", str(truth), "--out", str(out), "--border", "8"]
     assert main([*words, "--images", str(toy_images / "images")]) == 0
-    assert re.search(r"SEG, DET, OP +1.0000 +1.0000 +1.0000", capsys.readouterr().out)
+    assert re.search(r"Cell Tracking Challenge +1.0000 +1.0000 +1.0000", capsys.readouterr().out)
     with (out / "images.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["image"] for row in rows] == ["cell0", "cell1", "cell2"]
     assert all(float(row["objects_by_iou.mean_ap"]) == float(row["tracking.seg"]) == 1 for row in rows)
     assert "resolution" in json.loads((out / "metrics.json").read_text())["definitions"]
     drawn = np.asarray(Image.open(out / "cell0_errors.png"))
-    green, red = (0, 158, 115), (213, 94, 0)
-    assert (drawn == green).all(-1).sum() > 50  # outlines
-    legend = drawn[:, -150:]
-    assert (legend == red).all(-1).any()
+    green = (0, 158, 115)
+    assert (drawn == green).all(-1).sum() > 50
     assert main(words) == 0  # without pictures, on black
     assert (np.asarray(Image.open(out / "cell0_errors.png")) == green).all(-1).sum() > 50
 
@@ -253,7 +251,7 @@ def test_confidences_rank_nuclei_where_prediction_wrote_tables(tmp_path, capsys)
     scores = api.evaluate(found, truth)
     assert scores["ranked"]["ap50"] == 0.5 and scores["ranked_by_confidence"]["ap50"] == 1
     table.write_text("picture,label,confidence\n0,1,0.9\n")
-    assert main(["evaluate", "--pred", str(found), "--truth", str(truth)]) == 2
+    assert main(["evaluate", "--pred", str(found), "--truth", str(truth)]) == 1
     assert "a_nuclei.csv does not belong to" in capsys.readouterr().err
 
 

@@ -28,7 +28,9 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
         help="pixels within which SEG and DET ignore nuclei (Cell Tracking Challenge: 25 for HeLa)",
     )  # fmt: skip
     parser.add_argument(
-        "--planes", action="store_true", help="planes of stacks without depth are pictures of their own"
+        "--planes",
+        action="store_true",
+        help="planes of stacks are pictures of their own, as 2D runs predict them",
     )
     known = parser.parse_args(argv)
     if known.images and not known.out:
@@ -48,27 +50,35 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
             print(f"no truth for {name}", file=sys.stderr)
         for why in result["failed"].values():
             print(f"not scored: {why}", file=sys.stderr)
-        return 1 if result["missing"] or result["failed"] else 0
+        for why in result["incomplete"].values():
+            print(f"scored, but not in full: {why}", file=sys.stderr)
+        return 1 if result["missing"] or result["failed"] or result["incomplete"] else 0
 
     return guarded(work)
 
 
 def _show(result: dict[str, Any]) -> None:
-    """The scores of a set as a table that says what each of them is."""
-    pixels, nuclei, tracking = result["pixels"], result["objects"], result["tracking"]
-    rows: dict[str, list[float]] = {
+    """The scores of a set as tables that say what each of them is."""
+    pixels, nuclei, by_iou = result["pixels"], result["objects"], result["objects_by_iou"]
+    ranks = {"ranked": "ranked AP, the largest first", "ranked_by_confidence": "ranked AP, the surest first"}
+    _table(f"{len(result['images'])} images", ("precision", "recall", "F1"), {
         "pixels, mean over images": [pixels[key] for key in ("precision", "recall", "dice")],
         "pixels, pooled": [pixels[f"{key}_pooled"] for key in ("precision", "recall", "dice")],
         "nuclei with IoU of 0.5 or more, pooled": [nuclei[key] for key in ("precision", "recall", "f1")],
-        "the same, TP / (TP + FP + FN)": [nuclei["ap"]],
-        "its mean for IoU 0.50:0.05:0.95": [result["objects_by_iou"]["mean_ap"]],
-        "ranked AP (size), IoU 0.50, 0.75, mean": [result["ranked"][k] for k in ("ap50", "ap75", "mean_ap")],
-        "Cell Tracking Challenge SEG, DET, OP": [tracking[key] for key in ("seg", "det", "op_csb")],
-    }
-    if sure := result.get("ranked_by_confidence"):
-        rows["the same, ranked by confidence"] = [sure[key] for key in ("ap50", "ap75", "mean_ap")]
-    images = f"{len(result['images'])} images"
-    print(f"{images:<40} precision    recall        F1")
-    for title, values in rows.items():
-        print(f"{title:<40}", *(f"{value:9.4f}" for value in values))
+    })  # fmt: skip
+    _table("", ("IoU 0.50", "IoU 0.75", "mean AP"), {
+        "nuclei, TP / (TP + FP + FN)": [by_iou["0.50"]["ap"], by_iou["0.75"]["ap"], by_iou["mean_ap"]],
+    } | {
+        title: [result[key][name] for name in ("ap50", "ap75", "mean_ap")]
+        for key, title in ranks.items() if key in result
+    })  # fmt: skip
+    _table("", ("SEG", "DET", "OP"), {
+        "Cell Tracking Challenge": [result["tracking"][key] for key in ("seg", "det", "op_csb")],
+    })  # fmt: skip
     print(", ".join(f"{count} {name}" for name, count in result["errors"].items()))
+
+
+def _table(title: str, columns: Sequence[str], rows: dict[str, list[float]]) -> None:
+    print(f"{title:<40}", *(f"{column:>9}" for column in columns))
+    for name, values in rows.items():
+        print(f"{name:<40}", *(f"{value:9.4f}" for value in values))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nucleizoo import volumes
 from nucleizoo.core.errors import UserError
-from nucleizoo.metrics.folders import by_name
+from nucleizoo.metrics.folders import by_name, distinct
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,8 @@ def find_pairs(images: str | Path, truth: str | Path) -> tuple[list[Pair], list[
     Raises:
         UserError: when a folder holds nothing, no name fits, or two files have one name.
     """
-    wanted, pictures = by_name(truth), dict[str, Path]()
-    for path in volumes.find(images):
-        if path.stem.endswith("_label"):
-            continue
-        if path.stem in pictures:
-            raise UserError(f"{pictures[path.stem]} and {path} have one name; leave one in the folder")
-        pictures[path.stem] = path
+    wanted = by_name(truth, whole=Path(truth).resolve() != Path(images).resolve())
+    pictures = distinct([path for path in volumes.find(images) if not path.stem.endswith("_label")])
     pairs = [Pair(name, pictures[name], path) for name, path in wanted.items() if name in pictures]
     if not pairs:
         raise UserError(

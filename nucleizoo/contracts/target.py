@@ -42,6 +42,11 @@ class Target(ABC):
         parts = [getattr(logits[:, i], c.activation)() for i, c in enumerate(self.channels)]
         return torch.stack(parts, dim=1)
 
+    def likelihood(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Maps (C, *S) -> the probability of nucleus, (*S) in [0, 1]; the first map unless overridden."""
+        first: NDArray[np.float32] = maps[0]
+        return first
+
     @abstractmethod
     def as_image(self, maps: Tensor) -> Tensor:
         """Maps (B, C, *S) -> the same maps seen as a picture in [-1, 1], same shape."""

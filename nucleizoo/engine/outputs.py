@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.ops.overlay import outline
 from nucleizoo.ops.resize import linear
 from nucleizoo.reading import Stack
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
         maps = segmenter.maps(scan.image)
         found.append(segmenter.decode(scan, maps))
         if table:
-            likely = linear(maps[0], scan.shape, blur=False)
+            likely = linear(segmenter.target.likelihood(maps), scan.shape, blur=False)
             rows += tables.rows(found[-1], likely, scan.file_spacing, index)
+    if len(scans) > 1 and found[0].ndim == 2:
+        log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)
     if table:
         tables.write(folder / f"{path.stem}_nuclei.csv", rows, found[0].ndim)
     result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]

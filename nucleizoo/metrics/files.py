@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import re
+import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from nucleizoo import volumes
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.metrics.errors import Errors
-from nucleizoo.metrics.folders import Draw, Labels
+from nucleizoo.metrics.folders import Draw, Labels, distinct
 from nucleizoo.ops.overlay import marks
 from nucleizoo.reading import channels_first
 
@@ -30,10 +31,24 @@ COLOURS = {
 """Okabe and Ito's, which colour-blind readers tell apart."""
 
 
+def prepare(path: str | Path) -> None:
+    """Make the folder of a file to come, before hours of work go into its content.
+
+    Raises:
+        UserError: when the file could not be written.
+        OSError: when the folder cannot be made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        reason = "is a folder" if path.is_dir() else f"cannot be written, for {path.parent} is read-only"
+        raise UserError(f"{path}: {reason}; name another file")
+
+
 def write_json(path: str | Path, result: Mapping[str, Any]) -> None:
     """All scores; what has no value (a ratio to nothing) is null."""
     with atomic(path) as part:
-        part.write_text(re.sub(r"\bNaN\b", "null", json.dumps(result, indent=2)) + "\n")
+        part.write_text(json.dumps(_valued(result), indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None:
@@ -42,15 +57,16 @@ def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None
 
 
 def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of at least one row, its columns those of the first."""
+    """A table of at least one row; what a row does not have stays empty."""
+    columns = dict.fromkeys(key for row in rows for key in row)
     with atomic(path) as part, part.open("w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]))
+        table = csv.DictWriter(file, list(columns))
         table.writeheader()
         table.writerows(rows)
 
 
 def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
-    """What draws the errors of a pair to `<folder>/<name>_errors.png`.
+    """What draws the errors of pictures to `<folder>/<name>_errors.png`.
 
     Matched, invented and merged nuclei are outlined as predicted, missed and split ones as annotated.
 
@@ -59,14 +75,17 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
         images: folder of the pictures, by the names of the truths; without it they are drawn on black.
 
     Raises:
-        UserError: while drawing, for a picture that is missing or of another shape.
+        UserError: when two pictures have one name; while drawing, for one missing or of another shape.
     """
-    pictures = {path.stem: path for path in volumes.find(images)} if images else None
+    files = distinct(volumes.find(images)) if images else None
 
-    def draw(name: str, prediction: Labels, truth: Labels, errors: Errors) -> None:
-        background = np.zeros(truth.shape) if pictures is None else _picture(pictures, name, truth.shape)
-        kinds = {kind: (of, COLOURS[kind]) for kind, of in kinds_of(prediction, truth, errors).items()}
-        volumes.write_png(Path(folder) / f"{name}_errors.png", marks(background, kinds))
+    def draw(name: str, pictures: Mapping[str, tuple[Labels, Labels, Errors]]) -> None:
+        shape = next(iter(pictures.values()))[1].shape
+        blank = np.zeros((len(pictures), *shape))
+        backgrounds = blank if files is None else _backgrounds(files, name, blank.shape)
+        for background, (one, (prediction, truth, errors)) in zip(backgrounds, pictures.items(), strict=True):
+            kinds = {kind: (of, COLOURS[kind]) for kind, of in kinds_of(prediction, truth, errors).items()}
+            volumes.write_png(Path(folder) / f"{one}_errors.png", marks(background, kinds))
 
     return draw
 
@@ -83,17 +102,26 @@ def _only(labels: Labels, names: NDArray[np.int64]) -> Labels:
     return np.where(np.isin(labels, names), labels, 0).astype(np.int32)
 
 
-def _picture(pictures: Mapping[str, Path], name: str, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
-    if name not in pictures:
+def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
+    """The pictures in a file, (N, *S); a stack of planes may have time and depth."""
+    if name not in files:
         raise UserError(f"there is no picture called '{name}' to draw its errors on")
-    path = pictures[name]
+    path = files[name]
     volume = volumes.read(path)
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
     choice = "luminance" if channels in (1, 3) else "0"
     picture: NDArray[np.float64] = channels_first(volume, str(path), choice, 1)[0].astype(float)
-    if picture.shape != shape:
-        raise UserError(f"{path} has the shape {picture.shape}, its labels {shape}; they must be equal")
-    return picture
+    if picture.size != math.prod(shape) or picture.shape[1 - len(shape) :] != shape[1:]:
+        labels = shape[1:] if shape[0] == 1 else shape
+        raise UserError(f"{path} has the shape {picture.shape}, its labels {labels}; they must be equal")
+    return picture.reshape(shape)
+
+
+def _valued(result: Any) -> Any:
+    """The same with None for every NaN."""
+    if isinstance(result, Mapping):
+        return {name: _valued(value) for name, value in result.items()}
+    return None if isinstance(result, float) and math.isnan(result) else result
 
 
 def _flat(scores: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,18 @@ from numpy.typing import NDArray
 
 from nucleizoo import volumes
 from nucleizoo.core.errors import UserError
-from nucleizoo.metrics import pixels, summary, tables, tracking
+from nucleizoo.metrics import doubts, pixels, summary, tables, tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.overlap import Overlap
 from nucleizoo.reading import as_labels
 
+log = logging.getLogger(__name__)
+
 Labels = NDArray[np.int32]
-Draw = Callable[[str, Labels, Labels, Errors], None]
+Pictures = dict[str, tuple[Labels, Labels]]
+"""Prediction and truth (*S) of every picture of a pair of files, by the picture's name."""
+Draw = Callable[[str, Mapping[str, tuple[Labels, Labels, Errors]]], None]
+"""Told the name of a pair of files and, by their names, the prediction, truth and errors of its pictures."""
 
 
 def compare(
@@ -31,42 +37,56 @@ def compare(
 ) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
 
+    Labels that are odd, such as a mask, are scored, and a warning names their file.
+
     Args:
         predictions: folder of label files.
         truths: folder of label files.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; see `tracking.inside`.
-        planes: planes of a stack without depth are pictures of their own, numbered each from 1; otherwise a
-            stack is one volume.
-        draw: is called with the name, labels and errors of every pair.
+        planes: every plane of a stack is a picture of its own, `name[0]`, `name[1]` and so on, as 2D methods
+            predict it; otherwise a stack is one volume.
+        draw: is called once for every pair of files.
 
     Returns:
         All scores (`metrics.summary.of_images`), 'definitions' of them, 'images' (the same by name),
-        'missing' (truths without a prediction), 'unknown' (predictions without a truth) and 'failed'
-        (name -> why a pair could not be compared).
+        'missing' (truths without a prediction), 'unknown' (predictions without a truth), 'failed'
+        (name -> why a pair could not be compared) and 'incomplete' (name -> why it was scored, but not
+        drawn or not ranked by confidence).
 
     Raises:
-        UserError: when no pair is found or none can be compared, or two files have one name.
+        UserError: when no pair is found or none can be compared, two files have one name, or the border is
+            negative.
     """
-    found, wanted = by_name(predictions), by_name(truths)
+    if border < 0:
+        raise UserError(f"the border is 0 or more pixels, got {border}; 25 is that of HeLa")
+    found, wanted = by_name(predictions), by_name(truths, whole=True)
     names = [name for name in wanted if name in found]
     if not names:
         raise UserError(
             f"no file of {predictions} has the name of one of {truths}: "
             f"{_some(found)} against {_some(wanted)}; a prediction is called <name>_label.tif"
         )
-    compared, failed = dict[str, summary.Compared](), dict[str, UserError]()
+    compared, failed, incomplete = dict[str, summary.Compared](), dict[str, UserError](), dict[str, str]()
     for name in names:
         try:
-            (prediction, truth), offsets = _pair(found[name], wanted[name], planes)
-            scores = compared_pair(prediction, truth, border)
-            sure = tables.confidence(found[name], scores.table.found_names, offsets)
-            scores = replace(scores, confidence=sure)
+            pictures = _pictures(name, found[name], wanted[name], planes)
+            scores = _scores(pictures, wanted[name], border)
         except UserError as error:
             failed[name] = error
             continue
-        compared[name] = scores
-        if draw:
-            draw(name, prediction, truth, Errors.of(scores.table))
+        problems = list[str]()
+        try:
+            scores = _with_confidence(scores, found[name])
+        except UserError as error:
+            problems.append(str(error))
+        try:
+            if draw:
+                draw(name, {n: (*pictures[n], Errors.of(one.table)) for n, one in scores.items()})
+        except UserError as error:
+            problems.append(str(error))
+        if problems:
+            incomplete[name] = "; ".join(problems)
+        compared |= scores
     if not compared:
         raise failed[names[0]]
     return summary.of_images(list(compared.values())) | {
@@ -75,47 +95,83 @@ def compare(
         "missing": [name for name in wanted if name not in found],
         "unknown": [name for name in found if name not in wanted],
         "failed": {name: str(error) for name, error in failed.items()},
+        "incomplete": incomplete,
     }
 
 
-def by_name(folder: str | Path) -> dict[str, Path]:
+def by_name(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
     """Label files by the name of their picture.
 
     Beside files called <name>_label, other files (pictures, overlays) are not looked at.
 
+    Args:
+        folder: where they are.
+        whole: refuse a folder in which that leaves out a file that may be labels of another picture.
+
     Raises:
-        UserError: when there is no file, or two have one name.
+        UserError: when there is no file, two have one name, or one is left out.
+    """
+    files = volumes.find(folder)
+    marked = [path for path in files if path.stem.endswith("_label")]
+    named = distinct(marked or files, "_label")
+    others = [path for path in files if path.stem.removesuffix("_label") not in named]
+    if whole and others:
+        raise UserError(
+            f"{folder} holds labels called <name>_label, such as {marked[0].name}, beside {others[0].name}, "
+            "which is not; call all labels of a folder alike, and keep other files elsewhere"
+        )
+    return named
+
+
+def distinct(files: Sequence[Path], ending: str = "") -> dict[str, Path]:
+    """Files by their names without the suffix and an `ending`.
+
+    Raises:
+        UserError: when two have one name.
     """
     named: dict[str, Path] = {}
-    files = volumes.find(folder)
-    for path in [path for path in files if path.stem.endswith("_label")] or files:
-        name = path.stem.removesuffix("_label")
+    for path in files:
+        name = path.stem.removesuffix(ending)
         if name in named:
-            raise UserError(f"{named[name]} and {path} are both labels of '{name}'; leave one in the folder")
+            raise UserError(f"{named[name]} and {path} have one name, '{name}'; leave one in the folder")
         named[name] = path
     return named
 
 
-def _pair(prediction: Path, truth: Path, planes: bool) -> tuple[tuple[Labels, Labels], list[int]]:
-    """Both files' labels, and what was added to those of every plane of the prediction."""
-    files = [volumes.read(path, usual="label") for path in (prediction, truth)]
-    a, b = (as_labels(file, str(path)) for file, path in zip(files, (prediction, truth), strict=True))
+def _pictures(name: str, prediction: Path, truth: Path, planes: bool) -> Pictures:
+    """Both files' labels, picture by picture."""
+    a, b = (as_labels(volumes.read(path, usual="label"), str(path)) for path in (prediction, truth))
     if a.shape != b.shape:
         raise UserError(f"{prediction} has the shape {a.shape}, {truth} {b.shape}; they must be equal")
-    if planes and a.ndim > 2 and all("Z" not in file.axes for file in files):
-        (a, offsets), (b, _) = _told_apart(a), _told_apart(b)
-        return (a, b), offsets
-    return (a, b), [0]
+    apart = planes and a.ndim > 2
+    found, true = (list(one.reshape(-1, *one.shape[-2:])) if apart else [one] for one in (a, b))
+    if not apart:
+        _warn(prediction, doubts.about_stack(a))
+        _warn(truth, doubts.about_stack(b))
+    _warn(truth, doubts.about_truth(true))
+    pairs = enumerate(zip(found, true, strict=True))
+    return {f"{name}[{index}]" if apart else name: pair for index, pair in pairs}
 
 
-def _told_apart(stack: Labels) -> tuple[Labels, list[int]]:
-    """Planes (T, Y, X) numbered on from one to the next, and what was added to each."""
-    tops = [int(plane.max()) for plane in stack]
-    offsets = [sum(tops[:index]) for index in range(len(tops))]
-    if sum(tops) > np.iinfo(np.int32).max:
-        raise UserError("the labels of the stack are too large to be told apart; number them from 1")
-    added = np.array(offsets, np.int32).reshape(-1, *(1,) * (stack.ndim - 1))
-    return np.where(stack > 0, stack + added, 0).astype(np.int32), offsets
+def _warn(path: Path, doubt: str) -> None:
+    if doubt:
+        log.warning("%s: %s", path, doubt)
+
+
+def _scores(pictures: Pictures, truth: Path, border: int) -> dict[str, summary.Compared]:
+    try:
+        return {name: compared_pair(*pair, border) for name, pair in pictures.items()}
+    except UserError as error:
+        raise UserError(f"{truth}: {error}") from error
+
+
+def _with_confidence(scores: dict[str, summary.Compared], prediction: Path) -> dict[str, summary.Compared]:
+    """The same with the confidences of the pictures of a file, where prediction wrote them."""
+    sure = tables.confidence(prediction, [one.table.found_names for one in scores.values()])
+    if sure is None:
+        return scores
+    pairs = zip(scores.items(), sure, strict=True)
+    return {name: replace(one, confidence=values) for (name, one), values in pairs}
 
 
 def compared_pair(prediction: Labels, truth: Labels, border: int) -> summary.Compared:
@@ -130,7 +186,7 @@ def compared_pair(prediction: Labels, truth: Labels, border: int) -> summary.Com
     try:
         kept = (tracking.inside(prediction, border), tracking.inside(truth, border))
     except ValueError as error:
-        raise UserError(str(error)) from error
+        raise UserError(f"{error}; give a smaller one, or 0") from error
     return summary.Compared(pixels.score(prediction, truth), table, Overlap.of(*kept))
 
 

@@ -24,7 +24,9 @@ DEFINITIONS = {
     "prediction wrote tables (--table)",
     "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images; DET "
     "takes whole nuclei for markers",
-    "errors": "nuclei of all images: missed and split are true ones, invented and merged predicted ones",
+    "errors": "nuclei of all images: matched, invented and merged are predicted ones, missed, split and "
+    "swallowed (by a merged one) true ones; matched leaves out what is merged or part of a split one, so "
+    "that matched, missed, split and swallowed are all true nuclei",
     "counting": "nuclei an image: mean absolute error, and all predicted over all true",
     "resolution": "the label files as they are",
 }
@@ -73,7 +75,7 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
         },
         "errors": {
             name: sum(getattr(one, name).size for one in errors)
-            for name in ("matched", "missed", "invented", "split", "merged")
+            for name in ("matched", "missed", "invented", "split", "merged", "swallowed")
         },
         "counting": {
             "predicted": found, "true": true, "error": float(np.abs(sizes[:, 0] - sizes[:, 1]).mean()),

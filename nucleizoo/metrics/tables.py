@@ -14,19 +14,16 @@ from nucleizoo.core.errors import UserError
 COLUMNS = ("picture", "label", "confidence")
 
 
-def confidence(
-    labels: Path, names: NDArray[np.int64], offsets: Sequence[int] = (0,)
-) -> NDArray[np.float64] | None:
+def confidence(labels: Path, pictures: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]] | None:
     """How sure the network is of every nucleus of a label file.
 
     Args:
         labels: `<name>_label.tif`; its table is `<name>_nuclei.csv` in the same folder.
-        names: (P,) the nuclei, by their numbers.
-        offsets: what was added to the numbers of every picture of the file.
+        pictures: (P,) the nuclei of every picture of the file, by their numbers.
 
     Returns:
-        (P,) in [0, 1]; None when there is no table, or it has more pictures than `offsets`, which means that
-        nuclei of several pictures are taken for one.
+        (P,) in [0, 1] for every picture; None when there is no table, or it is one of other pictures: of
+        planes where `pictures` has one volume, or of volumes where it has planes.
 
     Raises:
         UserError: for a table that is damaged, or of other labels.
@@ -36,12 +33,17 @@ def confidence(
         return None
     try:
         with table.open(newline="") as file:
-            read = [tuple(float(row[key]) for key in COLUMNS) for row in csv.DictReader(file)]
-        if any(picture >= len(offsets) for picture, _, _ in read):
+            reader = csv.DictReader(file)
+            read = [tuple(float(row[key]) for key in COLUMNS) for row in reader]
+        of_volumes = "z" in (reader.fieldnames or ())
+        if (of_volumes and len(pictures) > 1) or any(picture >= len(pictures) for picture, _, _ in read):
             return None
-        sure = {int(label) + offsets[int(picture)]: one for picture, label, one in read}
-        return np.array([sure[int(name)] for name in names], float)
-    except (KeyError, ValueError, TypeError) as error:
+        sure = {(int(picture), int(label)): one for picture, label, one in read}
+        return [
+            np.array([sure[index, int(name)] for name in names], float)
+            for index, names in enumerate(pictures)
+        ]
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise UserError(
             f"{table} does not belong to {labels}, or is damaged ({error}); predict again with --table, or "
             "remove it"

@@ -48,22 +48,27 @@ def outline(image: NDArray[np.floating[Any]], labels: NDArray[np.int32]) -> NDAr
     """
     if image.shape != labels.shape or image.ndim not in (2, 3):
         raise ValueError(f"image {image.shape} and labels {labels.shape} must both be (Y, X) or (Z, Y, X)")
-    names, inverse = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
-    nuclei = inverse[:-1].reshape(labels.shape).astype(np.int32)
+    names, nuclei = _numbered(labels)
     if image.ndim == 3:
         image, nuclei = image.max(axis=0), _from_above(nuclei)
     times = _enlargement(nuclei)
     gray = stretched(image).repeat(times, 0).repeat(times, 1)
     nuclei = nuclei.repeat(times, 0).repeat(times, 1)
-    middles, depths = _middles(nuclei, names.size - 1)
+    middles, depths = _middles(nuclei, names.size)
     colours = _colours(middles)
     edge = outlines(nuclei, 1 + max(gray.shape) // 700)
     picture = np.repeat(gray[..., None], 3, axis=2)
     picture[edge > 0] = colours[edge[edge > 0] - 1]
     canvas = Image.fromarray(picture)
-    _write_numbers(canvas, names[1:], middles, depths)
-    _write_count(canvas, names.size - 1, nuclei)
+    _write_numbers(canvas, names, middles, depths)
+    _write_count(canvas, names.size, nuclei)
     return np.asarray(canvas)
+
+
+def _numbered(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The labels but 0, ascending (N,), and the picture with 1 to N in their place."""
+    names, inverse = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
+    return names[1:], inverse[:-1].reshape(labels.shape).astype(np.int32)
 
 
 def _from_above(labels: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -158,14 +163,15 @@ def marks(
     Returns:
         (k Y, k X + legend, 3) RGB, where k is the enlargement.
     """
-    flat = {n: (_from_above(a) if a.ndim == 3 else a, colour) for n, (a, colour) in kinds.items()}
+    numbered = {name: (*_numbered(labels), colour) for name, (labels, colour) in kinds.items()}
+    flat = {n: (_from_above(a) if a.ndim == 3 else a, colour) for n, (_, a, colour) in numbered.items()}
     gray = stretched(image.max(axis=0) if image.ndim == 3 else image)
     times = _enlargement(max((a for a, _ in flat.values()), key=lambda a: int(a.max(initial=0))))
     picture = np.repeat(gray.repeat(times, 0).repeat(times, 1)[..., None], 3, axis=2)
     for labels, colour in flat.values():
         edge = outlines(labels.repeat(times, 0).repeat(times, 1), 1 + max(picture.shape) // 700)
         picture[edge > 0] = colour
-    return _with_legend(picture, {f"{np.unique(a[a > 0]).size} {n}": c for n, (a, c) in kinds.items()})
+    return _with_legend(picture, {f"{names.size} {kind}": c for kind, (names, _, c) in numbered.items()})
 
 
 def _with_legend(picture: NDArray[np.uint8], lines: Mapping[str, tuple[int, int, int]]) -> NDArray[np.uint8]:

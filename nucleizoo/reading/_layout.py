@@ -62,7 +62,8 @@ def as_labels(volume: Volume, name: str) -> NDArray[np.int32]:
         raise ImageReadError(f"{name}: holds fractions; labels are integers: is this an image or a map?")
     low, high = data.min(), data.max()
     if low < 0 or high > _MAX_LABEL:
-        raise ImageReadError(f"{name}: holds values from {low} to {high}; labels are 0 to {_MAX_LABEL}")
+        mend = "" if low < 0 else "; number them from 1, as numpy.unique(labels, return_inverse=True) does"
+        raise ImageReadError(f"{name}: holds values from {low} to {high}; labels are 0 to {_MAX_LABEL}{mend}")
     return data.astype(np.int32)
 
 

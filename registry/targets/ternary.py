@@ -50,6 +50,11 @@ class Ternary(Target):
         maps[rims(labels, self.rim, spacing)] = RIM
         return maps[None]
 
+    def likelihood(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map (1, *S) -> the probability of nucleus, (*S) in [0, 1]: a rim is nucleus as its core is."""
+        likely: NDArray[np.float32] = np.minimum(maps[0] / np.float32(RIM), 1)
+        return likely
+
     def as_image(self, maps: Tensor) -> Tensor:
         """Map (B, 1, *S) in [0, 1] -> picture in [-1, 1]: background -1, rim 0, core 1."""
         return 2 * maps - 1

@@ -22,9 +22,12 @@ def named(pairs):
 
 
 def test_files_of_one_name_are_a_pair(files):
-    folder = files("images/a.tif", "images/b10.tif", "images/b9.tif", "labels/a.tif", "labels/b9_label.tif")
+    folder = files("images/a.tif", "images/b10.tif", "images/b9.tif", "labels/b9_label.tif")
     pairs, missing = find_pairs(folder / "images", folder / "labels")
     assert named(pairs) == [("b9", "b9.tif", "b9_label.tif")] and missing == []
+    files("labels/a.tif")
+    with pytest.raises(UserError, match=r"b9_label.tif, beside a.tif"):
+        find_pairs(folder / "images", folder / "labels")
     (folder / "labels" / "b9_label.tif").unlink()
     pairs, missing = find_pairs(folder / "images", folder / "labels")
     assert named(pairs) == [("a", "a.tif", "a.tif")]

@@ -73,6 +73,13 @@ def nuclei(dims):
     return labels
 
 
+@pytest.mark.parametrize("name", TARGETS.names())
+@pytest.mark.parametrize("dims", [2, 3])
+def test_perfect_maps_are_sure_of_all_that_is_nucleus_and_of_nothing_else(name, dims):
+    target, labels = TARGETS.part(name)(), nuclei(dims)
+    np.testing.assert_array_equal(target.likelihood(target.encode(labels)), labels > 0)
+
+
 @pytest.fixture(params=[(name, dims) for name in METHODS.names() for dims in (2, 3)], ids=str)
 def method_and_batch(request):
     name, dims = request.param

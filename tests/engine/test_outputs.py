@@ -129,6 +129,15 @@ def test_planes_of_an_unknown_distance_have_no_voxel_size(tmp_path):
     assert (found.axes, found.spacing) == ("ZYX", ())
 
 
+@pytest.mark.parametrize(("dims", "axes"), [(2, "YX"), (2, "TYX"), (2, "ZYX"), (3, "ZYX"), (3, "TZYX")])
+def test_planes_numbered_each_from_1_are_told(tmp_path, caplog, dims, axes):
+    path, _ = a_stack(tmp_path, axes)
+    with caplog.at_level("INFO"):
+        outputs.write_labels(segmenter(dims), path, tmp_path)
+    told = [f"{path}: its planes are numbered each from 1; score them with evaluate --planes"]
+    assert [one.message for one in caplog.records] == told * (dims == 2 and axes != "YX")
+
+
 def test_a_table_has_a_row_a_nucleus_with_its_size_centre_and_confidence(tmp_path):
     labels = np.zeros((6, 8), np.int32)
     labels[1:3, 1:5], labels[4, 6] = 1, 3
@@ -140,6 +149,18 @@ def test_a_table_has_a_row_a_nucleus_with_its_size_centre_and_confidence(tmp_pat
     assert second["label"] == 3 and second["voxels"] == 1 and second["confidence"] == 0.5
     tables.write(tmp_path / "none.csv", [], 3)
     assert (tmp_path / "none.csv").read_text().split() == ["picture,label,voxels,z,y,x,confidence"]
+
+
+def test_a_rim_makes_a_nucleus_no_less_sure(tmp_path):
+    path, picture = a_stack(tmp_path, "YX")
+    picture[3:8, 2:7] = 100  # the rim of the ternary map
+    picture[5, 4] = 200
+    volumes.write_image(path, picture, (), "YX")
+    outputs.write_labels(
+        segmenter(2, "ternary", "INFERENCE.DECODER.NAME", "ternary"), path, tmp_path, table=True
+    )
+    table = np.genfromtxt(tmp_path / "many_nuclei.csv", delimiter=",", names=True)
+    assert table["voxels"] == 25 and table["confidence"] == 1
 
 
 def test_the_table_of_a_file_describes_its_labels(tmp_path):

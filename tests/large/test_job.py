@@ -12,7 +12,7 @@ import tifffile
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from conftest import toy_picture
+from toy import toy_picture
 from toys import Duo, Plain
 
 from nucleizoo import volumes

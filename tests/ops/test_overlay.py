@@ -1,8 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from nucleizoo.ops.ellipsoids import place
-from nucleizoo.ops.overlay import COLOURS, _colours, outline
+from nucleizoo.ops.overlay import COLOURS, _colours, marks, outline
 
 
 def test_a_picture_is_enlarged_and_every_nucleus_outlined():
@@ -59,3 +61,16 @@ def test_volumes_show_the_first_nucleus_from_above():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="image"):
         outline(np.zeros((4, 4)), np.zeros((4, 5), np.int32))
+
+
+def test_marks_of_large_numbers_are_those_of_small_ones():
+    small = np.zeros((2, 30, 30), np.int32)
+    small[0, 2:10, 2:10], small[1, 15:25, 15:25] = 1, 2
+    large = np.where(small == 2, 2**27, small * 1000).astype(np.int32)
+    drawn = marks(np.zeros(small.shape), {"matched": (small, (0, 158, 115))})
+    tracemalloc.start()
+    again = marks(np.zeros(small.shape), {"matched": (large, (0, 158, 115))})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(again, drawn)
+    assert peak < 50e6
