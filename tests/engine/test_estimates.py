@@ -103,7 +103,8 @@ def balls(folder, spacing, count=30):
 
 
 @pytest.mark.parametrize("thick", [1.0, 4.0])
-def test_as_many_nuclei_are_drawn_whatever_the_thickness_of_planes(tmp_path, thick):
+def test_as_many_nuclei_are_drawn_whatever_the_thickness_of_planes(tmp_path, thick, monkeypatch):
+    monkeypatch.setattr("nucleizoo.engine.estimates.MOST", 3)
     spacing = (thick, 1.0, 1.0)
     whole = api.load_config(
         TOY.with_name("adgan_3d.yaml"),
