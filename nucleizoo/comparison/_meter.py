@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import TypeVar
 
 import torch
 
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+from nucleizoo.ops import memory
+
+_RESET = Path("/proc/self/clear_refs")
 _PEAK = "5"
 """What sets Linux' record of the largest resident memory back to the present one."""
 
@@ -53,14 +54,8 @@ def _started(device: torch.device) -> int | None:
         _RESET.write_text(_PEAK)
     except PermissionError:  # some containers forbid it
         return None
-    return _resident("VmRSS")
+    return memory.resident()
 
 
 def _peak(device: torch.device) -> int:
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident("VmHWM")
-
-
-def _resident(key: str) -> int:
-    found = re.search(rf"{key}:\s+(\d+) kB", _STATUS.read_text())
-    assert found is not None
-    return 1024 * int(found[1])
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else memory.peak() or 0

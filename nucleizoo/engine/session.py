@@ -118,7 +118,7 @@ def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method) -> list[
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
     hooks: list[Hook] = [average] if average else []
     hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
-    if batches.image and method.segments:
+    if monitor.VALIDATE and batches.image and method.segments:
         look = Unlabelled(config, report, batches.image, batches.source)
         hooks.append(Validate(monitor.VALIDATE, look, average))
     if monitor.TRUTH:

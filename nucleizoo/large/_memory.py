@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.ops import memory
 
 BYTES = 72
 """Memory that decoding takes for every voxel that it looks at, at most."""
@@ -41,8 +40,7 @@ class Plan:
 
 def in_use() -> float:
     """Bytes that this process has in memory; 0 where it cannot be told."""
-    status = Path("/proc/self/statm")
-    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0.0
+    return float(memory.resident() or 0)
 
 
 def machine() -> float:
@@ -89,10 +87,8 @@ def plan(
 
 def peak() -> float:
     """Bytes that this process had in memory at most; 0 where it cannot be told."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage counts what the parent had, too, when it started this process
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        return 1024.0 * int(found[1]) if found else 0.0
+    if (told := memory.peak()) is not None:
+        return float(told)
     if os.name != "posix":
         return 0.0
     import resource

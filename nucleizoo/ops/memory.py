@@ -1,0 +1,23 @@
+"""The memory of this process, as Linux tells it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+def resident() -> int | None:
+    """Bytes in memory now; None on other systems."""
+    return _told("VmRSS")
+
+
+def peak() -> int | None:
+    """Bytes in memory at most; None on other systems. What getrusage gives counts the parent's too."""
+    return _told("VmHWM")
+
+
+def _told(key: str) -> int | None:
+    found = re.search(rf"{key}:\s+(\d+) kB", _STATUS.read_text()) if _STATUS.exists() else None
+    return 1024 * int(found[1]) if found else None
