@@ -112,6 +112,7 @@ def evaluate(
     images: str | Path | None = None,
     border: int = 0,
     planes: bool = False,
+    markers: str | Path | None = None,
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -125,6 +126,7 @@ def evaluate(
         images: folder of the pictures to draw on, by the names of the truths.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
         planes: every plane of a stack is a picture of its own.
+        markers: folder of label files with a dot in each nucleus, for DET, by the names of the truths.
 
     Returns:
         See `metrics.folders.compare`.
@@ -138,7 +140,7 @@ def evaluate(
     if output is not None:
         files.prepare(Path(output) / "metrics.json")
         draw = files.draw_into(output, images)
-    result = folders.compare(predictions, truths, border=border, planes=planes, draw=draw)
+    result = folders.compare(predictions, truths, border=border, planes=planes, markers=markers, draw=draw)
     if json_file is not None:
         files.write_json(json_file, result)
     if output is not None:

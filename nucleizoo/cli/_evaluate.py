@@ -32,6 +32,11 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="planes of stacks are pictures of their own, as 2D runs predict them",
     )
+    parser.add_argument(
+        "--markers",
+        metavar="DIR",
+        help="folder of a dot in each nucleus, that DET counts instead of whole nuclei",
+    )
     known = parser.parse_args(argv)
     if known.images and not known.out:
         parser.error("--images is for the drawings of --out")
@@ -42,6 +47,7 @@ def evaluate(argv: Sequence[str] | None = None) -> int:
         result = api.evaluate(
             known.pred, known.truth, known.json,
             output=known.out, images=known.images, border=known.border, planes=known.planes,
+            markers=known.markers,
         )  # fmt: skip
         _show(result)
         for name in result["missing"]:
@@ -72,7 +78,7 @@ def _show(result: dict[str, Any]) -> None:
         title: [result[key][name] for name in ("ap50", "ap75", "mean_ap")]
         for key, title in ranks.items() if key in result
     })  # fmt: skip
-    _table("", ("SEG", "DET", "OP"), {
+    _table(f"DET {result['definitions']['det']}", ("SEG", "DET", "OP"), {
         "Cell Tracking Challenge": [result["tracking"][key] for key in ("seg", "det", "op_csb")],
     })  # fmt: skip
     print(", ".join(f"{count} {name}" for name, count in result["errors"].items()))

@@ -103,7 +103,7 @@ def apply(run: Run, pairs: Sequence[Pair], *, draw: bool = False, border: int = 
             continue
         for name, scan, truth in zip(names_of(pair, len(scans)), scans, truths, strict=True):
             labels = measured.labels(segmenter, scan)
-            compared[name] = compared_pair(labels, truth, border)
+            compared[name] = compared_pair(labels, truth, border=border)
             if draw:
                 drawn[name] = _drawn(labels, truth, Errors.of(compared[name].table))
     if not compared:

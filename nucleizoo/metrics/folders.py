@@ -21,8 +21,8 @@ from nucleizoo.reading import as_labels
 log = logging.getLogger(__name__)
 
 Labels = NDArray[np.int32]
-Pictures = dict[str, tuple[Labels, Labels]]
-"""Prediction and truth (*S) of every picture of a pair of files, by the picture's name."""
+Pictures = dict[str, tuple[Labels, ...]]
+"""Prediction, truth and perhaps markers (*S) of every picture of one name's files, by the picture's name."""
 Draw = Callable[[str, Mapping[str, tuple[Labels, Labels, Errors]]], None]
 """Told the name of a pair of files and, by their names, the prediction, truth and errors of its pictures."""
 
@@ -33,6 +33,7 @@ def compare(
     *,
     border: int = 0,
     planes: bool = False,
+    markers: str | Path | None = None,
     draw: Draw | None = None,
 ) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
@@ -45,6 +46,8 @@ def compare(
         border: pixels within which the Cell Tracking Challenge ignores nuclei; see `tracking.inside`.
         planes: every plane of a stack is a picture of its own, `name[0]`, `name[1]` and so on, as 2D methods
             predict it; otherwise a stack is one volume.
+        markers: folder of label files with a dot in each nucleus, for DET, by the names of the truths; None
+            takes the nuclei themselves.
         draw: is called once for every pair of files.
 
     Returns:
@@ -54,8 +57,8 @@ def compare(
         drawn or not ranked by confidence).
 
     Raises:
-        UserError: when no pair is found or none can be compared, two files have one name, or the border is
-            negative.
+        UserError: when no pair is found or none can be compared, two files have one name, a truth has no
+            markers, or the border is negative.
     """
     if border < 0:
         raise UserError(f"the border is 0 or more pixels, got {border}; 25 is that of HeLa")
@@ -66,10 +69,11 @@ def compare(
             f"no file of {predictions} has the name of one of {truths}: "
             f"{_some(found)} against {_some(wanted)}; a prediction is called <name>_label.tif"
         )
+    dots = _dots(markers, truths, names)
     compared, failed, incomplete = dict[str, summary.Compared](), dict[str, UserError](), dict[str, str]()
     for name in names:
         try:
-            pictures = _pictures(name, found[name], wanted[name], planes)
+            pictures = _pictures(name, found[name], wanted[name], dots.get(name), planes)
             scores = _scores(pictures, wanted[name], border)
         except UserError as error:
             failed[name] = error
@@ -81,7 +85,10 @@ def compare(
             problems.append(str(error))
         try:
             if draw:
-                draw(name, {n: (*pictures[n], Errors.of(one.table)) for n, one in scores.items()})
+                draw(
+                    name,
+                    {n: (pictures[n][0], pictures[n][1], Errors.of(one.table)) for n, one in scores.items()},
+                )
         except UserError as error:
             problems.append(str(error))
         if problems:
@@ -90,7 +97,7 @@ def compare(
     if not compared:
         raise failed[names[0]]
     return summary.of_images(list(compared.values())) | {
-        "definitions": summary.DEFINITIONS,
+        "definitions": summary.DEFINITIONS | ({"det": summary.DET_BY_MARKERS} if dots else {}),
         "images": {name: summary.of_images([one]) for name, one in compared.items()},
         "missing": [name for name in wanted if name not in found],
         "unknown": [name for name in found if name not in wanted],
@@ -138,19 +145,36 @@ def distinct(files: Sequence[Path], ending: str = "") -> dict[str, Path]:
     return named
 
 
-def _pictures(name: str, prediction: Path, truth: Path, planes: bool) -> Pictures:
-    """Both files' labels, picture by picture."""
-    a, b = (as_labels(volumes.read(path, usual="label"), str(path)) for path in (prediction, truth))
-    if a.shape != b.shape:
-        raise UserError(f"{prediction} has the shape {a.shape}, {truth} {b.shape}; they must be equal")
-    apart = planes and a.ndim > 2
-    found, true = (list(one.reshape(-1, *one.shape[-2:])) if apart else [one] for one in (a, b))
+def _dots(folder: str | Path | None, truths: str | Path, names: Sequence[str]) -> dict[str, Path]:
+    """The files of markers by the names of the truths; none without a folder."""
+    if folder is None:
+        return {}
+    dots = distinct(volumes.find(folder))
+    if alone := [name for name in names if name not in dots]:
+        raise UserError(
+            f"{folder} has no markers for {', '.join(alone[:3])}{', ...' * (len(alone) > 3)} of {truths}; "
+            "DET of markers and DET of nuclei cannot be mixed"
+        )
+    return dots
+
+
+def _pictures(name: str, prediction: Path, truth: Path, markers: Path | None, planes: bool) -> Pictures:
+    """The files' labels, picture by picture."""
+    paths = [prediction, truth, *([markers] if markers else [])]
+    stacks = [as_labels(volumes.read(path, usual="label"), str(path)) for path in paths]
+    for path, stack in zip(paths, stacks, strict=True):
+        if stack.shape != stacks[0].shape:
+            raise UserError(
+                f"{prediction} has the shape {stacks[0].shape}, {path} {stack.shape}; they must be equal"
+            )
+    apart = planes and stacks[0].ndim > 2
     if not apart:
-        _warn(prediction, doubts.about_stack(a))
-        _warn(truth, doubts.about_stack(b))
-    _warn(truth, doubts.about_truth(true))
-    pairs = enumerate(zip(found, true, strict=True))
-    return {f"{name}[{index}]" if apart else name: pair for index, pair in pairs}
+        _warn(prediction, doubts.about_stack(stacks[0]))
+        _warn(truth, doubts.about_stack(stacks[1]))
+    pictures = [list(one.reshape(-1, *one.shape[-2:])) if apart else [one] for one in stacks]
+    _warn(truth, doubts.about_truth(pictures[1]))
+    together = enumerate(zip(*pictures, strict=True))
+    return {f"{name}[{index}]" if apart else name: files for index, files in together}
 
 
 def _warn(path: Path, doubt: str) -> None:
@@ -160,7 +184,7 @@ def _warn(path: Path, doubt: str) -> None:
 
 def _scores(pictures: Pictures, truth: Path, border: int) -> dict[str, summary.Compared]:
     try:
-        return {name: compared_pair(*pair, border) for name, pair in pictures.items()}
+        return {name: compared_pair(*labels, border=border) for name, labels in pictures.items()}
     except UserError as error:
         raise UserError(f"{truth}: {error}") from error
 
@@ -174,20 +198,22 @@ def _with_confidence(scores: dict[str, summary.Compared], prediction: Path) -> d
     return {name: replace(one, confidence=values) for (name, one), values in pairs}
 
 
-def compared_pair(prediction: Labels, truth: Labels, border: int) -> summary.Compared:
-    """What is counted of a prediction (*S) and its truth; `border` is that of `compare`.
+def compared_pair(
+    prediction: Labels, truth: Labels, markers: Labels | None = None, *, border: int = 0
+) -> summary.Compared:
+    """What is counted of a prediction (*S), its truth and perhaps markers; `border` is that of `compare`.
 
     Raises:
         UserError: when the border leaves nothing of the image.
     """
     table = Overlap.of(prediction, truth)
-    if not border:
-        return summary.Compared(pixels.score(prediction, truth), table, table)
     try:
-        kept = (tracking.inside(prediction, border), tracking.inside(truth, border))
+        kept = tracking.inside(prediction, border)
+        field = Overlap.of(kept, tracking.inside(truth, border)) if border else table
+        dots = Overlap.of(kept, tracking.inside(markers, border)) if markers is not None else field
     except ValueError as error:
         raise UserError(f"{error}; give a smaller one, or 0") from error
-    return summary.Compared(pixels.score(prediction, truth), table, Overlap.of(*kept))
+    return summary.Compared(pixels.score(prediction, truth), table, field, dots)
 
 
 def _some(files: dict[str, Path]) -> str:

@@ -22,14 +22,18 @@ DEFINITIONS = {
     "ranked": "average precision at 101 recalls (COCO), nuclei of all images ranked by size, largest first",
     "ranked_by_confidence": "the same, the surest first: the mean probability of nucleus in it; only where "
     "prediction wrote tables (--table)",
-    "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images; DET "
-    "takes whole nuclei for markers",
+    "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images",
+    "det": "takes whole nuclei for markers",
     "errors": "nuclei of all images: matched, invented and merged are predicted ones, missed, split and "
     "swallowed (by a merged one) true ones; matched leaves out what is merged or part of a split one, so "
     "that matched, missed, split and swallowed are all true nuclei",
     "counting": "nuclei an image: mean absolute error, and all predicted over all true",
     "resolution": "the label files as they are",
 }
+
+
+DET_BY_MARKERS = "matches the challenge's markers"
+"""Takes the place of 'det' in `DEFINITIONS` where there are markers."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,14 @@ class Compared:
         area: its pixels.
         table: its nuclei.
         field: its nuclei within the field of interest of the Cell Tracking Challenge.
+        markers: the same against the challenge's markers, or `field` where there are none.
         confidence: (P,) of every predicted nucleus of the table; None where it is unknown.
     """
 
     area: pixels.PixelScore
     table: Overlap
     field: Overlap
+    markers: Overlap
     confidence: NDArray[np.float64] | None = None
 
 
@@ -56,6 +62,7 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
         ValueError: when there are no images.
     """
     tables, fields = [image.table for image in images], [image.field for image in images]
+    markers = [image.markers for image in images]
     counts = {
         iou: objects.ObjectScore.pooled(objects.count(table, iou) for table in tables) for iou in objects.IOUS
     }
@@ -71,7 +78,8 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
         "ranked": _ranked(tables),
         **({"ranked_by_confidence": _ranked(tables, sure)} if len(sure) == len(images) else {}),
         "tracking": {
-            "seg": tracking.seg(fields), "det": tracking.det(fields), "op_csb": tracking.op_csb(fields),
+            "seg": tracking.seg(fields), "det": tracking.det(markers),
+            "op_csb": tracking.op_csb(fields, markers),
         },
         "errors": {
             name: sum(getattr(one, name).size for one in errors)

@@ -30,7 +30,7 @@ def volumes():
 def everything(prediction, truth):
     """What `nucleizoo evaluate` computes."""
     table = Overlap.of(prediction, truth)
-    return summary.of_images([summary.Compared(pixels.score(prediction, truth), table, table)])
+    return summary.of_images([summary.Compared(pixels.score(prediction, truth), table, table, table)])
 
 
 @pytest.mark.benchmark(group="metrics, 128x256x256, 900 nuclei")

@@ -241,10 +241,43 @@ def test_the_table_names_every_value_and_keeps_rankings_together(tmp_path, capsy
     start = lines.index("IoU 0.50 IoU 0.75 mean AP")
     assert [line.rstrip("01. ") for line in lines[start + 1 : start + 5]] == [
         "nuclei, TP / (TP + FP + FN)", "ranked AP, the largest first", "ranked AP, the surest first",
-        "SEG DET OP",
+        "DET takes whole nuclei for markers SEG DET OP",
     ]  # fmt: skip
 
 
 def test_a_negative_border_is_refused_by_the_function_too(tmp_path):
     with pytest.raises(UserError, match="0 or more pixels"):
         folders.compare(tmp_path, tmp_path, border=-1)
+
+
+def test_det_counts_the_markers_where_there_are_some(write, tmp_path, capsys):
+    """A nucleus too small by more than half misses the truth, and has its dot."""
+    truth, found, dots = np.zeros((3, 40, 40), np.uint16)
+    truth[5:15, 5:15], truth[20:30, 20:30] = 1, 2
+    found[8:12, 8:12], found[20:30, 20:30] = 1, 2
+    dots[9:11, 9:11], dots[24:26, 24:26] = 1, 2
+    for name, labels in (("pred/a_label.tif", found), ("truth/a.tif", truth), ("dots/a.tif", dots)):
+        write(name, labels)
+    places = tmp_path / "pred", tmp_path / "truth"
+    whole, marked = api.evaluate(*places), api.evaluate(*places, markers=tmp_path / "dots")
+    assert whole["tracking"]["det"] == pytest.approx(1 - (10 + 1) / 20)
+    assert marked["tracking"]["det"] == 1
+    assert marked["tracking"]["seg"] == whole["tracking"]["seg"] == 0.5
+    assert marked["tracking"]["op_csb"] == 0.75
+    assert whole["definitions"]["det"] != marked["definitions"]["det"]
+    command = ["evaluate", "--pred", str(places[0]), "--truth", str(places[1])]
+    assert main([*command, "--markers", str(tmp_path / "dots"), "--border", "2"]) == 0
+    assert marked["definitions"]["det"] in capsys.readouterr().out
+
+
+def test_a_truth_without_markers_is_refused_when_others_have_them(write, tmp_path, pairs):
+    write("dots/other.tif", TWO)
+    with pytest.raises(UserError, match="has no markers for"):
+        api.evaluate(tmp_path / "found", tmp_path / "truth", markers=tmp_path / "dots")
+
+
+def test_markers_of_another_shape_are_named(write, tmp_path):
+    for name, labels in (("pred/a.tif", TWO), ("truth/a.tif", TWO), ("dots/a.tif", TWO[:30])):
+        write(name, labels)
+    with pytest.raises(UserError, match=r"dots/a.tif \(30, 40\)"):
+        api.evaluate(tmp_path / "pred", tmp_path / "truth", markers=tmp_path / "dots")

@@ -18,7 +18,7 @@ def test_det_charges_five_for_a_merge_ten_for_a_miss_and_one_for_an_extra():
     truth = bars((1, 0, 10), (2, 10, 20), (3, 40, 50))
     merged = Overlap.of(bars((1, 0, 20), (2, 30, 34)), truth)
     assert det([merged]) == pytest.approx(1 - (5 + 10 + 1) / 30)
-    assert op_csb([merged]) == pytest.approx((det([merged]) + seg([merged])) / 2)
+    assert op_csb([merged], [merged]) == pytest.approx((det([merged]) + seg([merged])) / 2)
 
 
 def test_det_is_never_negative_and_defined_without_nuclei():
