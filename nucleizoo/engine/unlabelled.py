@@ -6,6 +6,7 @@ None of them is a measure of quality; docs/results.md says how well they follow 
 from __future__ import annotations
 
 import logging
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ CROPS = 12
 GAMMA, NOISE = 1.4, 0.05
 """How a picture that should be segmented alike is changed: exponent, and standard deviation of noise."""
 
+BESIDE = 0.25
+"""The offset, in radii of the source's nuclei, from which a warning is given."""
+
 
 class Unlabelled:
     """Compares what the method finds in images with what it finds in them again.
@@ -41,6 +45,9 @@ class Unlabelled:
             Where nuclei are bright in both domains, a negative one means that they and the background were
             swapped.
         sizes: one minus the Kolmogorov-Smirnov distance of the sizes of nuclei found and in the source.
+        offset: in voxels, how far beside the images the nuclei found stand: by so much must they be moved to
+            correlate best, positively or negatively. Translators may displace what they translate, all by
+            the same vector, since the way back displaces it back; no other score notices.
 
     Args:
         config: of the training.
@@ -64,6 +71,12 @@ class Unlabelled:
         self.report.scalars(trainer.iteration, scores, "unlabelled")
         told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
         log.info("%d  without labels: %s", trainer.iteration, told)
+        if self.true_sizes.size and scores["offset"] > BESIDE * self._radius():
+            log.warning(
+                "%d  what is found stands %.0f voxels beside the nuclei; if that stays, train again with "
+                "another SYSTEM.SEED, or with a METHOD.RESIDUAL that is true where the method has one",
+                trainer.iteration, scores["offset"],
+            )  # fmt: skip
 
     def scores(self, segmenter: Segmenter) -> dict[str, float]:
         """The scores by name."""
@@ -72,7 +85,11 @@ class Unlabelled:
             self._labels(segmenter, _changed(crop.image, noise), crop)
             for crop, noise in zip(self.crops, self.noise, strict=True)
         ]
-        scores = {"stability": _alike(found, changed), "sizes": self._like_sizes(found)}
+        scores = {
+            "stability": _alike(found, changed),
+            "sizes": self._like_sizes(found),
+            "offset": _offset([crop.image for crop in self.crops if crop.image is not None], found),
+        }
         return scores | (self._of_translations(segmenter, found) if segmenter.method.translates else {})
 
     def _of_translations(self, segmenter: Segmenter, found: list[Labels]) -> dict[str, float]:
@@ -98,6 +115,23 @@ class Unlabelled:
         if not sizes.size or not self.true_sizes.size:
             return 0.0
         return 1 - float(ks_2samp(sizes, self.true_sizes).statistic)
+
+    def _radius(self) -> float:
+        """Of a circle or sphere as large as the source's median nucleus."""
+        size, dims = float(np.median(self.true_sizes)), len(self.config.DATASET.SIZE)
+        return math.sqrt(size / math.pi) if dims == 2 else math.cbrt(0.75 * size / math.pi)
+
+
+def _offset(images: list[Picture], found: list[Labels]) -> float:
+    """Length of the displacement of nuclei (*S) at which they correlate best with the images (C, *S)."""
+    shape = found[0].shape
+    spectrum = np.zeros((*shape[:-1], shape[-1] // 2 + 1), complex)
+    for image, labels in zip(images, found, strict=True):
+        picture, nuclei = image.mean(0), (labels > 0).astype(np.float32)
+        spectrum += np.conj(np.fft.rfftn(picture - picture.mean())) * np.fft.rfftn(nuclei - nuclei.mean())
+    likeness = np.abs(np.fft.irfftn(spectrum, shape, axes=range(len(shape))))
+    peak = np.unravel_index(np.argmax(likeness), shape)
+    return math.hypot(*(min(int(at), length - int(at)) for at, length in zip(peak, shape, strict=True)))
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

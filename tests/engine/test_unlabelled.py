@@ -49,9 +49,13 @@ class Threshold:
         return self.back(source)
 
 
-def scores(segmenter, true_axis=6.0):
+def look(true_axis=6.0, report=None):
     config = api.load_config("configs/toy/adgan_2d.yaml", ["DATASET.SIZE", "[64, 64]"])
-    return Unlabelled(config, None, Nuclei(), Nuclei(true_axis)).scores(segmenter)
+    return Unlabelled(config, report, Nuclei(), Nuclei(true_axis))
+
+
+def scores(segmenter, true_axis=6.0):
+    return look(true_axis).scores(segmenter)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +70,7 @@ def test_a_segmenter_of_one_mind_scores_one():
 
 def test_finding_nothing_agrees_with_nothing():
     assert scores(Threshold(level=2.0)) == {
-        "stability": 0, "sizes": 0, "agreement": 0, "polarity": pytest.approx(1)
+        "stability": 0, "sizes": 0, "agreement": 0, "polarity": pytest.approx(1), "offset": 0
     }  # fmt: skip
 
 
@@ -90,3 +94,41 @@ def test_a_method_that_only_segments_has_no_agreement():
 def test_swapped_nuclei_and_background_have_a_negative_polarity_and_agree_all_the_same():
     found = scores(Threshold(to=np.negative, back=np.negative))
     assert found["agreement"] == 1 and found["polarity"] == pytest.approx(-1)
+
+
+class Displaced(Threshold):
+    """Finds everything beside where it is, and translates alike, there and back."""
+
+    def __init__(self, by, **settings):
+        super().__init__(
+            to=lambda image: np.roll(image, by, (1, 2)),
+            back=lambda image: np.roll(image, [-one for one in by], (1, 2)),
+            **settings,
+        )
+
+    def maps(self, image):
+        return super().maps(self.to(image))
+
+
+@pytest.mark.parametrize(("by", "length"), [((0, 0), 0), ((3, -4), 5), ((-6, 8), 10)])
+def test_nuclei_found_beside_the_images_are_told_by_how_far_and_agree_all_the_same(by, length):
+    found = scores(Displaced(by))
+    assert found["offset"] == pytest.approx(length)
+    assert found["agreement"] > 0.9 and found["stability"] == 1
+
+
+def test_dark_nuclei_are_not_beside_themselves():
+    assert scores(Threshold(level=-2.0, back=np.negative))["offset"] == 0
+    below = Threshold()
+    below.maps = lambda image: (image < 0).astype(np.float32)
+    assert scores(below)["offset"] == 0
+
+
+def test_a_training_that_displaces_is_warned_of(monkeypatch, caplog):
+    report = SimpleNamespace(scalars=lambda *_: None)
+    trainer = SimpleNamespace(iteration=7, method=None, precision=None)
+    for by, warned in (((0, 0), False), ((3, -4), True)):
+        caplog.clear()
+        monkeypatch.setattr("nucleizoo.engine.unlabelled.Segmenter", lambda *_, by=by: Displaced(by))
+        look(report=report)(trainer)
+        assert ("stands 5 voxels beside" in caplog.text) == warned
