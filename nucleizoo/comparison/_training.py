@@ -10,7 +10,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.engine.session import reopened, train
+from nucleizoo.engine.session import finished, train
 from nucleizoo.runs import Run
 
 
@@ -41,17 +41,8 @@ def trained(config: CfgNode, name: str, seeds: int, folder: Path) -> Iterator[Ru
         one.defrost()
         one.SYSTEM.SEED = seed
         one.freeze()
-        run = _finished(one, folder / f"{name}_seed{seed}") or train(
-            one, folder / f"{name}_seed{seed}", resume=True
-        )
+        path = folder / f"{name}_seed{seed}"
+        run = finished(path, one) or train(one, path, resume=True)
         yield run
         if not run.is_finished:
             return
-
-
-def _finished(config: CfgNode, path: Path) -> Run | None:
-    """The run in a folder, if it is one of this configuration that needs no more training."""
-    if not (path / "config.yaml").is_file():
-        return None
-    run = reopened(path, config)
-    return run if run.is_finished else None

@@ -87,6 +87,19 @@ def reopened(path: Path, config: CfgNode) -> Run:
     return run
 
 
+def finished(path: Path, config: CfgNode) -> Run | None:
+    """The run in a folder if it needs no more training; None when `train` has to begin or to go on.
+
+    Raises:
+        RunError: when there is something else, or a run of another configuration.
+    """
+    if not (path / "config.yaml").is_file():
+        Run.check_free(path)
+        return None
+    run = reopened(path, config)
+    return run if run.is_finished else None
+
+
 def _continue(trainer: Trainer, run: Run) -> None:
     """Put a trainer where the run left off: at its newest checkpoint, if there is one yet.
 

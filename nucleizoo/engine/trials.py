@@ -96,13 +96,12 @@ def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
     """
     pairs = annotated(data)
     _check_shapes(pairs, trials[0].config)
-    open_ones = [trial for trial in trials if not _is_finished(trial, out)]
-    _check(open_ones)
+    _check([trial for trial in trials if session.finished(trial.run(out), trial.config) is None])
     for trial in trials:
-        path = trial.run(out)
-        if trial in open_ones and not session.train(trial.config, path, resume=True).is_finished:
+        path, config = trial.run(out), trial.config
+        run = session.finished(path, config) or session.train(config, path, resume=True)
+        if not run.is_finished:
             raise KeyboardInterrupt
-        run = session.reopened(path, trial.config)
         yield Result(trial, _scored(run, pairs, data / "labels", trial.scores(out)))
 
 
@@ -140,15 +139,6 @@ def _check_shapes(pairs: Sequence[tuple[Path, Path]], config: CfgNode) -> None:
             raise UserError(
                 f"{labels} has labels for {found}, but {picture} has {shapes}; they must be equal"
             )
-
-
-def _is_finished(trial: Trial, out: Path) -> bool:
-    """Whether the run is there to be used; refuses what is in its way."""
-    path = trial.run(out)
-    if not (path / "config.yaml").is_file():
-        Run.check_free(path)
-        return False
-    return session.reopened(path, trial.config).is_finished
 
 
 def _check(trials: Sequence[Trial]) -> None:
