@@ -13,6 +13,9 @@ from nucleizoo.core.files import atomic
 
 Row = dict[str, float]
 
+_PORTION = 1 << 22
+"""Voxels whose places are in memory at once."""
+
 
 def rows(
     labels: NDArray[np.int32], likely: NDArray[np.float32], spacing: tuple[float, ...] = (), picture: int = 0
@@ -31,7 +34,7 @@ def rows(
     """
     flat = labels.ravel()
     voxels = np.bincount(flat)
-    sums = [np.bincount(flat, place.ravel()) for place in np.indices(labels.shape, sparse=False)]
+    sums = _sums_of_places(labels, voxels.size)
     sure = np.bincount(flat, likely.ravel())
     unit, size = ("um2", "um3")[labels.ndim == 3], float(np.prod(spacing)) if spacing else 0.0
     for label in np.flatnonzero(voxels[1:]) + 1:
@@ -43,6 +46,18 @@ def rows(
             a: round(float(s[label]) / count, 2) for a, s in zip("zyx"[-labels.ndim :], sums, strict=True)
         }
         yield row | {"confidence": round(float(sure[label]) / count, 4)}
+
+
+def _sums_of_places(labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+    """For each axis and label the sum of the places of its voxels: (D, count)."""
+    sums = np.zeros((labels.ndim, count))
+    step = max(1, _PORTION * len(labels) // max(labels.size, 1))
+    for start in range(0, len(labels), step):
+        part = labels[start : start + step]
+        for total, place in zip(sums, np.indices(part.shape), strict=True):
+            total += np.bincount(part.ravel(), place.ravel(), minlength=count)
+        sums[0] += start * np.bincount(part.ravel(), minlength=count)
+    return sums
 
 
 def write(path: Path, table: Sequence[Row], axes: int) -> None:

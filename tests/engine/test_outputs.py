@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from toys import Duo, Plain
 
 from nucleizoo import volumes
@@ -171,3 +172,12 @@ def test_the_table_of_a_file_describes_its_labels(tmp_path):
     wanted = [(t, n, (labels[t] == n).sum()) for t in range(2) for n in range(1, labels[t].max() + 1)]
     assert [(row["picture"], row["label"], row["voxels"]) for row in np.atleast_1d(table)] == wanted
     assert np.allclose(table["um2"], table["voxels"] * 0.04) and (table["confidence"] > 0.5).all()
+
+
+def test_centres_are_the_same_portion_by_portion(monkeypatch):
+    labels = np.random.default_rng(0).integers(0, 9, (7, 11, 13)).astype(np.int32)
+    centres = ndimage.center_of_mass(labels > 0, labels, range(1, 9))
+    for portion in (1, 300, 1 << 22):
+        monkeypatch.setattr(tables, "_PORTION", portion)
+        found = [tuple(row[axis] for axis in "zyx") for row in tables.rows(labels, np.ones(labels.shape))]
+        np.testing.assert_allclose(found, centres, atol=0.005)
