@@ -5,6 +5,7 @@ make bench                                     all benchmarks
 
 import numpy as np
 import pytest
+import tifffile
 
 from nucleizoo.metrics import pixels, summary
 from nucleizoo.metrics.overlap import Overlap
@@ -34,12 +35,24 @@ def everything(prediction, truth):
 
 
 @pytest.mark.benchmark(group="metrics, 128x256x256, 900 nuclei")
-@pytest.mark.parametrize("what", ["everything", "stardist, one IoU"])
-def test_metrics(benchmark, what):
+def test_metrics(benchmark):
+    scores = benchmark(everything, *volumes())
+    assert scores["counting"]["true"] == COUNT
+
+
+@pytest.mark.benchmark(group="metrics, 128x256x256, 900 nuclei")
+def test_metrics_of_stardist(benchmark):
+    """At one IoU."""
+    matching = pytest.importorskip("stardist.matching").matching
     prediction, truth = volumes()
-    if what == "everything":
-        scores = benchmark(everything, prediction, truth)
-        assert scores["counting"]["true"] == COUNT
-    else:
-        matching = pytest.importorskip("stardist.matching").matching
-        benchmark(matching, truth, prediction)
+    benchmark(matching, truth, prediction)
+
+
+@pytest.mark.benchmark(group="metrics, 128x256x256, 900 nuclei")
+def test_metrics_of_ctcmetrics(benchmark, tmp_path):
+    """Its matching alone, of which SEG and DET are made; it reads files, which are not compressed here."""
+    match = pytest.importorskip("ctc_metrics.utils.representations").match
+    files = [str(tmp_path / name) for name in ("truth.tif", "prediction.tif")]
+    for file, labels in zip(files, reversed(volumes()), strict=True):
+        tifffile.imwrite(file, labels.astype(np.uint16))
+    benchmark(match, *files)
