@@ -74,7 +74,7 @@ class Unlabelled:
         if self.true_sizes.size and scores["offset"] > BESIDE * self._radius():
             log.warning(
                 "%d  what is found stands %.0f voxels beside the nuclei; if that stays, train again with "
-                "another SYSTEM.SEED, or with a METHOD.RESIDUAL that is true where the method has one",
+                "another SYSTEM.SEED; METHOD adgan, which aligns the domains, has not been seen to do this",
                 trainer.iteration, scores["offset"],
             )  # fmt: skip
 

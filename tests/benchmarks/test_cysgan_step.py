@@ -1,17 +1,20 @@
-"""CySGAN's training step: how much of it is the six passes through the generators, and the rest.
+"""CySGAN's training step: the share of the six passes through the generators, and a plain step beside it.
 
 make bench                                     all benchmarks
-python tests/benchmarks/test_cysgan_step.py    share of the passes, in fp32 and (with the hardware) bf16
+python tests/benchmarks/test_cysgan_step.py    both ratios, in fp32 and (with the hardware) bf16
 """
+
+import copy
 
 import pytest
 import torch
 from timing import seconds
 from yacs.config import CfgNode
 
-from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Task
+from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Clock, Task
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.defaults import DEFAULTS
+from nucleizoo.engine.solver import optimiser
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.ops.device import autocast, pick_device, pick_precision
 
@@ -21,8 +24,30 @@ SIZE = (17, 129, 129)  # the paper's crop, with a quarter of its channels and ha
 WIDTH, BATCH = 8, 2
 
 
-def step_and_passes(precision="auto"):
-    """The whole step, and its six passes alone, forwards and backwards; functions without arguments."""
+def plain_step(method, solver, batch):
+    """The same updates as published: fp32, contiguous, critics frozen by switching `requires_grad`."""
+    groups = method.groups()
+    optimisers = {name: optimiser(CfgNode(solver), group) for name, group in groups.items()}
+
+    def step():
+        updates = method.train_step(batch, Clock(0, 1000))
+        wanted = "generator"  # whose networks the passes to come are made for
+        while True:
+            for name, group in groups.items():
+                for parameter in group.parameters:
+                    parameter.requires_grad_(name == wanted or wanted == "all")
+            if (update := next(updates, None)) is None:
+                return
+            sum(update.losses.values()).backward()
+            optimisers[update.group].step()
+            optimisers[update.group].zero_grad(set_to_none=True)
+            wanted = "all"
+
+    return step
+
+
+def ways(precision="auto"):
+    """The step, its six passes alone, forwards and backwards, and the plain step, by name."""
     torch.manual_seed(0)
     critic = DISCRIMINATORS.part("strided", width=2 * WIDTH)
     method = METHODS.get("cysgan")(
@@ -31,6 +56,7 @@ def step_and_passes(precision="auto"):
         discriminator=critic,
         map_discriminator=critic,
     )
+    plain = copy.deepcopy(method)
     solver = dict(DEFAULTS["SOLVER"]) | {"NAME": "adamw"}
     trainer = Trainer(
         method, CfgNode({"SYSTEM": {"DEVICE": "auto", "PRECISION": precision}, "SOLVER": solver})
@@ -49,21 +75,24 @@ def step_and_passes(precision="auto"):
         for parameter in method.parameters():
             parameter.grad = None
 
-    return (lambda: trainer.step(batch)), passes
+    return {"step": lambda: trainer.step(batch), "passes": passes, "plain": plain_step(plain, solver, batch)}
 
 
 @pytest.mark.benchmark(group="CySGAN step, two crops of 17x129x129")
-@pytest.mark.parametrize("what", ["step", "passes"])
+@pytest.mark.parametrize("what", ["step", "passes", "plain"])
 def test_step(benchmark, what):
-    benchmark.pedantic(step_and_passes()[what == "passes"], rounds=3, warmup_rounds=1)
+    benchmark.pedantic(ways()[what], rounds=3, warmup_rounds=1)
 
 
 def main():
-    """Print seconds of the step and of its passes, and the share."""
+    """Print seconds of the step, of its passes and of the plain step, the share and the ratio."""
     automatic = pick_precision("auto", pick_device("auto"), 3)
     for precision in ["fp32"] + ["bf16"] * (automatic == torch.bfloat16):
-        step, passes = (seconds(work, 3) for work in step_and_passes(precision))
-        print(f"{precision}: step {step:.2f} s, passes {passes:.2f} s, share {passes / step:.0%}")
+        step, passes, plain = (seconds(work, 3) for work in ways(precision).values())
+        print(
+            f"{precision}: step {step:.2f} s, passes {passes:.2f} s, share {passes / step:.0%}; "
+            f"plain {plain:.2f} s, ratio {plain / step:.2f}"
+        )
 
 
 if __name__ == "__main__":
