@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.large._intensities import sample_of
+from nucleizoo.ops.distribution import sample_of
 from nucleizoo.ops.grid import Box, Grid, size
 from nucleizoo.ops.intensity import luminance
 from nucleizoo.reading import Reader
