@@ -12,7 +12,8 @@ from nucleizoo.ops.crops import crop
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.resize import Resizing
 from nucleizoo.reading._layout import as_ids
-from nucleizoo.reading._parts import Parts, Values
+from nucleizoo.reading._parts import Parts
+from nucleizoo.reading._values import Values
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,10 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.resize import Resizing, nearest
 from nucleizoo.reading._filed import FiledScan
 from nucleizoo.reading._layout import as_ids
-from nucleizoo.reading._parts import Parts, Values
+from nucleizoo.reading._parts import Parts
 from nucleizoo.reading._picture import Picture
 from nucleizoo.reading._reader import Reader, magnified
+from nucleizoo.reading._values import Values
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,92 +10,14 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.distribution import sample_of
-from nucleizoo.ops.grid import Box, Grid, size
+from nucleizoo.ops.grid import Box
 from nucleizoo.ops.intensity import luminance
 from nucleizoo.reading._reader import Reader
+from nucleizoo.reading._values import Values
 from nucleizoo.volumes import LazyVolume
-
-_READ_BYTES = 2**25
-"""About how much is read at once when all of a file is gone through."""
 
 _ROWS = 2**18
 """Voxels that are scaled at once."""
-
-
-class Values:
-    """The stored values of the pictures in a file; reads again in other processes.
-
-    Args:
-        open: the file, open in this process.
-        dims: axes of a picture, 2 or 3; 2 makes every plane of a volume a picture of its own.
-
-    Attributes:
-        outer: the lengths of the axes beside those of one picture.
-        shape: (*S) of a picture.
-
-    Raises:
-        ImageReadError: when there is no picture of so many axes in it.
-    """
-
-    def __init__(self, open: Callable[[], LazyVolume], dims: int) -> None:
-        volume, self.open = open(), open
-        self.name = volume.name
-        lengths = dict(zip(volume.axes, volume.shape, strict=True))
-        space = tuple(lengths[axis] for axis in volume.space)
-        if len(space) < dims or ("Z" not in volume.axes and volume.stacks):
-            wanted = "volumes (z, y, x)" if dims == 3 else "pictures (y, x)"
-            raise ImageReadError(
-                f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}, and "
-                f"{wanted} are wanted; give other files, or a DATASET.SIZE of {5 - dims} values"
-            )
-        self._stacks = len(volume.stacks)
-        self.outer = (*volume.stacks.values(), *space[:-dims])
-        self.shape = space[-dims:]
-        self._stored = (volume.shape, volume.dtype)
-        self._space, self._chunks = space, [volume.chunks[volume.axes.index(axis)] for axis in volume.space]
-
-    def read(self, at: tuple[int, ...], box: Box, channel: int | None = None) -> NDArray[Any]:
-        """A part of one picture: (channels, *size).
-
-        Args:
-            at: which picture, a place on every axis of `outer`.
-            box: of the picture.
-            channel: the only one to read; None reads all.
-
-        Raises:
-            ImageReadError: when a chunk of it cannot be read, or the file has changed.
-        """
-        stack, depth = at[: self._stacks], at[self._stacks :]
-        data = self._read((*(slice(i, i + 1) for i in depth), *box), stack, channel)
-        return data.reshape(len(data), *size(box))
-
-    def places(self) -> Iterator[tuple[int, ...]]:
-        """Where the pictures are."""
-        return iter(np.ndindex(*self.outer))
-
-    def all(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
-        """All values once, part by part: (channels, ...), cut at the borders of chunks.
-
-        Raises:
-            ImageReadError: as for `read`.
-        """
-        volume = self.open()
-        value = volume.dtype.itemsize * (volume.channels if channel is None else 1)
-        block = [min(c, n) for c, n in zip(self._chunks, self._space, strict=True)]
-        for axis in reversed(range(len(block))):
-            room = _READ_BYTES // (value * math.prod(block))
-            block[axis] = min(self._space[axis], block[axis] * max(1, room))
-        grid = Grid(self._space, tuple(block))
-        for stack in np.ndindex(*self.outer[: self._stacks]):
-            for index in range(len(grid)):
-                yield self._read(grid.box(index), stack, channel)
-
-    def _read(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
-        volume = self.open()
-        if (volume.shape, volume.dtype) != self._stored:
-            raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
-        data = volume.read(box, stack, channel)
-        return data.view(np.uint8) if data.dtype.kind == "b" else data
 
 
 class Parts:
@@ -155,7 +76,7 @@ class Parts:
         try:
             if self.scaling.over == "image":
                 return self._of_planes()
-            sample = sample_of(self._all, self.values.open().dtype)
+            sample = sample_of(self._all, self.values.dtype)
             if np.isfinite(sample).all() and sample.min() == sample.max():
                 raise ImageReadError(f"{self.values.name}: has the value {sample[0]} everywhere; remove it")
             low, high = self.scaling.limits(sample)
@@ -165,18 +86,14 @@ class Parts:
         return np.array(low), np.array(high)
 
     def _of_planes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        whole, depth = [slice(0, n) for n in self.values.shape[-2:]], self.values.shape[:-2]
-        found = []
-        for at in np.ndindex(*self.values.outer, *depth):
-            place = at[: len(self.values.outer)]
-            box = (*(slice(z, z + 1) for z in at[len(place) :]), *whole)
-            planes = self._chosen(self.values.read(place, box, self._channel))
-            found.append([self._of_plane(plane) for plane in planes])
-        limits = np.array(found, np.float64)
+        parts = map(self._chosen, self.values.all(self._channel, planes=True))
+        planes = (one for part in parts for one in np.moveaxis(part, 0, -3).reshape(-1, *part.shape[-2:]))
+        limits = np.array([self._of_plane(plane) for plane in planes], np.float64)
         if not np.isfinite(limits).all():
             raise ImageReadError(f"{self.values.name}: holds NaN or infinite values; repair or remove it")
-        limits = np.moveaxis(limits, 0, 1).reshape(-1, *self.values.outer, *depth, 2)
-        return limits[..., 0], limits[..., 1]
+        limits = limits.reshape(*self.values.outer, *self.values.shape[:-2], -1, 2)
+        low, high = np.moveaxis(limits, (-1, -2), (0, 1))
+        return low, high
 
     def _of_plane(self, plane: NDArray[Any]) -> tuple[float, float]:
         low, high = float(plane.min()), float(plane.max())

@@ -132,6 +132,13 @@ def test_a_picture_smaller_than_the_crop_is_mirrored_with_its_labels(tmp_path):
     assert_same(*both("volumes", tmp_path, images="image", labels="label"), (31, 20, 99))
 
 
+def test_black_and_white_and_other_types_are_scaled_as_in_memory(tmp_path):
+    for name, data in (("b", VOLUME > 60), ("f", VOLUME * 0.37 - 11), ("i", VOLUME.astype(">i4") * 70000)):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "a.npy", data)
+        assert_same(*both("folder", tmp_path, path=name), (9, 20, 30), atol=2e-6, draws=3)
+
+
 def test_colours_and_channels_are_chosen_as_in_memory(tmp_path):
     colour = RNG.integers(0, 255, (60, 80, 3)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb", tile=(16, 16), compression="zlib")
