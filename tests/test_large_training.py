@@ -59,5 +59,4 @@ def test_training_from_hdf5_and_zarr_takes_little_memory_whatever_their_size(tmp
     told = subprocess.run([*map(str, words)], cwd=ROOT, capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     least, *others = map(int, told.stdout.split()[-3:])
-    print([(peak - least) / 1e6 for peak in others])
     assert all(peak - least < ALLOWED for peak in others), [least, *others]

@@ -13,7 +13,7 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.grid import Box, Grid, size
 from nucleizoo.volumes import LazyVolume
 
-_READ_BYTES = 2**24
+_READ_BYTES = 2**23
 """About how much is read at once when all of a file is gone through."""
 
 
