@@ -88,7 +88,7 @@ def predict(
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in _distinct([file for one in inputs for file in _found(Path(one))]):
+    for path in _distinct([file for one in inputs for file in volumes.find(one)]):
         if blocks or volumes.is_zarr(path):
             if overlay or table or to != "labels":
                 raise UserError(
@@ -237,10 +237,6 @@ def sample(
         config, Path(output), domain=domain, count=count,
         size=tuple(size) or config.DATASET.SIZE, augment=augment,
     )  # fmt: skip
-
-
-def _found(path: Path) -> list[Path]:
-    return [path] if volumes.is_zarr(path) else volumes.find(path)
 
 
 def _distinct(paths: list[Path]) -> list[Path]:

@@ -193,3 +193,14 @@ def test_broken_zarr_metadata_are_told_by_the_folder(tmp_path):
     (path / "zarr.json").write_text(json.dumps(meta)[:-30])
     refused(path, r"a\.zarr: cannot be opened")
     shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("kind", ["zarr-array", "zarr-0.4", "zarr-0.5"])
+def test_zarr_folders_are_found_and_read_whole_too(tmp_path, kind):
+    path = written(tmp_path, kind)
+    assert volumes.find(tmp_path) == volumes.find(path) == volumes.find(tmp_path / "*.zarr") == [path]
+    read = volumes.read(path)
+    assert read.axes == "ZYX" and read.spacing == (() if kind == "zarr-array" else (2.0, 0.5, 0.25))
+    np.testing.assert_array_equal(read.data, VOLUME)
+    with pytest.raises(volumes.TooManyVoxels, match="declares 7x40x50 values, more than the 100"):
+        volumes.read(path, max_voxels=100)

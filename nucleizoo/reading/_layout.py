@@ -58,6 +58,15 @@ def as_labels(volume: Volume, name: str) -> NDArray[np.int32]:
     data = volume.data[..., 0] if "C" in volume.axes else volume.data
     if "C" in volume.axes and not (volume.data == data[..., None]).all():
         raise ImageReadError(f"{name}: is in colour; labels are one integer a voxel: save 16-bit TIFF")
+    return as_ids(data, name)
+
+
+def as_ids(data: NDArray[Any], name: str) -> NDArray[np.int32]:
+    """Values of any shape as instance ids.
+
+    Raises:
+        ImageReadError: for fractions, or values that are no ids.
+    """
     if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
         raise ImageReadError(f"{name}: holds fractions; labels are integers: is this an image or a map?")
     low, high = data.min(), data.max()

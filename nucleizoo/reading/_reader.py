@@ -34,6 +34,8 @@ class Reader:
             unknown, the voxels that it leads to are taken for cubes.
         spacing: voxel size of the files, micrometres in axis order; overrides what they say.
         scaling: how intensities are brought to [0, 1], from the file's own voxels.
+        empty_chunks: chunks that a Zarr folder (or an HDF5 file too large for memory) lacks are empty, as
+            Zarr leaves them out where a volume is 0; otherwise they are lost, and the file is refused.
 
     Raises:
         ValueError: for a setting that is out of range.
@@ -48,6 +50,7 @@ class Reader:
         zoom: tuple[float, ...] = (),
         spacing: tuple[float, ...] = (),
         scaling: Part = SCALINGS.part("minmax"),
+        empty_chunks: bool = False,
     ) -> None:
         if channel not in ("auto", "all", "luminance") and not channel.isdecimal():
             raise ValueError(f"CHANNEL is 'auto', 'all', 'luminance' or an index like '0', got '{channel}'")
@@ -60,16 +63,23 @@ class Reader:
         self.zoom = tuple(zoom) * (frame.dims if len(zoom) == 1 else 1) or (1.0,) * frame.dims
         self.spacing = tuple(spacing)
         self.scaling: Scaling = scaling()
+        self.empty_chunks = empty_chunks
 
-    def read(self, path: str | Path) -> list[Scan]:
+    def read(self, path: str | Path, *, max_voxels: int = volumes.MAX_VOXELS) -> list[Scan]:
         """Read a file: one scan, or one for every picture of a stack.
 
         With volumes wanted, planes of a stack of unknown kind are taken for depth.
 
+        Args:
+            path: of the file.
+            max_voxels: values that it may have.
+
         Raises:
+            TooManyVoxels: when it has more.
             ImageReadError: when the file cannot be used; says why and what to do.
         """
-        return self.prepare(volumes.read(path, dataset=self.dataset), str(path))
+        volume = volumes.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
+        return self.prepare(volume, str(path))
 
     def prepare(self, volume: Volume, name: str) -> list[Scan]:
         """Do to a volume in memory what `read` does to a file; `name` stands in messages.
@@ -80,7 +90,7 @@ class Reader:
         own, factor = self._spacing(volume, name)
         data = channels_first(volume, name, self.channel, self.frame.channels)
         scaled = self._scale(data, name)
-        working, stack = _magnified(own, factor), stack_of(volume, self.frame.dims)
+        working, stack = magnified(own, factor), stack_of(volume, self.frame.dims)
         return [
             Scan(self._finish(picture, factor, name), working, picture.shape[1:], own, stack=stack)
             for picture in pictures(scaled, volume.axes, self.frame.dims, name)
@@ -95,7 +105,7 @@ class Reader:
         Raises:
             ImageReadError: as for `read`.
         """
-        volume = volumes.read(path, dataset=self.dataset)
+        volume = volumes.read(path, dataset=self.dataset, missing=self.empty_chunks)
         data = channels_first(volume, str(path), self.channel, self.frame.channels)
         data = self.scaling.curve(self._scale(data, str(path)))
         return [one[0] for one in pictures(data, volume.axes, self.frame.dims, str(path))]
@@ -113,7 +123,8 @@ class Reader:
         Raises:
             ImageReadError: when the file cannot be read or does not hold labels.
         """
-        return self._label_planes(volumes.read(path, dataset=dataset, usual="label"), str(path))
+        volume = volumes.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
+        return self._label_planes(volume, str(path))
 
     def read_labels(self, path: str | Path, *, dataset: str = "") -> LabelFile:
         """Read instance labels and resample them as images are: as `label_planes`, ids unmixed.
@@ -121,11 +132,12 @@ class Reader:
         Raises:
             ImageReadError: as for `label_planes`, or when the voxel size is needed and unknown.
         """
-        volume, name = volumes.read(path, dataset=dataset, usual="label"), str(path)
+        volume = volumes.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
+        name = str(path)
         own, factor = self._spacing(volume, name)
         planes = self._label_planes(volume, name)
-        planes = [nearest(plane, self._resampled(plane.shape, factor, name)) for plane in planes]
-        return LabelFile(planes, _magnified(own, factor), stack_of(volume, self.frame.dims))
+        planes = [nearest(plane, self.resampled(plane.shape, factor, name)) for plane in planes]
+        return LabelFile(planes, magnified(own, factor), stack_of(volume, self.frame.dims))
 
     def _label_planes(self, volume: Volume, name: str) -> list[NDArray[np.int32]]:
         labels = as_labels(volume, name)[None]
@@ -135,7 +147,7 @@ class Reader:
         self, picture: NDArray[np.float32], factor: tuple[float, ...], name: str
     ) -> NDArray[np.float32]:
         """Resample a picture (C, *S) and bring it to [-1, 1], where it lies if it keeps its shape."""
-        shape = self._resampled(picture.shape[1:], factor, name)
+        shape = self.resampled(picture.shape[1:], factor, name)
         if shape != picture.shape[1:]:
             picture = np.stack([linear(one, shape) for one in picture])
         picture = np.ascontiguousarray(picture)
@@ -157,9 +169,13 @@ class Reader:
 
     def _spacing(self, volume: Volume, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The file's voxel size, () when unknown, and the magnification towards the working one."""
-        dims = self.frame.dims
-        own = self.spacing or (volume.spacing[-dims:] if len(volume.spacing) >= dims else ())
+        own = self.voxel_size(volume.spacing)
         return own, self.magnification(own, name)
+
+    def voxel_size(self, told: tuple[float, ...]) -> tuple[float, ...]:
+        """Micrometres in axis order, () when unknown, for a file that tells one or ()."""
+        dims = self.frame.dims
+        return self.spacing or (told[-dims:] if len(told) >= dims else ())
 
     def magnification(self, own: tuple[float, ...], name: str) -> tuple[float, ...]:
         """How many times as many voxels the network sees along every axis, for a file's voxel size.
@@ -180,8 +196,12 @@ class Reader:
         ratios = tuple(o / w for o, w in zip(own, wanted, strict=True)) if wanted else (1.0,) * dims
         return tuple(ratio * zoom for ratio, zoom in zip(ratios, self.zoom, strict=True))
 
-    def _resampled(self, shape: tuple[int, ...], factor: tuple[float, ...], name: str) -> tuple[int, ...]:
-        """The shape after magnification, at least one voxel along every axis."""
+    def resampled(self, shape: tuple[int, ...], factor: tuple[float, ...], name: str) -> tuple[int, ...]:
+        """The shape after magnification, at least one voxel along every axis.
+
+        Raises:
+            ImageReadError: when it is far larger than a file can be.
+        """
         new = tuple(max(1, round(n * f)) for n, f in zip(shape, factor, strict=True))
         if math.prod(new) > max(volumes.MAX_VOXELS, math.prod(shape)):
             raise ImageReadError(
@@ -191,6 +211,6 @@ class Reader:
         return new
 
 
-def _magnified(spacing: tuple[float, ...], factor: tuple[float, ...]) -> tuple[float, ...]:
+def magnified(spacing: tuple[float, ...], factor: tuple[float, ...]) -> tuple[float, ...]:
     """Voxel size after magnification, () when it is unknown."""
     return tuple(s / f for s, f in zip(spacing, factor, strict=bool(spacing)))

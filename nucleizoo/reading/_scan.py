@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nucleizoo.contracts import Sample
+from nucleizoo.ops.crops import crop
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -47,6 +50,16 @@ class Scan:
     def nbytes(self) -> int:
         """Memory it takes."""
         return self.image.nbytes + (0 if self.labels is None else self.labels.nbytes)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """The spatial shape of `image`."""
+        return self.image.shape[1:]
+
+    def cut(self, start: tuple[int, ...], size: tuple[int, ...]) -> Sample:
+        """See `Picture`."""
+        labels = None if self.labels is None else crop(self.labels, start, size)
+        return Sample(crop(self.image, start, size), labels, spacing=self.spacing)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.reading._picture import Picture
 from nucleizoo.reading._scan import Scan
 
 
 class Store:
-    """Scans in the order in which they were added: fill it first, then take from it.
+    """Pictures in the order in which they were added: fill it first, then take from it.
 
-    What does not fit in memory goes as plain numbers to a temporary file, of which a crop reads its
+    Scans that do not fit in memory go as plain numbers to a temporary file, of which a crop reads its
     own bytes alone. Forked processes share both. The file has no name: it is gone with the last of
     them, however that ends.
 
@@ -31,17 +32,17 @@ class Store:
 
     def __init__(self, limit: float) -> None:
         self._limit, self.nbytes = limit, 0
-        self._kept: list[Scan] = []
-        self._filed: list[tuple[int, Scan]] = []
+        self._kept: list[Picture | _Outlined] = []
 
     def __len__(self) -> int:
-        return len(self._kept) + len(self._filed)
+        return len(self._kept)
 
-    def __getitem__(self, index: int) -> Scan:
-        """One scan; the arrays of one in the file are read-only views."""
-        if index < len(self._kept):
-            return self._kept[index]
-        start, outline = self._filed[index - len(self._kept)]
+    def __getitem__(self, index: int) -> Picture:
+        """One picture; the arrays of a scan in the temporary file are read-only views."""
+        kept = self._kept[index]
+        if not isinstance(kept, _Outlined):
+            return kept
+        start, outline = kept.start, kept.scan
         image, labels = self._view(start, outline.image), outline.labels
         if labels is not None:
             labels = self._view(start + image.nbytes, labels)
@@ -49,19 +50,22 @@ class Store:
 
     @property
     def overflows(self) -> bool:
-        """Whether there are scans in the file."""
-        return bool(self._filed)
+        """Whether there are scans in the temporary file."""
+        return any(isinstance(kept, _Outlined) for kept in self._kept)
 
-    def add(self, scan: Scan) -> None:
-        """Keep a scan; from the first on that does not fit in memory, all go to the file.
+    def add(self, picture: Picture) -> None:
+        """Keep a picture; from the first on that does not fit in memory, all scans go to the file.
 
         Raises:
             UserError: when the file cannot be written, most often because the disk is full.
         """
-        self.nbytes += scan.nbytes
-        if self.nbytes <= self._limit:
-            self._kept.append(scan)
-            return
+        self.nbytes += picture.nbytes
+        if isinstance(picture, Scan) and self.nbytes > self._limit:
+            self._kept.append(self._filed(picture))
+        else:
+            self._kept.append(picture)
+
+    def _filed(self, scan: Scan) -> _Outlined:
         try:
             start = self._file.tell()
             self._write(scan.image)
@@ -74,7 +78,7 @@ class Store:
                 "or set the environment variable TMPDIR to a folder on a larger disk"
             ) from error
         labels = None if scan.labels is None else _outline(scan.labels)
-        self._filed.append((start, replace(scan, image=_outline(scan.image), labels=labels)))
+        return _Outlined(start, replace(scan, image=_outline(scan.image), labels=labels))
 
     @cached_property
     def _file(self) -> Any:
@@ -92,6 +96,14 @@ class Store:
     def _view(self, start: int, like: NDArray[Any]) -> NDArray[Any]:
         flat: NDArray[Any] = np.frombuffer(self._map, like.dtype, like.size, start)
         return flat.reshape(like.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Outlined:
+    """Where a scan begins in the temporary file, and its outline."""
+
+    start: int
+    scan: Scan
 
 
 def _outline(array: NDArray[Any]) -> NDArray[Any]:

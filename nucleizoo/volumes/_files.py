@@ -12,34 +12,48 @@ from pathlib import Path
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes import _hdf5, _picture, _tiff
+from nucleizoo.volumes import _hdf5, _picture, _tiff, _zarr
+from nucleizoo.volumes._lazy import LazyVolume
+from nucleizoo.volumes._opening import open_lazily
 from nucleizoo.volumes._volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
 
 _HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def read(
-    path: str | Path, *, dataset: str = "", usual: str = "image", max_voxels: int = MAX_VOXELS
+    path: str | Path,
+    *,
+    dataset: str = "",
+    usual: str = "image",
+    max_voxels: int = MAX_VOXELS,
+    missing: bool = False,
 ) -> Volume:
-    """Read one image file whole.
+    """Read one image file, or Zarr folder, whole.
 
     Colour comes as channels without alpha; TIFF palettes are not applied, since in microscopy they
     are for display and the stored values are the intensities (or the label ids).
 
     Args:
-        path: a file with one of `IMAGE_SUFFIXES`.
-        dataset: which dataset of an HDF5 file; '' takes the one called `usual`, or the only one.
+        path: a file with one of `IMAGE_SUFFIXES`, or the folder of a Zarr array or group.
+        dataset: which dataset of an HDF5 file or Zarr group; '' takes the one called `usual`, or the
+            only one.
         usual: see `dataset`.
         max_voxels: refuse files that declare more values than this, before they are decoded.
+        missing: whether chunks of a Zarr array may be missing, and are empty then.
 
     Returns:
         Values, axes and voxel size as the file gives them.
 
     Raises:
-        ImageReadError: when the file is missing, damaged, cut short, not a picture, too large, or
-            leads to other files.
+        TooManyVoxels: when it is larger than `max_voxels`.
+        ImageReadError: when the file is missing, damaged, cut short, not a picture, or leads to other
+            files.
     """
     path = Path(path)
+    if _zarr.is_zarr(path):
+        opened = open_lazily(path, dataset=dataset, usual=usual, missing=missing)
+        check(path, max_voxels, opened.shape, opened.dtype)
+        return _whole(opened)
     reader = _READERS.get(path.suffix.lower())
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
@@ -67,34 +81,39 @@ def read(
 
 
 def find(path: str | Path) -> list[Path]:
-    """The image files that a path names, in natural order: t2 before t10.
+    """The image files and Zarr folders that a path names, in natural order: t2 before t10.
 
     Args:
         path: a folder (its own files, not those of folders in it), a file, or a pattern with * ? [],
-            where ** goes into folders.
+            where ** goes into folders. A Zarr folder counts as a file.
 
     Returns:
-        At least one file; hidden files and those of other suffixes are left out.
+        At least one; hidden files and those of other suffixes are left out.
 
     Raises:
         ImageReadError: when there is none, or one is a link to nowhere.
     """
     path = Path(path)
-    if path.is_file():
+    if path.is_file() or _zarr.is_zarr(path):
         return [path]
+    if path.is_dir() and path.suffix.lower() == ".zarr":
+        raise ImageReadError(
+            f"{path}: is no Zarr folder, it has no {' or '.join(_zarr.MARKS)}; copy it again"
+        )
     candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
-    pictures = [f for f in candidates if f.suffix.lower() in IMAGE_SUFFIXES and f.name[0] != "."]
+    shown = [f for f in candidates if f.name[0] != "."]
+    pictures = [f for f in shown if f.suffix.lower() in IMAGE_SUFFIXES]
     for link in pictures:
         if link.is_symlink() and not link.exists():
             raise ImageReadError(
                 f"{link}: is a link to nowhere ({os.readlink(link)}); bring its file back, or remove it"
             )
-    files = [picture for picture in pictures if picture.is_file()]
+    files = [f for f in pictures if f.is_file()] + [f for f in shown if _zarr.is_zarr(f)]
     if not files:
         if not path.exists() and not glob.has_magic(str(path)):
             raise ImageReadError(f"{path}: there is no such file or folder; check the path")
         what = "the folder holds" if path.is_dir() else "there is"
-        raise ImageReadError(f"{path}: {what} no image file; looked for {' '.join(IMAGE_SUFFIXES)}")
+        raise ImageReadError(f"{path}: {what} no image file; looked for {' '.join(IMAGE_SUFFIXES)} and Zarr")
     return sorted(files, key=_natural)
 
 
@@ -117,6 +136,13 @@ def _read_numpy(path: Path, allowed: Check) -> Volume:
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     allowed(mapped.shape, mapped.dtype)
     return from_array(np.array(mapped), guess_axes(path, mapped.shape))
+
+
+def _whole(opened: LazyVolume) -> Volume:
+    known = {axis: size for axis, size in zip("ZYX"[-len(opened.spacing) :], opened.spacing, strict=False)}
+    spatial = [axis for axis in "ZYX" if axis in opened.axes]
+    spacing = tuple(known[axis] for axis in spatial) if {*spatial} <= {*known} else ()
+    return from_array(opened.whole(), opened.axes, spacing)
 
 
 _READERS: dict[str, Callable[[Path, Check], Volume]] = {

@@ -29,6 +29,7 @@ class LazyVolume:
         chunks: what is stored together, voxels an axis.
         load: a part, in the axes as stored.
         absent: the chunks that are not there, by their places; they read as 0.
+        close: gives the file back; nothing is read after it.
         skip_damaged: whether parts that cannot be read become 0 instead of an error.
         skipped: the chunks that were not read, in words.
     """
@@ -41,6 +42,7 @@ class LazyVolume:
     chunks: tuple[int, ...]
     load: Callable[[Cut], NDArray[Any]]
     absent: Callable[[], Sequence[tuple[int, ...]]] = tuple
+    close: Callable[[], None] = lambda: None
     skip_damaged: bool = False
     skipped: list[str] = field(default_factory=list)
 
@@ -50,6 +52,12 @@ class LazyVolume:
         stacked = [a for a, n in zip(self.axes, self.shape, strict=True) if a not in "ZYXCS" and n > 1]
         depth = "Z" if "Z" in self.axes else "".join(stacked[:1])
         return f"{depth}YX"
+
+    @property
+    def stacks(self) -> dict[str, int]:
+        """Axes beside those of `space` and the channels, and their lengths, where they have any."""
+        lengths = zip(self.axes, self.shape, strict=True)
+        return {axis: n for axis, n in lengths if axis not in f"{self.space}CS" and n > 1}
 
     @property
     def channels(self) -> int:
@@ -69,32 +77,49 @@ class LazyVolume:
             if not self.skip_damaged:
                 raise ImageReadError(
                     f"{self.name}: {len(words)} chunks are not there ({'; '.join(words[:3])}"
-                    f"{'; ...' * (len(words) > 3)}); copy it again, or take them for black: "
-                    "--skip-damaged"
+                    f"{'; ...' * (len(words) > 3)}); copy it again. If they were left out because they are "
+                    "empty, set the key EMPTY_CHUNKS; prediction can take them for black: --skip-damaged"
                 )
             self.skipped += words
 
-    def read(self, box: Cut) -> NDArray[Any]:
+    def read(self, box: Cut, at: Sequence[int] = (), channel: int | None = None) -> NDArray[Any]:
         """A part as (channels, *size).
 
         Args:
             box: of the axes `space`.
+            at: a place on every axis of `stacks`; the first one by default.
+            channel: the only one to read; None reads all.
 
         Raises:
             ImageReadError: when a chunk cannot be read; names it.
         """
+        stacks = self.stacks
         places = dict(zip(self.space, box, strict=True))
+        places |= {axis: slice(i, i + 1) for axis, i in zip(stacks, at or [0] * len(stacks), strict=True)}
+        if channel is not None:
+            places |= dict.fromkeys("CS", slice(channel, channel + 1))
         cut = tuple(places.get(axis, slice(0, n)) for axis, n in zip(self.axes, self.shape, strict=True))
-        try:
-            data = self.load(cut)
-        except Exception:  # decoders raise anything; which chunk it was is found out one by one
-            data = self._salvaged(cut)
+        data = self._loaded(cut)
         order = [self.axes.index(a) for a in f"CS{self.space}" if a in self.axes]
         rest = tuple(i for i in range(len(self.axes)) if i not in order)
         data = data.transpose(*rest, *order)[(0,) * len(rest)]
         if "C" not in self.axes and "S" not in self.axes:
             data = data[None]
         return np.asarray(data[: self.channels], self.dtype.newbyteorder("="))
+
+    def whole(self) -> NDArray[Any]:
+        """All of it, in the axes as stored.
+
+        Raises:
+            ImageReadError: when a chunk cannot be read; names it.
+        """
+        return self._loaded(tuple(slice(0, n) for n in self.shape))
+
+    def _loaded(self, cut: Cut) -> NDArray[Any]:
+        try:
+            return self.load(cut)
+        except Exception:  # decoders raise anything; which chunk it was is found out one by one
+            return self._salvaged(cut)
 
     def _salvaged(self, cut: Cut) -> NDArray[Any]:
         """What can be read of a part, the rest 0."""
@@ -108,7 +133,7 @@ class LazyVolume:
                 if not self.skip_damaged:
                     raise ImageReadError(
                         f"{self.name}: {words} cannot be read ({type(error).__name__}: {error}); copy the "
-                        "file again, or take it for black with --skip-damaged"
+                        "file again; prediction can take it for black: --skip-damaged"
                     ) from error
                 if words not in self.skipped:
                     self.skipped.append(words)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.volumes import _hdf5, _tiff, _zarr
 from nucleizoo.volumes._lazy import Cut, LazyVolume, grid_of
+from nucleizoo.volumes._parts import by_pages, contiguous
 from nucleizoo.volumes._spacing import spacing_of
 from nucleizoo.volumes._volume import check, guess_axes
 
@@ -33,14 +32,28 @@ def is_large(path: Path) -> bool:
     return path.suffix.lower() in _OPENERS and path.stat().st_size >= LARGE_BYTES
 
 
-def open_lazily(path: str | Path, *, dataset: str = "", skip_damaged: bool = False) -> LazyVolume:
+def is_lazy(path: Path) -> bool:
+    """Whether a file can be read part by part."""
+    return path.suffix.lower() in LAZY_SUFFIXES or _zarr.is_zarr(path)
+
+
+def open_lazily(
+    path: str | Path,
+    *,
+    dataset: str = "",
+    usual: str = "image",
+    skip_damaged: bool = False,
+    missing: bool = False,
+) -> LazyVolume:
     """Open one array without reading it.
 
     Args:
         path: a file, or the folder of a Zarr array or group.
-        dataset: which array of an HDF5 file or Zarr group; '' takes 'image', or the only one, or the
-            full resolution of an OME-Zarr image.
+        dataset: which array of an HDF5 file or Zarr group; '' takes the one called `usual`, or the only
+            one, or the full resolution of an OME-Zarr image.
+        usual: see `dataset`.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
+        missing: whether chunks may be missing, and are empty then; they are not looked for.
 
     Raises:
         ImageReadError: when it is not there, damaged, cut short, not a picture, or leads to other files.
@@ -52,7 +65,7 @@ def open_lazily(path: str | Path, *, dataset: str = "", skip_damaged: bool = Fal
     if opener is None:
         raise ImageReadError(f"{path}: is not read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
     try:
-        volume = opener(path, dataset)
+        volume = opener(path, dataset, usual)
     except ImageReadError:
         raise
     except Exception as error:  # whatever the decoders raise on damaged files
@@ -64,24 +77,25 @@ def open_lazily(path: str | Path, *, dataset: str = "", skip_damaged: bool = Fal
     if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
         raise ImageReadError(f"{path}: its axes '{volume.axes}' are not those of a picture of {volume.shape}")
     volume.skip_damaged = skip_damaged
-    volume.check()
+    if not missing:
+        volume.check()
     return volume
 
 
-def _open_numpy(path: Path, dataset: str) -> LazyVolume:
+def _open_numpy(path: Path, dataset: str, usual: str) -> LazyVolume:
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     axes, shape, dtype = guess_axes(path, mapped.shape), mapped.shape, mapped.dtype
     del mapped
 
-    def load(cut: Cut) -> NDArray[Any]:
+    def load(cut: Cut) -> Any:
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[cut])
 
     return LazyVolume(str(path), axes, shape, dtype, (), _planes(axes, shape), load)
 
 
-def _open_hdf5(path: Path, dataset: str) -> LazyVolume:
+def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
     file = h5py.File(path, "r")
-    data = _hdf5.dataset_of(path, file, dataset)
+    data = _hdf5.dataset_of(path, file, dataset, usual)
     axes = guess_axes(path, data.shape)
     chunks = data.chunks or _planes(axes, data.shape)
 
@@ -95,11 +109,12 @@ def _open_hdf5(path: Path, dataset: str) -> LazyVolume:
 
     spacing = _hdf5.spacing_of(data, axes)
     return LazyVolume(
-        f"{path}:{data.name}", axes, data.shape, data.dtype, spacing, chunks, data.__getitem__, absent
-    )
+        f"{path}:{data.name}", axes, data.shape, data.dtype, spacing, chunks, data.__getitem__, absent,
+        file.close,
+    )  # fmt: skip
 
 
-def _open_tiff(path: Path, dataset: str) -> LazyVolume:
+def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
     with path.open("rb") as file:
         _tiff.check_pages(path, file)
     tiff = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are wanted
@@ -115,40 +130,14 @@ def _open_tiff(path: Path, dataset: str) -> LazyVolume:
     axes, letters = series.axes, set(series.axes)
     if (tiff.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
         axes = axes.replace("I", "Z")
-    load = _contiguous(path, tiff, series) if series.dataoffset is not None else _by_pages(series)
+    if series.dataoffset is not None:
+        chunks, load = _planes(axes, series.shape), contiguous(path, tiff, series)
+    else:
+        chunks, load = by_pages(series)
     return LazyVolume(
-        str(path), axes, series.shape, np.dtype(series.dtype), spacing_of(tiff, "Z" in axes),
-        _planes(axes, series.shape), load,
+        str(path), axes, series.shape, np.dtype(series.dtype), spacing_of(tiff, "Z" in axes), chunks, load,
+        close=tiff.close,
     )  # fmt: skip
-
-
-def _contiguous(path: Path, tiff: Any, series: Any) -> Callable[[Cut], NDArray[Any]]:
-    dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
-    if series.dataoffset + dtype.itemsize * np.prod(series.shape, dtype=float) > path.stat().st_size:
-        raise ImageReadError(
-            f"{path}: is cut short: {'x'.join(map(str, series.shape))} values of {dtype} do not fit in "
-            f"{path.stat().st_size} bytes; copy it again"
-        )
-    return lambda cut: np.array(np.memmap(path, dtype, "r", series.dataoffset, series.shape)[cut])
-
-
-def _by_pages(series: Any) -> Callable[[Cut], NDArray[Any]]:
-    inner = len(series.keyframe.shape)
-    lead = series.shape[: len(series.shape) - inner]
-
-    @lru_cache(maxsize=1)
-    def page(index: int) -> NDArray[Any]:
-        return np.asarray(series.pages[index].asarray())
-
-    def load(cut: Cut) -> NDArray[Any]:
-        outer = [range(c.start, c.stop) for c in cut[: len(lead)]]
-        data = np.empty([len(r) for r in outer] + [c.stop - c.start for c in cut[len(lead) :]], series.dtype)
-        for at in np.ndindex(*(len(r) for r in outer)):
-            place = tuple(r[i] for r, i in zip(outer, at, strict=True))
-            data[at] = page(int(np.ravel_multi_index(place, lead)) if lead else 0)[cut[len(lead) :]]
-        return data
-
-    return load
 
 
 def _planes(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -156,7 +145,7 @@ def _planes(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))
 
 
-_OPENERS: dict[str, Callable[[Path, str], LazyVolume]] = {
+_OPENERS: dict[str, Callable[[Path, str, str], LazyVolume]] = {
     **dict.fromkeys((".tif", ".tiff"), _open_tiff),
     **dict.fromkeys((".h5", ".hdf5"), _open_hdf5),
     ".npy": _open_numpy,

@@ -58,11 +58,16 @@ class Volume:
         return "".join(a for a in SPATIAL if a in self.axes)
 
 
+class TooManyVoxels(ImageReadError):
+    """A file declares more values than are to be read at once."""
+
+
 def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
     """Refuse what cannot be a picture or would not fit in memory.
 
     Raises:
-        ImageReadError: for no values, more than `max_voxels`, or values that are not real numbers.
+        TooManyVoxels: for more values than `max_voxels`.
+        ImageReadError: for no values, or values that are not real numbers.
     """
     dtype = np.dtype(dtype)
     if dtype.kind not in "buif":
@@ -73,7 +78,7 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
     if 0 in shape:
         raise ImageReadError(f"{path}: is empty, its shape is {size}; save it again or remove it")
     if math.prod(shape) > max_voxels:
-        raise ImageReadError(
+        raise TooManyVoxels(
             f"{path}: declares {size} values, more than the {max_voxels} that are read at once; "
             "cut it into smaller files"
         )

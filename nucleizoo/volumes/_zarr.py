@@ -11,7 +11,8 @@ from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.volumes._lazy import LazyVolume, grid_of
 from nucleizoo.volumes._volume import guess_axes
 
-_MARKS = ("zarr.json", ".zarray", ".zgroup")
+MARKS = ("zarr.json", ".zarray", ".zgroup")
+"""One of these files makes a folder an array or a group."""
 
 _MICROMETRES = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4,
@@ -22,7 +23,7 @@ _MICROMETRES = {
 
 def is_zarr(path: Path) -> bool:
     """Whether a folder is a Zarr array or group."""
-    return path.is_dir() and any((path / mark).is_file() for mark in _MARKS)
+    return path.is_dir() and any((path / mark).is_file() for mark in MARKS)
 
 
 def library() -> Any:
@@ -40,8 +41,8 @@ def library() -> Any:
     return zarr
 
 
-def open_array(path: Path, dataset: str) -> LazyVolume:
-    """Open an array, the full resolution of an OME-Zarr image, or the array of a group that is called so.
+def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
+    """Open an array, the full resolution of an OME-Zarr image, or an array of a group by its name.
 
     Raises:
         ImageReadError: when there is no such array, or its axes are not those that the metadata names.
@@ -55,7 +56,7 @@ def open_array(path: Path, dataset: str) -> LazyVolume:
         scales = _multiscales(path, node)
         if scales and not name:
             name, axes, spacing = _finest(path, scales[0])
-        node = _array_of(path, zarr, node, name)
+        node = _array_of(path, zarr, node, name, usual)
     names = getattr(node.metadata, "dimension_names", None)
     if not axes and names and all(names):
         axes = "".join(str(one)[-1].upper() for one in names)
@@ -102,14 +103,17 @@ def _finest(path: Path, scale: Any) -> tuple[str, str, tuple[float, ...]]:
         ) from error
 
 
-def _array_of(path: Path, zarr: Any, group: Any, name: str) -> Any:
+def _array_of(path: Path, zarr: Any, group: Any, name: str, usual: str) -> Any:
     names = [key for key, _ in group.arrays()]
     if not name:
-        name = "image" if "image" in names else names[0] if len(names) == 1 else ""
+        name = usual if usual in names else names[0] if len(names) == 1 else ""
     inside = not (Path(name).is_absolute() or ".." in Path(name).parts)
     item = group.get(name) if name and inside else None
     if not isinstance(item, zarr.Array):
         there = f"there is {', '.join(names[:10])}" if names else "the group holds no array"
         wanted = f"no array is called '{name}'" if name else "which array is meant is open"
-        raise ImageReadError(f"{path}: {wanted}, {there}; name one with the key DATASET, or another folder")
+        raise ImageReadError(
+            f"{path}: {wanted}, {there}; name one with the key DATASET (labels: LABEL_DATASET), or another "
+            "folder"
+        )
     return item

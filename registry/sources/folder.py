@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from nucleizoo import volumes
 from nucleizoo.contracts import Frame, Sample, Source
 from nucleizoo.kinds import SOURCES
-from nucleizoo.reading import Library, Reader, Scan, random_crop
+from nucleizoo.reading import Library, Picture, Reader, open_pictures, random_crop
 
 
 @SOURCES.register("folder")
@@ -18,8 +19,8 @@ class Folder(Reader, Source):
 
     Args:
         path: a folder, a file or a pattern such as 'train/*.tif', from the root of the data.
-        cache_gb: memory for images, in 10^9 bytes (4 bytes a voxel); the rest goes to a
-            temporary file (in TMPDIR).
+        cache_gb: memory for images, in 10^9 bytes (4 bytes a voxel). Of a TIFF, HDF5, NumPy or Zarr file
+            that is larger, crops are read from the file; the rest goes to a temporary file (in TMPDIR).
 
     Raises:
         ImageReadError: when there is no image, or one that cannot be used.
@@ -29,7 +30,7 @@ class Folder(Reader, Source):
 
     def __init__(self, frame: Frame, *, path: str = "", cache_gb: float = 4.0, **settings: Any) -> None:
         super().__init__(frame, **settings)
-        self.files = volumes.find(frame.root / path)
+        self.files, self.room = volumes.find(frame.root / path), cache_gb * 1e9
         self.library = Library(self._load, len(self.files), cache_gb)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
@@ -38,8 +39,8 @@ class Folder(Reader, Source):
 
     def part(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """A random window of a random image, no larger than it."""
-        scan = self.library.draw(rng)
-        return random_crop(scan, rng, tuple(map(min, size, scan.image.shape[1:])))
+        picture = self.library.draw(rng)
+        return random_crop(picture, rng, tuple(map(min, size, picture.extent)))
 
-    def _load(self, file: int) -> list[Scan]:
-        return self.read(self.files[file])
+    def _load(self, file: int) -> Sequence[Picture]:
+        return open_pictures(self, self.files[file], self.room)

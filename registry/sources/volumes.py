@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ from nucleizoo import volumes
 from nucleizoo.contracts import Frame, Sample, Source
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import SOURCES
-from nucleizoo.ops.resize import nearest
-from nucleizoo.reading import Library, Reader, Scan, random_crop
+from nucleizoo.reading import Labels, Library, Picture, Reader, open_pictures, random_crop
 
 
 @SOURCES.register("volumes")
@@ -22,15 +21,16 @@ class Volumes(Reader, Source):
     Args:
         images: a folder, a file or a pattern such as 'vol_*.h5', from the root of the data.
         labels: the same for the labels: partners have the same name, `a.tif` and `a.png` or `a_label.png`,
-            or where no name is shared, the same place in natural order. '' finds both in one HDF5 file a
-            volume.
-        label_dataset: the dataset of labels in HDF5 files; '' takes 'label', or the only one of a file of
-            labels alone.
+            or where no name is shared, the same place in natural order. '' finds both in one HDF5 file or
+            Zarr group a volume.
+        label_dataset: the dataset of labels in HDF5 files and Zarr groups; '' takes 'label', or the only
+            one of a file of labels alone.
         min_labelled: a crop with fewer labelled voxels is drawn again with the probability `redraw`
             (CySGAN's code [1]: 1000 in 17x129x129; 0: every crop is as likely).
         redraw: that probability, from 0 and below 1 ([1]: 0.9).
-        cache_gb: memory for images and labels, in 10^9 bytes (8 bytes a voxel); the rest goes
-            to a temporary file (in TMPDIR).
+        cache_gb: memory for images and labels, in 10^9 bytes (8 bytes a voxel). Of TIFF, HDF5, NumPy and
+            Zarr files that are larger, crops are read from the files; the rest goes to a temporary file
+            (in TMPDIR).
 
     Raises:
         ImageReadError: when files are missing, cannot be used, or do not fit each other.
@@ -60,6 +60,7 @@ class Volumes(Reader, Source):
                 f"MIN_LABELLED is 0 or more and REDRAW from 0 and below 1, got {min_labelled} and {redraw}"
             )
         self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
+        self.room = cache_gb * 1e9
         files = volumes.find(frame.root / images)
         self.pairs = (
             volumes.pair(files, volumes.find(frame.root / labels)) if labels else [(f, f) for f in files]
@@ -74,31 +75,15 @@ class Volumes(Reader, Source):
             if np.count_nonzero(drawn.labels) >= self.min_labelled or rng.random() >= self.redraw:
                 return drawn
 
-    def _load(self, pair: int) -> list[Scan]:
-        """The scans of one image file, with labels on the same voxels.
+    def _load(self, pair: int) -> Sequence[Picture]:
+        """The pictures of one image file, with labels on the same voxels.
 
         Raises:
             ImageReadError: when one of the files cannot be used, or their shapes differ.
         """
         image, label = self.pairs[pair]
-        if image == label and image.suffix.lower() not in (".h5", ".hdf5"):
+        if image == label and not (volumes.is_zarr(image) or image.suffix.lower() in (".h5", ".hdf5")):
             raise ImageReadError(f"{image}: has no labels in it; name files of labels with the key LABELS")
         # the only dataset of a file is its image
         dataset = self.label_dataset or ("label" if image == label else "")
-        scans, planes = self.read(image), self.label_planes(label, dataset=dataset)
-        shapes, found = [scan.shape for scan in scans], [plane.shape for plane in planes]
-        if shapes != found:
-            raise ImageReadError(
-                f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
-                "labels and image must have the same shape"
-            )
-        return [
-            replace(scan, labels=nearest(plane, scan.image.shape[1:]))
-            for scan, plane in zip(scans, planes, strict=True)
-        ]
-
-
-def _told(shapes: list[tuple[int, ...]]) -> str:
-    """Shapes in words: '20 pictures of 64x64'."""
-    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
-    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"
+        return open_pictures(self, image, self.room, Labels(label, dataset))

@@ -130,3 +130,8 @@ def test_small_images_are_measured_as_they_are_and_not_in_a_mirror(tmp_path):
     assert source.PATCH == told.window == (96, 96)
     assert np.allclose(source.SEMI_AXIS, told.semi_axis, atol=0.5) and source.SEMI_AXIS[1] < 13
     assert source.COUNT[0] <= 6 <= source.COUNT[1]
+
+
+def test_images_that_stay_in_their_files_are_measured_alike(ellipses):
+    whole, filed = (completed(config(ellipses, *EMPTY, "DATASET.IMAGE.CACHE_GB", gb)) for gb in ("4", "0"))
+    assert whole.DATASET.SOURCE == filed.DATASET.SOURCE

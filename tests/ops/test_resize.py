@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nucleizoo.ops.resize import linear, nearest
+from nucleizoo.ops.resize import Resizing, linear, nearest
 
 
 @pytest.mark.parametrize("shape", [(20, 40), (7, 40), (33, 90), (1, 1)])
@@ -31,3 +31,18 @@ def test_enlarged_labels_come_back_exactly(factor):
     large = nearest(labels, tuple(n * factor for n in labels.shape))
     assert np.array_equal(large, np.kron(labels, np.ones((factor,) * 3, np.int32)))
     assert np.array_equal(nearest(large, labels.shape), labels)
+
+
+def test_a_part_is_that_part_of_the_whole():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        old, new = (tuple(rng.integers(1, most, 3).tolist()) for most in (40, 60))
+        picture, labels = rng.random(old, np.float32), rng.integers(0, 99, old)
+        starts = rng.integers(0, new)
+        box = tuple(slice(int(a), int(rng.integers(a + 1, n + 1))) for a, n in zip(starts, new, strict=True))
+        resizing = Resizing(old, new)
+        made_of = resizing.made_of(box)
+        part = resizing.linear(picture[made_of], box)
+        np.testing.assert_allclose(part, linear(picture, new)[box], rtol=0, atol=1e-6)
+        assert part.dtype == np.float32
+        np.testing.assert_array_equal(resizing.nearest(labels[made_of], box), nearest(labels, new)[box])

@@ -1,0 +1,114 @@
+"""The pictures of a file and their labels: read whole, or left in their files where they are too large."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nucleizoo import volumes
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.ops.resize import Resizing, nearest
+from nucleizoo.reading._filed import FiledScan
+from nucleizoo.reading._layout import as_ids
+from nucleizoo.reading._parts import Parts
+from nucleizoo.reading._picture import Picture
+from nucleizoo.reading._reader import Reader, magnified
+from nucleizoo.reading._values import Values
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Where the labels of a file's pictures are.
+
+    Attributes:
+        path: a file, which may be that of the pictures.
+        dataset: of an HDF5 file or Zarr group; '' takes 'label', or the only one.
+    """
+
+    path: Path
+    dataset: str = ""
+
+
+def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None = None) -> Sequence[Picture]:
+    """The pictures of a file.
+
+    Args:
+        reader: of the experiment.
+        path: of the file.
+        room: bytes that they and their labels may take in memory, 4 a voxel each; what is larger stays in
+            its file, where this can be read part by part.
+        labels: of the same voxels.
+
+    Raises:
+        ImageReadError: when a file cannot be used, or labels and pictures have not the same shape.
+    """
+    most = min(volumes.MAX_VOXELS, int(room / (4 if labels is None else 8)))
+    if not all(volumes.is_lazy(file) for file in (path, *([labels.path] if labels else []))):
+        return _in_memory(reader, path, labels, volumes.MAX_VOXELS)
+    try:
+        return _in_memory(reader, path, labels, most)
+    except volumes.TooManyVoxels:
+        return _in_files(reader, path, labels)
+
+
+def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> Sequence[Picture]:
+    scans = reader.read(path, max_voxels=most)
+    if labels is None:
+        return scans
+    planes = reader.label_planes(labels.path, dataset=labels.dataset)
+    _check_fit(path, [scan.shape for scan in scans], labels.path, [plane.shape for plane in planes])
+    return [replace(s, labels=nearest(p, s.extent)) for s, p in zip(scans, planes, strict=True)]
+
+
+def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Picture]:
+    missing, dims = reader.empty_chunks, reader.frame.dims
+    told = volumes.open_lazily(path, dataset=reader.dataset, missing=missing)
+    told.close()
+    values = Values(volumes.Handle(path, reader.dataset).open, dims)
+    truth = None
+    if labels is not None:
+        volumes.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
+        truth = Values(volumes.Handle(labels.path, labels.dataset, "label").open, dims)
+        counts = [len(list(one.places())) for one in (values, truth)]
+        _check_fit(path, [values.shape] * counts[0], labels.path, [truth.shape] * counts[1])
+    own = reader.voxel_size(told.spacing)
+    factor = reader.magnification(own, str(path))
+    resizing = Resizing(values.shape, reader.resampled(values.shape, factor, str(path)))
+    size = "x".join(map(str, (*values.outer, *values.shape)))
+    log.info("%s: %s voxels are more than CACHE_GB holds; crops are read from the file, which is gone "
+             "through once now for the range of its intensities", path, size)  # fmt: skip
+    parts = Parts(values, reader)
+    if truth is not None:
+        _check_labels(truth)
+    spacing = magnified(own, factor)
+    return [FiledScan(parts, at, resizing, spacing, truth) for at in values.places()]
+
+
+def _check_labels(values: Values) -> None:
+    """Go through all labels once.
+
+    Raises:
+        ImageReadError: for what are none, or a chunk that cannot be read.
+    """
+    for part in values.all():
+        if len(part) > 1:
+            raise ImageReadError(f"{values.name}: has {len(part)} channels; labels are one integer a voxel")
+        as_ids(part, values.name)
+
+
+def _check_fit(image: Path, shapes: list[tuple[int, ...]], label: Path, found: list[tuple[int, ...]]) -> None:
+    if shapes != found:
+        raise ImageReadError(
+            f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
+            "labels and image must have the same shape"
+        )
+
+
+def _told(shapes: list[tuple[int, ...]]) -> str:
+    """Shapes in words: '20 pictures of 64x64'."""
+    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
+    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"
