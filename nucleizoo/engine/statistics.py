@@ -10,6 +10,7 @@ from torch import Tensor
 from yacs.config import CfgNode
 
 from nucleizoo.batches import Batches
+from nucleizoo.core.errors import RunError, UserError
 from nucleizoo.ops.statistics import Statistics
 from nucleizoo.ops.windows import slide
 
@@ -44,9 +45,16 @@ def of_training(network: Network, config: CfgNode, domain: str, device: torch.de
         device: of the network.
 
     Raises:
-        UserError: when the training's pictures are not there.
+        RunError: when the training's pictures are not there.
     """
-    batches, seen = Batches.of(config), Statistics()
+    try:
+        batches = Batches.of(config)
+    except UserError as error:
+        raise RunError(
+            f"INFERENCE.STATISTICS training draws crops of the training again, but {error}; put its pictures "
+            "back, or take INFERENCE.STATISTICS image"
+        ) from error
+    seen = Statistics()
     for iteration in range(-(-CROPS // batches.batch)):
         batch = batches[iteration]
         network(batch.get(domain, batch["source"]).to(device), into=seen)

@@ -219,3 +219,9 @@ def test_statistics_of_the_training_are_of_its_first_crops_and_the_same_in_a_run
     np.testing.assert_array_equal(
         opened.maps(picture), made.tiles(torch.from_numpy(picture)[None], given=seen)[0]
     )
+
+
+def test_a_training_whose_pictures_are_gone_is_told():
+    made = segmenter("INFERENCE.STATISTICS", "training", "DATASET.ROOT", "nowhere", method=real("adgan_2d"))
+    with pytest.raises(RunError, match=r"crops of the training again, but nowhere.*STATISTICS image"):
+        made.maps(noise(16, 16))

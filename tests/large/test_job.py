@@ -173,8 +173,14 @@ def test_statistics_are_those_in_memory_also_after_any_interruption(tmp_path, sm
         stop, count = stop + 2, count + told.count("statistics")
     np.testing.assert_array_equal(stored(done)[0], expected)
     assert count == (2 if kind == "image" else 0)  # rows of windows, each once
-    own = in_memory(segmenter("INFERENCE.DECODER.FOREGROUND", "0.5", method=Normed), volume)
-    assert (own != expected).any()
+    own = segmenter(*keys, str(volume.parent), "INFERENCE.STATISTICS", "tile", method=Normed)
+    assert (in_memory(own, volume) != expected).any()
+
+
+def test_a_network_without_norms_needs_no_first_pass(tmp_path, small, volume):
+    work = _job.Job(segmenter("INFERENCE.STATISTICS", "image"), volume, tmp_path, Options("h5")).run()
+    assert next(work)[0] == "predict"
+    work.close()
 
 
 def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp_path, small, volume, caplog):
