@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "INFERENCE": {
         "WINDOW": (),  # tile, pixels; (): the whole image at once
         "OVERLAP": 0.5,  # of neighbouring tiles, share of the window
+        "STATISTICS": "tile",  # that norms take over space in a tile: of the tile, the image, the training
         "DECODER": DECODERS.part("components"),  # maps to instance labels
     },
     "MONITOR": {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,11 +17,22 @@ from yacs.config import CfgNode
 from nucleizoo import build
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
+from nucleizoo.engine.statistics import of_picture, of_training
 from nucleizoo.ops.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.resize import linear
+from nucleizoo.ops.statistics import Statistics, watched
 from nucleizoo.ops.windows import grown_and_cut, slide
 from nucleizoo.reading import Reader, Scan
 from nucleizoo.runs import Run
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A way through the networks: its name, what it computes, and the domain of the pictures it takes."""
+
+    name: str
+    network: Callable[[Tensor], Tensor]
+    domain: str = "image"
 
 
 class Segmenter:
@@ -36,7 +49,9 @@ class Segmenter:
         self.device = next(method.parameters()).device
         self.window: tuple[int, ...] = config.INFERENCE.WINDOW
         self.overlap: float = config.INFERENCE.OVERLAP
+        self.statistics: str = config.INFERENCE.STATISTICS
         self.config = config
+        self._remembered: dict[str, Statistics] = {}
         self.target, self.decoder = method.task.target, build.decoder(config)
 
     @classmethod
@@ -70,22 +85,26 @@ class Segmenter:
 
     def maps(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture (C, *S) in [-1, 1] -> maps (K, *S) in the target's ranges."""
-        return self._apply(self.method, image)
+        return self._apply(Pass("maps", self.method), image)
 
     def to_image(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture of the source domain (C, *S) -> picture of the image domain, both in [-1, 1]."""
-        return self._apply(self.method.to_image, source)
+        return self._apply(Pass("to_image", self.method.to_image, "source"), source)
 
     def to_source(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1]."""
-        return self._apply(self.method.to_source, image)
+        return self._apply(Pass("to_source", self.method.to_source), image)
 
     def between(self, image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
         """The content of an image (C, *S), decoded as a picture between the domains, both in [-1, 1].
 
         `share` is the part of the source domain in the label: 0 gives the image again, 1 translates it.
         """
-        return self._apply(lambda tile: self.method.decode(self.method.encode(tile, 0.0), share), image)
+
+        def network(tile: Tensor) -> Tensor:
+            return self.method.decode(self.method.encode(tile, 0.0), share)
+
+        return self._apply(Pass(f"between {share}", network), image)
 
     @torch.no_grad()
     def content(self, picture: NDArray[np.float32], share: float) -> NDArray[np.float32]:
@@ -114,25 +133,52 @@ class Segmenter:
         return self.target.picture_of(labels, spacing)
 
     @torch.no_grad()
-    def tiles(self, pictures: Tensor) -> Tensor:
+    def tiles(
+        self, pictures: Tensor, *, into: Statistics | None = None, given: Statistics | None = None
+    ) -> Tensor:
         """Pictures (B, C, *S) in [-1, 1] on any device -> maps (B, K, *S) float32 on the CPU.
+
+        `into` and `given` are those of `ops.statistics.watched`.
 
         Raises:
             RunError: when the maps are not finite.
         """
-        return _finite(self._through(self.method, pictures.to(self.device))).cpu()
+        through = self._through(self.method, pictures.to(self.device), into=into, given=given)
+        return _finite(through).cpu()
+
+    def statistics_of_training(self) -> Statistics:
+        """What the norms saw of the training's crops on the way to maps; see `engine.statistics`."""
+        return self._of_training(Pass("maps", self.method))
 
     @torch.no_grad()
-    def _apply(
-        self, network: Callable[[Tensor], Tensor], picture: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        run = partial(self._through, network)
+    def _apply(self, way: Pass, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         batch = torch.from_numpy(picture)[None].to(self.device)
+        run, given = partial(self._through, way.network), None
+        if self.statistics == "training":
+            given = self._of_training(way)
+        elif self.statistics == "image" and self.window:
+            given = of_picture(run, batch, self.window)
+        run = partial(run, given=given)
         made = slide(run, batch, self.window, self.overlap) if self.window else run(batch)
         return _finite(made)[0].cpu().numpy()
 
-    def _through(self, network: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-        with autocast(self.device, self.precision):
+    @torch.no_grad()
+    def _of_training(self, way: Pass) -> Statistics:
+        if way.name not in self._remembered:
+            run = partial(self._through, way.network)
+            self._remembered[way.name] = of_training(run, self.config, way.domain, self.device)
+        return self._remembered[way.name]
+
+    def _through(
+        self,
+        network: Callable[[Tensor], Tensor],
+        batch: Tensor,
+        *,
+        into: Statistics | None = None,
+        given: Statistics | None = None,
+    ) -> Tensor:
+        watch = nullcontext() if into is None and given is None else watched(into=into, given=given)
+        with autocast(self.device, self.precision), watch:
             return grown_and_cut(network, batch, self.method.divisor).float()
 
 

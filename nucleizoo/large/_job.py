@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from nucleizoo.large._options import Options
 from nucleizoo.large._output import FORMATS, places
 from nucleizoo.large._result import Result
 from nucleizoo.large._sliding import slide_band
+from nucleizoo.large._statistics import first_tiling, given_statistics
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.statistics import Statistics
 
 DECODED_A_SECOND = 2e6
 """Voxels that one core decodes in a second, for the estimate."""
@@ -79,7 +82,9 @@ class Job:
         shape = self.input.shape
         maps = MapFile(self.scratch / "maps.bin", self.segmenter.target.channels, shape)
         try:
-            yield from self._predicted(maps)
+            at = self.scratch / "statistics.safetensors"
+            given = yield from given_statistics(self.segmenter, self.input.picture, self.tiling, at)
+            yield from self._predicted(maps, given)
             grid = Grid(shape, self.plan.block)
             limit = _memory.voxels(self.options.limit - _memory.in_use() - RESERVE)
             decoding = Decoding(self.rules, maps.read, grid, self.scratch, self.plan.margin, limit)
@@ -94,9 +99,15 @@ class Job:
         """How many times `run` yields at most, by what it says."""
         blocks = len(Grid(self.input.shape, self.plan.block))
         rows = len(self.tiling.starts[0]) * len(self._bands())
-        return {"predict": rows} | dict.fromkeys(("survey", "growth", "holes", "summits", "split"), blocks)
+        first = first_tiling(self.segmenter, self.tiling)
+        before = {"statistics": len(first.starts[0])} if first else {}
+        return (
+            before
+            | {"predict": rows}
+            | dict.fromkeys(("survey", "growth", "holes", "summits", "split"), blocks)
+        )
 
-    def _predicted(self, maps: MapFile) -> Iterator[Progress]:
+    def _predicted(self, maps: MapFile, given: Statistics | None) -> Iterator[Progress]:
         at = self.scratch / "predicted.json"
         state: dict[str, Any] = {"band": 0, "done": 0, "skipped": []}
         if at.exists():
@@ -107,8 +118,8 @@ class Job:
             done = state["done"] if number == state["band"] else 0
             if done < self.input.shape[0]:
                 rows = slide_band(
-                    self.segmenter.tiles, self.input.picture, self.tiling, bands[number],
-                    done=done, batch=self.batch,
+                    partial(self.segmenter.tiles, given=given), self.input.picture, self.tiling,
+                    bands[number], done=done, batch=self.batch,
                 )  # fmt: skip
                 for row, (box, made) in enumerate(rows):
                     maps.write(made, box)
@@ -154,7 +165,8 @@ class Job:
     def estimate(self) -> str:
         """What the work takes, in words."""
         total, maps = math.prod(self.input.shape), len(self.segmenter.target.channels)
-        seconds = len(self.tiling) * self.seconds + total / DECODED_A_SECOND
+        windows = len(self.tiling) + len(first_tiling(self.segmenter, self.tiling) or ())
+        seconds = windows * self.seconds + total / DECODED_A_SECOND
         size = "x".join(map(str, self.input.shape))
         window, block = ("x".join(map(str, one)) for one in (self.tiling.window, self.plan.block))
         blocks = len(Grid(self.input.shape, self.plan.block))

@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nucleizoo.ops import statistics
+from nucleizoo.ops.statistics import centre, total, wide
+
 EPS = 1e-5  # added to the variance, as in torch.nn.InstanceNorm2d
 
 
@@ -28,32 +31,48 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, *, slope: float = 1.0) -> Ten
 
     Returns:
         (B, C, *S), dtype and layout of x. Statistics of bfloat16 are float32; the variance is the
-        biased one.
+        biased one. Inside `statistics.watched` they may be others than those of x.
     """
+    if statistics.is_watched():
+        return _as_told(x, scale, shift, slope)
     y: Tensor = _AdaIN.apply(x, scale, shift, slope)  # type: ignore[no-untyped-call]
     return y
 
 
 def instance_norm(x: Tensor, *, slope: float = 1.0) -> Tensor:
     """`adain` with scale 1 and shift 0."""
+    if statistics.is_watched():
+        return _as_told(x, None, None, slope)
     y: Tensor = _AdaIN.apply(x, None, None, slope)  # type: ignore[no-untyped-call]
     return y
+
+
+def _as_told(x: Tensor, scale: Tensor | None, shift: Tensor | None, slope: float) -> Tensor:
+    mean, variance = statistics.moments(x)
+    centred, off = centre(x, mean)
+    return _styled(centred, off, torch.rsqrt(variance + EPS), scale, shift, slope)[0]
+
+
+def _styled(
+    centred: Tensor, off: Tensor, rate: Tensor, scale: Tensor | None, shift: Tensor | None, slope: float
+) -> tuple[Tensor, Tensor]:
+    """What `centre` gave, scaled, shifted and activated; and the gain (B, C) that did it."""
+    at, dtype = wide(centred), centred.dtype
+    gain = rate if scale is None else scale.to(rate.dtype) * rate
+    start = -off * gain if shift is None else shift.to(rate.dtype) - off * gain
+    y = torch.addcmul(start.to(dtype)[at], centred, gain.to(dtype)[at])
+    if slope != 1:
+        torch.nn.functional.leaky_relu_(y, slope)
+    return y, gain
 
 
 class _AdaIN(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor | None, shift: Tensor | None, slope: float) -> Tensor:
-        wide, count = _wide(x), x[0, 0].numel()
-        mean = _sum(x) / count
-        rounded = mean.to(x.dtype)
-        off = mean - rounded  # what rounding the mean to bfloat16 left in `centred`
-        centred = x - rounded[wide]
-        rate = torch.rsqrt(_sum(centred * centred) / count - off.square() + EPS)
-        gain = rate if scale is None else scale.to(rate.dtype) * rate
-        start = -off * gain if shift is None else shift.to(rate.dtype) - off * gain
-        y = torch.addcmul(start.to(x.dtype)[wide], centred, gain.to(x.dtype)[wide])
-        if slope != 1:
-            torch.nn.functional.leaky_relu_(y, slope)
+        count = x[0, 0].numel()
+        centred, off = centre(x, total(x) / count)
+        rate = torch.rsqrt(total(centred * centred) / count - off.square() + EPS)
+        y, gain = _styled(centred, off, rate, scale, shift, slope)
         ctx.save_for_backward(centred, off, rate, gain, y if slope != 1 else None)
         ctx.slope, ctx.style = slope, None if scale is None else scale.dtype
         ctx.set_materialize_grads(False)
@@ -65,29 +84,19 @@ class _AdaIN(torch.autograd.Function):
         if grad is None:
             return None, None, None, None
         centred, off, rate, gain, y = ctx.saved_tensors
-        wide, count = _wide(grad), grad[0, 0].numel()
+        at, count = wide(grad), grad[0, 0].numel()
         if y is not None:
             grad = torch.ops.aten.leaky_relu_backward(grad, y, ctx.slope, True)
-        total = _sum(grad)
+        summed = total(grad)
         along = (
-            _sum(grad * centred) - off * total
+            total(grad * centred) - off * summed
         ) * rate  # sum over space of gradient times normalised value
         dx = None
         if ctx.needs_input_grad[0]:
             tilt = -gain * along * rate / count
-            start = -gain * total / count - tilt * off
-            dx = torch.addcmul(start.to(grad.dtype)[wide], centred, tilt.to(grad.dtype)[wide])
-            dx.addcmul_(grad, gain.to(grad.dtype)[wide])
+            start = -gain * summed / count - tilt * off
+            dx = torch.addcmul(start.to(grad.dtype)[at], centred, tilt.to(grad.dtype)[at])
+            dx.addcmul_(grad, gain.to(grad.dtype)[at])
         if ctx.style is None:
             return dx, None, None, None
-        return dx, along.to(ctx.style), total.to(ctx.style), None
-
-
-def _wide(x: Tensor) -> tuple[Any, ...]:
-    """The index that spreads (B, C) over the spatial axes of x."""
-    return (..., *(None,) * (x.ndim - 2))
-
-
-def _sum(x: Tensor) -> Tensor:
-    """The sum over space, (B, C), at least float32."""
-    return x.sum(tuple(range(2, x.ndim)), dtype=torch.promote_types(x.dtype, torch.float32))
+        return dx, along.to(ctx.style), summed.to(ctx.style), None

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nucleizoo.kinds import GENERATORS
+from nucleizoo.ops import statistics
 from nucleizoo.ops.layers import CONV, in_plane, init_orthogonal
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -35,7 +37,18 @@ class Norm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, C, *S) -> the same shape."""
-        return super().forward(x.to(self.weight.dtype))
+        x = x.to(self.weight.dtype)
+        return self._as_told(x) if statistics.is_watched() else super().forward(x)
+
+    def _as_told(self, x: Tensor) -> Tensor:
+        """A group's moments are those of its channels, and what their means differ by."""
+        mean, variance = (m.reshape(len(x), self.num_groups, -1) for m in statistics.moments(x))
+        middle = mean.mean(2, keepdim=True)
+        rate = torch.rsqrt((variance + (mean - middle).square()).mean(2, keepdim=True) + self.eps)
+        gain = rate * self.weight.reshape(self.num_groups, -1)
+        shift = self.bias - (middle * gain).flatten(1)
+        at = statistics.wide(x)
+        return torch.addcmul(shift[at], x, gain.flatten(1)[at])
 
 
 class Block(nn.Sequential):
@@ -68,8 +81,9 @@ class Excite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, C, *S) -> the same shape."""
-        gate: Tensor = self.gate(x.flatten(2).mean(2))
-        return x * gate.reshape(*gate.shape, *(1,) * (x.ndim - 2))
+        mean = statistics.moments(x)[0].to(x.dtype) if statistics.is_watched() else x.flatten(2).mean(2)
+        gate: Tensor = self.gate(mean)
+        return x * gate[statistics.wide(x)]
 
 
 class Residual(nn.Module):

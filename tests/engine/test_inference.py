@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from toy import toy_picture
 from toys import TASK, Duo, Plain
 
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Task
 from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.engine import statistics
 from nucleizoo.engine.inference import Segmenter
+from nucleizoo.ops.statistics import Statistics
 from nucleizoo.reading import Scan
 from nucleizoo.runs import Run
 
@@ -157,3 +160,68 @@ def test_a_run_opens_as_a_segmenter(tmp_path):
     opened = Segmenter.open(Run.open(tmp_path / "run"))
     direct = Segmenter(method, config, opened.precision)
     np.testing.assert_array_equal(opened.maps(picture), direct.maps(picture))
+
+
+TILES = ("INFERENCE.WINDOW", "[16, 32]", "INFERENCE.OVERLAP", "0.0")
+
+
+def noise(*shape):
+    return np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
+
+
+def trained_on(tmp_path):
+    """The keys of a training on one small picture."""
+    folder = tmp_path / "images"
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(toy_picture(0, (64, 64), np.uint8)[1]).save(folder / "a.png")
+    return ["DATASET.ROOT", str(folder)]
+
+
+def pooled(made, picture, parts):
+    seen = Statistics()
+    for part in parts:
+        made.tiles(torch.from_numpy(picture[None, :, part]), into=seen)
+    return seen
+
+
+def test_statistics_of_the_image_are_those_of_tiles_side_by_side():
+    method, picture = real("adgan_2d"), noise(32, 32)
+    made = segmenter(*TILES, "INFERENCE.STATISTICS", "image", method=method)
+    given = pooled(made, picture, [slice(0, 16), slice(16, 32)])
+    tiles = [made.tiles(torch.from_numpy(picture[None, :, at : at + 16]), given=given) for at in (0, 16)]
+    np.testing.assert_allclose(made.maps(picture), torch.cat(tiles, 2)[0], atol=1e-5)
+    own = segmenter(*TILES, method=method).maps(picture)
+    assert np.abs(own - made.maps(picture)).max() > 1e-3
+
+
+@pytest.mark.parametrize(("kind", "alike"), [("tile", False), ("training", True)])
+def test_with_statistics_of_the_training_a_place_does_not_see_what_is_far_from_it(tmp_path, kind, alike):
+    method, picture = real("adgan_2d"), noise(128, 16)
+    other = picture.copy()
+    other[:, 64:] = -1
+    made = segmenter("INFERENCE.STATISTICS", kind, *trained_on(tmp_path), method=method)
+    near, far = (made.maps(one)[:, :4] for one in (picture, other))
+    assert np.allclose(near, far, atol=1e-5) == alike
+
+
+def test_statistics_of_the_training_are_of_its_first_crops_and_the_same_in_a_run_opened_again(tmp_path):
+    method, config = real("adgan_2d"), load_config(TOY / "adgan_2d.yaml", trained_on(tmp_path))
+    made = Segmenter(method, config, torch.float32)
+    seen = made.statistics_of_training()
+    assert seen.layers[0].count == statistics.CROPS * 32 * 32
+    run = Run.create(tmp_path / "run", config)
+    run.save({"iteration": 1}, {k: v for k, v in method.state_dict().items() if torch.is_tensor(v)})
+    keys = ["INFERENCE.STATISTICS", "training", "SYSTEM.DEVICE", "cpu", "SYSTEM.PRECISION", "fp32"]
+    opened, picture = Segmenter.open(Run.open(tmp_path / "run", (), keys)), noise(32, 32)
+    for one, other in zip(seen.layers, opened.statistics_of_training().layers, strict=True):
+        assert torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)
+    assert np.abs(opened.maps(picture) - made.maps(picture)).max() > 1e-3
+    np.testing.assert_array_equal(
+        opened.maps(picture), made.tiles(torch.from_numpy(picture)[None], given=seen)[0]
+    )
+
+
+def test_a_training_whose_pictures_are_gone_is_told():
+    made = segmenter("INFERENCE.STATISTICS", "training", "DATASET.ROOT", "nowhere", method=real("adgan_2d"))
+    with pytest.raises(RunError, match=r"crops of the training again, but nowhere.*STATISTICS image"):
+        made.maps(noise(16, 16))

@@ -25,6 +25,7 @@ from nucleizoo.large._decoding import Decoded
 from nucleizoo.large._maps import from_bytes, to_bytes
 from nucleizoo.large._ome_zarr import write_ome_zarr
 from nucleizoo.large._result import Result
+from nucleizoo.ops.adain import instance_norm
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 SPACING = (2.0, 0.5, 0.5)
@@ -40,6 +41,13 @@ def segmenter(*pairs, dims=3, method=Bright):
     window = "[8, 16, 16]" if dims == 3 else "[16, 24]"
     config = load_config(TOY / f"adgan_{dims}d.yaml", ["INFERENCE.WINDOW", window, *pairs])
     return Segmenter(method(task), config, torch.float32)
+
+
+class Normed(Bright):
+    """The mask is what is brighter than the mean."""
+
+    def forward(self, image):
+        return torch.sigmoid(instance_norm(image))
 
 
 def in_memory(made, path):
@@ -151,6 +159,28 @@ def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, v
     told = [step for some in yields for step in some if step[0] != "predict"]
     assert len(told) == len(set(told))
     np.testing.assert_array_equal(stored(tmp_path / "brain_label.h5")[0], whole)
+
+
+@pytest.mark.parametrize("kind", ["image", "training"])
+def test_statistics_are_those_in_memory_also_after_any_interruption(tmp_path, small, volume, kind):
+    keys = ["INFERENCE.STATISTICS", kind, "INFERENCE.DECODER.FOREGROUND", "0.5", "DATASET.ROOT"]
+    made = segmenter(*keys, str(volume.parent), method=Normed)
+    expected, stop, count = in_memory(made, volume), 2, 0
+    while not (done := tmp_path / "brain_label.h5").exists():
+        steps = _job.Job(made, volume, tmp_path, Options("h5", resume=True)).run()
+        told = [name for name, _ in itertools.islice(steps, stop)]
+        steps.close()
+        stop, count = stop + 2, count + told.count("statistics")
+    np.testing.assert_array_equal(stored(done)[0], expected)
+    assert count == (2 if kind == "image" else 0)  # rows of windows, each once
+    own = segmenter(*keys, str(volume.parent), "INFERENCE.STATISTICS", "tile", method=Normed)
+    assert (in_memory(own, volume) != expected).any()
+
+
+def test_a_network_without_norms_needs_no_first_pass(tmp_path, small, volume):
+    work = _job.Job(segmenter("INFERENCE.STATISTICS", "image"), volume, tmp_path, Options("h5")).run()
+    assert next(work)[0] == "predict"
+    work.close()
 
 
 def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp_path, small, volume, caplog):
