@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.contracts import Augment, Sample, Source, Target
+from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import METHODS
 
 log = logging.getLogger(__name__)
@@ -39,20 +40,32 @@ class Batches(Dataset[dict[str, Tensor]]):
         augment: of both.
         target: encodes the labels of `source`.
         size: of the crops.
-        batch: crops of each domain.
+        batch: crops of each domain, of all ranks together.
         seed: of all random numbers.
         needs: the keys that a batch shall hold.
+        share: which part of every batch this is, of how many: the first half is (0, 2).
+
+    Raises:
+        ConfigError: when the batch does not divide by the shares.
     """
 
     def __init__(
         self, image: Source | None, source: Source, augment: Augment, target: Target, *,
         size: tuple[int, ...], batch: int, seed: int, needs: frozenset[str] = KEYS,
+        share: tuple[int, int] = (0, 1),
     ) -> None:  # fmt: skip
         self.image, self.source, self.augment, self.target = image, source, augment, target
-        self.size, self.batch, self.seed, self.needs = size, batch, seed, needs
+        self.size, self.seed, self.needs = size, seed, needs
+        part, of = share
+        if batch % of:
+            raise ConfigError(
+                f"SOLVER.BATCH is shared out to all processes, and {batch} does not divide by {of}; set it "
+                f"to {-(-batch // of) * of} or another multiple, or start as many processes as divide it"
+            )
+        self.places = range(batch * part // of, batch * (part + 1) // of)
 
     @classmethod
-    def of(cls, config: CfgNode) -> Batches:
+    def of(cls, config: CfgNode, share: tuple[int, int] = (0, 1)) -> Batches:
         """The stream that a configuration describes.
 
         Its sources are opened and checked here, and a first batch is drawn: what cannot be drawn
@@ -68,6 +81,7 @@ class Batches(Dataset[dict[str, Tensor]]):
             batch=config.SOLVER.BATCH,
             seed=config.SYSTEM.SEED,
             needs=needs,
+            share=share,
         )
         _ = made[0]
         made._warn_of_flat_voxels(config.DATASET.SPACING)
@@ -96,7 +110,7 @@ class Batches(Dataset[dict[str, Tensor]]):
             )  # fmt: skip
 
     def _samples(self, source: Source, iteration: int, domain: int) -> list[Sample]:
-        return [self._sample(source, iteration, domain, place) for place in range(self.batch)]
+        return [self._sample(source, iteration, domain, place) for place in self.places]
 
     def _sample(self, source: Source, iteration: int, domain: int, place: int) -> Sample:
         rng = np.random.default_rng((self.seed, iteration, domain, place))

@@ -29,7 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "METHOD": METHODS.part(""),
     "SOLVER": {
         "TOTAL": 10000,  # iterations
-        "BATCH": 8,  # crops of each domain an iteration
+        "BATCH": 8,  # crops of each domain an iteration, of all ranks together
         "NAME": "adam",  # adam, adamw
         "LR": 2e-4,
         "BETAS": (0.5, 0.99),

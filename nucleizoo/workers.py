@@ -19,7 +19,7 @@ from nucleizoo.core.plugins import load_plugins
 
 
 def stream(
-    batches: Batches, start: int, total: int, workers: int, plugins: Sequence[str] = ()
+    batches: Batches, start: int, total: int, workers: int, plugins: Sequence[str] = (), neighbours: int = 1
 ) -> Generator[dict[str, Tensor], None, None]:
     """The batches of iterations start..total-1, prepared ahead by `workers` processes.
 
@@ -32,12 +32,13 @@ def stream(
         workers: processes; -1 takes one, or two where there are four cores or more; 0 none.
         plugins: SYSTEM.PLUGINS, whose classes the batches may hold: processes that are not forked, as
             on macOS and Windows, must load them first.
+        neighbours: trainings that share the cores, this one included.
 
     Raises:
         UserError: when a batch cannot be made, from whichever process.
     """
     if workers < 0:
-        workers = 2 if (os.cpu_count() or 1) >= 4 else 1
+        workers = 2 if (os.cpu_count() or 1) >= 4 * neighbours else 1
     loader: DataLoader[dict[str, Tensor] | UserError] = DataLoader(
         _Told(batches, plugins),
         batch_size=None,

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forked import SERVER
+from same import assert_same
 
 from nucleizoo import api, build
 from nucleizoo.batches import Batches
@@ -36,23 +38,6 @@ def pairs(toy_images, *more, folder="images"):
 
 def config(toy_images, *more, name="adgan_2d", folder="images"):
     return api.load_config(TOY / f"{name}.yaml", pairs(toy_images, *more, folder=folder))
-
-
-def assert_same(one, other, path="state"):
-    """Equal to the bit, whatever is nested in whatever."""
-    assert type(one) is type(other), path
-    if isinstance(one, torch.Tensor):
-        assert one.dtype == other.dtype and torch.equal(one, other), path
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), path
-        for key in one:
-            assert_same(one[key], other[key], f"{path}.{key}")
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other), path
-        for i, pair in enumerate(zip(one, other, strict=True)):
-            assert_same(*pair, f"{path}[{i}]")
-    else:
-        assert one == other, path
 
 
 def assert_same_run(one, other):
@@ -212,7 +197,7 @@ def test_a_stop_is_one_for_all_configurations(monkeypatch, toy_images, tmp_path,
 
 
 def test_a_stop_before_the_training_leaves_nothing(monkeypatch, toy_images, tmp_path, capsys):
-    def interrupted(config):
+    def interrupted(config, share):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Batches, "of", interrupted)
@@ -281,10 +266,6 @@ def write(self, content):
 if "SLOW" in os.environ:
     pathlib.Path.write_bytes = write
 """
-
-
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["nucleizoo.api", "nucleizoo.registry"])
 
 
 def run_tool(words, said, slow):

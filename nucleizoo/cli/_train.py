@@ -9,7 +9,8 @@ from nucleizoo.cli._words import guarded, parser_of, read_words, split, steady_t
 
 _EXAMPLE = """example:
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela DATASET.ROOT my_images
-  nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela --resume DATASET.ROOT my_images"""
+  nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela --resume DATASET.ROOT my_images
+  torchrun --nproc-per-node 4 tools/train.py --cfg configs/adgan_hela.yaml DATASET.ROOT my_images"""
 
 
 def train(argv: Sequence[str] | None = None) -> int:
@@ -29,13 +30,16 @@ def train(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         steady_threads()
         from nucleizoo import api
+        from nucleizoo.engine.together import joined
 
-        for file in configs:
-            out = Path(known.out) if known.out else Path("runs") / Path(file).stem
-            run = api.train(api.load_config(file, pairs, known.plugin), out, resume=known.resume)
-            print(f"run folder: {run.path}")
-            if not run.is_finished:
-                return 130  # it was told to stop
+        with joined() as ranks:
+            for file in configs:
+                out = Path(known.out) if known.out else Path("runs") / Path(file).stem
+                run = api.train(api.load_config(file, pairs, known.plugin), out, resume=known.resume)
+                if ranks.is_first:
+                    print(f"run folder: {run.path}")
+                if ranks.any(ranks.is_first and not run.is_finished):
+                    return 130  # it was told to stop
         return 0
 
-    return guarded(work)
+    return guarded(work, together=True)

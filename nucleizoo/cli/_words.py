@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nucleizoo.core.errors import UserError
+from nucleizoo.core.errors import RankError, UserError
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+")
 
@@ -64,11 +64,22 @@ def steady_threads() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
-def guarded(work: Callable[[], int]) -> int:
-    """Run a command: user errors become a paragraph, never a traceback."""
+def guarded(work: Callable[[], int], *, together: bool = False) -> int:
+    """Run a command: user errors become a paragraph, never a traceback.
+
+    Args:
+        work: gives the exit code.
+        together: whether several processes of torchrun may do it.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        if not together and os.environ.get("WORLD_SIZE", "1") != "1":
+            if os.environ.get("RANK", "0") != "0":
+                return 2
+            raise UserError("torchrun starts trainings; run this command once, without it")
         return work()
+    except RankError:
+        return 2  # another process has said it
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

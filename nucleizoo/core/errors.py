@@ -25,5 +25,9 @@ class RunError(UserError):
     """A run folder is missing, damaged, already there, or belongs to another configuration."""
 
 
+class RankError(UserError):
+    """Another process of the same training has failed and says why; this one only ends."""
+
+
 class DivergedError(UserError):
     """A loss is no longer a finite number; the message names the term and the iteration."""

@@ -91,7 +91,10 @@ class Average(Hook):
 
 
 class Save(Hook):
-    """Writes checkpoint and weights: at the start, every `every` steps, and at the end."""
+    """Writes checkpoint and weights: at the start, every `every` steps, and at the end.
+
+    All ranks have it, for the checkpoint is of all of them; the first one writes.
+    """
 
     def __init__(self, run: Run, every: int, average: Average | None = None) -> None:
         self.run, self.every, self.average = run, every, average
@@ -120,8 +123,9 @@ class Save(Hook):
                     "finite. The last good checkpoint is kept. Train again into another --out with a "
                     "lower SOLVER.LR"
                 )
-        weights = self.average.mean if self.average else weights_of(trainer.method)
-        self.run.save(trainer.state_dict(), weights)
+        state = trainer.state_dict()
+        if trainer.ranks.is_first:
+            self.run.save(state, self.average.mean if self.average else weights_of(trainer.method))
         self.saved = trainer.iteration
 
 

@@ -61,8 +61,9 @@ class Report(Hook):
         if sys.stderr.isatty():
             self.bar = tqdm(total=trainer.total, initial=trainer.iteration, unit="step", dynamic_ncols=True)
         log.info(
-            "training on %s in %s, %d steps, into %s",
-            trainer.device, str(trainer.precision).removeprefix("torch."), trainer.total, self.run.path,
+            "training on %s%s in %s, %d steps, into %s",
+            trainer.device, f" with {count} processes" if (count := trainer.ranks.count) > 1 else "",
+            str(trainer.precision).removeprefix("torch."), trainer.total, self.run.path,
         )  # fmt: skip
 
     def after_step(self, trainer: Trainer) -> None:

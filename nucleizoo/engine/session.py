@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,9 @@ from nucleizoo.core.files import locked
 from nucleizoo.engine.estimates import completed
 from nucleizoo.engine.hooks import Average, Hook, Save, Validate
 from nucleizoo.engine.interrupt import stopped_by_signals
+from nucleizoo.engine.ranks import Ranks
 from nucleizoo.engine.report import Report
+from nucleizoo.engine.together import joined
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.engine.truth import Truth
 from nucleizoo.engine.unlabelled import Unlabelled
@@ -32,6 +35,8 @@ log = logging.getLogger(__name__)
 def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
     """Train what a configuration describes into the run folder `out`.
 
+    Started by torchrun, all processes call this; the first one reads and writes the run folder.
+
     Args:
         config: from `load_config`.
         out: the run folder.
@@ -41,37 +46,45 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
     Raises:
         UserError: for everything the user can mend; see `core.errors`.
     """
-    path = Path(out)
-    begun = resume and (path / "config.yaml").is_file()
-    build.decoder(config)  # here, so that a mistake does not show after hours of training
-    if begun:
-        run = reopened(path, config)
-        config = run.config
-    else:
-        Run.check_free(path)
-        config = completed(config)
-        run = Run(path, config)
-    _seed(config.SYSTEM.SEED)
-    batches, method = Batches.of(config), build.method(config)
+    with joined() as ranks:
+        build.decoder(config)  # here, so that a mistake does not show after hours of training
+        run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume))
+        trainer, batches = _prepared(run, ranks)
+        if not begun and ranks.is_first:
+            Run.create(run.path, run.config)
+        with locked(run.path / "run.json") if ranks.is_first else nullcontext():
+            if begun:
+                _continue(trainer, run)
+            system = run.config.SYSTEM
+            coming = stream(
+                batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS, ranks.neighbours
+            )
+            with stopped_by_signals(trainer), closing(coming):
+                trainer.train(coming)
+        if trainer.iteration < trainer.total:
+            log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
+    return run
+
+
+def _opened(config: CfgNode, path: Path, resume: bool) -> tuple[Run, bool]:
+    """The run of a folder, its configuration complete, and whether it has begun."""
+    if resume and (path / "config.yaml").is_file():
+        return reopened(path, config), True
+    Run.check_free(path)
+    return Run(path, completed(config)), False
+
+
+def _prepared(run: Run, ranks: Ranks) -> tuple[Trainer, Batches]:
+    """The trainer of a run, before its first step, and the batches of this rank."""
+    config = run.config
+    _seed(ranks.seed(config.SYSTEM.SEED))
+    batches, method = Batches.of(config, (ranks.number, ranks.count)), build.method(config)
     if config.MONITOR.TRUTH and not method.segments:
         raise ConfigError(
             f"METHOD '{config.METHOD.NAME}' only translates with a source of pictures, and finds no nuclei "
             "that MONITOR.TRUTH could be compared with; leave it empty"
         )
-    trainer = Trainer(method, config, _hooks(config, run, batches, method))
-    if not begun:
-        Run.create(path, config)
-    with locked(path / "run.json"):
-        if begun:
-            _continue(trainer, run)
-            run.write_config()
-        system = config.SYSTEM
-        coming = stream(batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS)
-        with stopped_by_signals(trainer), closing(coming):
-            trainer.train(coming)
-    if trainer.iteration < trainer.total:
-        log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
-    return run
+    return Trainer(method, config, _hooks(config, run, batches, method, ranks), ranks), batches
 
 
 def reopened(path: Path, config: CfgNode) -> Run:
@@ -106,8 +119,12 @@ def _continue(trainer: Trainer, run: Run) -> None:
     Raises:
         RunError: when the checkpoint is one of other networks.
     """
-    run.tidy()
-    state = run.latest()
+
+    def latest() -> dict[str, Any] | None:
+        run.tidy()
+        return run.latest()
+
+    state = trainer.ranks.from_first(latest)
     try:
         if state is not None:
             trainer.load_state_dict(state)
@@ -116,6 +133,8 @@ def _continue(trainer: Trainer, run: Run) -> None:
             f"{run.path}/checkpoints: the newest does not fit the networks of {run.path}/config.yaml; "
             "was it copied from another run, or written by another version? Train into another --out"
         ) from error
+    if trainer.ranks.is_first:
+        run.write_config()
 
 
 def _seed(seed: int) -> None:
@@ -124,9 +143,11 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method) -> list[Hook]:
+def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method, ranks: Ranks) -> list[Hook]:
     """In the order in which they run; what is averaged is averaged before anything looks at it."""
     monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
+    if not ranks.is_first:
+        return [Save(run, monitor.SAVE)]
     average = Average(decay) if decay else None
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
     hooks: list[Hook] = [average] if average else []

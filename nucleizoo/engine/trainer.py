@@ -15,9 +15,11 @@ from nucleizoo.core.errors import DivergedError
 from nucleizoo.engine import solver
 from nucleizoo.engine.hooks import Hook
 from nucleizoo.engine.randomness import random_state, set_random_state
+from nucleizoo.engine.ranks import ALONE, Ranks
 from nucleizoo.ops.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.gather import all_gathered
 from nucleizoo.ops.layout import channels_last
+from nucleizoo.runs import weights_of
 from nucleizoo.workers import workers_watched
 
 log = logging.getLogger(__name__)
@@ -33,20 +35,24 @@ class Trainer:
         method: moved to the device of SYSTEM.DEVICE and to the channels-last layout.
         config: reads the sections SYSTEM (DEVICE, PRECISION) and SOLVER.
         hooks: see `engine.hooks`.
+        ranks: the processes that train together; they start from the weights of the first.
 
     Attributes:
         iteration: steps done so far.
-        losses: name -> scalar tensor of the latest step, on the device.
-        batch: the latest batch, on the device.
+        losses: name -> scalar tensor of the latest step, on the device; the mean over ranks.
+        batch: the latest batch, on the device; the share of this rank.
         stop: set it to end the training after the step under way.
     """
 
-    def __init__(self, method: Method, config: CfgNode, hooks: Sequence[Hook] = ()) -> None:
-        self.config, self.hooks = config, list(hooks)
-        self.device = pick_device(config.SYSTEM.DEVICE)
+    def __init__(
+        self, method: Method, config: CfgNode, hooks: Sequence[Hook] = (), ranks: Ranks = ALONE
+    ) -> None:
+        self.config, self.hooks, self.ranks = config, list(hooks), ranks
+        self.device = ranks.place(pick_device(config.SYSTEM.DEVICE))
         self.precision = pick_precision(config.SYSTEM.PRECISION, self.device, method.task.dims)
         self.method = method.to(self.device)
         _to_layout(self.method, channels_last(method.task.dims))
+        ranks.level(weights_of(self.method))
         self.groups = method.groups()
         solver.check_groups(method, self.groups)
         self.optimisers = {name: solver.optimiser(config.SOLVER, g) for name, g in self.groups.items()}
@@ -62,6 +68,7 @@ class Trainer:
 
         Raises:
             DivergedError: when a loss is no longer finite.
+            RankError: when another rank has failed.
             UserError: when a process that prepares batches was killed.
         """
         self.method.train()
@@ -72,7 +79,8 @@ class Trainer:
                 self.losses = self.step(self.batch)
                 self.iteration += 1
                 self._tell("after_step")
-                if self.stop:
+                if self.ranks.any(self.stop):  # a signal may have reached one alone
+                    self.stop = True
                     break
             self._tell("after_training")
         finally:
@@ -89,6 +97,7 @@ class Trainer:
                 twice = losses.keys() & update.losses.keys()
                 assert not twice, f"two updates of one step have a loss called {', '.join(map(repr, twice))}"
                 losses |= self._apply(update)
+        losses = self.ranks.mean(losses)
         if not torch.isfinite(torch.stack(list(losses.values()))).all():
             self._diverged(losses)
         return losses
@@ -107,6 +116,7 @@ class Trainer:
         wanted = update.only if update.only is not None else self.groups[update.group].parameters
         torch.autograd.backward(total, inputs=list(wanted), retain_graph=update.keep_graph)
         if update.step:
+            self.ranks.average(self.groups[update.group].parameters)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         return losses
@@ -124,7 +134,12 @@ class Trainer:
             getattr(hook, event)(self)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a bit-exact continuation needs, as tensors and plain Python values."""
+        """Everything that a bit-exact continuation needs, as tensors and plain Python values.
+
+        All ranks call it together, and that of the first is whole: beside its own state it has what the
+        others do not share with it.
+        """
+        others = self.ranks.gathered(self._own())[1:]
         return {
             "iteration": self.iteration,
             "arithmetic": self._arithmetic(),
@@ -132,27 +147,40 @@ class Trainer:
             "optimisers": {name: one.state_dict() for name, one in self.optimisers.items()},
             "random": random_state(self.device),
             "hooks": {type(hook).__name__: hook.state_dict() for hook in self.hooks},
-        }
+        } | ({"others": others} if others else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave, for the same configuration.
 
-        Warns when this machine computes otherwise than the one that wrote it: training goes on well,
-        but not bit for bit as if it had never stopped.
+        Warns when this machine computes otherwise than the one that wrote it, or with more or fewer ranks:
+        training goes on well, but not bit for bit as if it had never stopped. New ranks begin with empty
+        pools and random numbers of their own.
         """
-        here, there = self._arithmetic(), state["arithmetic"]
+        here, there = self._arithmetic(), {"ranks": "1"} | state["arithmetic"]
         if here != there:
             changed = ", ".join(
                 f"{k} {there.get(k)} is now {v}" for k, v in here.items() if v != there.get(k)
             )
             log.warning("continuing, but not bit for bit as it would have been: %s", changed)
         self.iteration = state["iteration"]
-        self.method.load_state_dict(state["method"])
+        all_own = [state, *state.get("others", [])]
+        number = self.ranks.number
+        own = all_own[number] if number < len(all_own) else self._own()
+        self.method.load_state_dict(state["method"] | own["method"])
         for name, one in self.optimisers.items():
             one.load_state_dict(state["optimisers"][name])
-        set_random_state(state["random"], self.device)
+        set_random_state(own["random"], self.device)
         for hook in self.hooks:
             hook.load_state_dict(state["hooks"].get(type(hook).__name__, {}))
+
+    def _own(self) -> dict[str, Any]:
+        """What another rank does not have: random numbers, pools, and whatever else is no parameter."""
+        shared = {name for name, _ in self.method.named_parameters(remove_duplicate=False)}
+        state = self.method.state_dict()
+        return {
+            "random": random_state(self.device),
+            "method": {name: value for name, value in state.items() if name not in shared},
+        }
 
     def _arithmetic(self) -> dict[str, str]:
         """What decides the last digits, beyond the configuration."""
@@ -161,6 +189,7 @@ class Trainer:
             "device": self.device.type,
             "precision": str(self.precision).removeprefix("torch."),
             "threads": str(torch.get_num_threads()),
+            "ranks": str(self.ranks.count),
         }
 
 

@@ -43,7 +43,7 @@ class UDCT(CycleGAN):
     Differs: [2] asks critics for 0 of real pictures and 1 of made ones; here it is the other way round, as
     in all methods, which is the same game. Both real and made pictures go through a pool there, in which
     half of a critic's batch is older; here each picture is exchanged for an older one with probability 0.5,
-    and critics of distributions see the present batch alone.
+    and critics of distributions see the present batch alone; of several processes, each its share of it.
     """
 
     def __init__(
