@@ -55,7 +55,7 @@ def of_training(network: Network, config: CfgNode, domain: str, device: torch.de
             "back, or take INFERENCE.STATISTICS image"
         ) from error
     seen = Statistics()
-    for iteration in range(-(-CROPS // batches.batch)):
+    for iteration in range(-(-CROPS // len(batches.places))):
         batch = batches[iteration]
         network(batch.get(domain, batch["source"]).to(device), into=seen)
     return seen
