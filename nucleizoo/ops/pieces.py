@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,15 @@ class Joined:
     first: NDArray[np.int64]
     numbers: NDArray[np.int32]
     starts: NDArray[np.int64]
+
+    def packed(self, name: str) -> dict[str, NDArray[Any]]:
+        """The same as named arrays, for files."""
+        return {f"{name}_{field}": getattr(self, field) for field in ("sizes", "first", "numbers", "starts")}
+
+    @classmethod
+    def unpacked(cls, name: str, table: Callable[[str], NDArray[Any]]) -> Joined:
+        """From what `packed` gave, by name."""
+        return cls(*(table(f"{name}_{field}") for field in ("sizes", "first", "numbers", "starts")))
 
     def table(self, index: int) -> NDArray[np.int32]:
         """Pieces of a block -> numbers; 0 stays 0."""

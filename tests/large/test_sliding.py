@@ -1,8 +1,10 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
-from nucleizoo.large._sliding import slide_band
+from nucleizoo.large._sliding import slide_column
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.windows import slide
 
@@ -13,11 +15,14 @@ def network(tiles):
     return torch.cat([tiles * where, tiles.square() + where.flip(0)], dim=1)
 
 
-def collected(picture, window, overlap, bands, **settings):
+def collected(picture, window, overlap, columns=((),), **settings):
     tiling = Tiling(picture.shape[1:], window, overlap)
     made = np.full((2, *picture.shape[1:]), np.nan, np.float32)
-    for band in bands:
-        for box, maps in slide_band(network, lambda b: picture[(slice(None), *b)], tiling, band, **settings):
+    for cuts in columns:
+        column = cuts or tuple(slice(0, n) for n in picture.shape[2:])
+        for box, maps in slide_column(
+            network, lambda b: picture[(slice(None), *b)], tiling, column, **settings
+        ):
             assert np.isnan(made[(slice(None), *box)]).all()
             made[(slice(None), *box)] = maps
     return made
@@ -37,17 +42,17 @@ def collected(picture, window, overlap, bands, **settings):
 def test_a_volume_streamed_through_is_what_it_is_in_memory(shape, window, overlap):
     picture = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
     wanted = slide(network, torch.from_numpy(picture)[None], window, overlap)[0].numpy()
-    middle = shape[1] // 2
-    whole = collected(picture, window, overlap, [slice(0, shape[1])])
+    whole = collected(picture, window, overlap)
     np.testing.assert_allclose(whole, wanted, atol=1e-6)
-    bands = [slice(0, middle), slice(middle, shape[1])]
-    np.testing.assert_array_equal(collected(picture, window, overlap, bands, batch=3), whole)
+    halves = [(slice(0, n // 2), slice(n // 2, n)) for n in shape[1:]]
+    columns = itertools.product(*halves)
+    np.testing.assert_array_equal(collected(picture, window, overlap, columns, batch=3), whole)
 
 
 def test_what_is_done_already_is_not_given_again_and_changes_nothing():
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 37, 20)).astype(np.float32)
-    whole = collected(picture, (8, 8), 0.6, [slice(0, 20)])
+    whole = collected(picture, (8, 8), 0.6)
     for done in (1, 5, 20, 36):
-        rest = collected(picture, (8, 8), 0.6, [slice(0, 20)], done=done)
+        rest = collected(picture, (8, 8), 0.6, done=done)
         assert np.isnan(rest[:, :done]).all()
         np.testing.assert_array_equal(rest[:, done:], whole[:, done:])
