@@ -19,12 +19,16 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
+from nucleizoo.large._order import Order, Source
 from nucleizoo.large._output import FORMATS, places
 from nucleizoo.large._result import Result
 from nucleizoo.large._step import Crew, Progress, Step, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work, digest, measured
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
+
+UNITS = 4
+"""Of prediction, wanted a worker: so that the last to finish does not keep the others waiting for long."""
 
 DECODED_A_SECOND = 2e6
 """Voxels that one core decodes in a second, for the estimate."""
@@ -41,22 +45,22 @@ class Job:
         path: the volume's file or Zarr folder.
         folder: for the result.
         options: see there.
-        units: of prediction that are wanted, so that all who work have some.
+        workers: how many will work, so that all have units of prediction; 0 is this process alone.
 
     Raises:
         UserError: for a file, result or memory limit that cannot be used.
     """
 
     def __init__(
-        self, segmenter: Segmenter, path: Path, folder: Path, options: Options, units: int = 1
+        self, segmenter: Segmenter, path: Path, folder: Path, options: Options, workers: int = 0
     ) -> None:
-        self.segmenter, self.options = segmenter, options
+        self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = places(path, folder, options.format)
         known = measured(self.scratch) if options.resume else None
         self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self.weights = digest(segmenter)
-        self._begin(units)
+        self._begin()
         self.seconds = self._tile_time()
 
     def run(self, crew: Crew = alone) -> Generator[Progress, None, int]:
@@ -86,6 +90,18 @@ class Job:
         shutil.rmtree(self.scratch)
         return labels.count
 
+    def order(self, source: Source) -> Order:
+        """What other processes must know to do units of this job.
+
+        Args:
+            source: of the segmenter.
+        """
+        number = json.loads((self.scratch / "job.json").read_text())["job"]
+        return Order(
+            source, self.weights, str(self.input.path.resolve()), str(self.scratch.resolve()), number,
+            self.options.limit, self.options.skip_damaged,
+        )  # fmt: skip
+
     def steps(self) -> dict[str, int]:
         """How many times `run` yields at most, by what it says."""
         blocks = len(Grid(self.input.shape, self.work.plan.block))
@@ -93,7 +109,7 @@ class Job:
         before = {"statistics": len(self.work.statistics), "predict": len(self.work.predict)}
         return before | dict.fromkeys(names, blocks)
 
-    def _begin(self, units: int) -> None:
+    def _begin(self) -> None:
         """Find the plan of an interrupted job, or make a new one."""
         what, at = self._identity(), self.scratch / "job.json"
         if at.exists() and not self.options.resume:
@@ -115,7 +131,8 @@ class Job:
         plan = _memory.plan(
             self.input.shape, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.options.limit - _memory.peak() - RESERVE,
-            window=self.work.tiling.window, costs=(stored + 4.0 * channels, 8.0 * maps + 4), units=units,
+            window=self.work.tiling.window, step=self.work.tiling.step,
+            costs=(stored + 4.0 * channels, 8.0 * maps + 4), units=UNITS * self.workers,
         )  # fmt: skip
         _check_disk(self.result.parent, maps * math.prod(self.input.shape))
         self.work.begin(plan, what=what, job=secrets.token_hex(8))
@@ -123,16 +140,18 @@ class Job:
     def estimate(self) -> str:
         """What the work takes, in words."""
         work, total, maps = self.work, math.prod(self.input.shape), len(self.segmenter.target.channels)
-        windows = work.predict.windows()
+        windows = work.predict.windows(going_on=not self.workers)
         first = len(work.statistics.tiling) if len(work.statistics) else 0
-        seconds = (windows + first) * self.seconds + total / DECODED_A_SECOND
+        seconds = ((windows + first) * self.seconds + total / DECODED_A_SECOND) / max(self.workers, 1)
         size = "x".join(map(str, self.input.shape))
         window, block = ("x".join(map(str, one)) for one in (work.tiling.window, work.plan.block))
         blocks = len(Grid(self.input.shape, work.plan.block))
+        twice = windows - len(work.tiling)
+        more = f" (and {twice} again, where units overlap)" if twice else ""
         return (
-            f"{self.input.path}: {size} voxels, {len(work.tiling)} windows of {window}, {blocks} blocks of "
-            f"{block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of memory, "
-            f"{(maps + 2.5) * total / 1e9:.1f} GB of disk"
+            f"{self.input.path}: {size} voxels, {len(work.tiling)} windows of {window}{more}, {blocks} "
+            f"blocks of {block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of "
+            f"memory{' a worker' if self.workers else ''}, {(maps + 2.5) * total / 1e9:.1f} GB of disk"
         )
 
     def _tile_time(self) -> float:

@@ -60,7 +60,7 @@ def voxels(budget: float) -> float:
 
 def plan(
     shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *,
-    window: tuple[int, ...], costs: tuple[float, float], units: int = 1,
+    window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float], units: int = 1,
 ) -> Plan:  # fmt: skip
     """Choose blocks and units that fit.
 
@@ -69,9 +69,10 @@ def plan(
         voxel: edge lengths of a voxel in those of the last axis.
         budget: bytes to be used beyond those that are in use.
         window: of the network, voxels an axis.
+        step: from one window to the next.
         costs: bytes that prediction takes for every voxel of a row of windows, of the picture (of which it
             needs a window more on either side of a unit) and of the maps.
-        units: so many are wanted, where they can be two windows long.
+        units: so many are wanted, where they can be three windows long.
 
     Raises:
         UserError: when nothing fits.
@@ -83,12 +84,13 @@ def plan(
         if block[longest] <= margin[longest]:
             raise _too_little(budget)
         block[longest] = -(-block[longest] // 2)
-    return Plan(tuple(block), margin, _unit(shape, window, costs, budget, units))
+    return Plan(tuple(block), margin, _unit(shape, window, step, costs, budget, units))
 
 
 def _unit(
-    shape: tuple[int, ...], window: tuple[int, ...], costs: tuple[float, float], budget: float, units: int
-) -> tuple[int, ...]:
+    shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float],
+    budget: float, units: int,
+) -> tuple[int, ...]:  # fmt: skip
     """As few cuts as memory allows, each where pieces are longest; then more for as many units."""
     cuts = [-(-shape[0] // (LONGEST * window[0])), *(1 for _ in shape[1:])]
 
@@ -101,14 +103,15 @@ def _unit(
         return window[0] * (costs[0] * seen + costs[1] * math.prod(lengths))
 
     def lengths() -> list[int]:
-        return [-(-n // c) for n, c in zip(shape, cuts, strict=True)]
+        """Where a window begins, or fewer of them were predicted for one unit only."""
+        return [min(-(-n // (c * s)) * s, n) for n, c, s in zip(shape, cuts, step, strict=True)]
 
     while bytes_of(*lengths()[1:]) > budget:
         axis = max(range(1, len(shape)), key=windows_long)
         if windows_long(axis) <= 1:
             raise _too_little(budget)
         cuts[axis] += 1
-    while math.prod(cuts) < units and windows_long(axis := max(range(len(shape)), key=windows_long)) >= 4:
+    while math.prod(cuts) < units and windows_long(axis := max(range(len(shape)), key=windows_long)) >= 6:
         cuts[axis] += 1
     return tuple(lengths())
 

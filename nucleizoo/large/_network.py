@@ -79,10 +79,11 @@ class NetworkMaps:
             found.update(json.loads(file.read_text()))
         return sorted(found)
 
-    def windows(self) -> int:
-        """How many are predicted when every unit is done for itself."""
-        grid, count = self.files.grid, 1
-        for axis, (n, b) in enumerate(zip(grid.shape, grid.block, strict=True)):
+    def windows(self, *, going_on: bool) -> int:
+        """How many are predicted, by one process that goes on with its sums or by several that do not."""
+        grid, count = self.files.grid, len(self.tiling.starts[0]) if going_on else 1
+        for axis in range(int(going_on), len(grid.shape)):
+            n, b = grid.shape[axis], grid.block[axis]
             count *= sum(len(self.tiling.meeting(axis, a, min(a + b, n))) for a in range(0, n, b))
         return count
 

@@ -1,11 +1,16 @@
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from nucleizoo.contracts import Channel
+from nucleizoo.large._maps import MapFiles
+from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._sliding import slide_column
 from nucleizoo.large._tiling import Tiling
+from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.windows import slide
 
 
@@ -56,3 +61,40 @@ def test_what_is_done_already_is_not_given_again_and_changes_nothing():
         rest = collected(picture, (8, 8), 0.6, done=done)
         assert np.isnan(rest[:, :done]).all()
         np.testing.assert_array_equal(rest[:, done:], whole[:, done:])
+
+
+def units_of(tmp_path, picture, tiling, unit):
+    """A step that predicts a picture in units, its network counting the windows."""
+    seen = SimpleNamespace(
+        picture=lambda box: picture[(slice(None), *box)], volume=SimpleNamespace(skipped=[]), noted=0
+    )
+    windows = []
+
+    def counted(tiles):
+        windows.append(len(tiles))
+        return (network(tiles) + 3) / 8
+
+    channels = (Channel("one", "sigmoid"), Channel("two", "sigmoid"))
+    files = MapFiles(tmp_path, channels, Grid(tiling.shape, unit))
+    return NetworkMaps(counted, seen, tiling, files, 1), windows
+
+
+def test_units_in_any_order_give_the_same_maps_and_in_turn_predict_no_row_twice(tmp_path):
+    picture = np.random.default_rng(0).uniform(-1, 1, (1, 20, 21, 30)).astype(np.float32)
+    tiling, unit = Tiling((20, 21, 30), (8, 10, 16), 0.5), (7, 11, 30)
+    everything = (slice(0, 20), slice(0, 21), slice(0, 30))
+    step, windows = units_of(tmp_path / "a", picture, tiling, unit)
+    in_turn = list(step.missing())
+    assert in_turn == [0, 2, 4, 1, 3, 5]
+    for index in in_turn:
+        step.do(index)
+    assert len(windows) == step.windows(going_on=True) < step.windows(going_on=False)
+    other, windows = units_of(tmp_path / "b", picture, tiling, unit)
+    for index in (5, 0, 3, 1, 4, 2):
+        other.do(index)
+    assert len(windows) == step.windows(going_on=False) and not list(other.missing())
+    one, two = step.files.read(everything), other.files.read(everything)
+    whole = (collected(picture, tiling.window, 0.5) + 3) / 8
+    for name, wanted in zip(("one", "two"), whole, strict=True):
+        np.testing.assert_array_equal(one[name], two[name])
+        np.testing.assert_allclose(one[name], wanted, atol=0.51 / 255)
