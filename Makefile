@@ -12,7 +12,7 @@ $(INSTALLED): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt \
-		--editable ".[demo,dev,fast,figures,tensorboard,test,volumes]"
+		--editable ".[dask,demo,dev,fast,figures,tensorboard,test,volumes]"
 	touch $@
 
 demo: $(INSTALLED)

@@ -35,6 +35,7 @@ setup(
         "fast": ["edt>=3.0"],  # distances of targets in 3D, several times sooner; used where installed
         "data": ["pooch>=1.8"],  # downloads of published data sets
         "figures": ["matplotlib>=3.8", "scikit-learn>=1.4"],  # nucleizoo figure
+        "dask": ["dask[distributed]>=2025.2"],  # prediction by blocks on many processes and machines
         "tensorboard": ["tensorboard>=2.16"],
         "volumes": ["zarr>=3.1,<4"],  # Zarr and OME-Zarr in, OME-Zarr out
         "test": [
@@ -47,6 +48,7 @@ setup(
             "matplotlib>=3.8",
             "scikit-learn>=1.4",
             "zarr>=3.1,<4",
+            "dask[distributed]>=2025.2",
         ],
         "oracle": [
             "stardist>=0.9.2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from nucleizoo import comparison, datasets, large, ranges, volumes
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.engine import estimates, outputs, samples
 from nucleizoo.engine.inference import Segmenter
@@ -53,6 +55,7 @@ def predict(
     table: bool = False,
     blocks: bool = False,
     options: large.Options | None = None,
+    dask: str | None = None,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Iterator[outputs.Prediction]:
@@ -70,6 +73,9 @@ def predict(
         table: also write `<stem>_nuclei.csv`, a row a nucleus: size, centre, confidence; for 'labels'.
         blocks: predict by blocks, with bounded memory; so are Zarr folders in any case.
         options: of prediction by blocks.
+        dask: predict by blocks on a cluster of dask.distributed: 'local', a number of processes on this
+            machine, or 'tcp://HOST:PORT' of a scheduler whose workers see the same files. The labels are
+            those that one process gives.
         plugins: plugin files that the run needs.
         overrides: KEY VALUE pairs for INFERENCE (thresholds, windows), DATASET.IMAGE (how files are
             read) and SYSTEM.
@@ -88,19 +94,26 @@ def predict(
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in _distinct([file for one in inputs for file in volumes.find(one)]):
-        if blocks or volumes.is_zarr(path):
-            if overlay or table or to != "labels":
-                raise UserError(
-                    f"{path}: is predicted by blocks, which writes labels, no overlay and no table"
+    paths = _distinct([file for one in inputs for file in volumes.find(one)])
+    source = large.Source(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
+    with _workers(dask, source) as workers:
+        if workers is not None and workers.is_local:
+            options = options.shared(len(workers))
+        for path in paths:
+            if blocks or workers is not None or volumes.is_zarr(path):
+                if overlay or table or to != "labels":
+                    raise UserError(
+                        f"{path}: is predicted by blocks, which writes labels, no overlay and no table"
+                    )
+                yield large.predict_volume(segmenter, path, folder, options, workers)
+                continue
+            if volumes.is_large(path):
+                log.info(
+                    "%s is large; --blocks predicts it with bounded memory, and can be gone on with", path
                 )
-            yield large.predict_volume(segmenter, path, folder, options)
-            continue
-        if volumes.is_large(path):
-            log.info("%s is large; --blocks predicts it with bounded memory, and can be gone on with", path)
-        yield write(segmenter, path, folder)
-        if overlay:
-            outputs.write_overlays(segmenter, path, folder)
+            yield write(segmenter, path, folder)
+            if overlay:
+                outputs.write_overlays(segmenter, path, folder)
 
 
 def evaluate(
@@ -237,6 +250,10 @@ def sample(
         config, Path(output), domain=domain, count=count,
         size=tuple(size) or config.DATASET.SIZE, augment=augment,
     )  # fmt: skip
+
+
+def _workers(dask: str | None, source: large.Source) -> AbstractContextManager[large.Cluster | None]:
+    return nullcontext() if dask is None else large.cluster(dask, source)
 
 
 def _distinct(paths: list[Path]) -> list[Path]:

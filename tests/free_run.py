@@ -38,9 +38,9 @@ class Bright(Method):
 '''
 
 
-def make(folder, config):
-    """Write the plugin, the configuration and the run to a folder; gives the words that name them."""
-    (folder / "bright.py").write_text(PLUGIN)
+def make(folder, config, plugin=PLUGIN):
+    """Write a plugin, the configuration and the run to a folder; gives the words that name them."""
+    (folder / "bright.py").write_text(plugin)
     (folder / "c.yaml").write_text(config)
     loaded = load_config(folder / "c.yaml", plugins=[str(folder / "bright.py")])
     method = build.method(loaded)

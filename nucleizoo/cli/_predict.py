@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nucleizoo.cli._words import guarded, parser_of, read_words, split
+from nucleizoo.cli._words import guarded, is_key, parser_of, read_words, split
 
 _EXAMPLE = """example:
   nucleizoo predict --run runs/hela --input my_images --output my_labels --overlay
   nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6
-  nucleizoo predict --run runs/brain --input brain.zarr --output out --format ome-zarr --max-memory 8"""
+  nucleizoo predict --run runs/brain --input brain.zarr --output out --format ome-zarr --max-memory 8
+  nucleizoo predict --run runs/brain --input brain.zarr --output out --max-memory 8 --dask 4"""
 
 
 def predict(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def predict(argv: Sequence[str] | None = None) -> int:
         type=float,
         default=0.0,
         metavar="GB",
-        help="not to be exceeded; half of the machine's",
+        help="not to be exceeded, by each worker with --dask; half of the machine's",
     )
     large.add_argument("--resume", action="store_true", help="go on with what was interrupted")
     large.add_argument(
@@ -50,7 +51,17 @@ def predict(argv: Sequence[str] | None = None) -> int:
     large.add_argument(
         "--skip-damaged", action="store_true", help="take missing and damaged chunks for black, and note them"
     )
+    large.add_argument(
+        "--dask",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="work in processes of dask on this machine, one a core (or --dask N), or on a cluster that is "
+        "there: --dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
+    )
     known, words = read_words(parser, argv, "keys of INFERENCE")
+    if known.dask is not None and is_key(known.dask):  # that follows --dask without an address
+        words, known.dask = [known.dask, *words], "local"
     inputs, pairs = split([*known.input, *words])
 
     def work() -> int:
@@ -62,7 +73,7 @@ def predict(argv: Sequence[str] | None = None) -> int:
         for done in api.predict(
             known.run, inputs, known.output,
             to=known.to, overlay=known.overlay, table=known.table, blocks=blocks, options=options,
-            plugins=known.plugin, overrides=pairs,
+            dask=known.dask, plugins=known.plugin, overrides=pairs,
         ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
             print(f"{done.source} -> {done.result}{nuclei}", flush=True)

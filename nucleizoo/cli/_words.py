@@ -48,9 +48,14 @@ def read_words(
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
     """Files, and the KEY VALUE pairs that follow them; a file may be called IMAGE.TIF."""
-    keys = (i for i, word in enumerate(words) if _KEY.fullmatch(word) and not Path(word).exists())
+    keys = (i for i, word in enumerate(words) if is_key(word))
     first = next(keys, len(words))
     return words[:first], words[first:]
+
+
+def is_key(word: str) -> bool:
+    """Whether a word is a key of the configuration, and no file."""
+    return _KEY.fullmatch(word) is not None and not Path(word).exists()
 
 
 def steady_threads() -> None:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.large._growth import Growth
-from nucleizoo.large._holes import filled, look_for_holes
-from nucleizoo.large._labelled import Labelled
+from nucleizoo.large._holes import Holes
+from nucleizoo.large._labelled import Labelled, numbered
 from nucleizoo.large._look import Look, MapsLook, ReadMaps
 from nucleizoo.large._stage import Stage
-from nucleizoo.large._survey import Survey, look_at_blocks, put_together
+from nucleizoo.large._step import Step
+from nucleizoo.large._survey import Survey
 from nucleizoo.large._waists import DepthLook
 from nucleizoo.ops.grid import Box, Grid
+from nucleizoo.ops.pieces import Joined
 from nucleizoo.ops.rules import Rules
-
-Progress = tuple[str, int]
-"""A step, and the block that it was done to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,47 +61,44 @@ class Decoding:
     margin: tuple[int, ...]
     limit: float = np.inf
 
-    def run(self) -> Generator[Progress, None, Decoded]:
-        """Do all that is not done, yielding after every block of every step; returns the labels.
+    @property
+    def steps(self) -> dict[str, Step]:
+        """What is to be done, in order."""
+        return self._chain[0]
 
-        Raises:
-            UserError: when the memory allowed is too small for the objects.
-            OSError: when the disk is full.
-        """
-        rules, look = self.rules, MapsLook(self.rules, self.maps, self.grid)
-        stage = self._stage("survey")
-        full_seeds = rules.seeds is not None and rules.seeds.full
-        yield from _told("survey", look_at_blocks(stage, look, full_parts=rules.full, full_seeds=full_seeds))
-        survey = put_together(stage, seeded=rules.seeds is not None)
-        objects = survey.labelled("parts")
-        if rules.seeds is not None:
-            large = survey.labelled("seeds").sizes >= max(rules.seeds.min_size, 1)
-            objects = yield from self._grown("growth", survey, look, large, rules.seeds.keep_rest)
-        if rules.fill_holes:
-            stage = self._stage("holes")
-            yield from _told("holes", look_for_holes(stage, objects))
-            objects = filled(stage, objects)
-        if rules.split:
-            objects = yield from self._split(objects)
-        table, count = objects.numbered(rules.min_size)
+    def decoded(self) -> Decoded:
+        """The labels, once all steps are carried out."""
+        objects = self._chain[1]
+        table, count = numbered(objects, self.rules.min_size)
         return Decoded(lambda box: table[objects.read(box)], count)
 
-    def _split(self, objects: Labelled) -> Generator[Progress, None, Labelled]:
-        look = DepthLook(objects, self.grid, self.rules.spacing, self.margin, self.limit)
-        stage = self._stage("summits")
-        yield from _told("summits", look_at_blocks(stage, look, full_seeds=True, note=look.note))
-        survey = put_together(stage, seeded=True)
-        seeds = look.chosen(survey, self.rules.split)
-        return (yield from self._grown("split", survey, look, seeds, keep_rest=True))
+    @cached_property
+    def _chain(self) -> tuple[dict[str, Step], Labelled]:
+        """Step by step, and the objects that the last one gives."""
+        rules, steps = self.rules, dict[str, Step]()
+        look, seeds = MapsLook(rules, self.maps, self.grid), rules.seeds
+        survey = Survey(
+            self._stage("survey"), look, None if seeds is None else partial(_large, max(seeds.min_size, 1)),
+            keep_rest=seeds is not None and seeds.keep_rest,
+            full_parts=rules.full, full_seeds=seeds is not None and seeds.full,
+        )  # fmt: skip
+        steps["survey"], objects = survey, cast(Labelled, survey.parts)
+        if seeds is not None:
+            steps["growth"] = objects = self._growth("growth", survey, look)
+        if rules.fill_holes:
+            steps["holes"] = objects = Holes(self._stage("holes"), objects)
+        if rules.split:
+            depth = DepthLook(objects, self.grid, rules.spacing, self.margin, self.limit)
+            choose = partial(depth.chosen, apart=rules.split)
+            summits = Survey(
+                self._stage("summits"), depth, choose, keep_rest=True, full_seeds=True, note=depth.note
+            )
+            steps["summits"] = summits
+            steps["split"] = objects = self._growth("split", summits, depth)
+        return steps, objects
 
-    def _grown(
-        self, name: str, survey: Survey, look: Look, seeds: NDArray[np.bool_], keep_rest: bool
-    ) -> Generator[Progress, None, Labelled]:
-        growth = Growth(
-            self._stage(name), survey, look, seeds, keep_rest=keep_rest, margin=self.margin, limit=self.limit
-        )
-        yield from _told(name, growth.blocks())
-        return growth.labelled()
+    def _growth(self, name: str, survey: Survey, look: Look) -> Growth:
+        return Growth(self._stage(name), survey, look, margin=self.margin, limit=self.limit)
 
     def _stage(self, name: str) -> Stage:
         return Stage(self.folder / name, self.grid)
@@ -121,5 +119,6 @@ def check_rules(rules: Rules) -> Rules:
     return rules
 
 
-def _told(step: str, blocks: Iterator[int]) -> Iterator[Progress]:
-    return ((step, index) for index in blocks)
+def _large(min_size: int, stage: Stage, seeds: Joined) -> NDArray[np.bool_]:
+    """Which seeds have so many voxels."""
+    return seeds.sizes >= min_size

@@ -17,81 +17,98 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.large._labelled import Labelled
 from nucleizoo.large._look import Look
 from nucleizoo.large._runs import lengths, to_runs
 from nucleizoo.large._stage import Stage
-from nucleizoo.large._survey import Survey, bounds
+from nucleizoo.large._survey import SEVERAL, Survey
 from nucleizoo.ops.flood import STRANGER, flood, to_levels
 from nucleizoo.ops.grid import Box, inside, size
 from nucleizoo.ops.pieces import raster
 
-SEVERAL = -2
-"""Stands for the seed of a part that has more than one."""
-
 
 class Growth:
-    """Grows the seeds of a survey.
+    """Grows the seeds of a survey; what has grown are objects.
 
     Args:
         stage: to keep the labels of blocks.
         survey: of the same blocks.
         look: what was surveyed.
-        chosen: (n + 1,) bool, which of the survey's seeds count.
-        keep_rest: whether parts without a seed are objects too.
         margin: voxels around a block, an axis; more are taken where they are needed.
         limit: voxels that may be flooded at once.
     """
 
     def __init__(
-        self, stage: Stage, survey: Survey, look: Look, chosen: NDArray[np.bool_], *,
-        keep_rest: bool, margin: tuple[int, ...], limit: float,
-    ) -> None:  # fmt: skip
+        self, stage: Stage, survey: Survey, look: Look, *, margin: tuple[int, ...], limit: float
+    ) -> None:
         self.stage, self.survey, self.look = stage, survey, look
-        self.chosen, self.margin, self.limit = chosen, tuple(max(m, 1) for m in margin), limit
-        self.parts, self.seeds = survey.labelled("parts"), survey.labelled("seeds")
-        self.owner, self.count = _owners(survey, chosen, keep_rest)
+        self.margin, self.limit = tuple(max(m, 1) for m in margin), limit
 
-    def blocks(self) -> Iterator[int]:
-        """Grow into the blocks that are not done; yields each when it is on disk.
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    def missing(self) -> Iterator[int]:
+        """The blocks that nothing has grown into yet."""
+        return self.stage.missing()
+
+    def do(self, index: int) -> None:
+        """Grow into one block.
 
         Raises:
             UserError: when seeds are so far apart that more than `limit` voxels must be flooded at once.
         """
-        grid = self.stage.grid
-        for index in range(len(grid)):
-            if not self.stage.has(index):
-                labels = self._block(grid.box(index))
-                starts, values = to_runs(labels)
-                ids, first, runs = np.unique(values, return_index=True, return_inverse=True)
-                sizes = np.bincount(runs, lengths(starts, labels.size)).astype(np.int64)
-                known: dict[str, NDArray[Any]] = {"ids": ids, "sizes": sizes}
-                known["first"] = raster(starts[first], grid, index)
-                self.stage.write(index, known, {"labels": labels})
-                yield index
+        labels = self._block(self.stage.grid.box(index))
+        starts, values = to_runs(labels)
+        ids, first, runs = np.unique(values, return_index=True, return_inverse=True)
+        sizes = np.bincount(runs, lengths(starts, labels.size)).astype(np.int64)
+        known: dict[str, NDArray[Any]] = {"ids": ids, "sizes": sizes}
+        known["first"] = raster(starts[first], self.stage.grid, index)
+        self.stage.write(index, known, {"labels": labels})
 
-    def labelled(self) -> Labelled:
-        """The labels of the volume, once all blocks are done."""
-        sizes = np.zeros(self.count + 1, np.int64)
-        first = np.full(self.count + 1, np.prod(self.stage.grid.shape, dtype=np.int64))
-        for index in range(len(self.stage.grid)):
+    def join(self) -> None:
+        """Measure the objects of the whole volume."""
+        if self.stage.is_joined:
+            return
+        owner, chosen = self.survey.table("owner"), self.survey.table("chosen")
+        count = max(len(chosen), int(owner.max(initial=0)) + 1)
+        sizes = np.zeros(count, np.int64)
+        first = np.full(count, np.prod(self.stage.grid.shape, dtype=np.int64))
+        for index in range(len(self)):
             with self.stage.read(index) as file:
                 ids = file["ids"]
                 sizes[ids] += file["sizes"]
                 first[ids] = np.minimum(first[ids], file["first"])
         sizes[0] = 0
-        return Labelled(lambda box: self.stage.labels("labels", box), sizes, first)
+        self.stage.keep({"sizes": sizes, "first": first})
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels, (n + 1,); 0 where there is a gap."""
+        return self.stage.table("sizes")
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Raster index of the first voxel, (n + 1,)."""
+        return self.stage.table("first")
+
+    def read(self, box: Box) -> NDArray[np.int32]:
+        """The labels of a part of the volume."""
+        return self.stage.labels("labels", box)
 
     def _block(self, box: Box) -> NDArray[np.int32]:
-        labels = self.owner[self.parts.read(box)]
+        labels = self._owner(box)
         return self._settled(labels, box, labels == SEVERAL, self.margin)
+
+    def _owner(self, box: Box) -> NDArray[np.int32]:
+        """Whose the parts are in a part of the volume."""
+        owner: NDArray[np.int32] = self.survey.table("owner")
+        return owner[self.survey.parts.read(box)]
 
     def _settled(
         self, labels: NDArray[np.int32], box: Box, open_: NDArray[np.bool_], margin: tuple[int, ...]
     ) -> NDArray[np.int32]:
         """Labels of a box, those that are open found by flooding."""
         if open_.any():
-            there = bounds(open_)
+            there = _bounds(open_)
             part = tuple(slice(o.start + t.start, o.start + t.stop) for o, t in zip(box, there, strict=True))
             np.copyto(labels[there], self._flooded(part, margin), where=open_[there])
         return labels
@@ -105,27 +122,12 @@ class Growth:
                 f"must be flooded at once, more than the {self.limit:.3g} that memory allows; raise "
                 "--max-memory, or the decoder's FOREGROUND, so that nuclei do not all hang together"
             )
-        contested = (self.owner == SEVERAL)[self.parts.read(wide)]
-        numbers = self.seeds.read(wide)
-        seeds = np.where(self.chosen[numbers], numbers, 0)
-        levels = to_levels(self.look.height(wide), contested, self.survey.low, self.survey.high)
+        contested = self._owner(wide) == SEVERAL
+        numbers = self.survey.seeds.read(wide)
+        seeds = np.where(self.survey.table("chosen")[numbers], numbers, 0)
+        levels = to_levels(self.look.height(wide), contested, *self.survey.table("range"))
         found = flood(levels, seeds, contested, _cut_sides(wide, grid.shape))[inside(box, wide)]
         return self._settled(found, box, found == STRANGER, tuple(2 * m for m in margin))
-
-
-def _owners(survey: Survey, chosen: NDArray[np.bool_], keep_rest: bool) -> tuple[NDArray[np.int32], int]:
-    """For every part the number of its seed, `SEVERAL`, or its own number; and the largest number."""
-    seeds, parts = survey.links[:, chosen[survey.links[0]]]
-    owner = np.zeros(len(survey.parts.sizes), np.int32)
-    owner[parts] = seeds
-    seeded = np.bincount(parts, minlength=owner.size)
-    owner[seeded > 1] = SEVERAL
-    count = chosen.size - 1
-    if keep_rest:
-        rest = np.flatnonzero(seeded == 0)[1:]
-        owner[rest] = count + np.arange(1, rest.size + 1)
-        count += rest.size
-    return owner, count
 
 
 def _cut_sides(box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -136,3 +138,12 @@ def _cut_sides(box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         rim[(*before, slice(0, int(cut.start > 0)))] = True
         rim[(*before, slice(cut.stop - cut.start - int(cut.stop < length), None))] = True
     return rim
+
+
+def _bounds(mask: NDArray[np.bool_]) -> Box:
+    """The smallest box around what is True in a mask (*S) that is not empty."""
+    box = []
+    for axis in range(mask.ndim):
+        there = np.flatnonzero(mask.any(tuple(a for a in range(mask.ndim) if a != axis)))
+        box.append(slice(int(there[0]), int(there[-1]) + 1))
+    return tuple(box)

@@ -12,49 +12,70 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
-from nucleizoo.large._labelled import Labelled
+from nucleizoo.large._labelled import Labelled, Parts
 from nucleizoo.large._stage import Stage
+from nucleizoo.large._survey import pieces_in
 from nucleizoo.ops.grid import Box, Grid, size
-from nucleizoo.ops.pieces import Joined, Pieces, join, pieces
+from nucleizoo.ops.pieces import Joined, join, pieces
 
 
-def look_for_holes(stage: Stage, objects: Labelled) -> Iterator[int]:
-    """Note the background of the blocks that were not yet looked at; yields each when it is on disk."""
-    grid = stage.grid
-    for index in range(len(grid)):
-        if stage.has(index):
-            continue
+class Holes:
+    """Objects with their holes.
+
+    Args:
+        stage: to keep the background of blocks.
+        objects: that may have holes.
+    """
+
+    def __init__(self, stage: Stage, objects: Labelled) -> None:
+        self.stage, self.objects, self._background = stage, objects, Parts(stage, "holes")
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    def missing(self) -> Iterator[int]:
+        """The blocks whose background was not looked at yet."""
+        return self.stage.missing()
+
+    def do(self, index: int) -> None:
+        """Note the background of one block."""
+        grid = self.stage.grid
         shell = grid.shell(index)
-        labels = objects.read(shell)
+        labels = self.objects.read(shell)
         found, of_holes = pieces(labels == 0, grid, index)
         nodes = np.where(labels > 0, labels, -found)
         arrays = of_holes.packed("holes")
         arrays["edges"], arrays["border"] = _edges(nodes), _on_border(nodes, shell, grid)
         core = tuple(slice(0, n) for n in size(grid.box(index)))
-        stage.write(index, arrays, {"holes": found[core]})
-        yield index
+        self.stage.write(index, arrays, {"holes": found[core]})
 
+    def join(self) -> None:
+        """Find out which background is whose."""
+        if self.stage.is_joined:
+            return
+        joined = join(self.stage.grid, pieces_in(self.stage, "holes"))
+        owner = _owners(self.stage, joined, len(self.objects.sizes) - 1)
+        sizes = self.objects.sizes.copy()
+        np.add.at(sizes, owner, joined.sizes)
+        sizes[0] = 0
+        self.stage.keep({**joined.packed("holes"), "owner": owner, "sizes": sizes})
 
-def filled(stage: Stage, objects: Labelled) -> Labelled:
-    """Objects with their holes, once all blocks were looked at."""
-    grid = stage.grid
-    joined = join(grid, (_pieces(stage, index) for index in range(len(grid))))
-    owner = _owners(stage, joined, len(objects.sizes) - 1)
-    sizes = objects.sizes.copy()
-    np.add.at(sizes, owner, joined.sizes)
-    sizes[0] = 0
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels, (n + 1,), with the holes."""
+        return self.stage.table("sizes")
 
-    def read(box: Box) -> NDArray[np.int32]:
-        labels = objects.read(box)
-        holes = stage.labels("holes", box, lambda index: owner[joined.table(index)])
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Raster index of the first voxel, (n + 1,)."""
+        return self.objects.first
+
+    def read(self, box: Box) -> NDArray[np.int32]:
+        """The labels of a part of the volume."""
+        labels, owner = self.objects.read(box), self.stage.table("owner")
+        joined = self._background.joined
+        holes = self.stage.labels("holes", box, lambda index: owner[joined.table(index)])
         return np.where(labels > 0, labels, holes)
-
-    return Labelled(read, sizes, objects.first)
-
-
-def _pieces(stage: Stage, index: int) -> Pieces:
-    with stage.read(index) as file:
-        return Pieces.unpacked("holes", file, len(stage.grid.shape))
 
 
 def _edges(nodes: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.files import atomic
 from nucleizoo.ops.grid import Box
-from nucleizoo.reading import Parts, Reader, Values
+from nucleizoo.reading import Limits, Parts, Reader, Values
 from nucleizoo.volumes import LazyVolume, open_lazily
 
 
 class Input:
     """Reads any part of one volume the way a run reads its files.
 
+    Attributes:
+        noted: how many chunks were known to be damaged or missing when it was opened.
+
     Args:
         path: file or Zarr folder of one picture (2D methods) or volume (3D).
         reader: of the run.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
+        measured: file that `keep` has written, so that the volume need not be gone through again.
 
     Raises:
         ImageReadError: when the file cannot be used; says why and what to do.
     """
 
-    def __init__(self, path: Path, reader: Reader, *, skip_damaged: bool = False) -> None:
+    def __init__(
+        self, path: Path, reader: Reader, *, skip_damaged: bool = False, measured: Path | None = None
+    ) -> None:
         self.path, self.reader = path, reader
         self.volume = open_lazily(
             path, dataset=reader.dataset, skip_damaged=skip_damaged, missing=reader.empty_chunks
@@ -41,8 +49,9 @@ class Input:
                 f"{path}: the run works on voxels of another size, {times} times as many, and by blocks "
                 "nothing is resampled; resample the file first, or predict without --blocks"
             )
-        self._parts = Parts(values, reader)
+        self._parts = Parts(values, reader, self._kept(measured) if measured and measured.exists() else None)
         self._at = next(values.places())
+        self.noted = len(self.volume.skipped)
 
     def picture(self, box: Box) -> NDArray[np.float32]:
         """A part (C, *size), in [-1, 1].
@@ -51,6 +60,25 @@ class Input:
             ImageReadError: when a chunk of it cannot be read.
         """
         return self._parts.picture(self._at, box)
+
+    def keep(self, path: Path) -> None:
+        """Write to a file how intensities are scaled, and the chunks that could not be read.
+
+        Raises:
+            OSError: when the disk is full.
+        """
+        low, high = self._parts.limits
+        with atomic(path) as part, part.open("wb") as file:
+            np.savez(file, low=low, high=high, skipped=np.array(self.volume.skipped, str))
+
+    def _kept(self, path: Path) -> Limits:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                low, high, skipped = file["low"], file["high"], file["skipped"].tolist()
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume") from error
+        self.volume.skipped += [words for words in skipped if words not in self.volume.skipped]
+        return low, high
 
 
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import json
 import math
+import secrets
 import shutil
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic, locked
+from nucleizoo.core.files import locked
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
-from nucleizoo.large._decoding import Decoded, Decoding, Progress, check_rules
 from nucleizoo.large._input import Input
-from nucleizoo.large._maps import MapFile
-from nucleizoo.large._memory import Plan
 from nucleizoo.large._options import Options
+from nucleizoo.large._order import Order, Source
 from nucleizoo.large._output import FORMATS, places
 from nucleizoo.large._result import Result
-from nucleizoo.large._sliding import slide_band
-from nucleizoo.large._statistics import first_tiling, given_statistics
-from nucleizoo.large._tiling import Tiling
+from nucleizoo.large._step import Crew, Progress, Step, alone, carried_out
+from nucleizoo.large._work import RESERVE, Work, digest, measured
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
-from nucleizoo.ops.statistics import Statistics
+
+UNITS = 4
+"""Of prediction, wanted a worker: so that the last to finish does not keep the others waiting for long."""
 
 DECODED_A_SECOND = 2e6
 """Voxels that one core decodes in a second, for the estimate."""
-
-RESERVE = 1e8
-"""Bytes kept for what is not counted."""
 
 
 class Job:
@@ -50,23 +45,29 @@ class Job:
         path: the volume's file or Zarr folder.
         folder: for the result.
         options: see there.
+        workers: how many will work, so that all have units of prediction; 0 is this process alone.
 
     Raises:
         UserError: for a file, result or memory limit that cannot be used.
     """
 
-    def __init__(self, segmenter: Segmenter, path: Path, folder: Path, options: Options) -> None:
-        self.segmenter, self.options = segmenter, options
+    def __init__(
+        self, segmenter: Segmenter, path: Path, folder: Path, options: Options, workers: int = 0
+    ) -> None:
+        self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = places(path, folder, options.format)
-        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged)
-        window = segmenter.window or segmenter.config.DATASET.SIZE
-        self.tiling = Tiling(self.input.shape, window, segmenter.overlap)
-        self.batch = 1 if segmenter.device.type == "cpu" else 8
-        self.rules = check_rules(segmenter.decoder.rules(len(self.input.shape), self.input.spacing))
-        self.plan, self.seconds = self._prepared()
+        known = measured(self.scratch) if options.resume else None
+        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
+        self.work = Work(segmenter, self.input, self.scratch, options.limit)
+        self.weights = digest(segmenter)
+        self._begin()
+        self.seconds = self._tile_time()
 
-    def run(self) -> Generator[Progress, None, int]:
-        """Do all that is not done; yields after every row and block, returns the number of nuclei.
+    def run(self, crew: Crew = alone) -> Generator[Progress, None, int]:
+        """Do all that is not done; yields after every unit, returns the number of nuclei.
+
+        Args:
+            crew: does the units.
 
         Raises:
             UserError: for a damaged chunk, when the memory allowed is too small for the objects, or when
@@ -74,122 +75,93 @@ class Job:
             OSError: when the disk is full.
         """
         with locked(self.scratch / "job.json"):
-            count = yield from self._locked_run()
-        shutil.rmtree(self.scratch)
-        return count
-
-    def _locked_run(self) -> Generator[Progress, None, int]:
-        shape = self.input.shape
-        maps = MapFile(self.scratch / "maps.bin", self.segmenter.target.channels, shape)
-        try:
-            at = self.scratch / "statistics.safetensors"
-            given = yield from given_statistics(self.segmenter, self.input.picture, self.tiling, at)
-            yield from self._predicted(maps, given)
-            grid = Grid(shape, self.plan.block)
-            limit = _memory.voxels(self.options.limit - _memory.in_use() - RESERVE)
-            decoding = Decoding(self.rules, maps.read, grid, self.scratch, self.plan.margin, limit)
-            labels: Decoded = yield from decoding.run()
-            result = Result(labels, shape, self.input.spacing, self.plan.block, self._skipped())
+            before: dict[str, Step] = {"statistics": self.work.statistics, "predict": self.work.predict}
+            yield from carried_out(before, crew)
+            yield from carried_out(self.work.decoding.steps, crew)
+            labels = self.work.decoding.decoded()
+            result = Result(
+                labels,
+                self.input.shape,
+                self.input.spacing,
+                self.work.plan.block,
+                self.work.predict.skipped(),
+            )
             FORMATS[self.options.format][1](self.result, result)
-        finally:
-            maps.close()
+        shutil.rmtree(self.scratch)
         return labels.count
+
+    def order(self, source: Source) -> Order:
+        """What other processes must know to do units of this job.
+
+        Args:
+            source: of the segmenter.
+        """
+        number = json.loads((self.scratch / "job.json").read_text())["job"]
+        return Order(
+            source, self.weights, str(self.input.path.resolve()), str(self.scratch.resolve()), number,
+            self.options.limit, self.options.skip_damaged,
+        )  # fmt: skip
 
     def steps(self) -> dict[str, int]:
         """How many times `run` yields at most, by what it says."""
-        blocks = len(Grid(self.input.shape, self.plan.block))
-        rows = len(self.tiling.starts[0]) * len(self._bands())
-        first = first_tiling(self.segmenter, self.tiling)
-        before = {"statistics": len(first.starts[0])} if first else {}
-        return (
-            before
-            | {"predict": rows}
-            | dict.fromkeys(("survey", "growth", "holes", "summits", "split"), blocks)
-        )
+        blocks = len(Grid(self.input.shape, self.work.plan.block))
+        names = ("survey", "growth", "holes", "summits", "split")
+        before = {"statistics": len(self.work.statistics), "predict": len(self.work.predict)}
+        return before | dict.fromkeys(names, blocks)
 
-    def _predicted(self, maps: MapFile, given: Statistics | None) -> Iterator[Progress]:
-        at = self.scratch / "predicted.json"
-        state: dict[str, Any] = {"band": 0, "done": 0, "skipped": []}
-        if at.exists():
-            state = json.loads(at.read_text())
-        self.input.volume.skipped += [s for s in state["skipped"] if s not in self.input.volume.skipped]
-        bands = self._bands()
-        for number in range(state["band"], len(bands)):
-            done = state["done"] if number == state["band"] else 0
-            if done < self.input.shape[0]:
-                rows = slide_band(
-                    partial(self.segmenter.tiles, given=given), self.input.picture, self.tiling,
-                    bands[number], done=done, batch=self.batch,
-                )  # fmt: skip
-                for row, (box, made) in enumerate(rows):
-                    maps.write(made, box)
-                    self._note(
-                        at, {"band": number, "done": box[0].stop, "skipped": self.input.volume.skipped}
-                    )
-                    yield "predict", row
-
-    def _skipped(self) -> list[str]:
-        return sorted(self.input.volume.skipped)
-
-    def _bands(self) -> list[slice]:
-        length, band = self.input.shape[1], self.plan.band
-        return [slice(a, min(a + band, length)) for a in range(0, length, band)]
-
-    def _prepared(self) -> tuple[Plan, float]:
-        """The plan of an interrupted job or a new one, and an estimate of the time it takes."""
+    def _begin(self) -> None:
+        """Find the plan of an interrupted job, or make a new one."""
         what, at = self._identity(), self.scratch / "job.json"
-        if at.exists() and self.options.resume:
-            known = json.loads(at.read_text())
-            if known["what"] != what:
-                changed = ", ".join(key for key in what if known["what"].get(key) != what[key])
+        if at.exists() and not self.options.resume:
+            raise UserError(
+                f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
+            )
+        if at.exists():
+            known = json.loads(at.read_text())["what"]
+            if known != what:
+                changed = ", ".join(key for key in what if known.get(key) != what[key])
                 raise UserError(
                     f"{self.scratch}: was begun with another {changed}; go on as it was begun, or remove the "
                     "folder to begin again"
                 )
-            plan = Plan(tuple(known["plan"]["block"]), tuple(known["plan"]["margin"]), known["plan"]["band"])
-            return plan, self._tile_time()
-        if at.exists():
-            raise UserError(
-                f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
-            )
-        seconds = self._tile_time()
-        voxel = voxel_shape(self.input.spacing, len(self.input.shape))
-        budget = self.options.limit - _memory.peak() - RESERVE
+            return
+        self._tile_time()  # the network takes its memory, that is not left for blocks
+        channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
+        stored = self.input.volume.dtype.itemsize * self.input.volume.channels
         plan = _memory.plan(
-            self.input.shape, voxel, budget, line=self._line_bytes(), window=self.tiling.window[1]
-        )
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        self._note(at, {"what": what, "plan": asdict(plan)})
-        return plan, seconds
+            self.input.shape, voxel_shape(self.input.spacing, len(self.input.shape)),
+            self.options.limit - _memory.peak() - RESERVE,
+            window=self.work.tiling.window, step=self.work.tiling.step,
+            costs=(stored + 4.0 * channels, 8.0 * maps + 4), units=UNITS * self.workers,
+        )  # fmt: skip
+        _check_disk(self.result.parent, maps * math.prod(self.input.shape))
+        self.work.begin(plan, what=what, job=secrets.token_hex(8))
 
     def estimate(self) -> str:
         """What the work takes, in words."""
-        total, maps = math.prod(self.input.shape), len(self.segmenter.target.channels)
-        windows = len(self.tiling) + len(first_tiling(self.segmenter, self.tiling) or ())
-        seconds = windows * self.seconds + total / DECODED_A_SECOND
+        work, total, maps = self.work, math.prod(self.input.shape), len(self.segmenter.target.channels)
+        windows = work.predict.windows(going_on=not self.workers)
+        first = len(work.statistics.tiling) if len(work.statistics) else 0
+        seconds = ((windows + first) * self.seconds + total / DECODED_A_SECOND) / max(self.workers, 1)
         size = "x".join(map(str, self.input.shape))
-        window, block = ("x".join(map(str, one)) for one in (self.tiling.window, self.plan.block))
-        blocks = len(Grid(self.input.shape, self.plan.block))
+        window, block = ("x".join(map(str, one)) for one in (work.tiling.window, work.plan.block))
+        blocks = len(Grid(self.input.shape, work.plan.block))
+        twice = windows - len(work.tiling)
+        more = f" (and {twice} again, where units overlap)" if twice else ""
         return (
-            f"{self.input.path}: {size} voxels, {len(self.tiling)} windows of {window}, {blocks} blocks of "
-            f"{block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of memory, "
-            f"{(maps + 2.5) * total / 1e9:.1f} GB of disk"
+            f"{self.input.path}: {size} voxels, {len(work.tiling)} windows of {window}{more}, {blocks} "
+            f"blocks of {block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of "
+            f"memory{' a worker' if self.workers else ''}, {(maps + 2.5) * total / 1e9:.1f} GB of disk"
         )
 
     def _tile_time(self) -> float:
         """Seconds a window; the second one is timed, for the first takes memory."""
-        tile = torch.zeros(self.batch, self.segmenter.method.task.channels, *self.tiling.window)
+        work = self.work
+        tile = torch.zeros(work.batch, self.segmenter.method.task.channels, *work.tiling.window)
         self.segmenter.tiles(tile)
         begin = time.perf_counter()
         self.segmenter.tiles(tile)
-        return (time.perf_counter() - begin) / self.batch
-
-    def _line_bytes(self) -> tuple[float, float]:
-        """Memory for a line along the second axis: as stored and scaled; sums, and what is moved of them."""
-        line = float(self.tiling.window[0] * math.prod(self.input.shape[2:]))
-        channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
-        stored = self.input.volume.dtype.itemsize * self.input.volume.channels
-        return line * (stored + 4 * channels), line * (8 * maps + 4)
+        return (time.perf_counter() - begin) / work.batch
 
     def _identity(self) -> dict[str, Any]:
         """What must not change between an interruption and going on."""
@@ -201,17 +173,18 @@ class Job:
             "file": [str(path), stat.st_size, stat.st_mtime_ns],
             "shape": list(self.input.shape),
             "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
-            "weights": _digest(self.segmenter),
+            "weights": self.weights,
         }
 
-    def _note(self, path: Path, what: dict[str, Any]) -> None:
-        with atomic(path, sync=False) as part:
-            part.write_text(json.dumps(what))
 
-
-def _digest(segmenter: Segmenter) -> float:
-    """A number that changes with the weights."""
-    return float(sum(p.detach().double().abs().sum().item() for p in segmenter.method.parameters()))
+def _check_disk(folder: Path, needed: int) -> None:
+    """Refuse to begin what cannot end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise UserError(
+            f"{folder}: {needed / 1e9:.1f} GB of disk are needed for the maps alone, {free / 1e9:.1f} GB are "
+            "free; free some, or name a folder on another disk with --output"
+        )
 
 
 def _duration(seconds: float) -> str:

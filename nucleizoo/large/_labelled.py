@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,33 +13,63 @@ from nucleizoo.ops.grid import Box
 from nucleizoo.ops.pieces import Joined
 
 
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Objects 1..n; numbers may have gaps.
+class Labelled(Protocol):
+    """Objects 1..n, known once the step that finds them is joined; numbers may have gaps."""
 
-    Attributes:
-        read: a part of the volume -> its labels, int32.
-        sizes: (n + 1,) int64, voxels; 0 where there is a gap.
-        first: (n + 1,) int64, raster index of the first voxel; the number of all where there is a gap.
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels, (n + 1,); 0 where there is a gap, and of the background."""
+        ...
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Raster index of the first voxel, (n + 1,); the number of all voxels where there is a gap."""
+        ...
+
+    def read(self, box: Box) -> NDArray[np.int32]:
+        """The labels of a part of the volume."""
+        ...
+
+
+class Parts:
+    """The connected parts that a stage keeps the pieces of.
+
+    Args:
+        stage: holds the pieces of blocks and, as tables, what joins them.
+        name: of the pieces there.
     """
 
-    read: Callable[[Box], NDArray[np.int32]]
-    sizes: NDArray[np.int64]
-    first: NDArray[np.int64]
+    def __init__(self, stage: Stage, name: str) -> None:
+        self.stage, self.name = stage, name
 
-    @classmethod
-    def joined(cls, stage: Stage, name: str, joined: Joined) -> Labelled:
-        """The parts that a stage keeps the pieces of."""
-        return cls(lambda box: stage.labels(name, box, joined.table), joined.sizes, joined.first)
+    @cached_property
+    def joined(self) -> Joined:
+        """What joins the pieces."""
+        return Joined.unpacked(self.name, self.stage.table)
 
-    def numbered(self, min_size: int) -> tuple[NDArray[np.int32], int]:
-        """What the numbers become when small objects go and the others are counted by first voxel.
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels, (n + 1,)."""
+        return self.joined.sizes
 
-        Returns:
-            The table, and how many objects there are.
-        """
-        kept = np.flatnonzero(self.sizes >= max(min_size, 1))
-        order = kept[np.argsort(self.first[kept], kind="stable")]
-        table = np.zeros(len(self.sizes), np.int32)
-        table[order] = np.arange(1, order.size + 1)
-        return table, order.size
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Raster index of the first voxel, (n + 1,)."""
+        return self.joined.first
+
+    def read(self, box: Box) -> NDArray[np.int32]:
+        """The labels of a part of the volume."""
+        return self.stage.labels(self.name, box, self.joined.table)
+
+
+def numbered(objects: Labelled, min_size: int) -> tuple[NDArray[np.int32], int]:
+    """What the numbers become when small objects go and the others are counted by first voxel.
+
+    Returns:
+        The table, and how many objects there are.
+    """
+    kept = np.flatnonzero(objects.sizes >= max(min_size, 1))
+    order = kept[np.argsort(objects.first[kept], kind="stable")]
+    table = np.zeros(len(objects.sizes), np.int32)
+    table[order] = np.arange(1, order.size + 1)
+    return table, order.size

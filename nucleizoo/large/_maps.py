@@ -3,76 +3,88 @@
 from __future__ import annotations
 
 import math
-import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.contracts import Channel
-from nucleizoo.ops.grid import Box, size
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic
+from nucleizoo.large._stage import done_in
+from nucleizoo.ops.grid import Box, Grid, common, inside, size
+
+Write = Callable[[NDArray[np.float32]], None]
+"""Takes the next plane of the first axis, (K, *rest), in the ranges of the maps."""
 
 
-class MapFile:
-    """One file (K, *S) of uint8: 0 to 255 are the range of a map, [0, 1] or [-1, 1].
-
-    Its whole size is taken from the disk at the start, so that a full disk is told then.
+class MapFiles:
+    """A file a block, (planes, K, *rest) of uint8: 0 to 255 are the range of a map, [0, 1] or [-1, 1].
 
     Args:
-        path: made if missing.
+        folder: for the files; made if missing.
         channels: of the target.
-        shape: (*S).
-
-    Raises:
-        OSError: when the disk is too small.
+        grid: the blocks.
     """
 
-    def __init__(self, path: Path, channels: tuple[Channel, ...], shape: tuple[int, ...]) -> None:
-        self.channels, self.shape = channels, shape
-        path.touch()
-        self._file = path.open("r+b", buffering=0)
-        total = len(channels) * math.prod(shape)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self._file.fileno(), 0, total)
-        else:
-            self._file.truncate(total)
+    def __init__(self, folder: Path, channels: tuple[Channel, ...], grid: Grid) -> None:
+        self.folder, self.channels, self.grid = folder, channels, grid
+        folder.mkdir(parents=True, exist_ok=True)
 
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()
+    def done(self) -> NDArray[np.bool_]:
+        """Which blocks are there, by their numbers."""
+        return done_in(self.folder, ".maps", len(self.grid))
 
-    def write(self, maps: NDArray[np.float32], box: Box) -> None:
-        """Write maps (K, *size), in their ranges; only the first two axes may be parts.
+    @contextmanager
+    def writing(self, index: int) -> Iterator[Write]:
+        """Write one block plane by plane; it is there when it is whole.
 
         Raises:
-            OSError: when the disk fails.
+            OSError: when the disk is full.
         """
-        for index, (channel, one) in enumerate(zip(self.channels, maps, strict=True)):
-            for at, plane in enumerate(one, start=box[0].start):
-                self._file.seek(self._offset(index, at, box[1].start))
-                rest = memoryview(to_bytes(plane, channel).tobytes())
-                while rest:  # one call may write less, of a full disk or of 2 GB
-                    rest = rest[self._file.write(rest) :]
+        with atomic(self._file(index), sync=False) as part, part.open("wb") as file:
+
+            def write(plane: NDArray[np.float32]) -> None:
+                for channel, one in zip(self.channels, plane, strict=True):
+                    file.write(to_bytes(one, channel).tobytes())
+
+            yield write
 
     def read(self, box: Box) -> dict[str, NDArray[np.float32]]:
-        """A part, by channel, in the channels' ranges."""
+        """A part of the volume, by channel, in the channels' ranges.
+
+        Raises:
+            UserError: when a file is gone or damaged.
+        """
+        stored = np.empty((len(self.channels), *size(box)), np.uint8)
+        for index in self.grid.touching(box):
+            core = self.grid.box(index)
+            part = common(box, core)
+            self._read(index, inside(part, core), stored[(slice(None), *inside(part, box))])
         return {
-            channel.name: from_bytes(self._part(index, box), channel)
-            for index, channel in enumerate(self.channels)
+            channel.name: from_bytes(one, channel) for channel, one in zip(self.channels, stored, strict=True)
         }
 
-    def _part(self, index: int, box: Box) -> NDArray[np.uint8]:
-        part = np.empty(size(box), np.uint8)
-        rows = box[1].stop - box[1].start
-        row = self.shape[2:]
-        for at, plane in enumerate(part, start=box[0].start):
-            self._file.seek(self._offset(index, at, box[1].start))
-            raw = self._file.read(rows * math.prod(row))
-            plane[...] = np.frombuffer(raw, np.uint8).reshape(rows, *row)[(slice(None), *box[2:])]
-        return part
+    def _read(self, index: int, part: Box, into: NDArray[np.uint8]) -> None:
+        """A part of a block; of its planes no more is read than the rows that are asked for."""
+        _, *rest = size(self.grid.box(index))
+        row, rows = math.prod(rest[1:]), part[1].stop - part[1].start
+        try:
+            with self._file(index).open("rb", buffering=0) as file:
+                for at, plane in enumerate(np.moveaxis(into, 1, 0), start=part[0].start):
+                    for channel, one in enumerate(plane):
+                        file.seek(((at * len(self.channels) + channel) * rest[0] + part[1].start) * row)
+                        raw = np.frombuffer(file.read(rows * row), np.uint8)
+                        one[...] = raw.reshape(rows, *rest[1:])[(slice(None), *part[2:])]
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self._file(index)}: cannot be read ({error}); remove it and go on with --resume"
+            ) from error
 
-    def _offset(self, index: int, first: int, second: int) -> int:
-        return ((index * self.shape[0] + first) * self.shape[1] + second) * math.prod(self.shape[2:])
+    def _file(self, index: int) -> Path:
+        return self.folder / f"{index:07d}.maps"
 
 
 def to_bytes(map_: NDArray[np.float32], channel: Channel) -> NDArray[np.uint8]:

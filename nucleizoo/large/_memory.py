@@ -22,6 +22,9 @@ SIDE = {2: (4096, 4096), 3: (64, 512, 512)}
 REACH = 16
 """Margin of a block in pixels of the last axis to begin with: about the radius of a large nucleus."""
 
+LONGEST = 8
+"""Windows in a unit of prediction along the first axis, at most: so much is done again after a crash."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -30,12 +33,12 @@ class Plan:
     Attributes:
         block: of decoding, voxels an axis.
         margin: around it.
-        band: length along the second axis of what is predicted in one go.
+        unit: of prediction, voxels an axis.
     """
 
     block: tuple[int, ...]
     margin: tuple[int, ...]
-    band: int
+    unit: tuple[int, ...]
 
 
 def in_use() -> float:
@@ -56,17 +59,20 @@ def voxels(budget: float) -> float:
 
 
 def plan(
-    shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *, line: tuple[float, float], window: int
-) -> Plan:
-    """Choose blocks and bands that fit.
+    shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *,
+    window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float], units: int = 1,
+) -> Plan:  # fmt: skip
+    """Choose blocks and units that fit.
 
     Args:
         shape: of the volume.
         voxel: edge lengths of a voxel in those of the last axis.
         budget: bytes to be used beyond those that are in use.
-        line: bytes that prediction takes for every line along the second axis, of the picture (of which it
-            needs a window more on either side of a band) and of the maps.
-        window: length of the network's window along the second axis.
+        window: of the network, voxels an axis.
+        step: from one window to the next.
+        costs: bytes that prediction takes for every voxel of a row of windows, of the picture (of which it
+            needs a window more on either side of a unit) and of the maps.
+        units: so many are wanted, where they can be three windows long.
 
     Raises:
         UserError: when nothing fits.
@@ -78,11 +84,36 @@ def plan(
         if block[longest] <= margin[longest]:
             raise _too_little(budget)
         block[longest] = -(-block[longest] // 2)
-    band = int((budget - 2 * window * line[0]) // sum(line))
-    if band < min(window, shape[1]):
-        raise _too_little(budget)
-    count = -(-shape[1] // band)
-    return Plan(tuple(block), margin, -(-shape[1] // count))
+    return Plan(tuple(block), margin, _unit(shape, window, step, costs, budget, units))
+
+
+def _unit(
+    shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float],
+    budget: float, units: int,
+) -> tuple[int, ...]:  # fmt: skip
+    """As few cuts as memory allows, each where pieces are longest; then more for as many units."""
+    cuts = [-(-shape[0] // (LONGEST * window[0])), *(1 for _ in shape[1:])]
+
+    def windows_long(axis: int) -> float:
+        return shape[axis] / cuts[axis] / window[axis]
+
+    def bytes_of(*lengths: int) -> float:
+        """What a row of windows over all of a unit takes."""
+        seen = math.prod(min(b + 2 * w, n) for b, w, n in zip(lengths, window[1:], shape[1:], strict=True))
+        return window[0] * (costs[0] * seen + costs[1] * math.prod(lengths))
+
+    def lengths() -> list[int]:
+        """Where a window begins, or fewer of them were predicted for one unit only."""
+        return [min(-(-n // (c * s)) * s, n) for n, c, s in zip(shape, cuts, step, strict=True)]
+
+    while bytes_of(*lengths()[1:]) > budget:
+        axis = max(range(1, len(shape)), key=windows_long)
+        if windows_long(axis) <= 1:
+            raise _too_little(budget)
+        cuts[axis] += 1
+    while math.prod(cuts) < units and windows_long(axis := max(range(len(shape)), key=windows_long)) >= 6:
+        cuts[axis] += 1
+    return tuple(lengths())
 
 
 def peak() -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.large import _memory
@@ -15,7 +15,7 @@ class Options:
 
     Attributes:
         format: of the labels, one of `FORMATS`.
-        max_memory: of the whole process, in 10^9 bytes; 0 is half of the machine's.
+        max_memory: of a process that works, in 10^9 bytes; 0 is half of the machine's.
         resume: go on with what was interrupted.
         skip_damaged: take chunks that are missing or damaged for black.
 
@@ -38,3 +38,7 @@ class Options:
     def limit(self) -> float:
         """Bytes that the process may have in memory."""
         return self.max_memory * 1e9 or _memory.machine() * _memory.DEFAULT_SHARE
+
+    def shared(self, count: int) -> Options:
+        """The same for so many processes on this machine: what was not said is divided among them."""
+        return self if self.max_memory else replace(self, max_memory=self.limit / 1e9 / count)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.outputs import Prediction
+from nucleizoo.large._cluster import Cluster
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
 from nucleizoo.large._output import nuclei_in, places
+from nucleizoo.large._step import Crew, alone
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +20,9 @@ TELL_EVERY = 20.0
 """Seconds between two lines of the log."""
 
 
-def predict_volume(segmenter: Segmenter, path: Path, folder: Path, options: Options) -> Prediction:
+def predict_volume(
+    segmenter: Segmenter, path: Path, folder: Path, options: Options, workers: Cluster | None = None
+) -> Prediction:
     """Labels of one volume, by blocks; what is being done is logged now and then.
 
     Args:
@@ -26,22 +30,25 @@ def predict_volume(segmenter: Segmenter, path: Path, folder: Path, options: Opti
         path: the volume's file or Zarr folder.
         folder: for `<stem>_label.tif`, `.h5` or `.ome.zarr`.
         options: see there. A result that is complete is left alone when work is gone on with.
+        workers: who do the work; None is this process alone. The labels are the same, and what one began
+            others can go on with.
 
     Raises:
-        UserError: for a file, result or memory limit that cannot be used.
+        UserError: for a file, result or memory limit that cannot be used, or when workers are lost.
         OSError: when the disk is full.
     """
     result, scratch = places(path, folder, options.format)
     if options.resume and not scratch.exists() and (count := nuclei_in(result)) is not None:
         log.info("%s: is complete", result)
         return Prediction(path, result, count)
-    job = Job(segmenter, path, folder, options)
+    job = Job(segmenter, path, folder, options, len(workers) if workers else 0)
     log.info("%s", job.estimate())
-    return Prediction(path, result, _drained(job))
+    crew = workers.crew(job.order(workers.source)) if workers else alone
+    return Prediction(path, result, _drained(job, crew))
 
 
-def _drained(job: Job) -> int:
-    steps, work, told, count = job.steps(), job.run(), time.monotonic(), 0
+def _drained(job: Job, crew: Crew) -> int:
+    steps, work, told, count = job.steps(), job.run(crew), time.monotonic(), 0
     last = ""
     while True:
         try:

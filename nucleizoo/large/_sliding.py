@@ -11,33 +11,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nucleizoo.large._tiling import Tiling
-from nucleizoo.ops.grid import Box
+from nucleizoo.ops.grid import Box, common, inside, size
 from nucleizoo.ops.windows import extend
 
 Predict = Callable[[Tensor], Tensor]
 """Pictures (B, C, *window) -> maps (B, K, *window) float32 on the CPU."""
 
 
-def slide_band(
+def slide_column(
     predict: Predict,
     picture: Callable[[Box], NDArray[np.float32]],
     tiling: Tiling,
-    band: slice,
+    column: Box,
     *,
     done: int = 0,
     batch: int = 1,
 ) -> Iterator[tuple[Box, NDArray[np.float32]]]:
-    """Predict a band, all of the volume along every axis but the second.
+    """Predict a column, all of the volume along the first axis.
 
-    Every window that has voxels in the band is predicted; sums are taken in the order in which
-    `ops.windows.slide` takes them, so that they are the same however the volume is cut into bands.
+    Every window that has voxels in the column is predicted; sums are taken in the order in which
+    `ops.windows.slide` takes them, so that they are the same however the volume is cut into columns and
+    wherever work begins.
 
     Args:
         predict: the network.
         picture: a part of the volume -> (C, *size).
         tiling: the windows.
-        band: along the second axis.
-        done: planes of the first axis that are not wanted again.
+        column: along all axes but the first.
+        done: planes of the first axis that are not wanted.
         batch: windows predicted at once.
 
     Yields:
@@ -45,44 +46,35 @@ def slide_band(
         next are asked for.
     """
     shape, window = tiling.shape, tiling.window
-    columns = tiling.meeting(1, band.start, band.stop)
-    across = slice(columns[0], min(columns[-1] + window[1], shape[1]))
+    reached = [tiling.meeting(axis, cut.start, cut.stop) for axis, cut in enumerate(column, start=1)]
+    ends = zip(reached, window[1:], shape[1:], strict=True)
+    across = tuple(slice(at[0], min(at[-1] + w, n)) for at, w, n in ends)
+    places = list(itertools.product(*reached))
     sums: Tensor | None = None
-    first, begin = tiling.row_for(done), 0
-    for row in range(first, len(tiling.starts[0])):
+    begin = 0
+    for row in range(tiling.row_for(done), len(tiling.starts[0])):
         top = tiling.starts[0][row]
         if sums is not None:
             sums = _moved(sums, top - begin)
         begin = top
-        whole = (slice(top, min(top + window[0], shape[0])), across, *(slice(0, n) for n in shape[2:]))
+        whole = (slice(top, min(top + window[0], shape[0])), *across)
         seen = extend(torch.from_numpy(picture(whole))[None], _at_least(whole, window))[0]
-        places = list(itertools.product(columns, *tiling.starts[2:]))
         for count in range(0, len(places), batch):
-            some = places[count : count + batch]
-            cuts = [_cut((at[0] - across.start, *at[1:]), window[1:]) for at in some]
-            tiles = [seen[(slice(None), slice(None), *cut)] for cut in cuts]
+            cuts = [_window(at, window[1:]) for at in places[count : count + batch]]
+            tiles = [seen[(slice(None), slice(None), *inside(cut, across))] for cut in cuts]
             made = predict(torch.stack(tiles) if batch > 1 else tiles[0][None])
             if sums is None:
-                sums = made.new_zeros(made.shape[1], window[0], *_band_size(tiling, band))
-            for at, maps in zip(some, made, strict=True):
-                _add(sums, maps, tiling.tent, at, band, window)
+                sums = made.new_zeros(made.shape[1], window[0], *size(column))
+            for cut, maps in zip(cuts, made, strict=True):
+                part = common(cut, column)
+                here, there = (slice(None), *inside(part, cut)), (slice(None), *inside(part, column))
+                sums[(slice(None), *there)].addcmul_(maps[(slice(None), *here)], tiling.tent[here])
         complete = tiling.complete(row)
         if complete > done and sums is not None:
             low = max(top, done)
-            box = (slice(low, complete), band, *(slice(0, n) for n in shape[2:]))
-            part = sums[(slice(None), slice(low - top, complete - top), *_lengths(box[1:]))]
-            yield box, tiling.divide(part, box).numpy()  # of rows that are not needed again
+            box = (slice(low, complete), *column)
+            yield box, tiling.divide(sums[:, low - top : complete - top], box).numpy()  # not needed again
             done = complete
-
-
-def _add(
-    sums: Tensor, maps: Tensor, weight: Tensor, at: tuple[int, ...], band: slice, window: tuple[int, ...]
-) -> None:
-    """Add the part of a window that lies in the band, weighted."""
-    low, high = max(at[0], band.start), min(at[0] + window[1], band.stop, band.start + sums.shape[2])
-    inner = (slice(None), slice(low - at[0], high - at[0]), *(slice(0, n) for n in window[2:]))
-    place = (slice(low - band.start, high - band.start), *_cut(at[1:], window[2:]))
-    sums[(slice(None), slice(None), *place)].addcmul_(maps[(slice(None), *inner)], weight[inner])
 
 
 def _moved(sums: Tensor, step: int) -> Tensor:
@@ -94,18 +86,9 @@ def _moved(sums: Tensor, step: int) -> Tensor:
     return sums
 
 
-def _band_size(tiling: Tiling, band: slice) -> tuple[int, ...]:
-    rest = zip(tiling.shape[2:], tiling.window[2:], strict=True)
-    return (band.stop - band.start, *(max(n, w) for n, w in rest))
-
-
-def _cut(at: tuple[int, ...], lengths: tuple[int, ...]) -> Box:
+def _window(at: tuple[int, ...], lengths: tuple[int, ...]) -> Box:
     return tuple(slice(a, a + n) for a, n in zip(at, lengths, strict=True))
 
 
-def _lengths(box: Box) -> Box:
-    return tuple(slice(0, cut.stop - cut.start) for cut in box)
-
-
 def _at_least(box: Box, window: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(max(cut.stop - cut.start, w) for cut, w in zip(box, window, strict=True))
+    return tuple(max(n, w) for n, w in zip(size(box), window, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
+from nucleizoo.core.files import atomic, atomic_folder, is_part
 from nucleizoo.large._runs import from_runs, to_runs
 from nucleizoo.ops.grid import Box, Grid, common, inside, size
 
@@ -20,7 +20,9 @@ Table = Callable[[int], NDArray[np.int32]]
 
 
 class Stage:
-    """One file a block, there when the block is done.
+    """One file a block, there when the block is done; and tables, there when the blocks are put together.
+
+    Any number of processes may read and write: files are whole or not there.
 
     Args:
         folder: for the files; made if missing.
@@ -29,11 +31,15 @@ class Stage:
 
     def __init__(self, folder: Path, grid: Grid) -> None:
         self.folder, self.grid = folder, grid
+        self._tables: dict[str, NDArray[Any]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def has(self, index: int) -> bool:
-        """Whether a block is done."""
-        return self._file(index).exists()
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    def missing(self) -> Iterator[int]:
+        """The blocks that are not done when it is called, in order."""
+        return map(int, np.flatnonzero(~done_in(self.folder, ".npz", len(self.grid))))
 
     def write(
         self, index: int, arrays: dict[str, NDArray[Any]], labels: dict[str, NDArray[np.int32]] | None = None
@@ -63,9 +69,7 @@ class Stage:
         try:
             return np.load(self._file(index), allow_pickle=False)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{self._file(index)}: cannot be read ({error}); remove it and go on with --resume"
-            ) from error
+            raise _unreadable(self._file(index), error) from error
 
     def labels(self, name: str, box: Box, table: Table | None = None) -> NDArray[np.int32]:
         """Labels of any part of the whole array, looked up in the tables of their blocks."""
@@ -80,5 +84,51 @@ class Stage:
             whole[inside(part, box)] = from_runs(runs, size(core), inside(part, core))
         return whole
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether the tables are there."""
+        return self._joined.is_dir()
+
+    def keep(self, tables: dict[str, NDArray[Any]]) -> None:
+        """Keep what the blocks have in common, all of it or nothing.
+
+        Raises:
+            OSError: when the disk is full.
+        """
+        with atomic_folder(self._joined) as part:
+            for name, table in tables.items():
+                np.save(part / f"{name}.npy", table, allow_pickle=False)
+
+    def table(self, name: str) -> NDArray[Any]:
+        """One of the tables, of which only what is looked at is read from the disk.
+
+        Raises:
+            UserError: when the file is gone or damaged.
+        """
+        if name not in self._tables:
+            file = self._joined / f"{name}.npy"
+            try:
+                self._tables[name] = np.load(file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+            except (OSError, ValueError) as error:
+                raise _unreadable(self._joined, error) from error
+        return self._tables[name]
+
+    @property
+    def _joined(self) -> Path:
+        return self.folder / "joined"
+
     def _file(self, index: int) -> Path:
         return self.folder / f"{index:07d}.npz"
+
+
+def done_in(folder: Path, suffix: str, count: int) -> NDArray[np.bool_]:
+    """Which of the blocks 0..count-1 have a file: (count,). One look into the folder, not one a block."""
+    done = np.zeros(count, bool)
+    for file in folder.iterdir():
+        if file.suffix == suffix and not is_part(file):
+            done[int(file.stem)] = True
+    return done
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume")

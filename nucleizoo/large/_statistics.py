@@ -1,69 +1,113 @@
-"""The statistics that the norms of a network take in every window of one volume."""
+"""The statistics that the norms of a network take in every window of one volume: a step before prediction."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
+from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
+from nucleizoo.large._stage import done_in
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.statistics import Statistics
 from nucleizoo.ops.windows import extend
 
-
-def first_tiling(segmenter: Segmenter, tiling: Tiling) -> Tiling | None:
-    """The windows of a first pass over the volume, None when it needs none."""
-    return Tiling(tiling.shape, tiling.window, 0.0) if segmenter.statistics == "image" else None
+Picture = Callable[[Box], NDArray[np.float32]]
+"""A part of a volume -> (C, *size)."""
 
 
-def given_statistics(
-    segmenter: Segmenter, picture: Callable[[Box], NDArray[np.float32]], tiling: Tiling, at: Path
-) -> Generator[tuple[str, int], None, Statistics | None]:
-    """What is given to every window, as `Segmenter.maps` does it in memory; None: its own.
+class GivenStatistics:
+    """What norms are given in every window, as `Segmenter.maps` does it in memory.
+
+    Those of the volume take a first pass, of which a unit is all windows at one place of the first two axes.
+    Those of the training are drawn at once, and for those of every window itself there is nothing to do.
 
     Args:
         segmenter: of the run.
-        picture: a part of the volume -> (C, *size).
+        picture: of the volume.
         tiling: the windows of the prediction.
-        at: the file that keeps what rows of windows gave, to go on from.
-
-    Yields:
-        'statistics' and the number of the row, after every row of windows of a first pass.
+        folder: for what is found; made if missing.
     """
-    if segmenter.statistics == "training":
-        return segmenter.statistics_of_training()
-    first = first_tiling(segmenter, tiling)
-    if first is None:
-        return None
-    seen, done = _read(at) if at.exists() else (Statistics(), 0)
-    for row, top in enumerate(first.starts[0][done:], start=done):
-        for corner in itertools.product([top], *first.starts[1:]):
-            sides = zip(corner, first.window, first.shape, strict=True)
-            box = tuple(slice(c, min(c + w, n)) for c, w, n in sides)
-            window = extend(torch.from_numpy(picture(box))[None], first.window)
-            segmenter.tiles(window, into=seen)
-            if not seen.layers:
-                return None  # a network without norms
-        _write(at, seen, row + 1)
-        yield "statistics", row
-    return seen
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        picture: Callable[[Box], NDArray[np.float32]],
+        tiling: Tiling,
+        folder: Path,
+    ) -> None:
+        self.segmenter, self.picture, self.folder = segmenter, picture, folder
+        self.tiling = Tiling(tiling.shape, tiling.window, 0.0)
+        self.kind = segmenter.statistics
+        if self.kind == "image" and not self._has_norms():
+            self.kind = "tile"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __len__(self) -> int:
+        return math.prod(map(len, self.tiling.starts[:2])) if self.kind == "image" else 0
+
+    def missing(self) -> Iterator[int]:
+        """The places that were not passed yet."""
+        return map(int, np.flatnonzero(~done_in(self.folder, ".safetensors", len(self))))
+
+    def do(self, index: int) -> None:
+        """Pass the windows of one place."""
+        corner, tiling, seen = divmod(index, len(self.tiling.starts[1])), self.tiling, Statistics()
+        begins = [[starts[at]] for starts, at in zip(tiling.starts, corner, strict=False)]
+        for place in itertools.product(*begins, *tiling.starts[2:]):
+            sides = zip(place, tiling.window, tiling.shape, strict=True)
+            box = tuple(slice(at, min(at + w, n)) for at, w, n in sides)
+            window = extend(torch.from_numpy(self.picture(box))[None], tiling.window)
+            self.segmenter.tiles(window, into=seen)
+        _write(self._file(index), seen)
+
+    def join(self) -> None:
+        """Pool what was seen everywhere, in order."""
+        if self.kind == "tile" or self._pooled.exists():
+            return
+        if self.kind == "training":
+            _write(self._pooled, self.segmenter.statistics_of_training())
+            return
+        seen = Statistics()
+        for index in range(len(self)):
+            for place, moments in enumerate(_read(self._file(index)).layers):
+                seen.add(place, moments)
+        _write(self._pooled, seen)
+
+    def given(self) -> Statistics | None:
+        """What is given to every window, once it is joined; None: its own."""
+        return None if self.kind == "tile" else _read(self._pooled)
+
+    def _has_norms(self) -> bool:
+        seen, channels = Statistics(), self.segmenter.method.task.channels
+        self.segmenter.tiles(torch.zeros(1, channels, *self.tiling.window), into=seen)
+        return bool(seen.layers)
+
+    @property
+    def _pooled(self) -> Path:
+        return self.folder / "pooled"
+
+    def _file(self, index: int) -> Path:
+        return self.folder / f"{index:07d}.safetensors"
 
 
-def _write(at: Path, seen: Statistics, rows: int) -> None:
-    with atomic(at, sync=False) as part:
-        part.write_bytes(save(seen.tensors(), {"rows": str(rows)}))
+def _write(path: Path, seen: Statistics) -> None:
+    with atomic(path, sync=False) as part:
+        part.write_bytes(save(seen.tensors()))
 
 
-def _read(at: Path) -> tuple[Statistics, int]:
-    with safe_open(at, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-        return Statistics.from_tensors(tensors), int(file.metadata()["rows"])
+def _read(path: Path) -> Statistics:
+    try:
+        return Statistics.from_tensors(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume") from error

@@ -3,96 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.large._labelled import Labelled
+from nucleizoo.large._labelled import Parts
 from nucleizoo.large._look import Look, Seen
 from nucleizoo.large._stage import Stage
 from nucleizoo.ops.flood import height_range
 from nucleizoo.ops.grid import Box, size
 from nucleizoo.ops.pieces import Joined, Pieces, join, pieces
 
+SEVERAL = -2
+"""Stands for the seed of a part that has more than one."""
 
-@dataclass(frozen=True, eq=False)
-class Survey:
-    """What is known of a volume once every block was looked at.
-
-    Attributes:
-        stage: what was found, block by block.
-        parts: of the foreground.
-        seeds: all of them; None when the parts are the nuclei.
-        links: (2, n), the seeds and the parts that they have voxels in.
-        low: the lowest place of the landscape within the foreground.
-        high: the highest one.
-    """
-
-    stage: Stage
-    parts: Joined
-    seeds: Joined | None
-    links: NDArray[np.int64]
-    low: np.float32
-    high: np.float32
-
-    def labelled(self, name: str) -> Labelled:
-        """'parts' or 'seeds' as labels of the volume."""
-        joined = self.parts if name == "parts" else self.seeds
-        assert joined is not None
-        return Labelled.joined(self.stage, name, joined)
-
+Choose = Callable[[Stage, Joined], NDArray[np.bool_]]
+"""What was found in blocks, and the seeds of the volume -> which of them count, (n + 1,)."""
 
 Note = Callable[[Box, NDArray[np.int32], Seen], dict[str, NDArray[Any]]]
 """A block, its seeds and what was seen in it -> what else to keep."""
 
 
-def look_at_blocks(
-    stage: Stage, look: Look, *, full_parts: bool = False, full_seeds: bool = False, note: Note | None = None
-) -> Iterator[int]:
-    """Survey the blocks that were not yet; yields each when it is on disk.
+class Survey:
+    """What is known of a volume once every block was looked at.
+
+    Attributes:
+        parts: of the foreground.
+        seeds: all of them, where there are seeds.
 
     Args:
         stage: to keep what is found.
         look: what is found.
+        choose: which seeds count; None when the parts are the nuclei.
+        keep_rest: whether parts without a seed are objects too.
         full_parts: whether voxels that share only a corner are one part.
         full_seeds: whether they are one seed.
         note: what else to keep of seeds.
     """
-    for index in range(len(stage.grid)):
-        if stage.has(index):
-            continue
-        seen, grid = look.seen(stage.grid.shell(index)), stage.grid
+
+    def __init__(
+        self, stage: Stage, look: Look, choose: Choose | None = None, *,
+        keep_rest: bool = False, full_parts: bool = False, full_seeds: bool = False, note: Note | None = None,
+    ) -> None:  # fmt: skip
+        self.stage, self.look, self.choose, self.keep_rest = stage, look, choose, keep_rest
+        self.full_parts, self.full_seeds, self.note = full_parts, full_seeds, note
+        self.parts, self.seeds = Parts(stage, "parts"), Parts(stage, "seeds")
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    def missing(self) -> Iterator[int]:
+        """The blocks that were not looked at yet."""
+        return self.stage.missing()
+
+    def do(self, index: int) -> None:
+        """Look at one block."""
+        seen, grid = self.look.seen(self.stage.grid.shell(index)), self.stage.grid
         core = tuple(slice(0, n) for n in size(grid.box(index)))
-        parts, of_parts = pieces(seen.mask, grid, index, full=full_parts)
+        parts, of_parts = pieces(seen.mask, grid, index, full=self.full_parts)
         arrays, labels = of_parts.packed("parts"), {"parts": parts[core]}
         if seen.seeds is not None and seen.height is not None:
-            seeds, of_seeds = pieces(seen.seeds, grid, index, full=full_seeds)
+            seeds, of_seeds = pieces(seen.seeds, grid, index, full=self.full_seeds)
             arrays |= of_seeds.packed("seeds")
             arrays["links"] = pairs(seeds[core], parts[core])
             arrays["range"] = np.array(height_range(seen.height[core], seen.mask[core]), np.float32)
             labels["seeds"] = seeds[core]
-            if note is not None:
-                arrays |= note(grid.box(index), seeds[core], seen.cut(core))
-        stage.write(index, arrays, labels)
-        yield index
+            if self.note is not None:
+                arrays |= self.note(grid.box(index), seeds[core], seen.cut(core))
+        self.stage.write(index, arrays, labels)
+
+    def join(self) -> None:
+        """Number the parts and seeds of the whole volume, and give every part its seed."""
+        if self.stage.is_joined:
+            return
+        parts = self._joined("parts")
+        tables = parts.packed("parts")
+        if self.choose is not None:
+            seeds = self._joined("seeds")
+            links, range_ = self._linked(parts, seeds)
+            chosen = self.choose(self.stage, seeds)
+            owner = _owners(links, chosen, len(parts.sizes), self.keep_rest)
+            tables |= {**seeds.packed("seeds"), "chosen": chosen, "owner": owner, "range": range_}
+        self.stage.keep(tables)
+
+    def table(self, name: str) -> NDArray[Any]:
+        """What is known where there are seeds.
+
+        'chosen' (seeds + 1,) bool, which seeds count; 'owner' (parts + 1,) int32, for every part the number
+        of its seed, `SEVERAL`, its own number behind those of all seeds, or 0; 'range' (2,), the lowest and
+        the highest place of the landscape within the foreground.
+        """
+        return self.stage.table(name)
+
+    def _joined(self, name: str) -> Joined:
+        return join(self.stage.grid, pieces_in(self.stage, name))
+
+    def _linked(self, parts: Joined, seeds: Joined) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The seeds and the parts that they have voxels in, (2, n); and the range of the landscape."""
+        links, low, high = [], np.float32(np.inf), np.float32(-np.inf)
+        for index in range(len(self)):
+            with self.stage.read(index) as file:
+                own, here = file["links"], file["range"]
+            links.append(np.stack([seeds.table(index)[own[0]], parts.table(index)[own[1]]]))
+            low, high = min(low, here[0]), max(high, here[1])
+        return np.unique(np.concatenate(links, axis=1), axis=1), np.array([low, high], np.float32)
 
 
-def put_together(stage: Stage, *, seeded: bool) -> Survey:
-    """What `look_at_blocks` found, as parts and seeds of the whole volume."""
-    grid = stage.grid
-    parts = join(grid, (_pieces(stage, index, "parts") for index in range(len(grid))))
-    if not seeded:
-        return Survey(stage, parts, None, np.zeros((2, 0), np.int64), np.float32(0), np.float32(0))
-    seeds = join(grid, (_pieces(stage, index, "seeds") for index in range(len(grid))))
-    links, low, high = [], np.float32(np.inf), np.float32(-np.inf)
-    for index in range(len(grid)):
+def pieces_in(stage: Stage, name: str) -> Iterator[Pieces]:
+    """The pieces of all blocks, one after the other."""
+    for index in range(len(stage)):
         with stage.read(index) as file:
-            own, here = file["links"], file["range"]
-        links.append(np.stack([seeds.table(index)[own[0]], parts.table(index)[own[1]]]))
-        low, high = min(low, here[0]), max(high, here[1])
-    return Survey(stage, parts, seeds, np.unique(np.concatenate(links, axis=1), axis=1), low, high)
+            yield Pieces.unpacked(name, file, len(stage.grid.shape))
 
 
 def pairs(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -103,15 +125,16 @@ def pairs(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.int64]
     return np.stack(np.divmod(found, span))
 
 
-def _pieces(stage: Stage, index: int, name: str) -> Pieces:
-    with stage.read(index) as file:
-        return Pieces.unpacked(name, file, len(stage.grid.shape))
-
-
-def bounds(mask: NDArray[np.bool_]) -> Box:
-    """The smallest box around what is True in a mask (*S) that is not empty."""
-    box = []
-    for axis in range(mask.ndim):
-        there = np.flatnonzero(mask.any(tuple(a for a in range(mask.ndim) if a != axis)))
-        box.append(slice(int(there[0]), int(there[-1]) + 1))
-    return tuple(box)
+def _owners(
+    links: NDArray[np.int64], chosen: NDArray[np.bool_], parts: int, keep_rest: bool
+) -> NDArray[np.int32]:
+    """For every part the number of its seed, `SEVERAL`, or its own number."""
+    seeds, places = links[:, chosen[links[0]]]
+    owner = np.zeros(parts, np.int32)
+    owner[places] = seeds
+    seeded = np.bincount(places, minlength=parts)
+    owner[seeded > 1] = SEVERAL
+    if keep_rest:
+        rest = np.flatnonzero(seeded == 0)[1:]
+        owner[rest] = chosen.size - 1 + np.arange(1, rest.size + 1)
+    return owner

@@ -30,6 +30,12 @@ class Tiling:
         """Where windows begin, an axis."""
         return [starts(n, w, self.overlap) for n, w in zip(self.shape, self.window, strict=True)]
 
+    @property
+    def step(self) -> tuple[int, ...]:
+        """From one window to the next, an axis."""
+        axes = zip(self.starts, self.window, strict=True)
+        return tuple(at[1] - at[0] if len(at) > 1 else window for at, window in axes)
+
     def __len__(self) -> int:
         count = 1
         for axis in self.starts:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import UserError
 from nucleizoo.large._labelled import Labelled
 from nucleizoo.large._look import Seen
-from nucleizoo.large._survey import Survey
+from nucleizoo.large._stage import Stage
 from nucleizoo.ops.distance import instance_distance
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Box, Grid, inside, size
+from nucleizoo.ops.pieces import Joined
 from nucleizoo.ops.rules import gaussian_reach
 from nucleizoo.ops.waists import SMOOTHING, chosen, is_summit, smooth_depth, to_steps
 
@@ -67,20 +68,19 @@ class DepthLook:
         places = [np.bincount(own, axis + cut.start, count) for axis, cut in zip(where, box, strict=True)]
         return {"tops": tops, "owners": owners, "places": np.stack(places, axis=1)}
 
-    def chosen(self, survey: Survey, apart: float) -> NDArray[np.bool_]:
+    def chosen(self, stage: Stage, seeds: Joined, apart: float) -> NDArray[np.bool_]:
         """Which summits of the volume are seeds, no two of an object nearer than `apart`: (n + 1,)."""
-        assert survey.seeds is not None
-        count = len(survey.seeds.sizes)
+        count = len(seeds.sizes)
         tops, owners = np.full(count, -np.inf), np.zeros(count, np.int32)
         sums = np.zeros((count, len(self.voxel)))
-        for index in range(len(self.grid)):
-            table = survey.seeds.table(index)
-            with survey.stage.read(index) as file:
+        for index in range(len(stage)):
+            table = seeds.table(index)
+            with stage.read(index) as file:
                 known = table[: len(file["tops"])]
                 np.maximum.at(tops, known, file["tops"])
                 np.maximum.at(owners, known, file["owners"])
                 np.add.at(sums, known, file["places"])
-        middles = sums[1:] / survey.seeds.sizes[1:, None] * np.array(self.voxel)
+        middles = sums[1:] / seeds.sizes[1:, None] * np.array(self.voxel)
         found = chosen(tops[1:], owners[1:], middles, apart) if count > 1 else np.zeros(0, bool)
         return np.concatenate([[False], found])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,9 @@ class Pieces:
         sizes: (n + 1,) int64, voxels in the block, without the shell; of the background 0.
         first: (n + 1,) int64, the first voxel in the block, as a raster index of the whole array; the
             number of all its voxels where there is none.
-        near: for every axis, the pieces met on the first plane of the shell, in raster order.
-        far: for every axis, those on the plane behind the block; empty at the array's end.
+        near: for every axis, the pieces on the first plane of the shell: one for every connected part of that
+            plane alone, in the order of these.
+        far: for every axis, those on the plane behind the block; none at the array's end.
     """
 
     sizes: NDArray[np.int64]
@@ -71,15 +72,25 @@ def pieces(
     here[core.ravel()[where[::-1]]] = where[::-1]  # the last write stays: that of the earliest voxel
     first = np.full(count, np.prod(grid.shape, dtype=np.int64))
     first[here >= 0] = raster(here[here >= 0], grid, index)
-    near = tuple(_met(found, axis, 0) for axis in range(found.ndim))
-    far = tuple(_met(found, axis, length) for axis, length in enumerate(core.shape))
+    near = tuple(_met(found, axis, 0, full) for axis in range(found.ndim))
+    far = tuple(_met(found, axis, length, full) for axis, length in enumerate(core.shape))
     return found, Pieces(sizes, first, near, far)
 
 
-def _met(found: NDArray[np.int32], axis: int, at: int) -> NDArray[np.int32]:
-    """The pieces on one plane, in raster order; none where there is no such plane."""
-    plane = found[(slice(None),) * axis + (slice(at, at + 1),)]
-    return plane[plane > 0]
+def _met(found: NDArray[np.int32], axis: int, at: int, full: bool) -> NDArray[np.int32]:
+    """The piece of every connected part of one plane; none where there is no such plane.
+
+    The block on the other side of the plane finds the same parts in the same order, and a part is of one
+    piece there too: a few numbers instead of one for every voxel.
+    """
+    if at >= found.shape[axis]:
+        return np.zeros(0, np.int32)
+    plane: NDArray[np.int32] = found[(slice(None),) * axis + (at,)]
+    parts = label(np.asarray(plane > 0), full=full).ravel()
+    where = np.flatnonzero(parts)[::-1]
+    first = np.zeros(parts.max(initial=0) + 1, np.intp)
+    first[parts[where]] = where  # the last write stays: that of the earliest voxel
+    return np.asarray(plane.ravel()[first[1:]])
 
 
 def raster(where: NDArray[np.integer], grid: Grid, index: int) -> NDArray[np.int64]:
@@ -106,6 +117,15 @@ class Joined:
     numbers: NDArray[np.int32]
     starts: NDArray[np.int64]
 
+    def packed(self, name: str) -> dict[str, NDArray[Any]]:
+        """The same as named arrays, for files."""
+        return {f"{name}_{field}": getattr(self, field) for field in ("sizes", "first", "numbers", "starts")}
+
+    @classmethod
+    def unpacked(cls, name: str, table: Callable[[str], NDArray[Any]]) -> Joined:
+        """From what `packed` gave, by name."""
+        return cls(*(table(f"{name}_{field}") for field in ("sizes", "first", "numbers", "starts")))
+
     def table(self, index: int) -> NDArray[np.int32]:
         """Pieces of a block -> numbers; 0 stays 0."""
         own = self.numbers[self.starts[index] : self.starts[index + 1]]
@@ -129,7 +149,7 @@ def join(grid: Grid, blocks: Iterable[Pieces]) -> Joined:
         offset = starts[-1] - 1
         for axis, near in enumerate(block.near):
             if (far := waiting.pop((index, axis), None)) is not None and far.size:
-                pairs.append(np.unique(np.stack([far, near + np.int64(offset)]), axis=1))
+                pairs.append(np.stack([far, near + np.int64(offset)]))
             if (behind := grid.after(index, axis)) is not None:
                 waiting[behind, axis] = block.far[axis] + np.int64(offset)
         sizes.append(block.sizes[1:])

@@ -20,22 +20,28 @@ _ROWS = 2**18
 """Voxels that are scaled at once."""
 
 
+Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""What becomes 0 and 1: of the whole file, (), or (channels, *outer, depth) of every plane."""
+
+
 class Parts:
     """The pictures of a file in [-1, 1], on its own voxels; intensities are scaled as of the whole.
 
     Args:
         values: of the file.
         reader: of the experiment.
+        limits: of an earlier time, so that it need not be gone through again; None measures them.
 
     Raises:
         ImageReadError: when its channels or intensities are none that can be used, or a part of it cannot
             be read: all of it is gone through once.
     """
 
-    def __init__(self, values: Values, reader: Reader) -> None:
+    def __init__(self, values: Values, reader: Reader, limits: Limits | None = None) -> None:
         self.values, self.scaling = values, reader.scaling
         self._grey, self._channel = _channel(values.open(), reader)
-        self._low, self._high = self._limits()
+        self.limits = limits or self._limits()
+        self._low, self._high = self.limits
 
     def picture(self, at: tuple[int, ...], box: Box) -> NDArray[np.float32]:
         """A part of a picture: (C, *size) in [-1, 1].
@@ -71,8 +77,7 @@ class Parts:
     def _chosen(self, data: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(luminance(np.moveaxis(data, 0, -1))[None]) if self._grey else data
 
-    def _limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What becomes 0 and 1: of the whole file, or (channels, *outer, depth) of every plane."""
+    def _limits(self) -> Limits:
         try:
             if self.scaling.over == "image":
                 return self._of_planes()
@@ -85,7 +90,7 @@ class Parts:
             raise ImageReadError(f"{self.values.name}: {error}; see the key SCALING") from error
         return np.array(low), np.array(high)
 
-    def _of_planes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _of_planes(self) -> Limits:
         parts = map(self._chosen, self.values.all(self._channel, planes=True))
         planes = (one for part in parts for one in np.moveaxis(part, 0, -3).reshape(-1, *part.shape[-2:]))
         limits = np.array([self._of_plane(plane) for plane in planes], np.float64)

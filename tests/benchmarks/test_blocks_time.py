@@ -9,7 +9,8 @@ from torch import nn
 from nucleizoo import DECODERS
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.large._decoding import Decoding
-from nucleizoo.large._sliding import slide_band
+from nucleizoo.large._sliding import slide_column
+from nucleizoo.large._step import carried_out
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.ellipsoids import place
 from nucleizoo.ops.grid import Grid
@@ -41,8 +42,10 @@ def monai_window(network, picture):
 
 
 def streamed(network, picture):
-    tiling, band = Tiling(SHAPE, WINDOW, 0.5), slice(0, SHAPE[1])
-    return lambda: list(slide_band(network, lambda b: picture[0].numpy()[(slice(None), *b)], tiling, band))
+    tiling, all_of_it = Tiling(SHAPE, WINDOW, 0.5), tuple(slice(0, n) for n in SHAPE[1:])
+    return lambda: list(
+        slide_column(network, lambda b: picture[0].numpy()[(slice(None), *b)], tiling, all_of_it)
+    )
 
 
 def tiles_alone(network, picture):
@@ -98,8 +101,8 @@ def test_decoding_by_blocks(benchmark, maps, tmp_path, block):
 
     def work():
         read = lambda box: {name: one[box] for name, one in maps.items()}  # noqa: E731
-        steps = Decoding(rules, read, grid, tmp_path / str(next(folders)), (16,) * 3).run()
-        for _ in steps:
+        decoding = Decoding(rules, read, grid, tmp_path / str(next(folders)), (16,) * 3)
+        for _ in carried_out(decoding.steps):
             pass
 
     benchmark.pedantic(work, rounds=3, warmup_rounds=1)

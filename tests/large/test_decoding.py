@@ -10,6 +10,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS
 from nucleizoo.large._decoding import Decoding, check_rules
+from nucleizoo.large._step import carried_out
 from nucleizoo.ops.grid import Grid
 
 load_plugins()
@@ -30,12 +31,10 @@ def by_blocks(folder, decoder, maps, block, margin=2, limit=np.inf, spacing=()):
     shape = next(iter(maps.values())).shape
     grid = Grid(shape, block)
     rules = check_rules(decoder.rules(len(shape), spacing))
-    steps = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), limit).run()
-    try:
-        while True:
-            next(steps)
-    except StopIteration as end:
-        decoded = end.value
+    decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), limit)
+    for _ in carried_out(decoding.steps):
+        pass
+    decoded = decoding.decoded()
     labels = np.zeros(shape, np.int32)
     for index in range(len(grid)):
         labels[grid.box(index)] = decoded.read(grid.box(index))
@@ -113,8 +112,8 @@ def test_a_step_goes_on_where_it_stopped(tmp_path):
     grid = Grid((20, 30), (10, 10))
     told = []
     for stop in range(3, 100, 5):
-        steps = Decoding(decoder.rules(2), reader(maps), grid, tmp_path, (2, 2)).run()
-        told += list(itertools.islice(steps, stop))
+        decoding = Decoding(decoder.rules(2), reader(maps), grid, tmp_path, (2, 2))
+        told += list(itertools.islice(carried_out(decoding.steps), stop))
     assert sorted(told) == sorted(set(told))
     np.testing.assert_array_equal(by_blocks(tmp_path, decoder, maps, (10, 10)), decoder(maps))
 

@@ -1,9 +1,16 @@
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from nucleizoo.large._sliding import slide_band
+from nucleizoo.contracts import Channel
+from nucleizoo.large._maps import MapFiles
+from nucleizoo.large._network import NetworkMaps
+from nucleizoo.large._sliding import slide_column
 from nucleizoo.large._tiling import Tiling
+from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.windows import slide
 
 
@@ -13,11 +20,14 @@ def network(tiles):
     return torch.cat([tiles * where, tiles.square() + where.flip(0)], dim=1)
 
 
-def collected(picture, window, overlap, bands, **settings):
+def collected(picture, window, overlap, columns=((),), **settings):
     tiling = Tiling(picture.shape[1:], window, overlap)
     made = np.full((2, *picture.shape[1:]), np.nan, np.float32)
-    for band in bands:
-        for box, maps in slide_band(network, lambda b: picture[(slice(None), *b)], tiling, band, **settings):
+    for cuts in columns:
+        column = cuts or tuple(slice(0, n) for n in picture.shape[2:])
+        for box, maps in slide_column(
+            network, lambda b: picture[(slice(None), *b)], tiling, column, **settings
+        ):
             assert np.isnan(made[(slice(None), *box)]).all()
             made[(slice(None), *box)] = maps
     return made
@@ -37,17 +47,54 @@ def collected(picture, window, overlap, bands, **settings):
 def test_a_volume_streamed_through_is_what_it_is_in_memory(shape, window, overlap):
     picture = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
     wanted = slide(network, torch.from_numpy(picture)[None], window, overlap)[0].numpy()
-    middle = shape[1] // 2
-    whole = collected(picture, window, overlap, [slice(0, shape[1])])
+    whole = collected(picture, window, overlap)
     np.testing.assert_allclose(whole, wanted, atol=1e-6)
-    bands = [slice(0, middle), slice(middle, shape[1])]
-    np.testing.assert_array_equal(collected(picture, window, overlap, bands, batch=3), whole)
+    halves = [(slice(0, n // 2), slice(n // 2, n)) for n in shape[1:]]
+    columns = itertools.product(*halves)
+    np.testing.assert_array_equal(collected(picture, window, overlap, columns, batch=3), whole)
 
 
 def test_what_is_done_already_is_not_given_again_and_changes_nothing():
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 37, 20)).astype(np.float32)
-    whole = collected(picture, (8, 8), 0.6, [slice(0, 20)])
+    whole = collected(picture, (8, 8), 0.6)
     for done in (1, 5, 20, 36):
-        rest = collected(picture, (8, 8), 0.6, [slice(0, 20)], done=done)
+        rest = collected(picture, (8, 8), 0.6, done=done)
         assert np.isnan(rest[:, :done]).all()
         np.testing.assert_array_equal(rest[:, done:], whole[:, done:])
+
+
+def units_of(tmp_path, picture, tiling, unit):
+    """A step that predicts a picture in units, its network counting the windows."""
+    seen = SimpleNamespace(
+        picture=lambda box: picture[(slice(None), *box)], volume=SimpleNamespace(skipped=[]), noted=0
+    )
+    windows = []
+
+    def counted(tiles):
+        windows.append(len(tiles))
+        return (network(tiles) + 3) / 8
+
+    channels = (Channel("one", "sigmoid"), Channel("two", "sigmoid"))
+    files = MapFiles(tmp_path, channels, Grid(tiling.shape, unit))
+    return NetworkMaps(counted, seen, tiling, files, 1), windows
+
+
+def test_units_in_any_order_give_the_same_maps_and_in_turn_predict_no_row_twice(tmp_path):
+    picture = np.random.default_rng(0).uniform(-1, 1, (1, 20, 21, 30)).astype(np.float32)
+    tiling, unit = Tiling((20, 21, 30), (8, 10, 16), 0.5), (7, 11, 30)
+    everything = (slice(0, 20), slice(0, 21), slice(0, 30))
+    step, windows = units_of(tmp_path / "a", picture, tiling, unit)
+    in_turn = list(step.missing())
+    assert in_turn == [0, 2, 4, 1, 3, 5]
+    for index in in_turn:
+        step.do(index)
+    assert len(windows) == step.windows(going_on=True) < step.windows(going_on=False)
+    other, windows = units_of(tmp_path / "b", picture, tiling, unit)
+    for index in (5, 0, 3, 1, 4, 2):
+        other.do(index)
+    assert len(windows) == step.windows(going_on=False) and not list(other.missing())
+    one, two = step.files.read(everything), other.files.read(everything)
+    whole = (collected(picture, tiling.window, 0.5) + 3) / 8
+    for name, wanted in zip(("one", "two"), whole, strict=True):
+        np.testing.assert_array_equal(one[name], two[name])
+        np.testing.assert_allclose(one[name], wanted, atol=0.51 / 255)

@@ -1,0 +1,122 @@
+"""The steps of one volume from picture to labels, as any process that sees the same files can do them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nucleizoo.core.files import atomic
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.large import _memory
+from nucleizoo.large._decoding import Decoding, check_rules
+from nucleizoo.large._input import Input
+from nucleizoo.large._maps import MapFiles
+from nucleizoo.large._memory import Plan
+from nucleizoo.large._network import NetworkMaps
+from nucleizoo.large._statistics import GivenStatistics
+from nucleizoo.large._tiling import Tiling
+from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.statistics import Statistics
+
+RESERVE = 1e8
+"""Bytes kept for what is not counted."""
+
+
+class Work:
+    """Prediction and decoding of one volume.
+
+    Args:
+        segmenter: of the run.
+        seen: the volume.
+        scratch: folder of what is found on the way.
+        limit: bytes that this process may have in memory.
+
+    Raises:
+        UserError: when the decoder cannot be carried out by blocks.
+    """
+
+    def __init__(self, segmenter: Segmenter, seen: Input, scratch: Path, limit: float) -> None:
+        self.segmenter, self.seen, self.scratch, self.limit = segmenter, seen, scratch, limit
+        self.tiling = Tiling(seen.shape, segmenter.window or segmenter.config.DATASET.SIZE, segmenter.overlap)
+        self.batch = 1 if segmenter.device.type == "cpu" else 8
+        self.rules = check_rules(segmenter.decoder.rules(len(seen.shape), seen.spacing))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How the volume is cut, as it was noted when the work began."""
+        noted = json.loads((self.scratch / "job.json").read_text())["plan"]
+        return Plan(**{name: tuple(lengths) for name, lengths in noted.items()})
+
+    def begin(self, plan: Plan, **more: Any) -> None:
+        """Note a plan, and more; last, for that is what there is to go on from.
+
+        Raises:
+            OSError: when the disk is full.
+        """
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self.seen.keep(measured(self.scratch))
+        with atomic(self.scratch / "job.json") as part:
+            part.write_text(json.dumps({"plan": asdict(plan), **more}))
+
+    @cached_property
+    def statistics(self) -> GivenStatistics:
+        """The first step."""
+        return GivenStatistics(self.segmenter, self.seen.picture, self.tiling, self.scratch / "statistics")
+
+    @cached_property
+    def predict(self) -> NetworkMaps:
+        """The second step."""
+        units = Grid(self.seen.shape, self.plan.unit)
+        files = MapFiles(self.scratch / "predict", self.segmenter.target.channels, units)
+        return NetworkMaps(self._network, self.seen, self.tiling, files, self.batch)
+
+    @cached_property
+    def decoding(self) -> Decoding:
+        """All others, with the memory that is left when they begin."""
+        grid = Grid(self.seen.shape, self.plan.block)
+        limit = _memory.voxels(self.limit - _memory.in_use() - RESERVE)
+        return Decoding(self.rules, self.predict.files.read, grid, self.scratch, self.plan.margin, limit)
+
+    def do(self, name: str, index: int) -> None:
+        """Do one unit of a step that is called so.
+
+        Raises:
+            UserError: when it cannot be done, and could not the next time either.
+            OSError: when the disk is full.
+        """
+        if name == "statistics":
+            self.statistics.do(index)
+        elif name == "predict":
+            self.predict.do(index)
+        else:
+            self.predict.rest()
+            self.decoding.steps[name].do(index)
+
+    def _network(self, tiles: Tensor) -> Tensor:
+        return self.segmenter.tiles(tiles, given=self._given)
+
+    @cached_property
+    def _given(self) -> Statistics | None:
+        return self.statistics.given()
+
+
+def measured(scratch: Path) -> Path:
+    """Where it is noted how the intensities of the volume are scaled."""
+    return scratch / "measured.npz"
+
+
+def digest(segmenter: Segmenter) -> str:
+    """A word that changes with the weights, and is the same on all machines."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(segmenter.method.state_dict().items()):
+        if isinstance(tensor, torch.Tensor):
+            found.update(name.encode())
+            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()

@@ -1,0 +1,177 @@
+"""What prediction by blocks costs the process that has it done, when the units themselves cost nothing.
+
+python tests/benchmarks/scheduler.py 1000000 2000     units of the simulation, and of the real cluster
+
+The simulation runs the driver's own loops: alone, and over dask's interface with a client that answers at
+once, and joins the pieces of as many blocks. Every row is a process of its own, whose memory is told beyond
+what it has after the imports.
+"""
+
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from nucleizoo.large import Source, _cluster, cluster
+from nucleizoo.large._cluster import Cluster
+from nucleizoo.large._labelled import Parts, numbered
+from nucleizoo.large._order import Order
+from nucleizoo.large._stage import Stage
+from nucleizoo.large._step import alone, carried_out
+from nucleizoo.large._survey import pieces_in
+from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.memory import peak, resident
+from nucleizoo.ops.pieces import Pieces, join, pieces
+
+ORDER = Order(Source("run"), "", "volume", "scratch", "job", 0.0, False)
+WORKERS, PER_BLOCK, ACROSS = 64, 20, (8, 1, 1)
+"""Imagined workers; pieces of a block, and how many of them reach into the next one along z, y and x."""
+
+
+class Idle:
+    """A step of units that cost nothing."""
+
+    def __init__(self, count):
+        self.count, self.seen = count, 0
+
+    def __len__(self):
+        return self.count
+
+    def missing(self):
+        return iter(range(self.count))
+
+    def do(self, index):
+        self.seen += 1
+
+    def join(self):
+        pass
+
+
+class Prompt:
+    """A client of dask whose workers are done before they begin."""
+
+    def nthreads(self):
+        return dict.fromkeys(range(WORKERS), 1)
+
+    def submit(self, *_, **__):
+        return Done()
+
+    def cancel(self, futures):
+        assert not futures
+
+
+class Done:
+    def result(self):
+        return None
+
+
+class Arriving(deque):
+    """`as_completed`, for units that are done at once."""
+
+    add = deque.append
+
+    def __iter__(self):
+        while self:
+            yield self.popleft()
+
+
+def one_process(count):
+    """The loop of one process"""
+    assert sum(1 for _ in carried_out({"idle": Idle(count)}, alone)) == count
+
+
+def imagined_cluster(count):
+    """The loop over a cluster that answers at once"""
+    _cluster._library = lambda: SimpleNamespace(as_completed=Arriving)
+    crew = Cluster(Prompt(), ORDER.source, is_local=False).crew(ORDER)
+    assert sum(1 for _ in carried_out({"idle": Idle(count)}, crew)) == count
+
+
+def made_up_pieces(grid):
+    """Pieces of all blocks: each plane between two is crossed by the same number of them."""
+    sizes = np.full(PER_BLOCK + 1, 1000, np.int64)
+    near = tuple(np.arange(1, n + 1, dtype=np.int32) for n in ACROSS)
+    far = tuple(PER_BLOCK - one for one in near)
+    for index in range(len(grid)):
+        first = np.arange(PER_BLOCK + 1) + index * 1000
+        ends = [grid.after(index, axis) is not None for axis in range(3)]
+        yield Pieces(sizes, first, near, tuple(f if e else f[:0] for f, e in zip(far, ends, strict=True)))
+
+
+def joining(count):
+    """Joining the pieces of all blocks (20 a block), numbering the objects"""
+    side = round(count ** (1 / 3))
+    grid = Grid((side * 10,) * 3, (10,) * 3)
+    joined = join(grid, made_up_pieces(grid))
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Stage(Path(folder), grid)
+        stage.keep(joined.packed("parts"))
+        numbered(Parts(stage, "parts"), 10)
+
+
+def reading(count):
+    """Reading the files of blocks of 64x512x512 voxels, 400 nuclei, on a local disk"""
+    labels = place(np.random.default_rng(0), (65, 257, 257), semi_axis=(6, 9), count=(100, 100))
+    shell = np.tile(labels[:, :256, :256] > 0, (1, 2, 2))
+    grid = Grid((65 * count, 513, 513), (64, 512, 512))
+    found, of_parts = pieces(np.pad(shell, ((0, 0), (0, 1), (0, 1))), grid, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Stage(Path(folder), Grid((64 * count, 512, 512), (64, 512, 512)))
+        arrays = {**of_parts.packed("parts"), **of_parts.packed("seeds")}
+        stage.write(0, arrays, {"parts": found[:64, :512, :512]})
+        begun = time.perf_counter()
+        for index in range(1, count):
+            (stage.folder / f"{index:07d}.npz").hardlink_to(stage.folder / "0000000.npz")
+        assert not list(stage.missing())
+        begun = time.perf_counter()
+        for _ in pieces_in(stage, "parts"):
+            pass
+        return time.perf_counter() - begun, (stage.folder / "0000000.npz").stat().st_size
+
+
+def nothing(order, name, index):
+    """A unit."""
+
+
+def local_cluster(count):
+    """Through dask, two workers on this machine"""
+    _cluster.do = nothing
+    with cluster("2", ORDER.source) as workers:
+        crew = workers.crew(ORDER)
+        list(carried_out({"idle": Idle(100)}, crew))
+        begun = time.perf_counter()
+        assert sum(1 for _ in carried_out({"idle": Idle(count)}, crew)) == count
+        return time.perf_counter() - begun, None
+
+
+def measured(work, count):
+    """Seconds, and bytes beyond those at the beginning."""
+    before, begun = resident(), time.perf_counter()
+    told = work(count)
+    seconds = time.perf_counter() - begun if told is None else told[0]
+    return seconds, peak() - before, None if told is None else told[1]
+
+
+def main(count, few):
+    context = multiprocessing.get_context("spawn")
+    print("| what | units | seconds | microseconds a unit | memory |\n| --- | --- | --- | --- | --- |")
+    loops, with_files = (one_process, imagined_cluster, joining), (reading, local_cluster)
+    for work, units in [*((one, count) for one in loops), *((one, few) for one in with_files)]:
+        with ProcessPoolExecutor(1, context) as pool:
+            seconds, more, size = pool.submit(measured, work, units).result()
+        name = work.__doc__ + (f", {size / 1e3:.0f} kB each" if size else "")
+        memory = f"{more / 1e6:.0f} MB" if work in loops else ""
+        cells = [name, units, f"{seconds:.1f}", f"{seconds / units * 1e6:.0f}", memory]
+        print("|", " | ".join(map(str, cells)), "|", flush=True)
+
+
+if __name__ == "__main__":
+    words = [int(word) for word in sys.argv[1:]]
+    main(*(words or [1_000_000, 2000]))

@@ -1,0 +1,255 @@
+"""Prediction by the workers of dask: what one process gives, whoever dies on the way."""
+
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from free_run import PLUGIN, make
+from toy import toy_picture
+
+from nucleizoo import METHODS, api
+from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.plugins import load_plugins
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.large import Options, Source, _cluster, _job, _memory, cluster, predict_volume
+from nucleizoo.large._step import alone
+from nucleizoo.runs import Run
+
+pytest.importorskip("distributed")
+
+UNEVEN = PLUGIN.replace(
+    "        return torch",
+    "        image = image - torch.linspace(0, 0.6, image.shape[-1]).square()\n"
+    "        image = image + 0.1 * instance_norm(image)\n        return torch",
+).replace("import torch\n", "import torch\nfrom nucleizoo.ops.adain import instance_norm\n")
+CONFIG = """
+SYSTEM: {DEVICE: cpu, PRECISION: fp32}
+DATASET: {SIZE: [4, 16, 16], IMAGE: {SCALING: {NAME: percentile, HIGH: 99.9}}}
+METHOD: {NAME: bright}
+TARGET: {NAME: mask}
+INFERENCE:
+  WINDOW: [4, 12, 8]
+  OVERLAP: 0.5
+  STATISTICS: image
+  DECODER: {NAME: components, FOREGROUND: 0.4, SPLIT: 3.0}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small():
+    """Blocks of few voxels, so that small volumes have many; and a plugin for this file alone."""
+    load_plugins()
+    with pytest.MonkeyPatch.context() as patch:
+        for names in ("_entries", "_places"):
+            patch.setattr(METHODS, names, dict(getattr(METHODS, names)))
+        patch.setattr(_memory, "SIDE", {3: (7, 16, 24)})
+        patch.setattr(_memory, "REACH", 3)
+        patch.setattr(_memory, "LONGEST", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run whose maps differ from window to window at the same place, and a volume."""
+    folder = tmp_path_factory.mktemp("cluster")
+    make(folder, CONFIG, UNEVEN)
+    picture = toy_picture(0, (12, 40, 48), np.uint16)[1]
+    with h5py.File(folder / "brain.h5", "w") as file:
+        file.create_dataset("image", data=picture, chunks=(4, 16, 16), fletcher32=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workers(folder):
+    """Two processes."""
+    with cluster("2", Source(str(folder / "run"), (str(folder / "bright.py"),))) as workers:
+        yield workers
+
+
+@pytest.fixture(scope="module")
+def segmenter(folder):
+    return Segmenter.open(Run.open(folder / "run", [str(folder / "bright.py")]))
+
+
+@pytest.fixture(scope="module")
+def wanted(folder, segmenter):
+    """Maps and labels that one process gives."""
+    return finished(_job.Job(segmenter, folder / "brain.h5", folder / "alone", Options("h5")), alone)
+
+
+def crew_of(workers, job):
+    return workers.crew(job.order(workers.source))
+
+
+def finished(job, crew):
+    """The maps and the labels of a job that may have been begun."""
+    units = []
+    for name, index in job.run(crew):
+        units.append((name, index))
+        if name not in ("statistics", "predict"):
+            maps = job.work.predict.files.read(tuple(slice(0, n) for n in job.input.shape))
+    with h5py.File(job.result) as file:
+        assert file["label"].attrs["nuclei"] == file["label"][...].max() > 3
+        return maps["mask"], file["label"][...], units
+
+
+def assert_same(found, wanted):
+    for one, other in zip(found[:2], wanted[:2], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_workers_give_the_maps_and_labels_of_one_process(folder, tmp_path, segmenter, workers, wanted):
+    job = _job.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"), workers=2)
+    assert len(job.work.predict) > len(workers) == 2
+    found = finished(job, crew_of(workers, job))
+    assert_same(found, wanted)
+    assert {name for name, _ in found[2]} == set(job.steps()) - {"growth"}
+    assert sorted(os.listdir(tmp_path)) == ["brain_label.h5"]
+
+
+@pytest.mark.parametrize("first", ["one process", "workers"])
+def test_what_one_began_others_end(folder, tmp_path, segmenter, workers, wanted, first):
+    for stop, step in itertools.product((3, 15), (0, 1)):
+        job = _job.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5", resume=True), workers=2)
+        crews = [alone, crew_of(workers, job)]
+        crew = crews[step if first == "one process" else 1 - step]
+        if (stop, step) == (15, 1):
+            assert_same(finished(job, crew), wanted)
+            return
+        work = job.run(crew)
+        assert len(list(itertools.islice(work, stop))) == stop
+        work.close()
+
+
+@pytest.mark.slow
+def test_a_worker_killed_while_it_works_loses_nothing(folder, tmp_path, segmenter, workers, wanted):
+    job = _job.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"), workers=2)
+    killed = []
+
+    def crew(name, step):
+        for count, index in enumerate(crew_of(workers, job)(name, step)):
+            yield index
+            if name in ("predict", "summits") and count == 1:
+                while not (busy := [w for w, tasks in workers.client.processing().items() if tasks]):
+                    time.sleep(0.001)
+                killed.append(workers.client.run(os.getpid, workers=busy[:1])[busy[0]])
+                os.kill(killed[-1], signal.SIGKILL)
+
+    assert_same(finished(job, crew), wanted)
+    assert len(set(killed)) == 2
+
+
+def test_damage_and_a_full_disk_are_told_in_the_words_of_one_process(
+    folder, tmp_path, segmenter, workers, wanted
+):
+    shutil.copy(folder / "brain.h5", tmp_path)
+    job = _job.Job(segmenter, tmp_path / "brain.h5", tmp_path, Options("h5"), workers=2)
+    with h5py.File(tmp_path / "brain.h5") as file:
+        place = file["image"].id.get_chunk_info_by_coord((8, 16, 16))
+    whole = (tmp_path / "brain.h5").read_bytes()
+    damaged = whole[: place.byte_offset] + bytes(range(64)) + whole[place.byte_offset + 64 :]
+    (tmp_path / "brain.h5").write_bytes(damaged)
+    with pytest.raises(ImageReadError, match=r"chunk 2\.1\.1 .* cannot be read .* --skip-damaged"):
+        finished(job, crew_of(workers, job))
+    (tmp_path / "brain.h5").write_bytes(whole)
+    workers.client.run(fill_disk)
+    with pytest.raises(OSError, match="No space left"):
+        finished(job, crew_of(workers, job))
+    workers.client.run(fill_disk, free=True)
+    assert_same(finished(job, crew_of(workers, job)), wanted)
+
+
+def fill_disk(free=False):
+    """Let this process find the disk full."""
+    from nucleizoo.large import _stage
+
+    def savez(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    _stage.np.savez, _stage.np.whole = (_stage.np.whole, None) if free else (savez, _stage.np.savez)
+
+
+def test_damage_that_is_borne_is_noted_by_whoever_met_it(folder, tmp_path, workers, segmenter):
+    shutil.copy(folder / "brain.h5", tmp_path)
+    with h5py.File(tmp_path / "brain.h5") as file:
+        place = file["image"].id.get_chunk_info_by_coord((4, 16, 16))
+    with (tmp_path / "brain.h5").open("r+b") as file:
+        file.seek(place.byte_offset)
+        file.write(bytes(range(64)))
+    done = predict_volume(
+        segmenter, tmp_path / "brain.h5", tmp_path, Options("h5", skip_damaged=True), workers
+    )
+    with h5py.File(done.result) as file:
+        assert list(file["label"].attrs["skipped"]) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
+
+
+def test_a_job_that_was_begun_again_or_is_not_seen_is_left_alone(folder, tmp_path, segmenter, workers):
+    job = _job.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"))
+    order = job.order(workers.source)
+    for other, match in (
+        (replace(order, job="another"), "was begun again meanwhile"),
+        (replace(order, scratch=str(tmp_path / "elsewhere")), "does not see .* all must see the same files"),
+        (replace(order, weights="others", job=order.job), "has other weights on the worker"),
+        (
+            replace(order, versions=("9.9", "1.0")),
+            "has nucleizoo 0.* this machine has nucleizoo 9.9",
+        ),
+    ):
+        with pytest.raises(UserError, match=match):
+            finished(job, workers.crew(other))
+    assert not list((tmp_path / ".brain_blocks" / "predict").iterdir())
+
+
+def test_a_cluster_that_is_there_is_used_and_asked_for_its_versions(folder, workers, monkeypatch, tmp_path):
+    address, source = workers.client.scheduler.address, workers.source
+    (done,) = api.predict(
+        folder / "run", [folder / "brain.h5"], tmp_path, dask=address, options=Options("h5"),
+        plugins=source.plugins,
+    )  # fmt: skip
+    assert done.count > 3
+    monkeypatch.setattr(_cluster, "versions", lambda: ("9.9", "1.0"))
+    with pytest.raises(UserError, match=r"worker tcp://.* has nucleizoo 0\..*, this machine has nucleizoo 9"):
+        with cluster(address, source):
+            pass
+    monkeypatch.setattr(_cluster, "PACKAGES", ("no_such_package", "torch"))
+    with pytest.raises(UserError, match=r"the worker tcp://.* has nucleizoo \(none\) and torch 2.*"):
+        with cluster(address, source):
+            pass
+
+
+def test_nobody_at_an_address_is_told_soon(monkeypatch):
+    monkeypatch.setattr(_cluster, "ANSWER_WITHIN", 0.5)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    began = time.monotonic()
+    with pytest.raises(UserError, match=f"no dask scheduler answers at tcp://127.0.0.1:{port}"):
+        with cluster(f"tcp://127.0.0.1:{port}", Source("run")):
+            pass
+    assert time.monotonic() - began < 10
+    for address in ("somewhere", "http://a:80", "tcp://a", "0", "-1"):
+        with pytest.raises(UserError, match="--dask is a number of processes"):
+            with cluster(address, Source("run")):
+                pass
+
+
+def test_dask_is_not_loaded_before_it_is_wanted():
+    words = "import sys, nucleizoo.cli, nucleizoo.api; print({'dask', 'distributed'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UserError, match=r"pip install 'nucleizoo\[dask\]'"):
+        with cluster("2", Source("run")):
+            pass
