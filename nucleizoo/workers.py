@@ -49,10 +49,14 @@ def stream(
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # its own: torch's stands where a resumed training will find it
     )
-    for batch in loader:
-        if isinstance(batch, UserError):
-            raise batch
-        yield batch
+    drawn = iter(loader)
+    try:
+        for batch in drawn:
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
+    finally:
+        del drawn  # its processes end with it
 
 
 @contextmanager
@@ -87,7 +91,9 @@ class _Told(Dataset[dict[str, Tensor] | UserError]):
         try:
             return self.batches[iteration]
         except UserError as error:
-            return error
+            # alone: tracebacks, which some libraries make pickle carry, would keep this process alive
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _arrived, (pickle.dumps(self.batches), tuple(self.plugins))

@@ -30,8 +30,8 @@ CROPS = 12
 GAMMA, NOISE = 1.4, 0.05
 """How a picture that should be segmented alike is changed: exponent, and standard deviation of noise."""
 
-BESIDE = 0.25
-"""The offset, in radii of the source's nuclei, from which a warning is given."""
+BESIDE, ALIKE = 0.25, 0.5
+"""The offset from which a warning is given, in radii of the source's nuclei, and the correlation there."""
 
 
 class Unlabelled:
@@ -71,7 +71,7 @@ class Unlabelled:
         self.report.scalars(trainer.iteration, scores, "unlabelled")
         told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
         log.info("%d  without labels: %s", trainer.iteration, told)
-        if self.true_sizes.size and scores["offset"] > BESIDE * self._radius():
+        if self.true_sizes.size and scores["offset"] > BESIDE * self._radius() and self.likeness > ALIKE:
             log.warning(
                 "%d  what is found stands %.0f voxels beside the nuclei; if that stays, train again with "
                 "another SYSTEM.SEED; METHOD adgan, which aligns the domains, has not been seen to do this",
@@ -85,11 +85,8 @@ class Unlabelled:
             self._labels(segmenter, _changed(crop.image, noise), crop)
             for crop, noise in zip(self.crops, self.noise, strict=True)
         ]
-        scores = {
-            "stability": _alike(found, changed),
-            "sizes": self._like_sizes(found),
-            "offset": _offset([crop.image for crop in self.crops if crop.image is not None], found),
-        }
+        offset, self.likeness = _offset([crop.image for crop in self.crops if crop.image is not None], found)
+        scores = {"stability": _alike(found, changed), "sizes": self._like_sizes(found), "offset": offset}
         return scores | (self._of_translations(segmenter, found) if segmenter.method.translates else {})
 
     def _of_translations(self, segmenter: Segmenter, found: list[Labels]) -> dict[str, float]:
@@ -122,16 +119,19 @@ class Unlabelled:
         return math.sqrt(size / math.pi) if dims == 2 else math.cbrt(0.75 * size / math.pi)
 
 
-def _offset(images: list[Picture], found: list[Labels]) -> float:
-    """Length of the displacement of nuclei (*S) at which they correlate best with the images (C, *S)."""
-    shape = found[0].shape
+def _offset(images: list[Picture], found: list[Labels]) -> tuple[float, float]:
+    """The displacement of nuclei (*S) at which they are most like the images (C, *S): length, correlation."""
+    shape, powers = found[0].shape, np.zeros(2)
     spectrum = np.zeros((*shape[:-1], shape[-1] // 2 + 1), complex)
     for image, labels in zip(images, found, strict=True):
         picture, nuclei = image.mean(0), (labels > 0).astype(np.float32)
-        spectrum += np.conj(np.fft.rfftn(picture - picture.mean())) * np.fft.rfftn(nuclei - nuclei.mean())
+        one, other = picture - picture.mean(), nuclei - nuclei.mean()
+        spectrum += np.conj(np.fft.rfftn(one)) * np.fft.rfftn(other)
+        powers += np.square(one).sum(), np.square(other).sum()
     likeness = np.abs(np.fft.irfftn(spectrum, shape, axes=range(len(shape))))
     peak = np.unravel_index(np.argmax(likeness), shape)
-    return math.hypot(*(min(int(at), length - int(at)) for at, length in zip(peak, shape, strict=True)))
+    length = math.hypot(*(min(int(at), side - int(at)) for at, side in zip(peak, shape, strict=True)))
+    return length, float(likeness[peak]) / max(math.sqrt(powers.prod()), 1e-12)
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
