@@ -46,7 +46,11 @@ def predict(argv: Sequence[str] | None = None) -> int:
     )
     large.add_argument("--resume", action="store_true", help="go on with what was interrupted")
     large.add_argument(
-        "--format", choices=("tif", "h5", "ome-zarr"), default="tif", help="of the labels (default tif)"
+        "--format",
+        choices=("tif", "h5", "ome-zarr"),
+        default="tif",
+        help="of the labels (default tif); ome-zarr is written by all workers of --dask, the others by one "
+        "process",
     )
     large.add_argument(
         "--skip-damaged", action="store_true", help="take missing and damaged chunks for black, and note them"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,28 +13,15 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import UserError
 from nucleizoo.large._growth import Growth
 from nucleizoo.large._holes import Holes
-from nucleizoo.large._labelled import Labelled, numbered
+from nucleizoo.large._labelled import Labelled, Numbers
 from nucleizoo.large._look import Look, MapsLook, ReadMaps
 from nucleizoo.large._stage import Stage
 from nucleizoo.large._step import Step
 from nucleizoo.large._survey import Survey
 from nucleizoo.large._waists import DepthLook
-from nucleizoo.ops.grid import Box, Grid
+from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.pieces import Joined
 from nucleizoo.ops.rules import Rules
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """The labels of a volume, read where they are wanted.
-
-    Attributes:
-        read: a part of the volume -> its labels, int32, 1..count by first voxel in raster order.
-        count: of nuclei.
-    """
-
-    read: Callable[[Box], NDArray[np.int32]]
-    count: int
 
 
 @dataclass(frozen=True)
@@ -66,15 +52,13 @@ class Decoding:
         """What is to be done, in order."""
         return self._chain[0]
 
-    def decoded(self) -> Decoded:
+    def decoded(self) -> Numbers:
         """The labels, once all steps are carried out."""
-        objects = self._chain[1]
-        table, count = numbered(objects, self.rules.min_size)
-        return Decoded(lambda box: table[objects.read(box)], count)
+        return self._chain[1]
 
     @cached_property
-    def _chain(self) -> tuple[dict[str, Step], Labelled]:
-        """Step by step, and the objects that the last one gives."""
+    def _chain(self) -> tuple[dict[str, Step], Numbers]:
+        """Step by step, and the last one, which gives the labels."""
         rules, steps = self.rules, dict[str, Step]()
         look, seeds = MapsLook(rules, self.maps, self.grid), rules.seeds
         survey = Survey(
@@ -95,7 +79,8 @@ class Decoding:
             )
             steps["summits"] = summits
             steps["split"] = objects = self._growth("split", summits, depth)
-        return steps, objects
+        steps["numbers"] = numbers = Numbers(self._stage("numbers"), objects, rules.min_size)
+        return steps, numbers
 
     def _growth(self, name: str, survey: Survey, look: Look) -> Growth:
         return Growth(self._stage(name), survey, look, margin=self.margin, limit=self.limit)

@@ -21,7 +21,6 @@ from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
 from nucleizoo.large._output import FORMATS, places
-from nucleizoo.large._result import Result
 from nucleizoo.large._step import Crew, Progress, Step, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work, digest, measured
 from nucleizoo.ops.geometry import voxel_shape
@@ -78,17 +77,12 @@ class Job:
             before: dict[str, Step] = {"statistics": self.work.statistics, "predict": self.work.predict}
             yield from carried_out(before, crew)
             yield from carried_out(self.work.decoding.steps, crew)
-            labels = self.work.decoding.decoded()
-            result = Result(
-                labels,
-                self.input.shape,
-                self.input.spacing,
-                self.work.plan.block,
-                self.work.predict.skipped(),
-            )
-            FORMATS[self.options.format][1](self.result, result)
+            count = self.work.decoding.decoded().count
+            format_, result = FORMATS[self.options.format], self.work.result
+            yield from carried_out(format_.steps(result), crew)
+            format_.write(self.result, result)
         shutil.rmtree(self.scratch)
-        return labels.count
+        return count
 
     def order(self, source: Source) -> Order:
         """What other processes must know to do units of this job.
@@ -107,7 +101,8 @@ class Job:
         blocks = len(Grid(self.input.shape, self.work.plan.block))
         names = ("survey", "growth", "holes", "summits", "split")
         before = {"statistics": len(self.work.statistics), "predict": len(self.work.predict)}
-        return before | dict.fromkeys(names, blocks)
+        writing = FORMATS[self.options.format].steps(self.work.result)
+        return before | dict.fromkeys(names, blocks) | {name: len(step) for name, step in writing.items()}
 
     def _begin(self) -> None:
         """Find the plan of an interrupted job, or make a new one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol
 
@@ -60,6 +61,45 @@ class Parts:
     def read(self, box: Box) -> NDArray[np.int32]:
         """The labels of a part of the volume."""
         return self.stage.labels(self.name, box, self.joined.table)
+
+
+class Numbers:
+    """Objects that are large enough, counted by first voxel: a step without units, only joined.
+
+    Args:
+        stage: to keep the table.
+        objects: of the volume.
+        min_size: voxels of the smallest.
+    """
+
+    def __init__(self, stage: Stage, objects: Labelled, min_size: int) -> None:
+        self.stage, self.objects, self.min_size = stage, objects, min_size
+
+    def __len__(self) -> int:
+        return 0
+
+    def missing(self) -> Iterator[int]:
+        """None."""
+        return iter(())
+
+    def do(self, index: int) -> None:
+        """Nothing."""
+
+    def join(self) -> None:
+        """Count the objects."""
+        if not self.stage.is_joined:
+            table, count = numbered(self.objects, self.min_size)
+            self.stage.keep({"table": table, "count": np.array([count])})
+
+    @property
+    def count(self) -> int:
+        """Of objects."""
+        return int(self.stage.table("count")[0])
+
+    def read(self, box: Box) -> NDArray[np.int32]:
+        """A part of the volume: 1..count by first voxel in raster order."""
+        labels: NDArray[np.int32] = self.stage.table("table")[self.objects.read(box)]
+        return labels
 
 
 def numbered(objects: Labelled, min_size: int) -> tuple[NDArray[np.int32], int]:

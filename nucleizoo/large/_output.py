@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from nucleizoo.core.files import atomic
+from nucleizoo.large._levels import level_steps
 from nucleizoo.large._ome_zarr import write_ome_zarr
-from nucleizoo.large._result import Result, boxes
+from nucleizoo.large._result import Result, units
+from nucleizoo.large._step import Step
 from nucleizoo.ops.grid import Grid
 
 
@@ -29,8 +32,9 @@ def write_hdf5(path: Path, result: Result) -> None:
             "label", result.shape, result.dtype,
             chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
         )  # fmt: skip
-        for box in boxes(result.shape, result):
-            data[box] = result.labels.read(box)
+        grid, labels = units(result.shape, result), result.labels()
+        for box in map(grid.box, range(len(grid))):
+            data[box] = labels.read(box)
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
         for name, value in result.marks.items():
@@ -70,26 +74,46 @@ def nuclei_in(path: Path) -> int | None:
         return None
 
 
-FORMATS: dict[str, tuple[str, Callable[[Path, Result], None]]] = {
-    "tif": (".tif", write_tiff),
-    "h5": (".h5", write_hdf5),
-    "ome-zarr": (".ome.zarr", write_ome_zarr),
+def _no_steps(result: Result) -> Mapping[str, Step]:
+    """A file has one writer."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write labels.
+
+    Attributes:
+        suffix: of the result.
+        write: puts the result in its place, once the steps are carried out.
+        steps: what any process can do of it.
+    """
+
+    suffix: str
+    write: Callable[[Path, Result], None]
+    steps: Callable[[Result], Mapping[str, Step]] = _no_steps
+
+
+FORMATS = {
+    "tif": Format(".tif", write_tiff),
+    "h5": Format(".h5", write_hdf5),
+    "ome-zarr": Format(".ome.zarr", write_ome_zarr, level_steps),
 }
-"""Suffix and writer by what `nucleizoo predict --format` calls them."""
+"""By what `nucleizoo predict --format` calls them."""
 
 
 def _planes(result: Result) -> Iterator[NDArray[Any]]:
     """One (y, x) after the other."""
     if len(result.shape) == 2:
-        yield result.labels.read(tuple(slice(0, n) for n in result.shape)).astype(result.dtype)
+        yield result.labels().read(tuple(slice(0, n) for n in result.shape)).astype(result.dtype)
         return
     depth = max(1, int(np.prod(result.step) // np.prod(result.shape[1:])))
     grid = Grid(result.shape, (depth, *result.shape[1:]))
     for index in range(len(grid)):
-        yield from result.labels.read(grid.box(index)).astype(result.dtype)
+        yield from result.labels().read(grid.box(index)).astype(result.dtype)
 
 
 def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
     """The result of a volume, and the folder of what is found on the way."""
     name = path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
-    return folder / f"{name}_label{FORMATS[format_][0]}", folder / f".{name}_blocks"
+    return folder / f"{name}_label{FORMATS[format_].suffix}", folder / f".{name}_blocks"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nucleizoo.large._decoding import Decoded
-from nucleizoo.ops.grid import Box, Grid
+from nucleizoo.large._labelled import Numbers
+from nucleizoo.ops.grid import Grid
 
 CHUNK = {2: (512, 512), 3: (32, 128, 128)}
 """Voxels that are stored together, by the number of axes."""
@@ -20,23 +21,25 @@ class Result:
     """What is written.
 
     Attributes:
-        labels: of the volume.
+        labels: gives those of the volume, once they are decoded.
         shape: (*S).
         spacing: voxel size in micrometres, in axis order; () when unknown.
         step: about how much is in memory at once, voxels an axis.
-        skipped: chunks of the input that were taken for black, in words.
+        skipped: gives the chunks of the input that were taken for black, in words.
+        scratch: folder for what is written part by part.
     """
 
-    labels: Decoded
+    labels: Callable[[], Numbers]
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     step: tuple[int, ...]
-    skipped: list[str]
+    skipped: Callable[[], list[str]]
+    scratch: Path
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
         """The smallest that holds all numbers."""
-        return np.uint16 if self.labels.count < 2**16 else np.uint32
+        return np.uint16 if self.labels().count < 2**16 else np.uint32
 
     @property
     def axes(self) -> str:
@@ -51,11 +54,10 @@ class Result:
     @property
     def marks(self) -> dict[str, Any]:
         """What is noted beside the labels, once they are complete."""
-        return {"nuclei": self.labels.count, "skipped": self.skipped, "complete": 1}
+        return {"nuclei": self.labels().count, "skipped": self.skipped(), "complete": 1}
 
 
-def boxes(shape: tuple[int, ...], result: Result) -> Iterator[Box]:
+def units(shape: tuple[int, ...], result: Result) -> Grid:
     """Parts that are whole chunks and fit in memory."""
     step = tuple(max(s // c, 1) * c for s, c in zip(result.step, result.chunk, strict=True))
-    grid = Grid(shape, step)
-    return (grid.box(index) for index in range(len(grid)))
+    return Grid(shape, step)

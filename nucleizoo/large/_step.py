@@ -13,7 +13,7 @@ class Step(Protocol):
     """Something that is done to every block of a volume.
 
     Units may be done in any order, by any process that sees the same files, also twice: each leaves one
-    file, whole or not at all, that is the same whoever made it.
+    file, whole or not at all, or several and then a mark, that are the same whoever made them.
     """
 
     def __len__(self) -> int:

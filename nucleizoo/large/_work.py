@@ -17,10 +17,13 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._input import Input
+from nucleizoo.large._levels import level_steps
 from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._memory import Plan
 from nucleizoo.large._network import NetworkMaps
+from nucleizoo.large._result import Result
 from nucleizoo.large._statistics import GivenStatistics
+from nucleizoo.large._step import Step
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.statistics import Statistics
@@ -79,10 +82,18 @@ class Work:
 
     @cached_property
     def decoding(self) -> Decoding:
-        """All others, with the memory that is left when they begin."""
+        """What follows, with the memory that is left when it begins."""
         grid = Grid(self.seen.shape, self.plan.block)
         limit = _memory.voxels(self.limit - _memory.in_use() - RESERVE)
         return Decoding(self.rules, self.predict.files.read, grid, self.scratch, self.plan.margin, limit)
+
+    @cached_property
+    def result(self) -> Result:
+        """What is written at last."""
+        return Result(
+            lambda: self.decoding.decoded(), self.seen.shape, self.seen.spacing, self.plan.block,
+            self.predict.skipped, self.scratch,
+        )  # fmt: skip
 
     def do(self, name: str, index: int) -> None:
         """Do one unit of a step that is called so.
@@ -97,7 +108,12 @@ class Work:
             self.predict.do(index)
         else:
             self.predict.rest()
-            self.decoding.steps[name].do(index)
+            self._steps[name].do(index)
+
+    @cached_property
+    def _steps(self) -> dict[str, Step]:
+        """All that follow prediction, whatever the format."""
+        return self.decoding.steps | level_steps(self.result)
 
     def _network(self, tiles: Tensor) -> Tensor:
         return self.segmenter.tiles(tiles, given=self._given)

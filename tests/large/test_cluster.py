@@ -20,7 +20,17 @@ from nucleizoo import METHODS, api
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import Options, Source, _cluster, _job, _memory, cluster, predict_volume
+from nucleizoo.large import (
+    Options,
+    Source,
+    _cluster,
+    _job,
+    _levels,
+    _memory,
+    _result,
+    cluster,
+    predict_volume,
+)
 from nucleizoo.large._step import alone
 from nucleizoo.runs import Run
 
@@ -128,6 +138,40 @@ def test_what_one_began_others_end(folder, tmp_path, segmenter, workers, wanted,
         work = job.run(crew)
         assert len(list(itertools.islice(work, stop))) == stop
         work.close()
+
+
+def small_chunks():
+    """Let this process write chunks and pyramids of few voxels."""
+    from nucleizoo.large import _levels, _result
+
+    _result.CHUNK, _levels.SMALLEST = {3: (7, 16, 16)}, 12
+
+
+def test_workers_write_the_pyramid_of_one_process(folder, tmp_path, segmenter, workers, monkeypatch):
+    """They begin it, one process goes on, they end it."""
+    pytest.importorskip("zarr")
+    for module, name in ((_result, "CHUNK"), (_levels, "SMALLEST")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # to have it back
+    small_chunks()
+    wanted = predict_volume(segmenter, folder / "brain.h5", tmp_path / "alone", Options("ome-zarr")).result
+    workers.client.register_worker_callbacks(small_chunks)  # also of those that come later
+    told = []
+    for number, last in enumerate(("level-0", "level-1", "end")):
+        options = Options("ome-zarr", resume=True)
+        job = _job.Job(segmenter, folder / "brain.h5", tmp_path, options, workers=2)
+        work = job.run(alone if number == 1 else crew_of(workers, job))
+        for unit in work:
+            told.append(unit)
+            if unit[0] == last:
+                break
+        work.close()
+    assert len(told) == len(set(told)) and {name for name, _ in told} == set(job.steps()) - {"growth"}
+    assert files_of(job.result) == files_of(wanted)
+    assert sorted(os.listdir(tmp_path)) == ["alone", "brain_label.ome.zarr"]
+
+
+def files_of(folder):
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
 
 @pytest.mark.slow

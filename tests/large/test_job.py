@@ -21,11 +21,8 @@ from nucleizoo.api import load_config
 from nucleizoo.contracts import Task
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import FORMATS, Options, _job, _memory, predict_volume
-from nucleizoo.large._decoding import Decoded
+from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, predict_volume
 from nucleizoo.large._maps import from_bytes, to_bytes
-from nucleizoo.large._ome_zarr import write_ome_zarr
-from nucleizoo.large._result import Result
 from nucleizoo.ops.adain import instance_norm
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
@@ -64,6 +61,8 @@ def small(monkeypatch):
     monkeypatch.setattr(_memory, "SIDE", {2: (20, 16), 3: (7, 16, 24)})
     monkeypatch.setattr(_memory, "REACH", 3)
     monkeypatch.setattr(_memory, "LONGEST", 1)
+    monkeypatch.setattr(_result, "CHUNK", {2: (16, 16), 3: (8, 16, 16)})
+    monkeypatch.setattr(_levels, "SMALLEST", 20)
 
 
 @pytest.fixture
@@ -96,33 +95,6 @@ def test_labels_of_every_format_are_those_of_decoding_in_memory(tmp_path, small,
     assert sorted(f.name for f in tmp_path.iterdir()) == sorted({"brain.h5", done.result.name})
 
 
-def test_a_pyramid_is_halved_towards_cubes_and_valid(tmp_path):
-    zarr = pytest.importorskip("zarr")
-    labels = np.random.default_rng(0).integers(0, 9, (5, 700, 300)).astype(np.int32)
-    decoded = Decoded(lambda box: labels[box], 8)
-    result = Result(decoded, labels.shape, SPACING, (2, 128, 512), [])
-    write_ome_zarr(tmp_path / "a.ome.zarr", result)
-    group = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")
-    scales = [
-        level["coordinateTransformations"][0]["scale"]
-        for level in group.attrs["ome"]["multiscales"][0]["datasets"]
-    ]
-    assert scales == [[2.0, 0.5, 0.5], [2.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
-    for level, step in enumerate((1, 2, 4)):
-        np.testing.assert_array_equal(group[str(level)][...], labels[:, ::step, ::step])
-
-
-def test_the_metadata_are_valid_ome_zarr(tmp_path):
-    zarr = pytest.importorskip("zarr")
-    models = pytest.importorskip("ome_zarr_models.v05.image")
-    for shape, spacing in (((5, 700, 300), SPACING), ((40, 30), ())):
-        decoded = Decoded(lambda box: np.zeros([c.stop - c.start for c in box], np.int32), 0)
-        write_ome_zarr(
-            tmp_path / "a.ome.zarr", Result(decoded, shape, spacing, (9, 64, 64)[-len(shape) :], [])
-        )
-        models.Image.from_zarr(zarr.open_group(tmp_path / "a.ome.zarr", mode="r"))
-
-
 @pytest.mark.parametrize("scaling", ["minmax", "percentile", "dtype"])
 @pytest.mark.parametrize("over", ["volume", "image"])
 def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, scaling, over):
@@ -147,20 +119,40 @@ def test_float_and_flat_pictures_are_predicted_too(tmp_path, small):
         np.testing.assert_array_equal(labels, in_memory(made, tmp_path / "a.tif"))
 
 
-def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, volume):
+@pytest.mark.parametrize("kind", ["h5", "ome-zarr"])
+def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
     made = segmenter()
-    whole, _ = stored(predict_volume(made, volume, tmp_path / "..", Options("h5")).result)
+    whole = predict_volume(made, volume, tmp_path / "whole", Options(kind)).result
     yields = []
     for stop in itertools.count(1, 2):
-        steps = _job.Job(made, volume, tmp_path, Options("h5", resume=True)).run()
+        job = _job.Job(made, volume, tmp_path, Options(kind, resume=True))
+        steps = job.run()
         yields.append(list(itertools.islice(steps, stop)))
         steps.close()
         if not (tmp_path / ".brain_blocks").exists():
             break
+        assert not job.result.exists()
     assert len(yields) > 4
     told = [step for some in yields for step in some]
     assert len(told) == len(set(told))
-    np.testing.assert_array_equal(stored(tmp_path / "brain_label.h5")[0], whole)
+    np.testing.assert_array_equal(stored(job.result)[0], stored(whole)[0])
+    written = [some for some in yields if any(name.startswith("level") for name, _ in some)]
+    assert len(written) > 1 or kind == "h5"  # interrupted there too
+
+
+def test_work_that_stops_between_its_result_and_its_end_goes_on(tmp_path, small, volume, monkeypatch):
+    pytest.importorskip("zarr")
+    with monkeypatch.context() as patch:
+        stopped = SimpleNamespace(rmtree=lambda _: 1 / 0, disk_usage=_job.shutil.disk_usage)
+        patch.setattr(_job, "shutil", stopped)
+        with pytest.raises(ZeroDivisionError):
+            predict_volume(segmenter(), volume, tmp_path, Options("ome-zarr"))
+    first, _ = stored(tmp_path / "brain_label.ome.zarr")
+    done = predict_volume(segmenter(), volume, tmp_path, Options("ome-zarr", resume=True))
+    np.testing.assert_array_equal(stored(done.result)[0], first)
+    assert first.max() == done.count and not (tmp_path / ".brain_blocks").exists()
 
 
 @pytest.mark.parametrize("kind", ["image", "training"])
