@@ -17,6 +17,9 @@ from nucleizoo.batches import Batches
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 
+WORKER_LOST = "DataLoader worker (pid"
+"""How PyTorch's message begins when a process that prepares batches was killed or has crashed."""
+
 
 def stream(
     batches: Batches, start: int, total: int, workers: int, plugins: Sequence[str] = (), neighbours: int = 1
@@ -71,7 +74,7 @@ def workers_watched() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker (pid"):
+        if not str(error).startswith(WORKER_LOST):
             raise
         reason = str(error).splitlines()[0].strip(" .")
         raise UserError(

@@ -106,6 +106,6 @@ def _explained(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return (
             f"the disk is full{place}; nothing that was there is lost. Free some space and run it "
-            "again, a training with --resume"
+            "again, a training and a prediction by blocks with --resume"
         )
     return f"{error.strerror or error}{place}"

@@ -26,6 +26,7 @@ from torch.nn import Parameter
 
 from nucleizoo.core.errors import ConfigError, RankError, UserError
 from nucleizoo.engine.ranks import ALONE, Ranks, T
+from nucleizoo.workers import WORKER_LOST
 
 PATIENCE = timedelta(days=7)
 """For a rank that is busy, validating for hours; one that is gone shows at once."""
@@ -205,6 +206,8 @@ class _Together(Ranks):
         try:
             yield
         except RuntimeError as error:
+            if str(error).startswith(WORKER_LOST):  # PyTorch raises it anywhere in this process
+                raise
             if not self.is_first:
                 raise RankError("a rank was lost, and the first one says so") from error
             raise UserError(

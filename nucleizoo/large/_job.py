@@ -9,7 +9,6 @@ import shutil
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -22,7 +21,7 @@ from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
 from nucleizoo.large._output import FORMATS, places
 from nucleizoo.large._step import Crew, Progress, Step, alone, carried_out
-from nucleizoo.large._work import RESERVE, Work, digest, measured
+from nucleizoo.large._work import RESERVE, Work, digest, identity, measured
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
 
@@ -58,7 +57,6 @@ class Job:
         known = measured(self.scratch) if options.resume else None
         self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
-        self.weights = digest(segmenter)
         self._begin()
         self.seconds = self._tile_time()
 
@@ -92,8 +90,8 @@ class Job:
         """
         number = json.loads((self.scratch / "job.json").read_text())["job"]
         return Order(
-            source, self.weights, str(self.input.path.resolve()), str(self.scratch.resolve()), number,
-            self.options.limit, self.options.skip_damaged,
+            source, digest(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
+            number, self.options.limit, self.options.skip_damaged,
         )  # fmt: skip
 
     def steps(self) -> dict[str, int]:
@@ -106,7 +104,10 @@ class Job:
 
     def _begin(self) -> None:
         """Find the plan of an interrupted job, or make a new one."""
-        what, at = self._identity(), self.scratch / "job.json"
+        what, at = identity(self.segmenter, self.input.path), self.scratch / "job.json"
+        if at.exists():
+            with locked(at):  # or another process is at it, and says so
+                pass
         if at.exists() and not self.options.resume:
             raise UserError(
                 f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
@@ -157,19 +158,6 @@ class Job:
         begin = time.perf_counter()
         self.segmenter.tiles(tile)
         return (time.perf_counter() - begin) / work.batch
-
-    def _identity(self) -> dict[str, Any]:
-        """What must not change between an interruption and going on."""
-        path = self.input.path
-        marks = [path / "zarr.json", path / ".zarray", path / ".zgroup"] if path.is_dir() else [path]
-        stat = next(mark for mark in marks if mark.exists()).stat()
-        config = self.segmenter.config
-        return {
-            "file": [str(path), stat.st_size, stat.st_mtime_ns],
-            "shape": list(self.input.shape),
-            "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
-            "weights": self.weights,
-        }
 
 
 def _check_disk(folder: Path, needed: int) -> None:

@@ -22,7 +22,7 @@ from nucleizoo.ops.grid import Grid
 
 
 def write_hdf5(path: Path, result: Result) -> None:
-    """Write the dataset 'label' with check sums; its attribute 'complete' comes last.
+    """Write the dataset 'label' with check sums, its attribute 'complete' last, and 'skipped' if any was.
 
     Raises:
         OSError: when the disk is full.
@@ -37,7 +37,10 @@ def write_hdf5(path: Path, result: Result) -> None:
             data[box] = labels.read(box)
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
-        for name, value in result.marks.items():
+        marks = result.marks
+        if skipped := marks.pop("skipped"):  # more of them than an attribute can hold, perhaps
+            file["skipped"] = skipped
+        for name, value in marks.items():
             data.attrs[name] = value
 
 
@@ -57,8 +60,8 @@ def write_tiff(path: Path, result: Result) -> None:
         )  # fmt: skip
 
 
-def nuclei_in(path: Path) -> int | None:
-    """How many nuclei a complete result holds; None when there is no such result."""
+def marks_of(path: Path) -> dict[str, Any] | None:
+    """What is noted in a complete result (`Result.marks`); None when there is no such result."""
     try:
         if path.suffix == ".zarr":
             marks = dict(json.loads((path / "zarr.json").read_text())["attributes"]["nucleizoo"])
@@ -69,7 +72,7 @@ def nuclei_in(path: Path) -> int | None:
             with tifffile.TiffFile(path) as file:
                 picture = tifffile.xml2dict(file.ome_metadata or "<OME/>")["OME"]["Image"]
                 marks = json.loads(picture["Description"])
-        return int(marks["nuclei"]) if marks["complete"] else None
+        return marks if marks["complete"] else None
     except (OSError, KeyError, TypeError, ValueError):
         return None
 

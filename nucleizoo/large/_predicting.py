@@ -6,13 +6,15 @@ import logging
 import time
 from pathlib import Path
 
+from nucleizoo.core.errors import UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.outputs import Prediction
 from nucleizoo.large._cluster import Cluster
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
-from nucleizoo.large._output import nuclei_in, places
+from nucleizoo.large._output import marks_of, places
 from nucleizoo.large._step import Crew, alone
+from nucleizoo.large._work import identity, made_of
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,19 @@ def predict_volume(
             others can go on with.
 
     Raises:
-        UserError: for a file, result or memory limit that cannot be used, or when workers are lost.
+        UserError: for a file, result or memory limit that cannot be used, a complete result of something
+            else, or when workers are lost.
         OSError: when the disk is full.
     """
     result, scratch = places(path, folder, options.format)
-    if options.resume and not scratch.exists() and (count := nuclei_in(result)) is not None:
+    if options.resume and not scratch.exists() and (marks := marks_of(result)) is not None:
+        if marks.get("made_of") != made_of(identity(segmenter, path)):
+            raise UserError(
+                f"{result}: is complete, but was made with other settings or weights, or of another file; "
+                "name another folder, or predict again without --resume"
+            )
         log.info("%s: is complete", result)
-        return Prediction(path, result, count)
+        return Prediction(path, result, int(marks["nuclei"]))
     job = Job(segmenter, path, folder, options, len(workers) if workers else 0)
     log.info("%s", job.estimate())
     crew = workers.crew(job.order(workers.source)) if workers else alone

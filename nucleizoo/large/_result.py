@@ -27,6 +27,7 @@ class Result:
         step: about how much is in memory at once, voxels an axis.
         skipped: gives the chunks of the input that were taken for black, in words.
         scratch: folder for what is written part by part.
+        made_of: stands for file, settings and weights (`_work.made_of`).
     """
 
     labels: Callable[[], Numbers]
@@ -35,6 +36,7 @@ class Result:
     step: tuple[int, ...]
     skipped: Callable[[], list[str]]
     scratch: Path
+    made_of: str = ""
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
@@ -54,7 +56,12 @@ class Result:
     @property
     def marks(self) -> dict[str, Any]:
         """What is noted beside the labels, once they are complete."""
-        return {"nuclei": self.labels().count, "skipped": self.skipped(), "complete": 1}
+        return {
+            "nuclei": self.labels().count,
+            "skipped": self.skipped(),
+            "made_of": self.made_of,
+            "complete": 1,
+        }
 
 
 def units(shape: tuple[int, ...], result: Result) -> Grid:

@@ -92,7 +92,7 @@ class Work:
         """What is written at last."""
         return Result(
             lambda: self.decoding.decoded(), self.seen.shape, self.seen.spacing, self.plan.block,
-            self.predict.skipped, self.scratch,
+            self.predict.skipped, self.scratch, made_of(identity(self.segmenter, self.seen.path)),
         )  # fmt: skip
 
     def do(self, name: str, index: int) -> None:
@@ -126,6 +126,23 @@ class Work:
 def measured(scratch: Path) -> Path:
     """Where it is noted how the intensities of the volume are scaled."""
     return scratch / "measured.npz"
+
+
+def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
+    """What must not change between an interruption and going on: the volume's file, settings and weights."""
+    marks = [path / "zarr.json", path / ".zarray", path / ".zgroup"] if path.is_dir() else [path]
+    stat = next(mark for mark in marks if mark.exists()).stat()
+    config = segmenter.config
+    return {
+        "file": [str(path.resolve()), stat.st_size, stat.st_mtime_ns],
+        "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
+        "weights": digest(segmenter),
+    }
+
+
+def made_of(what: dict[str, Any]) -> str:
+    """A word that stands for an identity."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def digest(segmenter: Segmenter) -> str:

@@ -233,7 +233,7 @@ def test_damage_that_is_borne_is_noted_by_whoever_met_it(folder, tmp_path, worke
         segmenter, tmp_path / "brain.h5", tmp_path, Options("h5", skip_damaged=True), workers
     )
     with h5py.File(done.result) as file:
-        assert list(file["label"].attrs["skipped"]) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
+        assert list(file["skipped"].asstr()) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
 
 
 def test_a_job_that_was_begun_again_or_is_not_seen_is_left_alone(folder, tmp_path, segmenter, workers):

@@ -23,6 +23,7 @@ from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, predict_volume
 from nucleizoo.large._maps import from_bytes, to_bytes
+from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
@@ -190,6 +191,18 @@ def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp
     with caplog.at_level(logging.INFO):
         assert predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True)) == first
     assert "is complete" in caplog.text
+    with pytest.raises(UserError, match="is complete, but was made with other settings"):
+        predict_volume(other, volume, tmp_path, Options("h5", resume=True))
+    assert predict_volume(other, volume, tmp_path, Options("h5")).result == first.result
+
+
+def test_more_damage_than_an_attribute_holds_is_noted_all_the_same(tmp_path):
+    labels = SimpleNamespace(count=1, read=lambda box: np.ones([c.stop - c.start for c in box], np.int32))
+    skipped = [f"chunk {number}.0.0 (zyx 0:64, 0:512, 0:512)" for number in range(5000)]
+    result = _result.Result(lambda: labels, (4, 8, 8), (), (4, 8, 8), lambda: skipped, tmp_path)
+    write_hdf5(tmp_path / "a.h5", result)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert list(file["skipped"].asstr()) == skipped and file["label"].attrs["complete"] == 1
 
 
 def test_the_estimate_comes_first(tmp_path, small, volume, caplog):
@@ -227,7 +240,7 @@ def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volu
         labels, _ = stored(done.result)
         assert not labels[4:8, 16:32, 16:32].any() and labels.any()
     with h5py.File(tmp_path / "brain_label.h5") as file:
-        assert list(file["label"].attrs["skipped"]) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
+        assert list(file["skipped"].asstr()) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
         assert file["label"].attrs["complete"] == 1
     with tifffile.TiffFile(tmp_path / "brain_label.tif") as tiff:
         assert "chunk 1.1.1" in tiff.ome_metadata
