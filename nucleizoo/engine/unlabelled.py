@@ -74,7 +74,7 @@ class Unlabelled:
         if self.true_sizes.size and scores["offset"] > BESIDE * self._radius() and self.likeness > ALIKE:
             log.warning(
                 "%d  what is found stands %.0f voxels beside the nuclei; if that stays, train again with "
-                "another SYSTEM.SEED; METHOD adgan, which aligns the domains, has not been seen to do this",
+                "METHOD.IDENTITY.WEIGHT 5, or with METHOD adgan, which aligns the domains",
                 trainer.iteration, scores["offset"],
             )  # fmt: skip
 
