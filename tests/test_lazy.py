@@ -204,3 +204,13 @@ def test_zarr_folders_are_found_and_read_whole_too(tmp_path, kind):
     np.testing.assert_array_equal(read.data, VOLUME)
     with pytest.raises(volumes.TooManyVoxels, match="declares 7x40x50 values, more than the 100"):
         volumes.read(path, max_voxels=100)
+
+
+def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=(10**6, 10**5, 10**5), chunks=(64, 64, 64), dtype="u1"
+    )
+    array[:64, :64, :64] = 1
+    with pytest.raises(ImageReadError, match=r"should have \d{11} chunks by its metadata"):
+        open_lazily(tmp_path / "a.zarr")

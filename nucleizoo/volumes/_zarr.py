@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from nucleizoo.volumes._volume import guess_axes
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """One of these files makes a folder an array or a group."""
+
+_MANY = 1_000_000
+"""Chunks that are looked for one by one, however few of them are there."""
 
 _MICROMETRES = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4,
@@ -71,11 +76,28 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
 
     def absent() -> list[tuple[int, ...]]:
         key = node.metadata.encode_chunk_key
+        _check_claim(folder, math.prod(-(-n // c) for n, c in zip(node.shape, stored, strict=True)))
         return [place for place in grid_of(node.shape, stored) if not (folder / key(place)).is_file()]
 
     return LazyVolume(
         str(folder), axes, node.shape, np.dtype(node.dtype), spacing, stored, node.__getitem__, absent
     )
+
+
+def _check_claim(folder: Path, chunks: int) -> None:
+    """Refuse metadata by which there are so many chunks that looking for each would not end.
+
+    Raises:
+        ImageReadError: when they are many, and hardly any is there.
+    """
+    if chunks <= _MANY:
+        return
+    there = sum(len(files) for _, _, files in os.walk(folder))
+    if there < chunks / 10:
+        raise ImageReadError(
+            f"{folder}: should have {chunks} chunks by its metadata, and has no more than {there}; mend the "
+            "metadata or copy it again, or, if all others are empty, allow it with the key EMPTY_CHUNKS"
+        )
 
 
 def _multiscales(path: Path, group: Any) -> list[Any]:
