@@ -30,8 +30,11 @@ CROPS = 12
 GAMMA, NOISE = 1.4, 0.05
 """How a picture that should be segmented alike is changed: exponent, and standard deviation of noise."""
 
-BESIDE, ALIKE = 0.25, 0.5
-"""The offset from which a warning is given, in radii of the source's nuclei, and the correlation there."""
+BESIDE = 0.25
+"""The offset, in radii of the source's nuclei, from which a warning is given."""
+
+ALIKE = 0.5
+"""The correlation with the images from which nuclei are said to stand anywhere."""
 
 
 class Unlabelled:
@@ -46,8 +49,9 @@ class Unlabelled:
             swapped.
         sizes: one minus the Kolmogorov-Smirnov distance of the sizes of nuclei found and in the source.
         offset: in voxels, how far beside the images the nuclei found stand: by so much must they be moved to
-            correlate best, positively or negatively. Translators may displace what they translate, all by
-            the same vector, since the way back displaces it back; no other score notices.
+            correlate best, positively or negatively; 0 where they correlate nowhere. Translators may
+            displace what they translate, all by the same vector, since the way back displaces it back; no
+            other score notices.
 
     Args:
         config: of the training.
@@ -71,7 +75,7 @@ class Unlabelled:
         self.report.scalars(trainer.iteration, scores, "unlabelled")
         told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
         log.info("%d  without labels: %s", trainer.iteration, told)
-        if self.true_sizes.size and scores["offset"] > BESIDE * self._radius() and self.likeness > ALIKE:
+        if self.true_sizes.size and scores["offset"] > BESIDE * self._radius():
             log.warning(
                 "%d  what is found stands %.0f voxels beside the nuclei; if that stays, train again with "
                 "METHOD.IDENTITY.WEIGHT 5, or with METHOD adgan, which aligns the domains",
@@ -85,8 +89,11 @@ class Unlabelled:
             self._labels(segmenter, _changed(crop.image, noise), crop)
             for crop, noise in zip(self.crops, self.noise, strict=True)
         ]
-        offset, self.likeness = _offset([crop.image for crop in self.crops if crop.image is not None], found)
-        scores = {"stability": _alike(found, changed), "sizes": self._like_sizes(found), "offset": offset}
+        scores = {
+            "stability": _alike(found, changed),
+            "sizes": self._like_sizes(found),
+            "offset": _offset([crop.image for crop in self.crops if crop.image is not None], found),
+        }
         return scores | (self._of_translations(segmenter, found) if segmenter.method.translates else {})
 
     def _of_translations(self, segmenter: Segmenter, found: list[Labels]) -> dict[str, float]:
@@ -119,8 +126,8 @@ class Unlabelled:
         return math.sqrt(size / math.pi) if dims == 2 else math.cbrt(0.75 * size / math.pi)
 
 
-def _offset(images: list[Picture], found: list[Labels]) -> tuple[float, float]:
-    """The displacement of nuclei (*S) at which they are most like the images (C, *S): length, correlation."""
+def _offset(images: list[Picture], found: list[Labels]) -> float:
+    """Length of the displacement of nuclei (*S) at which they correlate best with the images (C, *S)."""
     shape, powers = found[0].shape, np.zeros(2)
     spectrum = np.zeros((*shape[:-1], shape[-1] // 2 + 1), complex)
     for image, labels in zip(images, found, strict=True):
@@ -130,8 +137,9 @@ def _offset(images: list[Picture], found: list[Labels]) -> tuple[float, float]:
         powers += np.square(one).sum(), np.square(other).sum()
     likeness = np.abs(np.fft.irfftn(spectrum, shape, axes=range(len(shape))))
     peak = np.unravel_index(np.argmax(likeness), shape)
-    length = math.hypot(*(min(int(at), side - int(at)) for at, side in zip(peak, shape, strict=True)))
-    return length, float(likeness[peak]) / max(math.sqrt(powers.prod()), 1e-12)
+    if likeness[peak] <= ALIKE * math.sqrt(powers.prod()):
+        return 0.0
+    return math.hypot(*(min(int(at), side - int(at)) for at, side in zip(peak, shape, strict=True)))
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

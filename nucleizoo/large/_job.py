@@ -20,7 +20,7 @@ from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
 from nucleizoo.large._output import FORMATS, places
-from nucleizoo.large._step import Crew, Progress, Step, alone, carried_out
+from nucleizoo.large._step import Crew, Progress, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work, digest, identity, measured
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
@@ -72,8 +72,7 @@ class Job:
             OSError: when the disk is full.
         """
         with locked(self.scratch / "job.json"):
-            before: dict[str, Step] = {"statistics": self.work.statistics, "predict": self.work.predict}
-            yield from carried_out(before, crew)
+            yield from carried_out(self.work.before, crew)
             yield from carried_out(self.work.decoding.steps, crew)
             count = self.work.decoding.decoded().count
             format_, result = FORMATS[self.options.format], self.work.result
@@ -98,9 +97,8 @@ class Job:
         """How many times `run` yields at most, by what it says."""
         blocks = len(Grid(self.input.shape, self.work.plan.block))
         names = ("survey", "growth", "holes", "summits", "split")
-        before = {"statistics": len(self.work.statistics), "predict": len(self.work.predict)}
-        writing = FORMATS[self.options.format].steps(self.work.result)
-        return before | dict.fromkeys(names, blocks) | {name: len(step) for name, step in writing.items()}
+        others = self.work.before | dict(FORMATS[self.options.format].steps(self.work.result))
+        return dict.fromkeys(names, blocks) | {name: len(step) for name, step in others.items()}
 
     def _begin(self) -> None:
         """Find the plan of an interrupted job, or make a new one."""

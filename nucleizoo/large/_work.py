@@ -102,13 +102,16 @@ class Work:
             UserError: when it cannot be done, and could not the next time either.
             OSError: when the disk is full.
         """
-        if name == "statistics":
-            self.statistics.do(index)
-        elif name == "predict":
-            self.predict.do(index)
+        if name in self.before:
+            self.before[name].do(index)
         else:
             self.predict.rest()
             self._steps[name].do(index)
+
+    @property
+    def before(self) -> dict[str, Step]:
+        """The steps that make the maps."""
+        return {"statistics": self.statistics, "predict": self.predict}
 
     @cached_property
     def _steps(self) -> dict[str, Step]:

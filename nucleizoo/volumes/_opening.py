@@ -22,9 +22,8 @@ LAZY_SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".npy", ".zarr")
 
 _UNLIMITED = 2**62
 
-
 LARGE_BYTES = 2**28
-"""Files from this size on are predicted by blocks: in memory, a voxel takes some 40 bytes."""
+"""Of files from this size on, prediction by blocks is recommended: in memory, a voxel takes some 40 bytes."""
 
 
 def is_large(path: Path) -> bool:
