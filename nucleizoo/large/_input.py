@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.ops.grid import Box
-from nucleizoo.reading import Limits, Parts, Reader, Values
+from nucleizoo.ops.resize import Resizing
+from nucleizoo.reading import FiledScan, Limits, Parts, Reader, Values, magnified
 from nucleizoo.volumes import LazyVolume, open_lazily
 
 
@@ -19,6 +20,9 @@ class Input:
     """Reads any part of one volume the way a run reads its files.
 
     Attributes:
+        shape: (*S) in the file.
+        spacing: of the file's voxels in micrometres, in axis order; () when unknown.
+        resizing: from there to what the network sees.
         noted: how many chunks were known to be damaged or missing when it was opened.
 
     Args:
@@ -43,23 +47,24 @@ class Input:
         self.shape = values.shape
         self.spacing = reader.voxel_size(self.volume.spacing)
         factor = reader.magnification(self.spacing, str(path))
-        if any(round(n * f) != n for n, f in zip(self.shape, factor, strict=True)):
-            times = "x".join(f"{f:.3g}" for f in factor)
-            raise ImageReadError(
-                f"{path}: the run works on voxels of another size, {times} times as many, and by blocks "
-                "nothing is resampled; resample the file first, or predict without --blocks"
-            )
+        self.resizing = Resizing(self.shape, reader.resampled(self.shape, factor, str(path)))
         self._parts = Parts(values, reader, self._kept(measured) if measured and measured.exists() else None)
-        self._at = next(values.places())
+        working = magnified(self.spacing, factor)
+        self._scan = FiledScan(self._parts, next(values.places()), self.resizing, working)
         self.noted = len(self.volume.skipped)
 
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """(*S) as the network sees it."""
+        return self.resizing.new
+
     def picture(self, box: Box) -> NDArray[np.float32]:
-        """A part (C, *size), in [-1, 1].
+        """A part (C, *size) of what the network sees, in [-1, 1].
 
         Raises:
             ImageReadError: when a chunk of it cannot be read.
         """
-        return self._parts.picture(self._at, box)
+        return self._scan.image(box)
 
     def keep(self, path: Path) -> None:
         """Write to a file how intensities are scaled, and the chunks that could not be read.

@@ -120,20 +120,20 @@ class Job:
                 )
             return
         self._tile_time()  # the network takes its memory, that is not left for blocks
-        channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
-        stored = self.input.volume.dtype.itemsize * self.input.volume.channels
         plan = _memory.plan(
-            self.input.shape, voxel_shape(self.input.spacing, len(self.input.shape)),
+            self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.options.limit - _memory.peak() - RESERVE,
             window=self.work.tiling.window, step=self.work.tiling.step,
-            costs=(stored + 4.0 * channels, 8.0 * maps + 4), units=UNITS * self.workers,
+            costs=self.work.costs, units=UNITS * self.workers,
         )  # fmt: skip
-        _check_disk(self.result.parent, maps * math.prod(self.input.shape))
+        maps = len(self.segmenter.target.channels)
+        _check_disk(self.result.parent, maps * math.prod(self.input.extent))
         self.work.begin(plan, what=what, job=secrets.token_hex(8))
 
     def estimate(self) -> str:
         """What the work takes, in words."""
-        work, total, maps = self.work, math.prod(self.input.shape), len(self.segmenter.target.channels)
+        work, total = self.work, math.prod(self.input.shape)
+        stored = len(self.segmenter.target.channels) * math.prod(self.input.extent) + 2.5 * total
         windows = work.predict.windows(going_on=not self.workers)
         first = len(work.statistics.tiling) if len(work.statistics) else 0
         seconds = ((windows + first) * self.seconds + total / DECODED_A_SECOND) / max(self.workers, 1)
@@ -145,7 +145,7 @@ class Job:
         return (
             f"{self.input.path}: {size} voxels, {len(work.tiling)} windows of {window}{more}, {blocks} "
             f"blocks of {block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of "
-            f"memory{' a worker' if self.workers else ''}, {(maps + 2.5) * total / 1e9:.1f} GB of disk"
+            f"memory{' a worker' if self.workers else ''}, {stored / 1e9:.1f} GB of disk"
         )
 
     def _tile_time(self) -> float:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.ops import memory
+from nucleizoo.ops.grid import size
+from nucleizoo.ops.resize import Resizing
 
-BYTES = 72
-"""Memory that decoding takes for every voxel that it looks at, at most."""
+BYTES = 72.0
+"""Memory that decoding takes for every voxel that it looks at, at most, beside the reading of its maps."""
 
 DEFAULT_SHARE = 0.5
 """Share of the machine's memory that is used when nothing else is said."""
@@ -31,9 +33,9 @@ class Plan:
     """How a volume is cut.
 
     Attributes:
-        block: of decoding, voxels an axis.
+        block: of decoding, voxels of the file an axis.
         margin: around it.
-        unit: of prediction, voxels an axis.
+        unit: of prediction, voxels that the network sees an axis.
     """
 
     block: tuple[int, ...]
@@ -53,43 +55,75 @@ def machine() -> float:
     return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-def voxels(budget: float) -> float:
-    """How many voxels can be decoded at once in so many bytes."""
-    return budget / BYTES
+@dataclass(frozen=True)
+class Costs:
+    """Bytes a voxel, at most.
+
+    Attributes:
+        decoding: for every voxel of the file that decoding looks at.
+        picture: for every voxel that a row of windows sees; of these there is a window more on either side
+            of a unit.
+        maps: for every voxel of a unit in a row of windows.
+    """
+
+    decoding: float
+    picture: float
+    maps: float
+
+    @classmethod
+    def of(cls, resizing: Resizing, window: tuple[int, ...], stored: int, channels: int, maps: int) -> Costs:
+        """What a volume costs.
+
+        Args:
+            resizing: from its voxels to those that the network sees.
+            window: of the network.
+            stored: bytes of a voxel in the file.
+            channels: of the picture.
+            maps: of the network.
+        """
+        if not resizing.is_needed:
+            return cls(BYTES, stored + 4 * channels, 8 * maps + 4)
+        finer = math.prod(resizing.new) / math.prod(resizing.old)
+        starts = [max(n - w, 0) // 2 for n, w in zip(resizing.new, window, strict=True)]
+        ends = [min(s + w, n) for s, w, n in zip(starts, window, resizing.new, strict=True)]
+        some = tuple(map(slice, starts, ends))  # a window away from the border
+        coarser = math.prod(size(resizing.made_of(some))) / math.prod(size(some))
+        # what is read, as float32 and blurred, two pictures between the axes, and what is made
+        picture = coarser * (stored + 4 * channels + 4) + 8 * max(coarser, 1) + 8 * channels
+        return cls(BYTES + finer * (maps + 4) + 8 * max(finer, 1), picture, 8 * maps + 4)
 
 
 def plan(
-    shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *,
-    window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float], units: int = 1,
+    resizing: Resizing, voxel: tuple[float, ...], budget: float, *,
+    window: tuple[int, ...], step: tuple[int, ...], costs: Costs, units: int = 1,
 ) -> Plan:  # fmt: skip
     """Choose blocks and units that fit.
 
     Args:
-        shape: of the volume.
-        voxel: edge lengths of a voxel in those of the last axis.
+        resizing: from the volume to what the network sees.
+        voxel: edge lengths of a voxel of the volume in those of the last axis.
         budget: bytes to be used beyond those that are in use.
         window: of the network, voxels an axis.
         step: from one window to the next.
-        costs: bytes that prediction takes for every voxel of a row of windows, of the picture (of which it
-            needs a window more on either side of a unit) and of the maps.
+        costs: of the volume.
         units: so many are wanted, where they can be three windows long.
 
     Raises:
         UserError: when nothing fits.
     """
-    margin = tuple(math.ceil(REACH / edge) for edge in voxel)
+    shape, margin = resizing.old, tuple(math.ceil(REACH / edge) for edge in voxel)
     block = [min(side, n) for side, n in zip(SIDE[len(shape)], shape, strict=True)]
-    while math.prod(b + 2 * m for b, m in zip(block, margin, strict=True)) > voxels(budget) / 2:
+    while math.prod(b + 2 * m for b, m in zip(block, margin, strict=True)) > budget / costs.decoding / 2:
         longest = max(range(len(block)), key=lambda axis: block[axis] / margin[axis])
         if block[longest] <= margin[longest]:
             raise _too_little(budget)
         block[longest] = -(-block[longest] // 2)
-    return Plan(tuple(block), margin, _unit(shape, window, step, costs, budget, units))
+    return Plan(tuple(block), margin, _unit(resizing.new, window, step, costs, budget, units))
 
 
 def _unit(
-    shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float],
-    budget: float, units: int,
+    shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: Costs, budget: float,
+    units: int,
 ) -> tuple[int, ...]:  # fmt: skip
     """As few cuts as memory allows, each where pieces are longest; then more for as many units."""
     cuts = [-(-shape[0] // (LONGEST * window[0])), *(1 for _ in shape[1:])]
@@ -100,7 +134,7 @@ def _unit(
     def bytes_of(*lengths: int) -> float:
         """What a row of windows over all of a unit takes."""
         seen = math.prod(min(b + 2 * w, n) for b, w, n in zip(lengths, window[1:], shape[1:], strict=True))
-        return window[0] * (costs[0] * seen + costs[1] * math.prod(lengths))
+        return window[0] * (costs.picture * seen + costs.maps * math.prod(lengths))
 
     def lengths() -> list[int]:
         """Where a window begins, or fewer of them were predicted for one unit only."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._input import Input
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._maps import MapFiles
-from nucleizoo.large._memory import Plan
+from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._result import Result
 from nucleizoo.large._statistics import GivenStatistics
 from nucleizoo.large._step import Step
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.resize import Resizing
 from nucleizoo.ops.statistics import Statistics
 
 RESERVE = 1e8
@@ -47,7 +48,8 @@ class Work:
 
     def __init__(self, segmenter: Segmenter, seen: Input, scratch: Path, limit: float) -> None:
         self.segmenter, self.seen, self.scratch, self.limit = segmenter, seen, scratch, limit
-        self.tiling = Tiling(seen.shape, segmenter.window or segmenter.config.DATASET.SIZE, segmenter.overlap)
+        window = segmenter.window or segmenter.config.DATASET.SIZE
+        self.tiling = Tiling(seen.extent, window, segmenter.overlap)
         self.batch = 1 if segmenter.device.type == "cpu" else 8
         self.rules = check_rules(segmenter.decoder.rules(len(seen.shape), seen.spacing))
 
@@ -69,6 +71,14 @@ class Work:
             part.write_text(json.dumps({"plan": asdict(plan), **more}))
 
     @cached_property
+    def costs(self) -> Costs:
+        """What a voxel takes of memory."""
+        volume, task = self.seen.volume, self.segmenter.method.task
+        stored = volume.dtype.itemsize * volume.channels
+        maps = len(self.segmenter.target.channels)
+        return Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps)
+
+    @cached_property
     def statistics(self) -> GivenStatistics:
         """The first step."""
         return GivenStatistics(self.segmenter, self.seen.picture, self.tiling, self.scratch / "statistics")
@@ -76,16 +86,19 @@ class Work:
     @cached_property
     def predict(self) -> NetworkMaps:
         """The second step."""
-        units = Grid(self.seen.shape, self.plan.unit)
+        units = Grid(self.seen.extent, self.plan.unit)
         files = MapFiles(self.scratch / "predict", self.segmenter.target.channels, units)
         return NetworkMaps(self._network, self.seen, self.tiling, files, self.batch)
 
     @cached_property
     def decoding(self) -> Decoding:
-        """What follows, with the memory that is left when it begins."""
+        """What follows, on the voxels of the file, with the memory that is left when it begins."""
         grid = Grid(self.seen.shape, self.plan.block)
-        limit = _memory.voxels(self.limit - _memory.in_use() - RESERVE)
-        return Decoding(self.rules, self.predict.files.read, grid, self.scratch, self.plan.margin, limit)
+        limit = (self.limit - _memory.in_use() - RESERVE) / self.costs.decoding
+        back, read = Resizing(self.seen.extent, self.seen.shape, blur=False), self.predict.files.read
+        if back.is_needed:
+            read = partial(self.predict.files.read_resampled, back)
+        return Decoding(self.rules, read, grid, self.scratch, self.plan.margin, limit)
 
     @cached_property
     def result(self) -> Result:

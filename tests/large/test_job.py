@@ -111,6 +111,15 @@ def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, scaling, o
     np.testing.assert_allclose(seen.picture(box), scan.image[(slice(None), *box)], atol=2e-6)
 
 
+@pytest.mark.parametrize("zoom", [[0.6], [1.0, 0.5, 0.5], [1.4, 0.7, 1.0], [1.7]])
+def test_a_volume_on_other_voxels_is_resampled_as_in_memory(tmp_path, small, volume, zoom):
+    made = segmenter("DATASET.IMAGE.ZOOM", str(zoom))
+    done = predict_volume(made, volume, tmp_path, Options("h5"))
+    labels, spacing = stored(done.result)
+    np.testing.assert_array_equal(labels, in_memory(made, volume))
+    assert labels.shape == (12, 40, 48) and labels.max() > 3 and spacing == SPACING
+
+
 def test_float_and_flat_pictures_are_predicted_too(tmp_path, small):
     picture = toy_picture(1, (64, 50), np.uint8)[1].astype(np.float32) * 0.37 - 11
     tifffile.imwrite(tmp_path / "a.tif", picture)
@@ -248,7 +257,7 @@ def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volu
 
 def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
     for pairs, match in (
-        (("DATASET.IMAGE.ZOOM", "[0.5]"), "voxels of another size"),
+        (("DATASET.IMAGE.ZOOM", "[1e5]"), "would become"),
         (("INFERENCE.DECODER.WATERSHED", "skimage"), "WATERSHED is 'frontier'"),
     ):
         with pytest.raises(UserError, match=match):
