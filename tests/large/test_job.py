@@ -25,9 +25,11 @@ from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, p
 from nucleizoo.large._maps import from_bytes, to_bytes
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
+from nucleizoo.ops.statistics import Moments, Statistics
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 SPACING = (2.0, 0.5, 0.5)
+REMEMBERED = Statistics([Moments(1.0, torch.tensor([-0.4]).double(), torch.tensor([0.2]).double())])
 
 
 class Bright(Duo):
@@ -39,7 +41,7 @@ def segmenter(*pairs, dims=3, method=Bright):
     task = Task(channels=1, source_channels=1, dims=dims, target=Plain())
     window = "[8, 16, 16]" if dims == 3 else "[16, 24]"
     config = load_config(TOY / f"adgan_{dims}d.yaml", ["INFERENCE.WINDOW", window, *pairs])
-    return Segmenter(method(task), config, torch.float32)
+    return Segmenter(method(task), config, torch.float32, REMEMBERED)
 
 
 class Normed(Bright):
@@ -167,8 +169,8 @@ def test_work_that_stops_between_its_result_and_its_end_goes_on(tmp_path, small,
 
 @pytest.mark.parametrize("kind", ["image", "training"])
 def test_statistics_are_those_in_memory_also_after_any_interruption(tmp_path, small, volume, kind):
-    keys = ["INFERENCE.STATISTICS", kind, "INFERENCE.DECODER.FOREGROUND", "0.5", "DATASET.ROOT"]
-    made = segmenter(*keys, str(volume.parent), method=Normed)
+    keys = ["INFERENCE.DECODER.FOREGROUND", "0.5", "INFERENCE.STATISTICS"]
+    made = segmenter(*keys, kind, method=Normed)
     expected, stop, count = in_memory(made, volume), 2, 0
     while not (done := tmp_path / "brain_label.h5").exists():
         steps = _job.Job(made, volume, tmp_path, Options("h5", resume=True)).run()
@@ -177,7 +179,7 @@ def test_statistics_are_those_in_memory_also_after_any_interruption(tmp_path, sm
         stop, count = stop + 2, count + told.count("statistics")
     np.testing.assert_array_equal(stored(done)[0], expected)
     assert count == (6 if kind == "image" else 0)  # 2 x 3 places of windows along z and y, each once
-    own = segmenter(*keys, str(volume.parent), "INFERENCE.STATISTICS", "tile", method=Normed)
+    own = segmenter(*keys, "tile", method=Normed)
     assert (in_memory(own, volume) != expected).any()
 
 
