@@ -276,3 +276,23 @@ def test_a_disk_that_is_too_small_is_told_before_the_work(tmp_path, small, volum
     with pytest.raises(UserError, match=r"0\.0 GB of disk are needed for the maps alone"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5"))
     assert not (tmp_path / ".brain_blocks").exists()
+
+
+def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp_path, small):
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "brain.zarr"
+    group = zarr.open_group(path, mode="w")
+    group.create_array("image", data=toy_picture(0, (12, 40, 48), np.uint16)[1], chunks=(4, 16, 16))
+    made, options = segmenter(), Options("h5", resume=True)
+    done = predict_volume(made, path, tmp_path / "whole", options)
+    assert predict_volume(made, path, tmp_path / "whole", options) == done
+    steps = _job.Job(made, path, tmp_path, options).run()
+    next(steps)
+    steps.close()
+    _job.Job(made, path, tmp_path, options)
+    meta = path / "image" / "zarr.json"
+    meta.write_text(meta.read_text() + "\n")  # as another writer of the same values would leave it
+    with pytest.raises(UserError, match="was begun with another file"):
+        _job.Job(made, path, tmp_path, options)
+    with pytest.raises(UserError, match="is complete, but was made with other settings or weights, or of"):
+        predict_volume(made, path, tmp_path / "whole", options)
