@@ -162,7 +162,17 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
         path.unlink()
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("image", (64, 256, 256), "u2", chunks=(32, 128, 128))
+        file.create_dataset("whole", (6, 40, 50), "u2")
     refused(tmp_path / "a.h5", r"8 chunks are not there \(chunk 0\.0\.0 .*; \.\.\.\)")
+    refused(
+        tmp_path / "a.h5", r"6 chunks are not there \(chunk 0\.0\.0 \(zyx 0:1, 0:40, 0:50\)", dataset="whole"
+    )
+    path = written(tmp_path, "tif-tiled")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for page in file.pages:
+            page.tags["ImageLength"].overwrite(10**6)
+    with pytest.raises(ImageReadError, match=r"chunk 0\.3\.0 .* cannot be read"):
+        open_lazily(path).read((slice(0, 1), slice(0, 99), slice(0, 9)))
 
 
 def test_hdf5_that_leads_to_other_files_is_refused(tmp_path):
@@ -302,3 +312,52 @@ def test_what_describes_a_zarr_array_is_its_own_metadata_and_those_above(tmp_pat
     assert volumes.described_in(path) == [path / "zarr.json", path / "s0" / "zarr.json"]
     path = written(tmp_path, "npy")
     assert volumes.described_in(path) == [path]
+
+
+def test_numbers_of_every_order_and_size_are_read(tmp_path):
+    box = tuple(slice(0, n) for n in VOLUME.shape)
+    large = VOLUME.astype(np.uint64) + 2**60
+    kinds = {
+        "big": VOLUME.astype(">u2"),
+        "fortran": np.asfortranarray(VOLUME),
+        "64": large,
+        "half": VOLUME > 9,
+    }
+    for name, data in kinds.items():
+        np.save(tmp_path / f"{name}.npy", data)
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file.create_dataset("image", data=data, chunks=(4, 16, 16))
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif", data, photometric="minisblack", tile=(16, 16), byteorder=">"
+        )
+        for suffix in ("npy", "h5", "tif"):
+            found = open_lazily(tmp_path / f"{name}.{suffix}").read(box)[0]
+            assert found.dtype == data.dtype.newbyteorder("=") and found.dtype.isnative
+            np.testing.assert_array_equal(found, data)
+
+
+def test_zarr_2_of_any_order_and_separator_is_read(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    for order, separator, kind in (("F", "/", ">u2"), ("C", "/", "<u2"), ("F", ".", "<u2")):
+        path = tmp_path / f"{order}{ord(separator)}{kind[1:]}.zarr"
+        zarr.create_array(
+            path, data=VOLUME.astype(kind), chunks=(4, 16, 16), order=order, zarr_format=2,
+            chunk_key_encoding={"name": "v2", "separator": separator},
+        )  # fmt: skip
+        np.testing.assert_array_equal(open_lazily(path).read(BOX), VOLUME[BOX][None])
+        (path / separator.join("111")).unlink()
+        refused(path, r"1 chunks are not there \(chunk 1\.1\.1 \(zyx 4:7, 16:32, 16:32\)\)")
+
+
+def test_what_is_no_picture_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array(5))
+    refused(tmp_path / "a.npy", r"has 0 axes \(one number\)")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("none", (0, 4, 5), "u2")
+        file["number"] = 5
+    refused(tmp_path / "a.h5", "is empty, its shape is 0x4x5", dataset="none")
+    refused(tmp_path / "a.h5", "has 0 axes", dataset="number")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["inner"] = h5py.ExternalLink("a.h5", "/")
+    refused(tmp_path / "b.h5", "holds no dataset, and links are not followed")
+    refused(tmp_path / "b.h5", "'inner/none' is a link, which is not followed", dataset="inner/none")

@@ -70,7 +70,9 @@ def _choose(path: Path, file: Any, usual: str) -> str:
     # visits what lies in this file only: it does not follow soft or external links
     file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
     if not names:
-        raise ImageReadError(f"{path}: holds no dataset; save it again or remove it")
+        raise ImageReadError(
+            f"{path}: holds no dataset, and links are not followed; save it again or remove it"
+        )
     if len(names) > 1:
         raise ImageReadError(
             f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET "
@@ -107,26 +109,30 @@ def _inside(names: Iterable[str]) -> str:
     return f"there is {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
 
 
-def absent(name: str, data: Any) -> tuple[int, Iterable[tuple[int, ...]]]:
+def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable[tuple[int, ...]]]:
     """How many chunks of a dataset were never written, and their places.
+
+    Args:
+        name: for messages.
+        data: a dataset.
+        chunks: its own, or what stands for them where it has none; then all are there or none is.
 
     Raises:
         ImageReadError: for a shape that claims far more than there is.
     """
-    if data.chunks is None:
-        return 0, ()
-    count = math.prod(-(-n // c) for n, c in zip(data.shape, data.chunks, strict=True))
-    there = int(data.id.get_num_chunks())
+    count = math.prod(-(-n // c) for n, c in zip(data.shape, chunks, strict=True))
+    there = int(data.id.get_num_chunks()) if data.chunks else count * bool(data.id.get_storage_size())
     if there >= count:
         return 0, ()
     check_claim(name, count, lambda: there)
     written: set[tuple[int, ...]] = set()
 
     def note(chunk: Any) -> None:
-        written.add(tuple(o // c for o, c in zip(chunk.chunk_offset, data.chunks, strict=True)))
+        written.add(tuple(o // c for o, c in zip(chunk.chunk_offset, chunks, strict=True)))
 
-    data.id.chunk_iter(note)
-    return count - there, (place for place in grid_of(data.shape, data.chunks) if place not in written)
+    if data.chunks:
+        data.id.chunk_iter(note)
+    return count - there, (place for place in grid_of(data.shape, chunks) if place not in written)
 
 
 def spacing_of(data: Any, axes: str) -> tuple[float, ...]:

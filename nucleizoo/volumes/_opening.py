@@ -134,7 +134,7 @@ def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
     spacing = _hdf5.spacing_of(data, axes)
     return LazyVolume(
         name, axes, data.shape, data.dtype, spacing, chunks, data.__getitem__,
-        lambda: _hdf5.absent(name, data), close=file.close,
+        lambda: _hdf5.absent(name, data, chunks), close=file.close,
     )  # fmt: skip
 
 

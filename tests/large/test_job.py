@@ -255,6 +255,17 @@ def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
             predict_volume(segmenter(*pairs), volume, tmp_path / "x", Options("h5"))
     with pytest.raises(ImageReadError, match=r"its axes are zyx, 12x40x48; by blocks, one picture \(y, x\)"):
         predict_volume(segmenter(dims=2), volume, tmp_path, Options("h5"))
+    film = tmp_path / "film.tif"
+    tifffile.imwrite(film, np.ones((3, 4, 20, 20), np.uint8), imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(
+        ImageReadError, match=r"axes are tzyx, 3x4x20x20; .* save each as a file of its own, or"
+    ):
+        predict_volume(segmenter(), film, tmp_path, Options("h5"))
+    tifffile.imwrite(film, np.ones((20, 20), np.uint8))
+    with pytest.raises(
+        ImageReadError, match=r"axes are yx, 20x20; .* \(z, y, x\) a file .*: give files of one"
+    ):
+        predict_volume(segmenter(), film, tmp_path, Options("h5"))
 
 
 def test_a_full_disk_leaves_no_result_and_can_be_gone_on_from(tmp_path, small, volume, monkeypatch):
