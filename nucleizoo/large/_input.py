@@ -92,7 +92,13 @@ def _check_axes(volume: LazyVolume, reader: Reader) -> None:
     depth = "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1
     if len(stacks) + depth != dims - 2:
         wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
+        mend = "give files of one"
+        if len(stacks) + depth > dims - 2:
+            mend = (
+                "save each as a file of its own, or predict them together in memory: without --blocks and "
+                "its options, and as TIFF if it is a Zarr folder"
+            )
         raise ImageReadError(
             f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}; by "
-            f"blocks, {wanted} a file is predicted: save it so, or predict without --blocks"
+            f"blocks, {wanted} a file is predicted: {mend}"
         )

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nucleizoo import volumes
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
@@ -146,11 +147,10 @@ def measured(scratch: Path) -> Path:
 
 def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
     """What must not change between an interruption and going on: the volume's file, settings and weights."""
-    marks = [path / "zarr.json", path / ".zarray", path / ".zgroup"] if path.is_dir() else [path]
-    stat = next(mark for mark in marks if mark.exists()).stat()
+    stats = [file.stat() for file in volumes.described_in(path, segmenter.reader.dataset)]
     config = segmenter.config
     return {
-        "file": [str(path.resolve()), stat.st_size, stat.st_mtime_ns],
+        "file": [str(path.resolve()), *(n for stat in stats for n in (stat.st_size, stat.st_mtime_ns))],
         "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
         "weights": digest(segmenter),
     }

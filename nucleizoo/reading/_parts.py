@@ -87,9 +87,8 @@ class Parts:
         return np.array(low), np.array(high)
 
     def _of_planes(self) -> Limits:
-        parts = map(self._chosen, self.values.all(self._channel, planes=True))
-        planes = (one for part in parts for one in np.moveaxis(part, 0, -3).reshape(-1, *part.shape[-2:]))
-        limits = np.array([self._of_plane(plane) for plane in planes], np.float64)
+        planes = map(self._chosen, self.values.planes(self._channel))
+        limits = np.array([self._of_plane(one) for plane in planes for one in plane], np.float64)
         if not np.isfinite(limits).all():
             raise ImageReadError(f"{self.values.name}: holds NaN or infinite values; repair or remove it")
         limits = limits.reshape(*self.values.outer, *self.values.shape[:-2], -1, 2)

@@ -266,6 +266,17 @@ def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
             predict_volume(segmenter(*pairs), volume, tmp_path / "x", Options("h5"))
     with pytest.raises(ImageReadError, match=r"its axes are zyx, 12x40x48; by blocks, one picture \(y, x\)"):
         predict_volume(segmenter(dims=2), volume, tmp_path, Options("h5"))
+    film = tmp_path / "film.tif"
+    tifffile.imwrite(film, np.ones((3, 4, 20, 20), np.uint8), imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(
+        ImageReadError, match=r"axes are tzyx, 3x4x20x20; .* save each as a file of its own, or"
+    ):
+        predict_volume(segmenter(), film, tmp_path, Options("h5"))
+    tifffile.imwrite(film, np.ones((20, 20), np.uint8))
+    with pytest.raises(
+        ImageReadError, match=r"axes are yx, 20x20; .* \(z, y, x\) a file .*: give files of one"
+    ):
+        predict_volume(segmenter(), film, tmp_path, Options("h5"))
 
 
 def test_a_full_disk_leaves_no_result_and_can_be_gone_on_from(tmp_path, small, volume, monkeypatch):
@@ -287,3 +298,23 @@ def test_a_disk_that_is_too_small_is_told_before_the_work(tmp_path, small, volum
     with pytest.raises(UserError, match=r"0\.0 GB of disk are needed for the maps alone"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5"))
     assert not (tmp_path / ".brain_blocks").exists()
+
+
+def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp_path, small):
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "brain.zarr"
+    group = zarr.open_group(path, mode="w")
+    group.create_array("image", data=toy_picture(0, (12, 40, 48), np.uint16)[1], chunks=(4, 16, 16))
+    made, options = segmenter(), Options("h5", resume=True)
+    done = predict_volume(made, path, tmp_path / "whole", options)
+    assert predict_volume(made, path, tmp_path / "whole", options) == done
+    steps = _job.Job(made, path, tmp_path, options).run()
+    next(steps)
+    steps.close()
+    _job.Job(made, path, tmp_path, options)
+    meta = path / "image" / "zarr.json"
+    meta.write_text(meta.read_text() + "\n")  # as another writer of the same values would leave it
+    with pytest.raises(UserError, match="was begun with another file"):
+        _job.Job(made, path, tmp_path, options)
+    with pytest.raises(UserError, match="is complete, but was made with other settings or weights, or of"):
+        predict_volume(made, path, tmp_path / "whole", options)
