@@ -14,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from nucleizoo.core.files import atomic
+from nucleizoo.large._disk import Disk
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._ome_zarr import write_ome_zarr
 from nucleizoo.large._result import Result, units
@@ -27,7 +28,7 @@ def write_hdf5(path: Path, result: Result) -> None:
     Raises:
         OSError: when the disk is full.
     """
-    with atomic(path) as part, h5py.File(part, "w") as file:
+    with atomic(path) as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
         data = file.create_dataset(
             "label", result.shape, result.dtype,
             chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
@@ -35,6 +36,7 @@ def write_hdf5(path: Path, result: Result) -> None:
         grid, labels = units(result.shape, result), result.labels()
         for box in map(grid.box, range(len(grid))):
             data[box] = labels.read(box)
+            disk.check()
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
         marks = result.marks
