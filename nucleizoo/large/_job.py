@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import locked
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
-from nucleizoo.large._output import FORMATS, places
+from nucleizoo.large._output import FORMATS, check_place, places
+from nucleizoo.large._scratch import begun, remove
 from nucleizoo.large._step import Crew, Progress, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work, digest, identity, measured
 from nucleizoo.ops.geometry import voxel_shape
@@ -36,7 +36,7 @@ class Job:
     """The prediction of one volume.
 
     What is found on the way lies in the hidden folder `.<stem>_blocks` beside the result, and goes when
-    the result is there.
+    the result is there. The process must hold it (`_scratch.held`) as long as there is the job.
 
     Args:
         segmenter: of the run.
@@ -54,7 +54,8 @@ class Job:
     ) -> None:
         self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = places(path, folder, options.format)
-        known = measured(self.scratch) if options.resume else None
+        check_place(self.result, options.format)
+        known = measured(self.scratch) if options.resume and begun(self.scratch).exists() else None
         self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self._begin()
@@ -67,18 +68,16 @@ class Job:
             crew: does the units.
 
         Raises:
-            UserError: for a damaged chunk, when the memory allowed is too small for the objects, or when
-                another process is at it.
+            UserError: for a damaged chunk, or when the memory allowed is too small for the objects.
             OSError: when the disk is full.
         """
-        with locked(self.scratch / "job.json"):
-            yield from carried_out(self.work.before, crew)
-            yield from carried_out(self.work.decoding.steps, crew)
-            count = self.work.decoding.decoded().count
-            format_, result = FORMATS[self.options.format], self.work.result
-            yield from carried_out(format_.steps(result), crew)
-            format_.write(self.result, result)
-        shutil.rmtree(self.scratch)
+        yield from carried_out(self.work.before, crew)
+        yield from carried_out(self.work.decoding.steps, crew)
+        count = self.work.decoding.decoded().count
+        format_, result = FORMATS[self.options.format], self.work.result
+        yield from carried_out(format_.steps(result), crew)
+        format_.write(self.result, result)
+        remove(self.scratch)
         return count
 
     def order(self, source: Source) -> Order:
@@ -87,7 +86,7 @@ class Job:
         Args:
             source: of the segmenter.
         """
-        number = json.loads((self.scratch / "job.json").read_text())["job"]
+        number = json.loads(begun(self.scratch).read_text())["job"]
         return Order(
             source, digest(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
             number, self.options.limit, self.options.skip_damaged,
@@ -102,10 +101,7 @@ class Job:
 
     def _begin(self) -> None:
         """Find the plan of an interrupted job, or make a new one."""
-        what, at = identity(self.segmenter, self.input.path), self.scratch / "job.json"
-        if at.exists():
-            with locked(at):  # or another process is at it, and says so
-                pass
+        what, at = identity(self.segmenter, self.input.path), begun(self.scratch)
         if at.exists() and not self.options.resume:
             raise UserError(
                 f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"

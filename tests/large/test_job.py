@@ -1,8 +1,11 @@
 """One volume from file to labels by blocks: as in memory, and gone on with after any interruption."""
 
+import contextlib
 import itertools
 import logging
+import shutil
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from forked import SERVER
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from toy import toy_picture
@@ -23,6 +27,7 @@ from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, predict_volume
 from nucleizoo.large._maps import from_bytes, to_bytes
+from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
 
@@ -146,8 +151,7 @@ def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, v
 def test_work_that_stops_between_its_result_and_its_end_goes_on(tmp_path, small, volume, monkeypatch):
     pytest.importorskip("zarr")
     with monkeypatch.context() as patch:
-        stopped = SimpleNamespace(rmtree=lambda _: 1 / 0, disk_usage=_job.shutil.disk_usage)
-        patch.setattr(_job, "shutil", stopped)
+        patch.setattr(_job, "remove", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             predict_volume(segmenter(), volume, tmp_path, Options("ome-zarr"))
     first, _ = stored(tmp_path / "brain_label.ome.zarr")
@@ -276,3 +280,95 @@ def test_a_disk_that_is_too_small_is_told_before_the_work(tmp_path, small, volum
     with pytest.raises(UserError, match=r"0\.0 GB of disk are needed for the maps alone"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5"))
     assert not (tmp_path / ".brain_blocks").exists()
+
+
+def told_in_time(tmp_path, volume, kind, match):
+    """Before anything is predicted, and without a trace."""
+    made = segmenter()
+    made.tiles = None
+    with pytest.raises(UserError, match=match):
+        predict_volume(made, volume, tmp_path, Options(kind))
+    assert not (tmp_path / ".brain_blocks").exists()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_place_that_a_result_cannot_take_is_told_before_the_work(tmp_path, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    place = tmp_path / f"brain_label{FORMATS[kind].suffix}"
+    place.mkdir()
+    (place / "mine.txt").write_text("kept")
+    told_in_time(tmp_path, volume, kind, "a folder is in the place of the result, .* --output")
+    assert (place / "mine.txt").read_text() == "kept"
+    shutil.rmtree(place)
+    place.symlink_to("/dev/null" if kind != "ome-zarr" else tmp_path / "nowhere")
+    told_in_time(tmp_path, volume, kind, "a file is in the place of the result")
+    (tmp_path / "file").touch()
+    told_in_time(tmp_path / "file", volume, kind, r"file: nothing can be written there \(")
+
+
+def test_a_file_in_the_place_of_a_zarr_folder_is_told_before_the_work(tmp_path, volume):
+    pytest.importorskip("zarr")
+    (tmp_path / "brain_label.ome.zarr").touch()
+    told_in_time(tmp_path, volume, "ome-zarr", "a file is in the place of the result")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path, small, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    other = segmenter("INFERENCE.DECODER.FOREGROUND", "0.8")
+    result = predict_volume(other, volume, tmp_path, Options(kind)).result
+    older, _ = stored(result)
+    result.rename(tmp_path / "elsewhere")
+    result.symlink_to(tmp_path / "elsewhere")
+    job = _job.Job(segmenter(), volume, tmp_path, Options(kind))
+    for _ in job.run():
+        np.testing.assert_array_equal(stored(result)[0], older)
+    newer, _ = stored(result)
+    assert (newer != older).any() and not result.is_symlink()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == sorted(["brain.h5", result.name, "elsewhere"])
+
+
+def begin_at_once(number, folder, gate, events, answers):
+    """Predict a volume beside another process: number 1 notes a plan when number 0 is at work by its own."""
+    begin, do, (working, noted) = _job.Work.begin, NetworkMaps.do, events
+
+    def slow_begin(*args, **settings):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            gate.wait(60)
+        if number == 1:
+            working.wait(60)
+        begin(*args, **settings)
+        if number == 1:
+            noted.set()
+
+    def slow_do(*args):
+        if number == 0:
+            working.set()
+            noted.wait(60)
+        do(*args)
+
+    _job.Work.begin, NetworkMaps.do = slow_begin, slow_do
+    try:
+        answers.put(predict_volume(segmenter(), folder / "brain.h5", folder, Options("h5")).count)
+    except (UserError, OSError) as error:
+        gate.abort()
+        for event in events:
+            event.set()
+        answers.put(str(error))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_of_two_that_begin_at_once_one_works(tmp_path, volume):
+    meeting = SERVER.Barrier(2), (SERVER.Event(), SERVER.Event()), SERVER.Queue()
+    both = [SERVER.Process(target=begin_at_once, args=(n, tmp_path, *meeting)) for n in range(2)]
+    for process in both:
+        process.start()
+    told = sorted((meeting[-1].get(timeout=60) for _ in both), key=lambda said: isinstance(said, str))
+    for process in both:
+        process.join()
+    assert told[0] == in_memory(segmenter(), volume).max()
+    assert "is in use by another process" in str(told[1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["brain.h5", "brain_label.h5"]
