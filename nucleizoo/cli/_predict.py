@@ -47,7 +47,8 @@ def predict(argv: Sequence[str] | None = None) -> int:
         type=float,
         default=0.0,
         metavar="GB",
-        help="not to be exceeded, by each worker with --dask; half of the machine's",
+        help="not to be exceeded, by each worker with --dask; half of the machine's; with --resume, no "
+        "less than what was begun takes",
     )
     large.add_argument(
         "--resume",

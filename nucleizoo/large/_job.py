@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.words import plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._input import Input
@@ -114,13 +115,19 @@ class Job:
                     f"{self.scratch}: was begun with another {changed}; go on as it was begun, or remove the "
                     "folder to begin again"
                 )
+            if (memory := self.work.plan.memory) > self.options.limit:
+                raise UserError(
+                    f"{self.scratch}: was begun with blocks that need about {memory / 1e9:.2f} GB of memory, "
+                    f"{self.options.limit / 1e9:.3g} GB are allowed; raise --max-memory to "
+                    f"{_memory.in_option(memory)}, or remove the folder to begin again with smaller ones"
+                )
             return
         self._tile_time()  # the network takes its memory, that is not left for blocks
         channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
         stored = self.input.volume.dtype.itemsize * self.input.volume.channels
         plan = _memory.plan(
             self.input.shape, voxel_shape(self.input.spacing, len(self.input.shape)),
-            self.options.limit - _memory.peak() - RESERVE,
+            self.options.limit, taken=_memory.peak() + RESERVE,
             window=self.work.tiling.window, step=self.work.tiling.step,
             costs=(stored + 4.0 * channels, 8.0 * maps + 4), units=UNITS * self.workers,
         )  # fmt: skip
@@ -135,13 +142,14 @@ class Job:
         seconds = ((windows + first) * self.seconds + total / DECODED_A_SECOND) / max(self.workers, 1)
         size = "x".join(map(str, self.input.shape))
         window, block = ("x".join(map(str, one)) for one in (work.tiling.window, work.plan.block))
-        blocks = len(Grid(self.input.shape, work.plan.block))
+        blocks = plural(len(Grid(self.input.shape, work.plan.block)), "block")
         twice = windows - len(work.tiling)
         more = f" (and {twice} again, where units overlap)" if twice else ""
         return (
-            f"{self.input.path}: {size} voxels, {len(work.tiling)} windows of {window}{more}, {blocks} "
-            f"blocks of {block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of "
-            f"memory{' a worker' if self.workers else ''}, {(maps + 2.5) * total / 1e9:.1f} GB of disk"
+            f"{self.input.path}: {size} voxels, {plural(len(work.tiling), 'window')} of {window}{more}, "
+            f"{blocks} of {block}; about {_duration(seconds)}, up to {work.plan.memory / 1e9:.1f} GB of "
+            f"memory{' a worker' if self.workers else ''} ({self.options.limit / 1e9:.3g} GB are allowed), "
+            f"{(maps + 2.5) * total / 1e9:.1f} GB of disk"
         )
 
     def _tile_time(self) -> float:

@@ -56,7 +56,10 @@ class Work:
     def plan(self) -> Plan:
         """How the volume is cut, as it was noted when the work began."""
         noted = json.loads(begun(self.scratch).read_text())["plan"]
-        return Plan(**{name: tuple(lengths) for name, lengths in noted.items()})
+        plan: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in noted.items()
+        }
+        return Plan(**plan)
 
     def begin(self, plan: Plan, **more: Any) -> None:
         """Note a plan, and more; last, for that is what there is to go on from.

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import logging
+import re
 import shutil
 import sys
 import threading
@@ -213,12 +214,21 @@ def test_the_estimate_comes_first(tmp_path, small, volume, caplog):
     with caplog.at_level(logging.INFO):
         predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=8))
     assert "12x40x48 voxels, 40 windows of 8x16x16, 12 blocks of 7x16x24" in caplog.messages[0]
-    assert "at most 8.0 GB of memory" in caplog.messages[0]
+    memory = float(re.search(r", up to ([\d.]+) GB of memory \(8 GB are allowed\)", caplog.messages[0])[1])
+    assert 0.2 < memory < 4  # of the program itself, in truth
+
+
+def test_the_estimate_of_a_single_block_speaks_of_one(tmp_path, volume):
+    made = segmenter("INFERENCE.WINDOW", "[12, 40, 48]")
+    told = _job.Job(made, volume, tmp_path, Options("h5")).estimate()
+    assert "12x40x48 voxels, 1 window of 12x40x48, 1 block of 12x40x48; about" in told
 
 
 def test_a_limit_that_is_too_small_is_told(tmp_path, volume):
-    with pytest.raises(UserError, match=r"--max-memory leaves 0\.00 GB"):
+    with pytest.raises(UserError, match=r"--max-memory allows 0\.05 GB; .*: raise it to [\d.]+, or") as told:
         predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=0.05))
+    enough = float(re.search(r"raise it to ([\d.]+)", str(told.value))[1])
+    assert predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=enough)).count > 3
     assert not (tmp_path / ".brain_blocks").exists()
     for amount in (-1.0, float("nan"), float("inf")):
         with pytest.raises(UserError, match="--max-memory is a number of gigabytes"):
@@ -329,6 +339,19 @@ def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path, small, vo
     assert (newer != older).any() and not result.is_symlink()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted(["brain.h5", result.name, "elsewhere"])
+
+
+def test_less_memory_than_the_work_was_begun_for_is_refused_with_what_it_takes(tmp_path, small, volume):
+    def going_on(amount):
+        return predict_volume(segmenter(), volume, tmp_path, Options("h5", amount, resume=True))
+
+    job = _job.Job(segmenter(), volume, tmp_path, Options("h5", max_memory=16))
+    steps, needed = job.run(), job.work.plan.memory / 1e9
+    next(steps)
+    steps.close()
+    with pytest.raises(UserError, match=rf"about {needed:.2f} GB of memory, .* raise --max-mem.* to") as told:
+        going_on(needed * 0.99)
+    assert going_on(float(re.search(r"to ([\d.]+)", str(told.value))[1])).count > 3
 
 
 def begin_at_once(number, folder, gate, events, answers):
