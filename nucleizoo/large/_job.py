@@ -25,6 +25,7 @@ from nucleizoo.large._step import Crew, Progress, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work, digest, identity, measured
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.memory import forget_peak
 
 UNITS = 4
 """Of prediction, wanted a worker: so that the last to finish does not keep the others waiting for long."""
@@ -122,6 +123,7 @@ class Job:
                     f"{_memory.in_option(memory)}, or remove the folder to begin again with smaller ones"
                 )
             return
+        forget_peak()  # of the volume before
         self._tile_time()  # the network takes its memory, that is not left for blocks
         channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
         stored = self.input.volume.dtype.itemsize * self.input.volume.channels

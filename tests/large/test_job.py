@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import logging
+import os
 import re
 import shutil
 import sys
@@ -352,6 +353,14 @@ def test_less_memory_than_the_work_was_begun_for_is_refused_with_what_it_takes(t
     with pytest.raises(UserError, match=rf"about {needed:.2f} GB of memory, .* raise --max-mem.* to") as told:
         going_on(needed * 0.99)
     assert going_on(float(re.search(r"to ([\d.]+)", str(told.value))[1])).count > 3
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be forgotten here")
+def test_a_volume_has_the_memory_that_the_one_before_it_gave_back(tmp_path, volume):
+    first = _job.Job(segmenter(), volume, tmp_path / "first", Options("h5")).work.plan.memory
+    assert len(bytearray(b"x") * 500_000_000) == 500_000_000
+    second = _job.Job(segmenter(), volume, tmp_path / "second", Options("h5")).work.plan.memory
+    assert second < first + 2e8
 
 
 def begin_at_once(number, folder, gate, events, answers):
