@@ -82,7 +82,8 @@ class Input:
                 low, high, skipped = file["low"], file["high"], file["skipped"].tolist()
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume") from error
-        self.volume.skipped += [words for words in skipped if words not in self.volume.skipped]
+        known = set(self.volume.skipped)
+        self.volume.skipped += [words for words in skipped if words not in known]
         return low, high
 
 

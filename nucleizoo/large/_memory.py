@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nucleizoo.core.errors import UserError
@@ -14,6 +15,9 @@ from nucleizoo.ops.resize import Resizing
 
 BYTES = 72.0
 """Memory that decoding takes for every voxel that it looks at, at most, beside the reading of its maps."""
+
+ROOM = 2
+"""So many times a block and its margin must fit, for where the margin is too small."""
 
 DEFAULT_SHARE = 0.5
 """Share of the machine's memory that is used when nothing else is said."""
@@ -36,11 +40,13 @@ class Plan:
         block: of decoding, voxels of the file an axis.
         margin: around it.
         unit: of prediction, voxels that the network sees an axis.
+        memory: bytes that a process has in memory which works so, about.
     """
 
     block: tuple[int, ...]
     margin: tuple[int, ...]
     unit: tuple[int, ...]
+    memory: float
 
 
 def in_use() -> float:
@@ -94,7 +100,7 @@ class Costs:
 
 
 def plan(
-    resizing: Resizing, voxel: tuple[float, ...], budget: float, *,
+    resizing: Resizing, voxel: tuple[float, ...], limit: float, *, taken: float,
     window: tuple[int, ...], step: tuple[int, ...], costs: Costs, units: int = 1,
 ) -> Plan:  # fmt: skip
     """Choose blocks and units that fit.
@@ -102,7 +108,8 @@ def plan(
     Args:
         resizing: from the volume to what the network sees.
         voxel: edge lengths of a voxel of the volume in those of the last axis.
-        budget: bytes to be used beyond those that are in use.
+        limit: bytes that a process may have in memory.
+        taken: bytes of them that are in use, or not to be counted on.
         window: of the network, voxels an axis.
         step: from one window to the next.
         costs: of the volume.
@@ -111,21 +118,49 @@ def plan(
     Raises:
         UserError: when nothing fits.
     """
-    shape, margin = resizing.old, tuple(math.ceil(REACH / edge) for edge in voxel)
+    margin = tuple(math.ceil(REACH / edge) for edge in voxel)
+    block = _block(resizing.old, margin, (limit - taken) / costs.decoding / ROOM)
+    unit, row = _unit(resizing.new, window, step, costs, limit - taken, units)
+    decoding = costs.decoding * _looked_at(block, margin)
+    if (least := max(ROOM * decoding, row)) > limit - taken:
+        raise UserError(
+            f"--max-memory allows {limit / 1e9:.3g} GB; the program itself takes {taken / 1e9:.2f} GB, the "
+            f"smallest blocks {least / 1e9:.2f}: raise it to {in_option(taken + least)}, or lower "
+            "INFERENCE.WINDOW"
+        )
+    return Plan(block, margin, unit, taken + max(decoding, row))
+
+
+def in_option(amount: float) -> str:
+    """Bytes as they must be given for --max-memory, with a little more for what differs from run to run."""
+    return f"{math.ceil(amount * 1.02 / 1e8) / 10:.1f}"
+
+
+def _looked_at(block: Sequence[int], margin: tuple[int, ...]) -> int:
+    """Voxels of a block and its margin."""
+    return math.prod(b + 2 * m for b, m in zip(block, margin, strict=True))
+
+
+def _block(shape: tuple[int, ...], margin: tuple[int, ...], room: float) -> tuple[int, ...]:
+    """The largest that has room, in voxels, with its margin; the smallest if none has."""
     block = [min(side, n) for side, n in zip(SIDE[len(shape)], shape, strict=True)]
-    while math.prod(b + 2 * m for b, m in zip(block, margin, strict=True)) > budget / costs.decoding / 2:
+    while _looked_at(block, margin) > room:
         longest = max(range(len(block)), key=lambda axis: block[axis] / margin[axis])
         if block[longest] <= margin[longest]:
-            raise _too_little(budget)
+            break
         block[longest] = -(-block[longest] // 2)
-    return Plan(tuple(block), margin, _unit(resizing.new, window, step, costs, budget, units))
+    return tuple(block)
 
 
 def _unit(
     shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: Costs, budget: float,
     units: int,
-) -> tuple[int, ...]:  # fmt: skip
-    """As few cuts as memory allows, each where pieces are longest; then more for as many units."""
+) -> tuple[tuple[int, ...], float]:  # fmt: skip
+    """As few cuts as memory allows, each where pieces are longest; then more for as many units.
+
+    Returns:
+        The unit, and the bytes that it takes; more than the budget where none fits.
+    """
     cuts = [-(-shape[0] // (LONGEST * window[0])), *(1 for _ in shape[1:])]
 
     def windows_long(axis: int) -> float:
@@ -143,11 +178,11 @@ def _unit(
     while bytes_of(*lengths()[1:]) > budget:
         axis = max(range(1, len(shape)), key=windows_long)
         if windows_long(axis) <= 1:
-            raise _too_little(budget)
+            break
         cuts[axis] += 1
     while math.prod(cuts) < units and windows_long(axis := max(range(len(shape)), key=windows_long)) >= 6:
         cuts[axis] += 1
-    return tuple(lengths())
+    return tuple(lengths()), bytes_of(*lengths()[1:])
 
 
 def peak() -> float:
@@ -160,10 +195,3 @@ def peak() -> float:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-
-
-def _too_little(budget: float) -> UserError:
-    return UserError(
-        f"--max-memory leaves {max(budget, 0) / 1e9:.2f} GB beside the program itself, which is not enough "
-        "for one block; raise it, or lower INFERENCE.WINDOW"
-    )

@@ -14,6 +14,7 @@ from pathlib import Path
 from nucleizoo.core.errors import UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large._input import Input
+from nucleizoo.large._scratch import begun
 from nucleizoo.large._work import Work, digest, measured
 from nucleizoo.runs import Run
 
@@ -130,7 +131,7 @@ def _segmenter(source: Source, weights: str) -> Segmenter:
 
 def _check_job(order: Order) -> None:
     try:
-        job = json.loads((Path(order.scratch) / "job.json").read_text())["job"]
+        job = json.loads(begun(Path(order.scratch)).read_text())["job"]
     except FileNotFoundError as error:
         raise UserError(
             f"the worker {socket.gethostname()} does not see {order.scratch}; all must see the same files "

@@ -23,6 +23,7 @@ from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._result import Result
+from nucleizoo.large._scratch import begun
 from nucleizoo.large._statistics import GivenStatistics
 from nucleizoo.large._step import Step
 from nucleizoo.large._tiling import Tiling
@@ -57,8 +58,11 @@ class Work:
     @cached_property
     def plan(self) -> Plan:
         """How the volume is cut, as it was noted when the work began."""
-        noted = json.loads((self.scratch / "job.json").read_text())["plan"]
-        return Plan(**{name: tuple(lengths) for name, lengths in noted.items()})
+        noted = json.loads(begun(self.scratch).read_text())["plan"]
+        plan: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in noted.items()
+        }
+        return Plan(**plan)
 
     def begin(self, plan: Plan, **more: Any) -> None:
         """Note a plan, and more; last, for that is what there is to go on from.
@@ -68,7 +72,7 @@ class Work:
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.seen.keep(measured(self.scratch))
-        with atomic(self.scratch / "job.json") as part:
+        with atomic(begun(self.scratch)) as part:
             part.write_text(json.dumps({"plan": asdict(plan), **more}))
 
     @cached_property

@@ -1,8 +1,13 @@
 """One volume from file to labels by blocks: as in memory, and gone on with after any interruption."""
 
+import contextlib
 import itertools
 import logging
+import os
+import re
+import shutil
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from forked import SERVER
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from toy import toy_picture
@@ -23,6 +29,7 @@ from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, predict_volume
 from nucleizoo.large._maps import from_bytes, to_bytes
+from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.statistics import Moments, Statistics
@@ -157,8 +164,7 @@ def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, v
 def test_work_that_stops_between_its_result_and_its_end_goes_on(tmp_path, small, volume, monkeypatch):
     pytest.importorskip("zarr")
     with monkeypatch.context() as patch:
-        stopped = SimpleNamespace(rmtree=lambda _: 1 / 0, disk_usage=_job.shutil.disk_usage)
-        patch.setattr(_job, "shutil", stopped)
+        patch.setattr(_job, "remove", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             predict_volume(segmenter(), volume, tmp_path, Options("ome-zarr"))
     first, _ = stored(tmp_path / "brain_label.ome.zarr")
@@ -220,12 +226,21 @@ def test_the_estimate_comes_first(tmp_path, small, volume, caplog):
     with caplog.at_level(logging.INFO):
         predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=8))
     assert "12x40x48 voxels, 40 windows of 8x16x16, 12 blocks of 7x16x24" in caplog.messages[0]
-    assert "at most 8.0 GB of memory" in caplog.messages[0]
+    memory = float(re.search(r", up to ([\d.]+) GB of memory \(8 GB are allowed\)", caplog.messages[0])[1])
+    assert 0.2 < memory < 4  # of the program itself, in truth
+
+
+def test_the_estimate_of_a_single_block_speaks_of_one(tmp_path, volume):
+    made = segmenter("INFERENCE.WINDOW", "[12, 40, 48]")
+    told = _job.Job(made, volume, tmp_path, Options("h5")).estimate()
+    assert "12x40x48 voxels, 1 window of 12x40x48, 1 block of 12x40x48; about" in told
 
 
 def test_a_limit_that_is_too_small_is_told(tmp_path, volume):
-    with pytest.raises(UserError, match=r"--max-memory leaves 0\.00 GB"):
+    with pytest.raises(UserError, match=r"--max-memory allows 0\.05 GB; .*: raise it to [\d.]+, or") as told:
         predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=0.05))
+    enough = float(re.search(r"raise it to ([\d.]+)", str(told.value))[1])
+    assert predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=enough)).count > 3
     assert not (tmp_path / ".brain_blocks").exists()
     for amount in (-1.0, float("nan"), float("inf")):
         with pytest.raises(UserError, match="--max-memory is a number of gigabytes"):
@@ -318,3 +333,116 @@ def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp
         _job.Job(made, path, tmp_path, options)
     with pytest.raises(UserError, match="is complete, but was made with other settings or weights, or of"):
         predict_volume(made, path, tmp_path / "whole", options)
+
+
+def told_in_time(tmp_path, volume, kind, match):
+    """Before anything is predicted, and without a trace."""
+    made = segmenter()
+    made.tiles = None
+    with pytest.raises(UserError, match=match):
+        predict_volume(made, volume, tmp_path, Options(kind))
+    assert not (tmp_path / ".brain_blocks").exists()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_place_that_a_result_cannot_take_is_told_before_the_work(tmp_path, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    place = tmp_path / f"brain_label{FORMATS[kind].suffix}"
+    place.mkdir()
+    (place / "mine.txt").write_text("kept")
+    told_in_time(tmp_path, volume, kind, "a folder is in the place of the result, .* --output")
+    assert (place / "mine.txt").read_text() == "kept"
+    shutil.rmtree(place)
+    place.symlink_to("/dev/null" if kind != "ome-zarr" else tmp_path / "nowhere")
+    told_in_time(tmp_path, volume, kind, "a file is in the place of the result")
+    (tmp_path / "file").touch()
+    told_in_time(tmp_path / "file", volume, kind, r"file: nothing can be written there \(")
+
+
+def test_a_file_in_the_place_of_a_zarr_folder_is_told_before_the_work(tmp_path, volume):
+    pytest.importorskip("zarr")
+    (tmp_path / "brain_label.ome.zarr").touch()
+    told_in_time(tmp_path, volume, "ome-zarr", "a file is in the place of the result")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path, small, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    other = segmenter("INFERENCE.DECODER.FOREGROUND", "0.8")
+    result = predict_volume(other, volume, tmp_path, Options(kind)).result
+    older, _ = stored(result)
+    result.rename(tmp_path / "elsewhere")
+    result.symlink_to(tmp_path / "elsewhere")
+    job = _job.Job(segmenter(), volume, tmp_path, Options(kind))
+    for _ in job.run():
+        np.testing.assert_array_equal(stored(result)[0], older)
+    newer, _ = stored(result)
+    assert (newer != older).any() and not result.is_symlink()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == sorted(["brain.h5", result.name, "elsewhere"])
+
+
+def test_less_memory_than_the_work_was_begun_for_is_refused_with_what_it_takes(tmp_path, small, volume):
+    def going_on(amount):
+        return predict_volume(segmenter(), volume, tmp_path, Options("h5", amount, resume=True))
+
+    job = _job.Job(segmenter(), volume, tmp_path, Options("h5", max_memory=16))
+    steps, needed = job.run(), job.work.plan.memory / 1e9
+    next(steps)
+    steps.close()
+    with pytest.raises(UserError, match=rf"about {needed:.2f} GB of memory, .* raise --max-mem.* to") as told:
+        going_on(needed * 0.99)
+    assert going_on(float(re.search(r"to ([\d.]+)", str(told.value))[1])).count > 3
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be forgotten here")
+def test_a_volume_has_the_memory_that_the_one_before_it_gave_back(tmp_path, volume):
+    first = _job.Job(segmenter(), volume, tmp_path / "first", Options("h5")).work.plan.memory
+    assert len(bytearray(b"x") * 500_000_000) == 500_000_000
+    second = _job.Job(segmenter(), volume, tmp_path / "second", Options("h5")).work.plan.memory
+    assert second < first + 2e8
+
+
+def begin_at_once(number, folder, gate, events, answers):
+    """Predict a volume beside another process: number 1 notes a plan when number 0 is at work by its own."""
+    begin, do, (working, noted) = _job.Work.begin, NetworkMaps.do, events
+
+    def slow_begin(*args, **settings):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            gate.wait(60)
+        if number == 1:
+            working.wait(60)
+        begin(*args, **settings)
+        if number == 1:
+            noted.set()
+
+    def slow_do(*args):
+        if number == 0:
+            working.set()
+            noted.wait(60)
+        do(*args)
+
+    _job.Work.begin, NetworkMaps.do = slow_begin, slow_do
+    try:
+        answers.put(predict_volume(segmenter(), folder / "brain.h5", folder, Options("h5")).count)
+    except (UserError, OSError) as error:
+        gate.abort()
+        for event in events:
+            event.set()
+        answers.put(str(error))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_of_two_that_begin_at_once_one_works(tmp_path, volume):
+    meeting = SERVER.Barrier(2), (SERVER.Event(), SERVER.Event()), SERVER.Queue()
+    both = [SERVER.Process(target=begin_at_once, args=(n, tmp_path, *meeting)) for n in range(2)]
+    for process in both:
+        process.start()
+    told = sorted((meeting[-1].get(timeout=60) for _ in both), key=lambda said: isinstance(said, str))
+    for process in both:
+        process.join()
+    assert told[0] == in_memory(segmenter(), volume).max()
+    assert "is in use by another process" in str(told[1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["brain.h5", "brain_label.h5"]
