@@ -267,7 +267,7 @@ def test_a_damaged_chunk_is_named_when_the_training_begins_and_in_its_midst(tmp_
 def test_what_leads_nowhere_or_holds_less_than_it_claims_is_refused(tmp_path):
     zarr = pytest.importorskip("zarr")
     zarr.open_group(tmp_path / "none.zarr", mode="w")
-    refused(r"none\.zarr: which array is meant is open, the group holds no array", tmp_path)
+    refused(r"none\.zarr: the group holds no array; copy it again", tmp_path)
     (tmp_path / "bare.zarr").mkdir()
     refused(r"bare\.zarr: is no Zarr folder, it has no zarr\.json", tmp_path, path="bare.zarr")
     for kind in ("tif-plain", "tif-tiled", "npy", "h5", "h5-chunked"):
