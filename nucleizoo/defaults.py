@@ -43,7 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "INFERENCE": {
         "WINDOW": (),  # tile, pixels; (): the whole image at once
         "OVERLAP": 0.5,  # of neighbouring tiles, share of the window
-        "STATISTICS": "tile",  # that norms take over space in a tile: of the tile, the image, the training
+        "STATISTICS": "auto",  # of norms: training, image or tile; auto: that of a training that saw images
         "DECODER": DECODERS.part("components"),  # maps to instance labels
     },
     "MONITOR": {

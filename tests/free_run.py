@@ -12,6 +12,7 @@ import numpy as np
 
 from nucleizoo import build
 from nucleizoo.api import load_config
+from nucleizoo.ops.statistics import Statistics
 from nucleizoo.runs import Run
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +45,7 @@ def make(folder, config, plugin=PLUGIN):
     (folder / "c.yaml").write_text(config)
     loaded = load_config(folder / "c.yaml", plugins=[str(folder / "bright.py")])
     method = build.method(loaded)
-    Run.create(folder / "run", loaded).save({"iteration": 1}, dict(method.state_dict()))
+    Run.create(folder / "run", loaded).save({"iteration": 1}, dict(method.state_dict()), Statistics())
     return ["--run", folder / "run", "--plugin", folder / "bright.py"]
 
 

@@ -101,7 +101,7 @@ def refused_training(refused, toy_images, tmp_path):
     ("DATASET.SPACING [1.0, 1.0]", "does not say its voxel size"),
     ("INFERENCE.WINDOW [8, 8, 8]", "INFERENCE.WINDOW is one pixel count above 0"),
     ("INFERENCE.WINDOW [0, 8]", "INFERENCE.WINDOW is one pixel count above 0"),
-    ("INFERENCE.STATISTICS whole", "INFERENCE.STATISTICS is one of tile, image, training"),
+    ("INFERENCE.STATISTICS whole", "INFERENCE.STATISTICS is one of auto, training, image, tile"),
     ("INFERENCE.OVERLAP 1.0", "INFERENCE.OVERLAP is at least 0 and below 1"),
     ("MONITOR.SAVE 0", "MONITOR.SAVE is 1 or more, got 0"),
     ("MONITOR.LOG 0", "MONITOR.LOG is 1 or more, got 0"),

@@ -10,7 +10,7 @@ import tifffile
 
 from nucleizoo import volumes
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes import open_lazily
+from nucleizoo.volumes import LazyVolume, _hdf5, open_lazily
 
 VOLUME = np.random.default_rng(0).integers(0, 60000, (7, 40, 50)).astype(np.uint16)
 BOX = (slice(2, 6), slice(11, 40), slice(3, 27))
@@ -98,7 +98,7 @@ def refused(path, match, **settings):
 def test_zarr_groups_that_lead_nowhere_are_refused(tmp_path):
     zarr = pytest.importorskip("zarr")
     zarr.open_group(tmp_path / "empty.zarr", mode="w")
-    refused(tmp_path / "empty.zarr", "the group holds no array")
+    refused(tmp_path / "empty.zarr", r"empty\.zarr: the group holds no array; copy it again, or give another")
     path = zarr_group(tmp_path / "a.zarr")
     refused(path, "no array is called 'b', there is s0", dataset="b")
     refused(path, "no array is called '../a.zarr/s0'", dataset="../a.zarr/s0")
@@ -162,7 +162,17 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
         path.unlink()
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("image", (64, 256, 256), "u2", chunks=(32, 128, 128))
+        file.create_dataset("whole", (6, 40, 50), "u2")
     refused(tmp_path / "a.h5", r"8 chunks are not there \(chunk 0\.0\.0 .*; \.\.\.\)")
+    refused(
+        tmp_path / "a.h5", r"6 chunks are not there \(chunk 0\.0\.0 \(zyx 0:1, 0:40, 0:50\)", dataset="whole"
+    )
+    path = written(tmp_path, "tif-tiled")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for page in file.pages:
+            page.tags["ImageLength"].overwrite(10**6)
+    with pytest.raises(ImageReadError, match=r"chunk 0\.3\.0 .* cannot be read"):
+        open_lazily(path).read((slice(0, 1), slice(0, 99), slice(0, 9)))
 
 
 def test_hdf5_that_leads_to_other_files_is_refused(tmp_path):
@@ -214,3 +224,140 @@ def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp
     array[:64, :64, :64] = 1
     with pytest.raises(ImageReadError, match=r"should have \d{11} chunks by its metadata"):
         open_lazily(tmp_path / "a.zarr")
+
+
+def test_which_array_of_a_zarr_group_is_meant_is_told_in_one_way(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    two = zarr.open_group(tmp_path / "two.zarr", mode="w")
+    for name in "ba":
+        two.create_array(name, shape=(9, 9), dtype="u1")
+    refused(
+        tmp_path / "two.zarr", r"two\.zarr: no array is called 'image', there is a, b; name one with the key"
+    )
+    for version in (2, 3):
+        path = tmp_path / f"nested{version}.zarr"
+        zarr.open_group(path, mode="w", zarr_format=version).create_array("0/1", data=VOLUME)
+        refused(
+            path, r"zarr: it holds no array, but the groups 0; name an array in them .* as 0/NAME, or give"
+        )
+        refused(path, r"zarr: '0' is a group, there is 0/1; name one with", dataset="0")
+        np.testing.assert_array_equal(open_lazily(path, dataset="0/1").whole(), VOLUME)
+
+
+def test_of_a_shard_that_chunk_alone_is_lost_that_is_damaged(tmp_path):
+    zarr, path = pytest.importorskip("zarr"), tmp_path / "a.zarr"
+    zarr.create_array(path, data=VOLUME, chunks=(2, 8, 8), shards=(4, 16, 16))
+    shard = path / "c" / "0" / "1" / "1"
+    stored, black = shard.read_bytes(), VOLUME.copy()
+    shard.write_bytes(b"\xff" * 12 + stored[12:])  # the first of its chunks
+    with pytest.raises(ImageReadError, match=r"chunk 0\.2\.2 \(zyx 0:2, 16:24, 16:24\) cannot be read"):
+        open_lazily(path).whole()
+    opened = open_lazily(path, skip_damaged=True)
+    black[0:2, 16:24, 16:24] = 0
+    np.testing.assert_array_equal(opened.whole(), black)
+    assert len(opened.skipped) == 1
+    for cut in (stored[: len(stored) // 2], stored[:9]):
+        shard.write_bytes(cut)
+        with pytest.raises(ImageReadError, match=r"chunk 0\.2\.2 .* cannot be read"):
+            open_lazily(path).whole()
+    shard.write_bytes(b"")
+    refused(path, r"1 chunks are not there \(shard 0\.1\.1 \(zyx 0:4, 16:32, 16:32\)\)")
+    shard.unlink()
+    black[0:4, 16:32, 16:32] = 0
+    opened = open_lazily(path, skip_damaged=True)
+    np.testing.assert_array_equal(opened.whole(), black)
+    assert opened.skipped == ["shard 0.1.1 (zyx 0:4, 16:32, 16:32)"]
+
+
+def test_a_voxel_size_that_cannot_be_is_not_believed(tmp_path):
+    zarr, path = pytest.importorskip("zarr"), zarr_group(tmp_path / "a.zarr")
+    group = zarr.open_group(path, mode="a")
+    for wrong in (0.0, -1.0, float("nan")):
+        shown = dict(group.attrs["ome"])
+        shown["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][1] = wrong
+        group.attrs["ome"] = shown
+        assert open_lazily(path).spacing == volumes.read(path).spacing == ()
+
+
+def test_chunks_without_voxels_are_refused(tmp_path):
+    path = written(tmp_path, "zarr-array")
+    meta = json.loads((path / "zarr.json").read_text())
+    meta["chunk_grid"]["configuration"]["chunk_shape"] = [0, 16, 16]
+    (path / "zarr.json").write_text(json.dumps(meta))
+    refused(path, r"its chunks \(0, 16, 16\) have no voxels", missing=True)
+
+
+def test_chunks_of_hdf5_are_not_looked_for_where_none_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(_hdf5, "grid_of", lambda *_: pytest.fail("looked for"))
+    open_lazily(written(tmp_path, "h5-chunked"))
+
+
+def test_of_many_missing_chunks_no_more_are_named_than_are_told(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("image", (80, 160, 160), "u1", chunks=(8, 16, 16))[:24] = 1
+        file.create_dataset("claimed", (10**6, 10**5, 10**5), "u1", chunks=(64, 64, 64))[:64, :64, :64] = 1
+    named, words = [], LazyVolume._words
+    monkeypatch.setattr(LazyVolume, "_words", lambda *told: named.append(told) or words(*told))
+    refused(tmp_path / "a.h5", r"700 chunks are not there \(chunk 3\.0\.0 \(zyx 24:32, 0:16, 0:16\)")
+    assert len(named) == 3
+    for skip in (False, True):
+        refused(tmp_path / "a.h5", r"should have \d{11} chunks", dataset="claimed", skip_damaged=skip)
+
+
+def test_what_describes_a_zarr_array_is_its_own_metadata_and_those_above(tmp_path):
+    path = zarr_group(tmp_path / "a.zarr", version="0.4")
+    told = [str(file.relative_to(path)) for file in volumes.described_in(path)]
+    assert sorted(told) == [".zattrs", ".zgroup", "s0/.zarray", "s0/.zattrs"]
+    path = zarr_group(tmp_path / "b.zarr")
+    assert volumes.described_in(path) == [path / "zarr.json", path / "s0" / "zarr.json"]
+    path = written(tmp_path, "npy")
+    assert volumes.described_in(path) == [path]
+
+
+def test_numbers_of_every_order_and_size_are_read(tmp_path):
+    box = tuple(slice(0, n) for n in VOLUME.shape)
+    large = VOLUME.astype(np.uint64) + 2**60
+    kinds = {
+        "big": VOLUME.astype(">u2"),
+        "fortran": np.asfortranarray(VOLUME),
+        "64": large,
+        "half": VOLUME > 9,
+    }
+    for name, data in kinds.items():
+        np.save(tmp_path / f"{name}.npy", data)
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file.create_dataset("image", data=data, chunks=(4, 16, 16))
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif", data, photometric="minisblack", tile=(16, 16), byteorder=">"
+        )
+        for suffix in ("npy", "h5", "tif"):
+            found = open_lazily(tmp_path / f"{name}.{suffix}").read(box)[0]
+            assert found.dtype == data.dtype.newbyteorder("=") and found.dtype.isnative
+            np.testing.assert_array_equal(found, data)
+
+
+def test_zarr_2_of_any_order_and_separator_is_read(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    for order, separator, kind in (("F", "/", ">u2"), ("C", "/", "<u2"), ("F", ".", "<u2")):
+        path = tmp_path / f"{order}{ord(separator)}{kind[1:]}.zarr"
+        zarr.create_array(
+            path, data=VOLUME.astype(kind), chunks=(4, 16, 16), order=order, zarr_format=2,
+            chunk_key_encoding={"name": "v2", "separator": separator},
+        )  # fmt: skip
+        np.testing.assert_array_equal(open_lazily(path).read(BOX), VOLUME[BOX][None])
+        (path / separator.join("111")).unlink()
+        refused(path, r"1 chunks are not there \(chunk 1\.1\.1 \(zyx 4:7, 16:32, 16:32\)\)")
+
+
+def test_what_is_no_picture_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array(5))
+    refused(tmp_path / "a.npy", r"has 0 axes \(one number\)")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("none", (0, 4, 5), "u2")
+        file["number"] = 5
+    refused(tmp_path / "a.h5", "is empty, its shape is 0x4x5", dataset="none")
+    refused(tmp_path / "a.h5", "has 0 axes", dataset="number")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["inner"] = h5py.ExternalLink("a.h5", "/")
+    refused(tmp_path / "b.h5", "holds no dataset, and links are not followed")
+    refused(tmp_path / "b.h5", "'inner/none' is a link, which is not followed", dataset="inner/none")

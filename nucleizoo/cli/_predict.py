@@ -18,7 +18,12 @@ def predict(argv: Sequence[str] | None = None) -> int:
     parser = parser_of("predict", "Segment images with a trained run.", _EXAMPLE)
     parser.add_argument("--run", required=True, metavar="DIR", help="run folder of a training")
     parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="files or folders")
-    parser.add_argument("--output", required=True, metavar="DIR", help="folder for <stem>_label.tif")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for <stem>_label.tif; an older one is replaced when the new one is complete",
+    )
     parser.add_argument("--overlay", action="store_true", help="also draw the outlines on each image")
     parser.add_argument(
         "--table", action="store_true", help="also write size, centre and confidence of every nucleus as CSV"
@@ -42,9 +47,14 @@ def predict(argv: Sequence[str] | None = None) -> int:
         type=float,
         default=0.0,
         metavar="GB",
-        help="not to be exceeded, by each worker with --dask; half of the machine's",
+        help="not to be exceeded, by each worker with --dask; half of the machine's; with --resume, no "
+        "less than what was begun takes",
     )
-    large.add_argument("--resume", action="store_true", help="go on with what was interrupted")
+    large.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with what was interrupted; a complete result is left alone",
+    )
     large.add_argument(
         "--format",
         choices=("tif", "h5", "ome-zarr"),

@@ -91,6 +91,9 @@ def guarded(work: Callable[[], int], *, together: bool = False) -> int:
     except OSError as error:
         print(f"error: {_explained(error)}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"error: {_NO_MEMORY}{f' ({error})' if str(error) else ''}", file=sys.stderr)
+        return 2
     except RuntimeError as error:
         if "out of memory" not in str(error) and "not enough memory" not in str(error):
             raise

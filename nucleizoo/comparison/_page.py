@@ -14,7 +14,8 @@ from nucleizoo.comparison._pairs import Pair
 from nucleizoo.comparison._result import Entry, Result
 from nucleizoo.comparison._statistics import LEVEL, Test
 from nucleizoo.comparison._tables import published_text, spread_text
-from nucleizoo.comparison._words import caution, chance, plural, support, verdict
+from nucleizoo.comparison._words import caution, chance, support, verdict
+from nucleizoo.core.words import plural
 from nucleizoo.runs import circumstances
 
 POINTS = 160

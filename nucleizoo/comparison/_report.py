@@ -16,6 +16,7 @@ from nucleizoo.comparison._published import published
 from nucleizoo.comparison._result import Entry, Result
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
+from nucleizoo.core.words import plural
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def compare(
     for model in models:
         for run in model.runs:
             applied[run.path] = _applied.apply(run, pairs, draw=run is model.runs[0], border=border)
-            log.info("%s: %s", run.path, _words.plural(len(applied[run.path].compared), "image"))
+            log.info("%s: %s", run.path, plural(len(applied[run.path].compared), "image"))
     every = list(applied.values())
     failed = {name: why for one in every for name, why in one.failed.items()}
     images = [name for name in every[0].compared if all(name in one.compared for one in every)]

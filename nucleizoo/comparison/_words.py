@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nucleizoo.comparison._result import Result
 from nucleizoo.comparison._statistics import FEWEST, LEVEL
+from nucleizoo.core.words import plural
 
 _SAME = 0.0005
 """A difference that three digits do not show."""
@@ -72,8 +73,3 @@ def caution(result: Result) -> str:
 def chance(p: float) -> str:
     """A p value, with two digits."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.2f}" if p >= 0.1 else f"p = {p:.2g}"
-
-
-def plural(count: int, noun: str) -> str:
-    """'1 image', '2 images'."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -97,8 +97,11 @@ def locked(file: Path) -> Iterator[None]:
 
     The lock goes with the process, however that ends. On Windows nothing is locked.
 
+    Args:
+        file: is made if missing. Only who holds it may remove it, and nobody may put another in its place.
+
     Raises:
-        RunError: when another process holds the file.
+        RunError: when another process holds the file, or has removed it just now.
     """
     if os.name != "posix":
         yield
@@ -108,6 +111,8 @@ def locked(file: Path) -> Iterator[None]:
     with file.open("a") as held:
         try:
             fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(held.fileno()), file.stat()):
+                raise FileExistsError(f"{file}: is another now")
         except OSError as error:
             raise RunError(f"{file.parent} is in use by another process; wait for it or stop it") from error
         yield

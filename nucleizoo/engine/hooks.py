@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.engine.randomness import random_numbers_kept
+from nucleizoo.ops.statistics import Statistics
 from nucleizoo.runs import Run, weights_of
 
 if TYPE_CHECKING:
@@ -94,10 +95,22 @@ class Save(Hook):
     """Writes checkpoint and weights: at the start, every `every` steps, and at the end.
 
     All ranks have it, for the checkpoint is of all of them; the first one writes.
+
+    Args:
+        run: where to.
+        every: steps between two.
+        average: whose weights are those to predict with.
+        remembered: gives what the norms of these see of the images, if that is to be kept.
     """
 
-    def __init__(self, run: Run, every: int, average: Average | None = None) -> None:
-        self.run, self.every, self.average = run, every, average
+    def __init__(
+        self,
+        run: Run,
+        every: int,
+        average: Average | None = None,
+        remembered: Callable[[Trainer], Statistics] | None = None,
+    ) -> None:
+        self.run, self.every, self.average, self.remembered = run, every, average, remembered
         self.saved = -1
 
     def before_training(self, trainer: Trainer) -> None:
@@ -125,7 +138,12 @@ class Save(Hook):
                 )
         state = trainer.state_dict()
         if trainer.ranks.is_first:
-            self.run.save(state, self.average.mean if self.average else weights_of(trainer.method))
+            statistics = None
+            if self.remembered:
+                with predicting(trainer, self.average):
+                    statistics = self.remembered(trainer)
+            weights = self.average.mean if self.average else weights_of(trainer.method)
+            self.run.save(state, weights, statistics)
         self.saved = trainer.iteration
 
 
@@ -153,16 +171,23 @@ class Validate(Hook):
             self._look(trainer)
 
     def _look(self, trainer: Trainer) -> None:
-        with random_numbers_kept(trainer.device), torch.no_grad():
-            trainer.method.eval()
-            try:
-                if self.average:
-                    with self.average.applied(trainer):
-                        self.look(trainer)
-                else:
-                    self.look(trainer)
-            finally:
-                trainer.method.train()
+        with predicting(trainer, self.average):
+            self.look(trainer)
+
+
+@contextmanager
+def predicting(trainer: Trainer, average: Average | None) -> Iterator[None]:
+    """Let the method be as it predicts inside the block: in evaluation mode, with averaged weights if any.
+
+    What is drawn at random inside does not touch the training.
+    """
+    applied = average.applied(trainer) if average else nullcontext()
+    with random_numbers_kept(trainer.device), torch.no_grad(), applied:
+        trainer.method.eval()
+        try:
+            yield
+        finally:
+            trainer.method.train()
 
 
 def _assign(weights: dict[str, Tensor], values: dict[str, Tensor]) -> None:

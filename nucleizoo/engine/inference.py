@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -17,22 +16,12 @@ from yacs.config import CfgNode
 from nucleizoo import build
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
-from nucleizoo.engine.statistics import of_picture, of_training
 from nucleizoo.ops.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.resize import linear
 from nucleizoo.ops.statistics import Statistics, watched
 from nucleizoo.ops.windows import grown_and_cut, slide
 from nucleizoo.reading import Reader, Scan
 from nucleizoo.runs import Run
-
-
-@dataclass(frozen=True)
-class Pass:
-    """A way through the networks: its name, what it computes, and the domain of the pictures it takes."""
-
-    name: str
-    network: Callable[[Tensor], Tensor]
-    domain: str = "image"
 
 
 class Segmenter:
@@ -42,25 +31,43 @@ class Segmenter:
         method: its weights decide; it is put into evaluation mode on its present device.
         config: of the training; reads DATASET, TARGET and INFERENCE.
         precision: torch.float32 or torch.bfloat16.
+        remembered: what its norms saw of images in training, which INFERENCE.STATISTICS gives them; None if
+            it saw none, or that was not kept.
+
+    Attributes:
+        statistics: INFERENCE.STATISTICS, with 'training' or 'tile' for 'auto'.
     """
 
-    def __init__(self, method: Method, config: CfgNode, precision: torch.dtype) -> None:
+    def __init__(
+        self, method: Method, config: CfgNode, precision: torch.dtype, remembered: Statistics | None = None
+    ) -> None:
         self.method, self.precision = method.eval(), precision
         self.device = next(method.parameters()).device
         self.window: tuple[int, ...] = config.INFERENCE.WINDOW
         self.overlap: float = config.INFERENCE.OVERLAP
         self.statistics: str = config.INFERENCE.STATISTICS
-        self.config = config
-        self._remembered: dict[str, Statistics] = {}
+        if self.statistics == "auto":
+            self.statistics = "tile" if remembered is None else "training"
+        self.config, self.remembered = config, remembered or Statistics()
         self.target, self.decoder = method.task.target, build.decoder(config)
 
     @classmethod
     def open(cls, run: Run) -> Segmenter:
-        """The segmenter of a run folder, on the device that its configuration asks for."""
+        """The segmenter of a run folder, on the device that its configuration asks for.
+
+        Raises:
+            RunError: when it has no weights, or INFERENCE.STATISTICS asks for what they were kept without.
+        """
         device = pick_device(run.config.SYSTEM.DEVICE)
         method = run.method().to(device)
         precision = pick_precision(run.config.SYSTEM.PRECISION, device, method.task.dims)
-        return cls(method, run.config, precision)
+        remembered = run.statistics()
+        if method.segments and remembered is None and run.config.INFERENCE.STATISTICS == "training":
+            raise RunError(
+                f"{run.path}: INFERENCE.STATISTICS training wants what norms saw of images in training, and "
+                "this one saw none, or an older version made it; take INFERENCE.STATISTICS tile"
+            )
+        return cls(method, run.config, precision, remembered)
 
     @cached_property
     def reader(self) -> Reader:
@@ -85,15 +92,15 @@ class Segmenter:
 
     def maps(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture (C, *S) in [-1, 1] -> maps (K, *S) in the target's ranges."""
-        return self._apply(Pass("maps", self.method), image)
+        return self._apply(self.method, image, self.remembered if self.statistics == "training" else None)
 
     def to_image(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture of the source domain (C, *S) -> picture of the image domain, both in [-1, 1]."""
-        return self._apply(Pass("to_image", self.method.to_image, "source"), source)
+        return self._apply(self.method.to_image, source)
 
     def to_source(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1]."""
-        return self._apply(Pass("to_source", self.method.to_source), image)
+        return self._apply(self.method.to_source, image)
 
     def between(self, image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
         """The content of an image (C, *S), decoded as a picture between the domains, both in [-1, 1].
@@ -104,7 +111,7 @@ class Segmenter:
         def network(tile: Tensor) -> Tensor:
             return self.method.decode(self.method.encode(tile, 0.0), share)
 
-        return self._apply(Pass(f"between {share}", network), image)
+        return self._apply(network, image)
 
     @torch.no_grad()
     def content(self, picture: NDArray[np.float32], share: float) -> NDArray[np.float32]:
@@ -146,28 +153,27 @@ class Segmenter:
         through = self._through(self.method, pictures.to(self.device), into=into, given=given)
         return _finite(through).cpu()
 
-    def statistics_of_training(self) -> Statistics:
-        """What the norms saw of the training's crops on the way to maps; see `engine.statistics`."""
-        return self._of_training(Pass("maps", self.method))
+    @torch.no_grad()
+    def watch(self, picture: NDArray[np.float32], into: Statistics) -> None:
+        """Pool what norms see of a picture (C, *S) in [-1, 1] on the way to its maps with what they saw."""
+        self._through(self.method, torch.from_numpy(picture)[None].to(self.device), into=into)
 
     @torch.no_grad()
-    def _apply(self, way: Pass, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        batch = torch.from_numpy(picture)[None].to(self.device)
-        run, given = partial(self._through, way.network), None
-        if self.statistics == "training":
-            given = self._of_training(way)
-        elif self.statistics == "image" and self.window:
-            given = of_picture(run, batch, self.window)
+    def _apply(
+        self,
+        network: Callable[[Tensor], Tensor],
+        picture: NDArray[np.float32],
+        given: Statistics | None = None,
+    ) -> NDArray[np.float32]:
+        batch, run = torch.from_numpy(picture)[None].to(self.device), partial(self._through, network)
+        if self.statistics == "image" and self.window:
+            # near to what the whole picture would give: from the second layer on, this pass has itself
+            # normalised with the statistics of tiles; exact ones would take a pass a layer
+            given = Statistics()
+            slide(partial(run, into=given), batch, self.window, 0.0)
         run = partial(run, given=given)
         made = slide(run, batch, self.window, self.overlap) if self.window else run(batch)
         return _finite(made)[0].cpu().numpy()
-
-    @torch.no_grad()
-    def _of_training(self, way: Pass) -> Statistics:
-        if way.name not in self._remembered:
-            run = partial(self._through, way.network)
-            self._remembered[way.name] = of_training(run, self.config, way.domain, self.device)
-        return self._remembered[way.name]
 
     def _through(
         self,

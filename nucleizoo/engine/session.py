@@ -22,6 +22,7 @@ from nucleizoo.engine.hooks import Average, Hook, Save, Validate
 from nucleizoo.engine.interrupt import stopped_by_signals
 from nucleizoo.engine.ranks import Ranks
 from nucleizoo.engine.report import Report
+from nucleizoo.engine.statistics import Remembered
 from nucleizoo.engine.together import joined
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.engine.truth import Truth
@@ -149,12 +150,15 @@ def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method, ranks: R
     if not ranks.is_first:
         return [Save(run, monitor.SAVE)]
     average = Average(decay) if decay else None
+    remembered = None
+    if batches.image and method.segments:
+        remembered = Remembered(config, batches.image, batches.augment)
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
     hooks: list[Hook] = [average] if average else []
     hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
-    if monitor.VALIDATE and batches.image and method.segments:
-        look = Unlabelled(config, report, batches.image, batches.source)
+    if monitor.VALIDATE and batches.image and remembered:
+        look = Unlabelled(config, report, batches.image, batches.source, remembered)
         hooks.append(Validate(monitor.VALIDATE, look, average))
     if monitor.TRUTH:
-        hooks.append(Validate(monitor.VALIDATE, Truth(config, report), average))
-    return [*hooks, Save(run, monitor.SAVE, average)]
+        hooks.append(Validate(monitor.VALIDATE, Truth(config, report, remembered), average))
+    return [*hooks, Save(run, monitor.SAVE, average, remembered)]

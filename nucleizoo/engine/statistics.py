@@ -1,61 +1,66 @@
-"""Statistics that the norms of a network take in tiles instead of those of each tile."""
+"""What the norms of a network see in training, to be given to them in every tile of a prediction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import math
+from functools import cached_property
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 from yacs.config import CfgNode
 
-from nucleizoo.batches import Batches
-from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.batches import draw
+from nucleizoo.contracts import Augment, Source
+from nucleizoo.engine.inference import Segmenter
+from nucleizoo.engine.trainer import Trainer
 from nucleizoo.ops.statistics import Statistics
-from nucleizoo.ops.windows import slide
 
-CROPS = 64
-"""Crops of the training that its statistics are pooled over, about."""
-
-Network = Callable[..., Tensor]
-"""(1, C, *window) -> (1, K, *window), with the keyword `into` of `ops.statistics.watched`."""
+CROPS, FEWEST, VOXELS = 64, 8, 2**24
+"""Crops that statistics are pooled over: at most, at least, and of about how many voxels together."""
 
 
-def of_picture(network: Network, picture: Tensor, window: tuple[int, ...]) -> Statistics:
-    """What the norms see of a picture (1, C, *S) in a first pass in tiles that hardly overlap, pooled.
+class Remembered:
+    """What the norms of a training's networks see of its images, varied as it varies them, pooled.
 
-    This comes near what they see of the whole picture at once and is not the same: from the second layer
-    on, the pass has normalised with the statistics of tiles. Exact ones would take a pass a layer.
-    """
-    seen = Statistics()
-    slide(partial(network, into=seen), picture, window, 0.0)
-    return seen
-
-
-def of_training(network: Network, config: CfgNode, domain: str, device: torch.device) -> Statistics:
-    """What the norms see of the first crops that the training was given, pooled.
-
-    The crops are drawn anew: they depend on the seed alone, and no checkpoint need hold what follows from
-    it. For that the pictures of the training must be where the configuration says.
+    They are kept with the weights, and prediction gives them to every tile: a nucleus then looks the same
+    in all tiles, however many nuclei stand beside it. (What they see of a source of other pictures, as
+    supervised methods learn from, misleads on images: docs/results.md.)
 
     Args:
-        network: as trained.
         config: of the training.
-        domain: of the crops, 'image' or 'source'; a method that never sees images is given its source.
-        device: of the network.
-
-    Raises:
-        RunError: when the training's pictures are not there.
+        images: to be segmented.
+        augment: of the training.
     """
-    try:
-        batches = Batches.of(config)
-    except UserError as error:
-        raise RunError(
-            f"INFERENCE.STATISTICS training draws crops of the training again, but {error}; put its pictures "
-            "back, or take INFERENCE.STATISTICS image"
-        ) from error
-    seen = Statistics()
-    for iteration in range(-(-CROPS // len(batches.places))):
-        batch = batches[iteration]
-        network(batch.get(domain, batch["source"]).to(device), into=seen)
-    return seen
+
+    def __init__(self, config: CfgNode, images: Source, augment: Augment) -> None:
+        self.config, self.images, self.augment = config, images, augment
+        self._known: tuple[int, Statistics] | None = None
+
+    def __call__(self, trainer: Trainer) -> Statistics:
+        """Those of the networks as they are, in evaluation mode."""
+        if self._known is None or self._known[0] != trainer.iteration:
+            segmenter = Segmenter(trainer.method, self.config, trainer.precision)
+            self._known = (trainer.iteration, self._seen(segmenter))
+        return self._known[1]
+
+    def _seen(self, segmenter: Segmenter) -> Statistics:
+        seen = Statistics()
+        for crop in self._crops:
+            segmenter.watch(crop, into=seen)
+            if not seen.layers:  # no norms that look at space
+                break
+        return seen
+
+    @cached_property
+    def _crops(self) -> list[NDArray[np.float32]]:
+        """(C, *S) each, always the same."""
+        size, rng = self.config.DATASET.SIZE, np.random.default_rng(self.config.SYSTEM.SEED)
+        count = min(max(VOXELS // math.prod(size), FEWEST), CROPS)
+        images = (draw(self.images, self.augment, rng, size).image for _ in range(count))
+        return [image for image in images if image is not None]
+
+
+def as_it_predicts(trainer: Trainer, config: CfgNode, remembered: Remembered | None) -> Segmenter:
+    """The segmenter that a training's run would be, were it opened now."""
+    statistics = remembered(trainer) if remembered else None
+    return Segmenter(trainer.method, config, trainer.precision, statistics)

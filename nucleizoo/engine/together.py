@@ -1,40 +1,23 @@
-"""The processes that train together, as torchrun starts them: nccl between GPUs, gloo between processors.
-
-Before ranks exchange anything, all of them vote: one that has failed says so there, and the others end
-instead of waiting for it.
-"""
+"""What processes that train together exchange: nccl between GPUs, gloo between processors."""
 
 from __future__ import annotations
 
 import io
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
-from torch.distributed.rendezvous import rendezvous
 from torch.nn import Parameter
 
-from nucleizoo.core.errors import ConfigError, RankError, UserError
+from nucleizoo.core.errors import ConfigError, RankError
+from nucleizoo.engine.meeting import Meeting
 from nucleizoo.engine.ranks import ALONE, Ranks, T
-from nucleizoo.workers import WORKER_LOST
-
-PATIENCE = timedelta(days=7)
-"""For a rank that is busy, validating for hours; one that is gone shows at once."""
-
-FAREWELL = timedelta(seconds=15)
-"""For the others to hear that this rank has failed."""
-
-_meetings = count(1)
 
 _joined: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
 
@@ -54,7 +37,7 @@ def joined() -> Iterator[Ranks]:
     if ranks is not None or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ranks or ALONE
         return
-    met = _Together()
+    met = _Together(meeting := Meeting())
     token = _joined.set(met)
     if not met.is_first:
         logging.disable(logging.WARNING)
@@ -64,34 +47,20 @@ def joined() -> Iterator[Ranks]:
     except RankError:
         raise
     except BaseException as error:
-        if (first := met.failed()) != met.number:
+        if (first := meeting.failed()) != met.number:
             raise RankError(f"rank {first} has failed too, and says why") from error
         raise
     finally:
         logging.disable(logging.NOTSET)
         _joined.reset(token)
-        dist.destroy_process_group()
+        meeting.leave()
 
 
 class _Together(Ranks):
     """One of several processes. All of them make the same calls in the same order."""
 
-    def __init__(self) -> None:
-        try:
-            store, self.number, self.count = next(rendezvous("env://"))
-            dist.init_process_group(
-                "cpu:gloo,cuda:nccl" if dist.is_nccl_available() else "gloo",
-                # a place of its own: there may be addresses of an earlier meeting, where nobody is any more
-                store=PrefixStore(f"meeting {next(_meetings)}", store),
-                rank=self.number,
-                world_size=self.count,
-            )
-            self.words = dist.new_group(backend="gloo", timeout=PATIENCE)
-        except (RuntimeError, ValueError) as error:
-            raise UserError(
-                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the processes of this training cannot meet "
-                f"({_reason(error)}); start them with torchrun, or unset WORLD_SIZE to train in one"
-            ) from error
+    def __init__(self, meeting: Meeting) -> None:
+        self.meeting, self.number, self.count = meeting, meeting.number, meeting.count
         self.neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
     def place(self, device: torch.device) -> torch.device:
@@ -116,32 +85,14 @@ class _Together(Ranks):
         return torch.device("cuda", own)
 
     def any(self, said: bool) -> bool:
-        """Wait for all ranks; whether one of them says so.
-
-        Raises:
-            RankError: when another rank has failed.
-            UserError: when another rank was lost.
-        """
-        with self._connected():
-            failed, told = self._vote(False, said, PATIENCE)
-        if failed is not None:
-            raise RankError(f"rank {failed} has failed, and says why")
-        return told
-
-    def failed(self) -> int:
-        """Tell the others that this rank has failed; the first of those that have."""
-        try:
-            first, _ = self._vote(True, False, FAREWELL)
-        except RuntimeError:  # they are gone, or too busy to listen
-            return self.number
-        return self.number if first is None else first
+        """One vote."""
+        return self.meeting.any(said)
 
     def from_first(self, make: Callable[[], T]) -> T:
         """Made at the first rank, known to all."""
         held: list[Any] = [make() if self.is_first else None]
-        self.any(False)
-        with self._connected():
-            dist.broadcast_object_list(held, src=0, group=self.words)
+        with self.meeting.exchange():
+            dist.broadcast_object_list(held, src=0, group=self.meeting.words)
         made: T = held[0]
         return made
 
@@ -150,9 +101,8 @@ class _Together(Ranks):
         content = io.BytesIO()
         torch.save(value, content)
         packed: list[Any] | None = [None] * self.count if self.is_first else None
-        self.any(False)
-        with self._connected():
-            dist.gather_object(content.getvalue(), packed, dst=0, group=self.words)
+        with self.meeting.exchange():
+            dist.gather_object(content.getvalue(), packed, dst=0, group=self.meeting.words)
         return [torch.load(io.BytesIO(one), map_location="cpu", weights_only=True) for one in packed or ()]
 
     @torch.no_grad()
@@ -188,35 +138,6 @@ class _Together(Ranks):
     def _summed(self, row: Tensor) -> Tensor:
         """In float32 at least."""
         row = row.to(torch.promote_types(row.dtype, torch.float32))
-        self.any(False)
-        with self._connected():
+        with self.meeting.exchange():
             dist.all_reduce(row)
         return row
-
-    def _vote(self, failed: bool, said: bool, patience: timedelta) -> tuple[int | None, bool]:
-        """The first rank that has failed, and whether one says something."""
-        vote = torch.tensor([self.count - self.number if failed else 0, int(said)])
-        dist.all_reduce(vote, dist.ReduceOp.MAX, group=self.words, async_op=True).wait(patience)
-        lowest, told = vote.tolist()
-        return (self.count - lowest if lowest else None), bool(told)
-
-    @contextmanager
-    def _connected(self) -> Iterator[None]:
-        """Tell of a connection that broke because the process at its other end is gone."""
-        try:
-            yield
-        except RuntimeError as error:
-            if str(error).startswith(WORKER_LOST):  # PyTorch raises it anywhere in this process
-                raise
-            if not self.is_first:
-                raise RankError("a rank was lost, and the first one says so") from error
-            raise UserError(
-                "another process of this training was lost: killed, out of memory, or its machine is gone "
-                f"({_reason(error)}). Train with --resume to go on from the last checkpoint"
-            ) from error
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of what PyTorch says, without the place in its sources."""
-    line = next(iter(str(error).splitlines()), type(error).__name__)
-    return re.sub(r"^\[\S+\] ", "", line).strip(" .")

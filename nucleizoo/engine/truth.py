@@ -11,8 +11,8 @@ from yacs.config import CfgNode
 
 from nucleizoo import build, volumes
 from nucleizoo.core.errors import ConfigError, ImageReadError
-from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.report import Report
+from nucleizoo.engine.statistics import Remembered, as_it_predicts
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.metrics import objects, pixels
 from nucleizoo.reading import Scan
@@ -28,9 +28,9 @@ class Truth:
             others have, or their shapes differ.
     """
 
-    def __init__(self, config: CfgNode, report: Report) -> None:
+    def __init__(self, config: CfgNode, report: Report, remembered: Remembered | None = None) -> None:
         root = Path(config.DATASET.ROOT)
-        self.config, self.report = config, report
+        self.config, self.report, self.remembered = config, report, remembered
         pictures = volumes.find(root / config.MONITOR.PICTURES)
         truths = volumes.find(root / config.MONITOR.TRUTH)
         if len(pictures) != len(truths):
@@ -51,7 +51,7 @@ class Truth:
 
     def __call__(self, trainer: Trainer) -> None:
         """Score the method as it is now, and write the result to the report."""
-        segmenter = Segmenter(trainer.method, self.config, trainer.precision)
+        segmenter = as_it_predicts(trainer, self.config, self.remembered)
         found = [(segmenter.labels(scan), labels) for scan, labels in self.pairs]
         nuclei = objects.ObjectScore.pooled(objects.score(*pair) for pair in found)
         summary = pixels.summary([pixels.score(*pair) for pair in found]) | {"object_f1": nuclei.f1}

@@ -16,6 +16,7 @@ from yacs.config import CfgNode
 from nucleizoo.contracts import Sample, Source
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.report import Report
+from nucleizoo.engine.statistics import Remembered, as_it_predicts
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.metrics import objects
 
@@ -58,10 +59,14 @@ class Unlabelled:
         report: where the scores go.
         images: crops of these are segmented.
         sources: gives the sizes of nuclei.
+        remembered: what the norms see in training.
     """
 
-    def __init__(self, config: CfgNode, report: Report, images: Source, sources: Source) -> None:
-        self.config, self.report = config, report
+    def __init__(
+        self, config: CfgNode, report: Report, images: Source, sources: Source,
+        remembered: Remembered | None = None,
+    ) -> None:  # fmt: skip
+        self.config, self.report, self.remembered = config, report, remembered
         size = config.DATASET.SIZE
         rng = np.random.default_rng(config.SYSTEM.SEED)
         self.crops = [images.sample(rng, size) for _ in range(CROPS)]
@@ -71,7 +76,7 @@ class Unlabelled:
 
     def __call__(self, trainer: Trainer) -> None:
         """Score the method as it is now, and write the result to the report."""
-        scores = self.scores(Segmenter(trainer.method, self.config, trainer.precision))
+        scores = self.scores(as_it_predicts(trainer, self.config, self.remembered))
         self.report.scalars(trainer.iteration, scores, "unlabelled")
         told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
         log.info("%d  without labels: %s", trainer.iteration, told)

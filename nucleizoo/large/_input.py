@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.ops.grid import Box
-from nucleizoo.reading import Limits, Parts, Reader, Values
+from nucleizoo.ops.resize import Resizing
+from nucleizoo.reading import FiledScan, Limits, Parts, Reader, Values, magnified
 from nucleizoo.volumes import LazyVolume, open_lazily
 
 
@@ -19,6 +20,9 @@ class Input:
     """Reads any part of one volume the way a run reads its files.
 
     Attributes:
+        shape: (*S) in the file.
+        spacing: of the file's voxels in micrometres, in axis order; () when unknown.
+        resizing: from there to what the network sees.
         noted: how many chunks were known to be damaged or missing when it was opened.
 
     Args:
@@ -43,23 +47,24 @@ class Input:
         self.shape = values.shape
         self.spacing = reader.voxel_size(self.volume.spacing)
         factor = reader.magnification(self.spacing, str(path))
-        if any(round(n * f) != n for n, f in zip(self.shape, factor, strict=True)):
-            times = "x".join(f"{f:.3g}" for f in factor)
-            raise ImageReadError(
-                f"{path}: the run works on voxels of another size, {times} times as many, and by blocks "
-                "nothing is resampled; resample the file first, or predict without --blocks"
-            )
+        self.resizing = Resizing(self.shape, reader.resampled(self.shape, factor, str(path)))
         self._parts = Parts(values, reader, self._kept(measured) if measured and measured.exists() else None)
-        self._at = next(values.places())
+        working = magnified(self.spacing, factor)
+        self._scan = FiledScan(self._parts, next(values.places()), self.resizing, working)
         self.noted = len(self.volume.skipped)
 
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """(*S) as the network sees it."""
+        return self.resizing.new
+
     def picture(self, box: Box) -> NDArray[np.float32]:
-        """A part (C, *size), in [-1, 1].
+        """A part (C, *size) of what the network sees, in [-1, 1].
 
         Raises:
             ImageReadError: when a chunk of it cannot be read.
         """
-        return self._parts.picture(self._at, box)
+        return self._scan.image(box)
 
     def keep(self, path: Path) -> None:
         """Write to a file how intensities are scaled, and the chunks that could not be read.
@@ -77,7 +82,8 @@ class Input:
                 low, high, skipped = file["low"], file["high"], file["skipped"].tolist()
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume") from error
-        self.volume.skipped += [words for words in skipped if words not in self.volume.skipped]
+        known = set(self.volume.skipped)
+        self.volume.skipped += [words for words in skipped if words not in known]
         return low, high
 
 
@@ -87,7 +93,13 @@ def _check_axes(volume: LazyVolume, reader: Reader) -> None:
     depth = "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1
     if len(stacks) + depth != dims - 2:
         wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
+        mend = "give files of one"
+        if len(stacks) + depth > dims - 2:
+            mend = (
+                "save each as a file of its own, or predict them together in memory: without --blocks and "
+                "its options, and as TIFF if it is a Zarr folder"
+            )
         raise ImageReadError(
             f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}; by "
-            f"blocks, {wanted} a file is predicted: save it so, or predict without --blocks"
+            f"blocks, {wanted} a file is predicted: {mend}"
         )

@@ -13,17 +13,19 @@ from pathlib import Path
 import torch
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import locked
+from nucleizoo.core.words import plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
-from nucleizoo.large._output import FORMATS, places
+from nucleizoo.large._output import FORMATS, check_place, places
+from nucleizoo.large._scratch import begun, remove
 from nucleizoo.large._step import Crew, Progress, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work, digest, identity, measured
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.memory import forget_peak
 
 UNITS = 4
 """Of prediction, wanted a worker: so that the last to finish does not keep the others waiting for long."""
@@ -36,7 +38,7 @@ class Job:
     """The prediction of one volume.
 
     What is found on the way lies in the hidden folder `.<stem>_blocks` beside the result, and goes when
-    the result is there.
+    the result is there. The process must hold it (`_scratch.held`) as long as there is the job.
 
     Args:
         segmenter: of the run.
@@ -54,7 +56,8 @@ class Job:
     ) -> None:
         self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = places(path, folder, options.format)
-        known = measured(self.scratch) if options.resume else None
+        check_place(self.result, options.format)
+        known = measured(self.scratch) if options.resume and begun(self.scratch).exists() else None
         self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self._begin()
@@ -67,18 +70,16 @@ class Job:
             crew: does the units.
 
         Raises:
-            UserError: for a damaged chunk, when the memory allowed is too small for the objects, or when
-                another process is at it.
+            UserError: for a damaged chunk, or when the memory allowed is too small for the objects.
             OSError: when the disk is full.
         """
-        with locked(self.scratch / "job.json"):
-            yield from carried_out(self.work.before, crew)
-            yield from carried_out(self.work.decoding.steps, crew)
-            count = self.work.decoding.decoded().count
-            format_, result = FORMATS[self.options.format], self.work.result
-            yield from carried_out(format_.steps(result), crew)
-            format_.write(self.result, result)
-        shutil.rmtree(self.scratch)
+        yield from carried_out(self.work.before, crew)
+        yield from carried_out(self.work.decoding.steps, crew)
+        count = self.work.decoding.decoded().count
+        format_, result = FORMATS[self.options.format], self.work.result
+        yield from carried_out(format_.steps(result), crew)
+        format_.write(self.result, result)
+        remove(self.scratch)
         return count
 
     def order(self, source: Source) -> Order:
@@ -87,7 +88,7 @@ class Job:
         Args:
             source: of the segmenter.
         """
-        number = json.loads((self.scratch / "job.json").read_text())["job"]
+        number = json.loads(begun(self.scratch).read_text())["job"]
         return Order(
             source, digest(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
             number, self.options.limit, self.options.skip_damaged,
@@ -102,10 +103,7 @@ class Job:
 
     def _begin(self) -> None:
         """Find the plan of an interrupted job, or make a new one."""
-        what, at = identity(self.segmenter, self.input.path), self.scratch / "job.json"
-        if at.exists():
-            with locked(at):  # or another process is at it, and says so
-                pass
+        what, at = identity(self.segmenter, self.input.path), begun(self.scratch)
         if at.exists() and not self.options.resume:
             raise UserError(
                 f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
@@ -118,34 +116,42 @@ class Job:
                     f"{self.scratch}: was begun with another {changed}; go on as it was begun, or remove the "
                     "folder to begin again"
                 )
+            if (memory := self.work.plan.memory) > self.options.limit:
+                raise UserError(
+                    f"{self.scratch}: was begun with blocks that need about {memory / 1e9:.2f} GB of memory, "
+                    f"{self.options.limit / 1e9:.3g} GB are allowed; raise --max-memory to "
+                    f"{_memory.in_option(memory)}, or remove the folder to begin again with smaller ones"
+                )
             return
+        forget_peak()  # of the volume before
         self._tile_time()  # the network takes its memory, that is not left for blocks
-        channels, maps = self.segmenter.method.task.channels, len(self.segmenter.target.channels)
-        stored = self.input.volume.dtype.itemsize * self.input.volume.channels
         plan = _memory.plan(
-            self.input.shape, voxel_shape(self.input.spacing, len(self.input.shape)),
-            self.options.limit - _memory.peak() - RESERVE,
+            self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
+            self.options.limit, taken=_memory.peak() + RESERVE,
             window=self.work.tiling.window, step=self.work.tiling.step,
-            costs=(stored + 4.0 * channels, 8.0 * maps + 4), units=UNITS * self.workers,
+            costs=self.work.costs, units=UNITS * self.workers,
         )  # fmt: skip
-        _check_disk(self.result.parent, maps * math.prod(self.input.shape))
+        maps = len(self.segmenter.target.channels)
+        _check_disk(self.result.parent, maps * math.prod(self.input.extent))
         self.work.begin(plan, what=what, job=secrets.token_hex(8))
 
     def estimate(self) -> str:
         """What the work takes, in words."""
-        work, total, maps = self.work, math.prod(self.input.shape), len(self.segmenter.target.channels)
+        work, total = self.work, math.prod(self.input.shape)
+        stored = len(self.segmenter.target.channels) * math.prod(self.input.extent) + 2.5 * total
         windows = work.predict.windows(going_on=not self.workers)
         first = len(work.statistics.tiling) if len(work.statistics) else 0
         seconds = ((windows + first) * self.seconds + total / DECODED_A_SECOND) / max(self.workers, 1)
         size = "x".join(map(str, self.input.shape))
         window, block = ("x".join(map(str, one)) for one in (work.tiling.window, work.plan.block))
-        blocks = len(Grid(self.input.shape, work.plan.block))
+        blocks = plural(len(Grid(self.input.shape, work.plan.block)), "block")
         twice = windows - len(work.tiling)
         more = f" (and {twice} again, where units overlap)" if twice else ""
         return (
-            f"{self.input.path}: {size} voxels, {len(work.tiling)} windows of {window}{more}, {blocks} "
-            f"blocks of {block}; about {_duration(seconds)}, at most {self.options.limit / 1e9:.1f} GB of "
-            f"memory{' a worker' if self.workers else ''}, {(maps + 2.5) * total / 1e9:.1f} GB of disk"
+            f"{self.input.path}: {size} voxels, {plural(len(work.tiling), 'window')} of {window}{more}, "
+            f"{blocks} of {block}; about {_duration(seconds)}, up to {work.plan.memory / 1e9:.1f} GB of "
+            f"memory{' a worker' if self.workers else ''} ({self.options.limit / 1e9:.3g} GB are allowed), "
+            f"{stored / 1e9:.1f} GB of disk"
         )
 
     def _tile_time(self) -> float:

@@ -15,6 +15,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.large._stage import done_in
 from nucleizoo.ops.grid import Box, Grid, common, inside, size
+from nucleizoo.ops.resize import Resizing
 
 Write = Callable[[NDArray[np.float32]], None]
 """Takes the next plane of the first axis, (K, *rest), in the ranges of the maps."""
@@ -58,14 +59,27 @@ class MapFiles:
         Raises:
             UserError: when a file is gone or damaged.
         """
+        return {channel.name: from_bytes(one, channel) for channel, one in self._stored(box)}
+
+    def read_resampled(self, resizing: Resizing, box: Box) -> dict[str, NDArray[np.float32]]:
+        """As `read`, on other voxels; one map after the other, for what they are made of may be far more.
+
+        Args:
+            resizing: from the voxels of the maps.
+            box: of what it makes.
+        """
+        return {
+            channel.name: resizing.linear(from_bytes(one, channel), box)
+            for channel, one in self._stored(resizing.made_of(box))
+        }
+
+    def _stored(self, box: Box) -> Iterator[tuple[Channel, NDArray[np.uint8]]]:
         stored = np.empty((len(self.channels), *size(box)), np.uint8)
         for index in self.grid.touching(box):
             core = self.grid.box(index)
             part = common(box, core)
             self._read(index, inside(part, core), stored[(slice(None), *inside(part, box))])
-        return {
-            channel.name: from_bytes(one, channel) for channel, one in zip(self.channels, stored, strict=True)
-        }
+        return zip(self.channels, stored, strict=True)
 
     def _read(self, index: int, part: Box, into: NDArray[np.uint8]) -> None:
         """A part of a block; of its planes no more is read than the rows that are asked for."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.ops import memory
+from nucleizoo.ops.grid import size
+from nucleizoo.ops.resize import Resizing
 
-BYTES = 72
-"""Memory that decoding takes for every voxel that it looks at, at most."""
+BYTES = 72.0
+"""Memory that decoding takes for every voxel that it looks at, at most, beside the reading of its maps."""
+
+ROOM = 2
+"""So many times a block and its margin must fit, for where the margin is too small."""
 
 DEFAULT_SHARE = 0.5
 """Share of the machine's memory that is used when nothing else is said."""
@@ -31,14 +37,16 @@ class Plan:
     """How a volume is cut.
 
     Attributes:
-        block: of decoding, voxels an axis.
+        block: of decoding, voxels of the file an axis.
         margin: around it.
-        unit: of prediction, voxels an axis.
+        unit: of prediction, voxels that the network sees an axis.
+        memory: bytes that a process has in memory which works so, about.
     """
 
     block: tuple[int, ...]
     margin: tuple[int, ...]
     unit: tuple[int, ...]
+    memory: float
 
 
 def in_use() -> float:
@@ -53,45 +61,106 @@ def machine() -> float:
     return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-def voxels(budget: float) -> float:
-    """How many voxels can be decoded at once in so many bytes."""
-    return budget / BYTES
+@dataclass(frozen=True)
+class Costs:
+    """Bytes a voxel, at most.
+
+    Attributes:
+        decoding: for every voxel of the file that decoding looks at.
+        picture: for every voxel that a row of windows sees; of these there is a window more on either side
+            of a unit.
+        maps: for every voxel of a unit in a row of windows.
+    """
+
+    decoding: float
+    picture: float
+    maps: float
+
+    @classmethod
+    def of(cls, resizing: Resizing, window: tuple[int, ...], stored: int, channels: int, maps: int) -> Costs:
+        """What a volume costs.
+
+        Args:
+            resizing: from its voxels to those that the network sees.
+            window: of the network.
+            stored: bytes of a voxel in the file.
+            channels: of the picture.
+            maps: of the network.
+        """
+        if not resizing.is_needed:
+            return cls(BYTES, stored + 4 * channels, 8 * maps + 4)
+        finer = math.prod(resizing.new) / math.prod(resizing.old)
+        starts = [max(n - w, 0) // 2 for n, w in zip(resizing.new, window, strict=True)]
+        ends = [min(s + w, n) for s, w, n in zip(starts, window, resizing.new, strict=True)]
+        some = tuple(map(slice, starts, ends))  # a window away from the border
+        coarser = math.prod(size(resizing.made_of(some))) / math.prod(size(some))
+        # what is read, as float32 and blurred, two pictures between the axes, and what is made
+        picture = coarser * (stored + 4 * channels + 4) + 8 * max(coarser, 1) + 8 * channels
+        return cls(BYTES + finer * (maps + 4) + 8 * max(finer, 1), picture, 8 * maps + 4)
 
 
 def plan(
-    shape: tuple[int, ...], voxel: tuple[float, ...], budget: float, *,
-    window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float], units: int = 1,
+    resizing: Resizing, voxel: tuple[float, ...], limit: float, *, taken: float,
+    window: tuple[int, ...], step: tuple[int, ...], costs: Costs, units: int = 1,
 ) -> Plan:  # fmt: skip
     """Choose blocks and units that fit.
 
     Args:
-        shape: of the volume.
-        voxel: edge lengths of a voxel in those of the last axis.
-        budget: bytes to be used beyond those that are in use.
+        resizing: from the volume to what the network sees.
+        voxel: edge lengths of a voxel of the volume in those of the last axis.
+        limit: bytes that a process may have in memory.
+        taken: bytes of them that are in use, or not to be counted on.
         window: of the network, voxels an axis.
         step: from one window to the next.
-        costs: bytes that prediction takes for every voxel of a row of windows, of the picture (of which it
-            needs a window more on either side of a unit) and of the maps.
+        costs: of the volume.
         units: so many are wanted, where they can be three windows long.
 
     Raises:
         UserError: when nothing fits.
     """
     margin = tuple(math.ceil(REACH / edge) for edge in voxel)
+    block = _block(resizing.old, margin, (limit - taken) / costs.decoding / ROOM)
+    unit, row = _unit(resizing.new, window, step, costs, limit - taken, units)
+    decoding = costs.decoding * _looked_at(block, margin)
+    if (least := max(ROOM * decoding, row)) > limit - taken:
+        raise UserError(
+            f"--max-memory allows {limit / 1e9:.3g} GB; the program itself takes {taken / 1e9:.2f} GB, the "
+            f"smallest blocks {least / 1e9:.2f}: raise it to {in_option(taken + least)}, or lower "
+            "INFERENCE.WINDOW"
+        )
+    return Plan(block, margin, unit, taken + max(decoding, row))
+
+
+def in_option(amount: float) -> str:
+    """Bytes as they must be given for --max-memory, with a little more for what differs from run to run."""
+    return f"{math.ceil(amount * 1.02 / 1e8) / 10:.1f}"
+
+
+def _looked_at(block: Sequence[int], margin: tuple[int, ...]) -> int:
+    """Voxels of a block and its margin."""
+    return math.prod(b + 2 * m for b, m in zip(block, margin, strict=True))
+
+
+def _block(shape: tuple[int, ...], margin: tuple[int, ...], room: float) -> tuple[int, ...]:
+    """The largest that has room, in voxels, with its margin; the smallest if none has."""
     block = [min(side, n) for side, n in zip(SIDE[len(shape)], shape, strict=True)]
-    while math.prod(b + 2 * m for b, m in zip(block, margin, strict=True)) > voxels(budget) / 2:
+    while _looked_at(block, margin) > room:
         longest = max(range(len(block)), key=lambda axis: block[axis] / margin[axis])
         if block[longest] <= margin[longest]:
-            raise _too_little(budget)
+            break
         block[longest] = -(-block[longest] // 2)
-    return Plan(tuple(block), margin, _unit(shape, window, step, costs, budget, units))
+    return tuple(block)
 
 
 def _unit(
-    shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: tuple[float, float],
-    budget: float, units: int,
-) -> tuple[int, ...]:  # fmt: skip
-    """As few cuts as memory allows, each where pieces are longest; then more for as many units."""
+    shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: Costs, budget: float,
+    units: int,
+) -> tuple[tuple[int, ...], float]:  # fmt: skip
+    """As few cuts as memory allows, each where pieces are longest; then more for as many units.
+
+    Returns:
+        The unit, and the bytes that it takes; more than the budget where none fits.
+    """
     cuts = [-(-shape[0] // (LONGEST * window[0])), *(1 for _ in shape[1:])]
 
     def windows_long(axis: int) -> float:
@@ -100,7 +169,7 @@ def _unit(
     def bytes_of(*lengths: int) -> float:
         """What a row of windows over all of a unit takes."""
         seen = math.prod(min(b + 2 * w, n) for b, w, n in zip(lengths, window[1:], shape[1:], strict=True))
-        return window[0] * (costs[0] * seen + costs[1] * math.prod(lengths))
+        return window[0] * (costs.picture * seen + costs.maps * math.prod(lengths))
 
     def lengths() -> list[int]:
         """Where a window begins, or fewer of them were predicted for one unit only."""
@@ -109,11 +178,11 @@ def _unit(
     while bytes_of(*lengths()[1:]) > budget:
         axis = max(range(1, len(shape)), key=windows_long)
         if windows_long(axis) <= 1:
-            raise _too_little(budget)
+            break
         cuts[axis] += 1
     while math.prod(cuts) < units and windows_long(axis := max(range(len(shape)), key=windows_long)) >= 6:
         cuts[axis] += 1
-    return tuple(lengths())
+    return tuple(lengths()), bytes_of(*lengths()[1:])
 
 
 def peak() -> float:
@@ -126,10 +195,3 @@ def peak() -> float:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-
-
-def _too_little(budget: float) -> UserError:
-    return UserError(
-        f"--max-memory leaves {max(budget, 0) / 1e9:.2f} GB beside the program itself, which is not enough "
-        "for one block; raise it, or lower INFERENCE.WINDOW"
-    )

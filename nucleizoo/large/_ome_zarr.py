@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import secrets
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +20,8 @@ from nucleizoo.volumes import zarr_library
 def write_ome_zarr(path: Path, result: Result) -> None:
     """Make levels that are written a pyramid of OME-Zarr 0.5 (Zarr 3), and put it in its place.
 
+    What was there goes with the scratch folder, so it is moved only, which takes no time.
+
     Raises:
         UserError: without the package zarr.
         OSError: when the disk is full.
@@ -29,8 +31,8 @@ def write_ome_zarr(path: Path, result: Result) -> None:
         group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(path, result)]}
         group.attrs["nucleizoo"] = result.marks
         os.replace(Path(part) / "zarr.json", pyramid(result) / "zarr.json")
-    if path.exists():
-        shutil.rmtree(path)
+    if os.path.lexists(path):
+        os.replace(path, result.scratch / f"replaced-{secrets.token_hex(4)}")
     os.replace(pyramid(result), path)
 
 

@@ -15,6 +15,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import is_path
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large._input import Input
+from nucleizoo.large._scratch import begun
 from nucleizoo.large._work import Work, digest, measured
 from nucleizoo.runs import Run
 
@@ -136,7 +137,7 @@ def _segmenter(source: Source, weights: str) -> Segmenter:
 
 def _check_job(order: Order) -> None:
     try:
-        job = json.loads((Path(order.scratch) / "job.json").read_text())["job"]
+        job = json.loads(begun(Path(order.scratch)).read_text())["job"]
     except FileNotFoundError as error:
         raise _unseen(order.scratch) from error
     if job != order.job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,15 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
+from nucleizoo.large._disk import Disk
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._ome_zarr import write_ome_zarr
 from nucleizoo.large._result import Result, units
 from nucleizoo.large._step import Step
 from nucleizoo.ops.grid import Grid
+from nucleizoo.volumes import is_zarr
 
 
 def write_hdf5(path: Path, result: Result) -> None:
@@ -27,7 +31,7 @@ def write_hdf5(path: Path, result: Result) -> None:
     Raises:
         OSError: when the disk is full.
     """
-    with atomic(path) as part, h5py.File(part, "w") as file:
+    with atomic(path) as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
         data = file.create_dataset(
             "label", result.shape, result.dtype,
             chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
@@ -35,6 +39,7 @@ def write_hdf5(path: Path, result: Result) -> None:
         grid, labels = units(result.shape, result), result.labels()
         for box in map(grid.box, range(len(grid))):
             data[box] = labels.read(box)
+            disk.check()
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
         marks = result.marks
@@ -90,17 +95,19 @@ class Format:
         suffix: of the result.
         write: puts the result in its place, once the steps are carried out.
         steps: what any process can do of it.
+        replaces: whether what is in its place goes for it, in one step, when the result is complete.
     """
 
     suffix: str
     write: Callable[[Path, Result], None]
     steps: Callable[[Result], Mapping[str, Step]] = _no_steps
+    replaces: Callable[[Path], bool] = Path.is_file
 
 
 FORMATS = {
     "tif": Format(".tif", write_tiff),
     "h5": Format(".h5", write_hdf5),
-    "ome-zarr": Format(".ome.zarr", write_ome_zarr, level_steps),
+    "ome-zarr": Format(".ome.zarr", write_ome_zarr, level_steps, is_zarr),
 }
 """By what `nucleizoo predict --format` calls them."""
 
@@ -120,3 +127,17 @@ def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
     """The result of a volume, and the folder of what is found on the way."""
     name = path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
     return folder / f"{name}_label{FORMATS[format_].suffix}", folder / f".{name}_blocks"
+
+
+def check_place(result: Path, format_: str) -> None:
+    """Refuse a place that a result could not take when all work is done.
+
+    Raises:
+        UserError: when something else than an older result is there.
+    """
+    if os.path.lexists(result) and not FORMATS[format_].replaces(result):
+        there = "a folder" if result.is_dir() else "a file"
+        raise UserError(
+            f"{result}: {there} is in the place of the result, which replaces only what was written with "
+            f"--format {format_}; move it away, or name another folder with --output"
+        )

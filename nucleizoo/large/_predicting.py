@@ -13,6 +13,7 @@ from nucleizoo.large._cluster import Cluster
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
 from nucleizoo.large._output import marks_of, places
+from nucleizoo.large._scratch import begun, held
 from nucleizoo.large._step import Crew, alone
 from nucleizoo.large._work import identity, made_of
 
@@ -37,11 +38,11 @@ def predict_volume(
 
     Raises:
         UserError: for a file, result or memory limit that cannot be used, a complete result of something
-            else, or when workers are lost.
+            else, when another process is at it, or when workers are lost.
         OSError: when the disk is full.
     """
     result, scratch = places(path, folder, options.format)
-    if options.resume and not scratch.exists() and (marks := marks_of(result)) is not None:
+    if options.resume and not begun(scratch).exists() and (marks := marks_of(result)) is not None:
         if marks.get("made_of") != made_of(identity(segmenter, path)):
             raise UserError(
                 f"{result}: is complete, but was made with other settings or weights, or of another file; "
@@ -49,14 +50,15 @@ def predict_volume(
             )
         log.info("%s: is complete", result)
         return Prediction(path, result, int(marks["nuclei"]))
-    job = Job(segmenter, path, folder, options, len(workers) if workers else 0)
-    log.info("%s", job.estimate())
-    crew = workers.crew(job.order(workers.source)) if workers else alone
-    try:
-        return Prediction(path, result, _drained(job, crew))
-    except KeyboardInterrupt:
-        log.warning("%s: what is done is kept; the same command with --resume goes on", path)
-        raise
+    with held(scratch):
+        job = Job(segmenter, path, folder, options, len(workers) if workers else 0)
+        log.info("%s", job.estimate())
+        crew = workers.crew(job.order(workers.source)) if workers else alone
+        try:
+            return Prediction(path, result, _drained(job, crew))
+        except KeyboardInterrupt:
+            log.warning("%s: what is done is kept; the same command with --resume goes on", path)
+            raise
 
 
 def _drained(job: Job, crew: Crew) -> int:

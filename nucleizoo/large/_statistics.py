@@ -30,7 +30,7 @@ class GivenStatistics:
     """What norms are given in every window, as `Segmenter.maps` does it in memory.
 
     Those of the volume take a first pass, of which a unit is all windows at one place of the first two axes.
-    Those of the training are drawn at once, and for those of every window itself there is nothing to do.
+    Those of the training are known, and for those of every window itself there is nothing to do.
 
     Args:
         segmenter: of the run.
@@ -73,10 +73,7 @@ class GivenStatistics:
 
     def join(self) -> None:
         """Pool what was seen everywhere, in order."""
-        if self.kind == "tile" or self._pooled.exists():
-            return
-        if self.kind == "training":
-            _write(self._pooled, self.segmenter.statistics_of_training())
+        if self.kind != "image" or self._pooled.exists():
             return
         seen = Statistics()
         for index in range(len(self)):
@@ -86,7 +83,9 @@ class GivenStatistics:
 
     def given(self) -> Statistics | None:
         """What is given to every window, once it is joined; None: its own."""
-        return None if self.kind == "tile" else _read(self._pooled)
+        if self.kind == "training":
+            return self.segmenter.remembered
+        return _read(self._pooled) if self.kind == "image" else None
 
     def _has_norms(self) -> bool:
         seen, channels = Statistics(), self.segmenter.method.task.channels

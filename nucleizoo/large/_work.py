@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from nucleizoo import volumes
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
@@ -19,13 +20,15 @@ from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._input import Input
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._maps import MapFiles
-from nucleizoo.large._memory import Plan
+from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._result import Result
+from nucleizoo.large._scratch import begun
 from nucleizoo.large._statistics import GivenStatistics
 from nucleizoo.large._step import Step
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.resize import Resizing
 from nucleizoo.ops.statistics import Statistics
 
 RESERVE = 1e8
@@ -47,15 +50,19 @@ class Work:
 
     def __init__(self, segmenter: Segmenter, seen: Input, scratch: Path, limit: float) -> None:
         self.segmenter, self.seen, self.scratch, self.limit = segmenter, seen, scratch, limit
-        self.tiling = Tiling(seen.shape, segmenter.window or segmenter.config.DATASET.SIZE, segmenter.overlap)
+        window = segmenter.window or segmenter.config.DATASET.SIZE
+        self.tiling = Tiling(seen.extent, window, segmenter.overlap)
         self.batch = 1 if segmenter.device.type == "cpu" else 8
         self.rules = check_rules(segmenter.decoder.rules(len(seen.shape), seen.spacing))
 
     @cached_property
     def plan(self) -> Plan:
         """How the volume is cut, as it was noted when the work began."""
-        noted = json.loads((self.scratch / "job.json").read_text())["plan"]
-        return Plan(**{name: tuple(lengths) for name, lengths in noted.items()})
+        noted = json.loads(begun(self.scratch).read_text())["plan"]
+        plan: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in noted.items()
+        }
+        return Plan(**plan)
 
     def begin(self, plan: Plan, **more: Any) -> None:
         """Note a plan, and more; last, for that is what there is to go on from.
@@ -65,8 +72,16 @@ class Work:
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.seen.keep(measured(self.scratch))
-        with atomic(self.scratch / "job.json") as part:
+        with atomic(begun(self.scratch)) as part:
             part.write_text(json.dumps({"plan": asdict(plan), **more}))
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What a voxel takes of memory."""
+        volume, task = self.seen.volume, self.segmenter.method.task
+        stored = volume.dtype.itemsize * volume.channels
+        maps = len(self.segmenter.target.channels)
+        return Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps)
 
     @cached_property
     def statistics(self) -> GivenStatistics:
@@ -76,16 +91,19 @@ class Work:
     @cached_property
     def predict(self) -> NetworkMaps:
         """The second step."""
-        units = Grid(self.seen.shape, self.plan.unit)
+        units = Grid(self.seen.extent, self.plan.unit)
         files = MapFiles(self.scratch / "predict", self.segmenter.target.channels, units)
         return NetworkMaps(self._network, self.seen, self.tiling, files, self.batch)
 
     @cached_property
     def decoding(self) -> Decoding:
-        """What follows, with the memory that is left when it begins."""
+        """What follows, on the voxels of the file, with the memory that is left when it begins."""
         grid = Grid(self.seen.shape, self.plan.block)
-        limit = _memory.voxels(self.limit - _memory.in_use() - RESERVE)
-        return Decoding(self.rules, self.predict.files.read, grid, self.scratch, self.plan.margin, limit)
+        limit = (self.limit - _memory.in_use() - RESERVE) / self.costs.decoding
+        back, read = Resizing(self.seen.extent, self.seen.shape, blur=False), self.predict.files.read
+        if back.is_needed:
+            read = partial(self.predict.files.read_resampled, back)
+        return Decoding(self.rules, read, grid, self.scratch, self.plan.margin, limit)
 
     @cached_property
     def result(self) -> Result:
@@ -133,11 +151,10 @@ def measured(scratch: Path) -> Path:
 
 def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
     """What must not change between an interruption and going on: the volume's file, settings and weights."""
-    marks = [path / "zarr.json", path / ".zarray", path / ".zgroup"] if path.is_dir() else [path]
-    stat = next(mark for mark in marks if mark.exists()).stat()
+    stats = [file.stat() for file in volumes.described_in(path, segmenter.reader.dataset)]
     config = segmenter.config
     return {
-        "file": [str(path.resolve()), stat.st_size, stat.st_mtime_ns],
+        "file": [str(path.resolve()), *(n for stat in stats for n in (stat.st_size, stat.st_mtime_ns))],
         "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
         "weights": digest(segmenter),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 def resident() -> int | None:
@@ -16,6 +18,12 @@ def resident() -> int | None:
 def peak() -> int | None:
     """Bytes in memory at most; None on other systems. What getrusage gives counts the parent's too."""
     return _told("VmHWM")
+
+
+def forget_peak() -> None:
+    """Let `peak` count from here on; nothing where the system does not allow it."""
+    if os.access(_CLEAR, os.W_OK):
+        _CLEAR.write_text("5")  # see proc_pid_clear_refs(5)
 
 
 def _told(key: str) -> int | None:

@@ -9,23 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage import transform
 
 from nucleizoo.ops.grid import Box
 
+TRUNCATE = 4.0
+"""Standard deviations after which the Gaussian of the blur ends."""
+
 
 def linear(image: NDArray[np.float32], shape: tuple[int, ...], *, blur: bool = True) -> NDArray[np.float32]:
-    """Interpolate between voxel centres: (*S) -> shape, float32, within the range of the input.
+    """Interpolate between voxel centres: (*S) -> shape, float32.
 
-    With `blur`, axes that shrink are blurred first (sigma (ratio - 1) / 2 voxels), so that fine
-    texture averages out instead of turning into coarse patterns.
+    Values stay within the range of the input but for rounding. With `blur`, axes that shrink are blurred
+    first (sigma (ratio - 1) / 2 voxels), so that fine texture averages out instead of turning into coarse
+    patterns.
     """
     if image.shape == shape:
         return image
-    resized: NDArray[np.float32] = transform.resize(  # type: ignore[no-untyped-call]
-        image, shape, order=1, mode="edge", anti_aliasing=blur, preserve_range=True
-    )
-    return resized.astype(np.float32, copy=False)
+    resizing = Resizing(image.shape, shape, blur)
+    return resizing.linear(image[resizing.made_of(resizing.whole)], resizing.whole)
 
 
 def nearest(labels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -35,13 +36,8 @@ def nearest(labels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         >>> nearest(np.array([[3, 0], [0, 7]]), (2, 4)).tolist()
         [[3, 3, 0, 0], [0, 0, 7, 7]]
     """
-    if labels.shape == shape:
-        return labels
-    # in whole numbers, so that no rounding moves a voxel: floor((i + 1/2) * old / new)
-    picks = [
-        (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(labels.shape, shape, strict=True)
-    ]
-    return labels[np.ix_(*picks)]
+    resizing = Resizing(labels.shape, shape)
+    return resizing.nearest(labels[resizing.made_of(resizing.whole)], resizing.whole)
 
 
 @dataclass(frozen=True)
@@ -51,25 +47,36 @@ class Resizing:
     Attributes:
         old: (*S) as it is.
         new: (*S) as it becomes.
+        blur: whether `linear` blurs axes that shrink.
     """
 
     old: tuple[int, ...]
     new: tuple[int, ...]
+    blur: bool = True
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything changes."""
+        return self.old != self.new
+
+    @property
+    def whole(self) -> Box:
+        """All of the result."""
+        return tuple(slice(0, n) for n in self.new)
 
     def made_of(self, box: Box) -> Box:
         """The voxels that a part of the result depends on."""
-        return tuple(map(_made_of, box, self.old, self.new))
+        return tuple(map(_made_of, box, self.old, self.new, self._sigmas))
 
     def linear(self, part: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
-        """A part of what `linear` makes: the same but for the rounding of float32.
+        """A part of what `linear` makes.
 
         Args:
             part: the voxels `made_of(box)`.
             box: of the result.
         """
-        sigmas = [_sigma(o, n) for o, n in zip(self.old, self.new, strict=True)]
-        if any(sigmas):
-            part = ndimage.gaussian_filter(part, sigmas, mode="nearest")
+        if any(self._sigmas):
+            part = ndimage.gaussian_filter(part, self._sigmas, mode="nearest", truncate=TRUNCATE)
         starts = (cut.start for cut in self.made_of(box))
         for axis, (cut, start, old, new) in enumerate(zip(box, starts, self.old, self.new, strict=True)):
             if old == new:
@@ -78,29 +85,34 @@ class Resizing:
             low = np.floor(place).astype(int)
             share = (place - low).astype(np.float32).reshape(-1, *[1] * (part.ndim - 1 - axis))
             high = np.minimum(low + 1, old - 1) - start
-            part = part.take(low - start, axis) * (1 - share) + part.take(high, axis) * share
+            near, far = part.take(low - start, axis), part.take(high, axis)
+            near *= 1 - share
+            far *= share
+            near += far
+            part = near
         return part
 
     def nearest(self, part: NDArray[Any], box: Box) -> NDArray[Any]:
-        """A part of what `nearest` makes, exactly; arguments as for `linear`."""
-        for axis, (cut, made, old, new) in enumerate(
-            zip(box, self.made_of(box), self.old, self.new, strict=True)
-        ):
-            if old != new:
-                part = part.take(
-                    (2 * np.arange(cut.start, cut.stop) + 1) * old // (2 * new) - made.start, axis
-                )
+        """A part of what `nearest` makes; arguments as for `linear`."""
+        starts = (cut.start for cut in self.made_of(box))
+        for axis, (cut, start, old, new) in enumerate(zip(box, starts, self.old, self.new, strict=True)):
+            if old == new:
+                continue
+            # in whole numbers, so that no rounding moves a voxel: floor((i + 1/2) * old / new)
+            place = (2 * np.arange(cut.start, cut.stop) + 1) * old // (2 * new)
+            part = part.take(place - start, axis)
         return part
 
+    @property
+    def _sigmas(self) -> tuple[float, ...]:
+        """Of the blur before axes shrink, in voxels."""
+        ratios = (old / new for old, new in zip(self.old, self.new, strict=True))
+        return tuple(max(0.0, (ratio - 1) / 2) * self.blur for ratio in ratios)
 
-def _sigma(old: int, new: int) -> float:
-    """Of the blur before an axis shrinks, in voxels."""
-    return max(0.0, (old / new - 1) / 2)
 
-
-def _made_of(cut: slice, old: int, new: int) -> slice:
+def _made_of(cut: slice, old: int, new: int, sigma: float) -> slice:
     if old == new:
         return cut
-    reach = int(4 * _sigma(old, new) + 0.5) + 1  # a Gaussian ends after 4 sigma; one more for its neighbour
+    reach = int(TRUNCATE * sigma + 0.5) + 1  # of scipy's Gaussian, and one more for its neighbour
     low, high = (cut.start + 0.5) * old / new - 0.5, (cut.stop - 0.5) * old / new - 0.5
     return slice(max(0, math.floor(low) - reach), min(old, math.ceil(high) + reach + 1))

@@ -6,11 +6,11 @@ from nucleizoo.reading._library import Library
 from nucleizoo.reading._opened import Labels, open_pictures
 from nucleizoo.reading._parts import Limits, Parts
 from nucleizoo.reading._picture import Picture, random_crop
-from nucleizoo.reading._reader import Reader
+from nucleizoo.reading._reader import Reader, magnified
 from nucleizoo.reading._scan import LabelFile, Scan, Stack
 from nucleizoo.reading._values import Values
 
 __all__ = [
     "FiledScan", "LabelFile", "Labels", "Library", "Limits", "Parts", "Picture", "Reader", "Scan", "Stack",
-    "Values", "as_labels", "channels_first", "open_pictures", "random_crop",
+    "Values", "as_labels", "channels_first", "magnified", "open_pictures", "random_crop",
 ]  # fmt: skip

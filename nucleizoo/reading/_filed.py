@@ -49,11 +49,16 @@ class FiledScan:
         box = tuple(map(_inside, start, size, self.extent))
         seen = tuple(s - cut.start for s, cut in zip(start, box, strict=True))
         labels = None if self.labels is None else crop(self._labels(self.labels, box), seen, size)
-        return Sample(crop(self._image(box), seen, size), labels, spacing=self.spacing)
+        return Sample(crop(self.image(box), seen, size), labels, spacing=self.spacing)
 
-    def _image(self, box: Box) -> NDArray[np.float32]:
+    def image(self, box: Box) -> NDArray[np.float32]:
+        """A part of the picture after resampling: (C, *size) in [-1, 1].
+
+        Raises:
+            ImageReadError: when a chunk of it cannot be read.
+        """
         straight = self.parts.straight(self.at, self.resizing.made_of(box))
-        if self.resizing.old != self.resizing.new:
+        if self.resizing.is_needed:
             straight = np.stack([self.resizing.linear(channel, box) for channel in straight])
         return self.parts.curved(straight)
 

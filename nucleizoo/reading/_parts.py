@@ -25,7 +25,7 @@ Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Parts:
-    """The pictures of a file in [-1, 1], on its own voxels; intensities are scaled as of the whole.
+    """The pictures of a file on its own voxels; intensities are scaled as of the whole.
 
     Args:
         values: of the file.
@@ -43,16 +43,12 @@ class Parts:
         self.limits = limits or self._limits()
         self._low, self._high = self.limits
 
-    def picture(self, at: tuple[int, ...], box: Box) -> NDArray[np.float32]:
-        """A part of a picture: (C, *size) in [-1, 1].
+    def straight(self, at: tuple[int, ...], box: Box) -> NDArray[np.float32]:
+        """A part of a picture: (C, *size) in [0, 1], before the curve of the scaling.
 
         Raises:
             ImageReadError: when a chunk of it cannot be read.
         """
-        return self.curved(self.straight(at, box))
-
-    def straight(self, at: tuple[int, ...], box: Box) -> NDArray[np.float32]:
-        """A part of a picture: (C, *size) in [0, 1], before the curve of the scaling."""
         raw = self._chosen(self.values.read(at, box, self._channel))
         made = np.zeros(raw.shape, np.float32)
         rows = max(1, _ROWS // raw.shape[-1])
@@ -91,9 +87,8 @@ class Parts:
         return np.array(low), np.array(high)
 
     def _of_planes(self) -> Limits:
-        parts = map(self._chosen, self.values.all(self._channel, planes=True))
-        planes = (one for part in parts for one in np.moveaxis(part, 0, -3).reshape(-1, *part.shape[-2:]))
-        limits = np.array([self._of_plane(plane) for plane in planes], np.float64)
+        planes = map(self._chosen, self.values.planes(self._channel))
+        limits = np.array([self._of_plane(one) for plane in planes for one in plane], np.float64)
         if not np.isfinite(limits).all():
             raise ImageReadError(f"{self.values.name}: holds NaN or infinite values; repair or remove it")
         limits = limits.reshape(*self.values.outer, *self.values.shape[:-2], -1, 2)

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.grid import Box, Grid, size
+from nucleizoo.reading._slabs import planes_of
 from nucleizoo.volumes import LazyVolume
 
 _READ_BYTES = 2**23
 """About how much is read at once when all of a file is gone through."""
+
+_SLAB_BYTES = 2**26
+"""Planes that share chunks are read together if they are not larger, and by way of a file otherwise."""
 
 
 class Values:
@@ -70,24 +74,61 @@ class Values:
         """Where the pictures are."""
         return iter(np.ndindex(*self.outer))
 
-    def all(self, channel: int | None = None, *, planes: bool = False) -> Iterator[NDArray[Any]]:
-        """All values once, part by part: (channels, ...), cut at the borders of chunks, or between planes.
+    def all(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
+        """All values once, part by part: (channels, ...), cut at the borders of chunks.
 
         Raises:
             ImageReadError: as for `read`.
         """
-        volume = self.open()
-        value = volume.dtype.itemsize * (volume.channels if channel is None else 1)
-        block = [min(c, n) for c, n in zip(self._chunks, self._space, strict=True)]
-        if planes:
-            block = [*(1 for _ in self._space[:-2]), *self._space[-2:]]
-        for axis in reversed(range(len(block))):
-            room = _READ_BYTES // (value * math.prod(block))
-            block[axis] = min(self._space[axis], block[axis] * max(1, room))
-        grid = Grid(self._space, tuple(block))
+        grid = Grid(self._space, self._grown(self._whole_chunks, channel))
         for stack in np.ndindex(*self.outer[: self._stacks]):
             for index in range(len(grid)):
                 yield self._read(grid.box(index), stack, channel)
+
+    def planes(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
+        """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
+
+        Raises:
+            ImageReadError: as for `read`.
+            UserError: when the planes of a row of chunks need a temporary file that cannot be written.
+        """
+        slab = [*self._whole_chunks[:-2], *self._space[-2:]]
+        together = slab[:-2] in ([], [1]) or self._value(channel) * math.prod(slab) <= _SLAB_BYTES
+        slabs = Grid(self._space, self._grown(slab, channel))
+        for stack in np.ndindex(*self.outer[: self._stacks]):
+            for index in range(len(slabs)):
+                box = slabs.box(index)
+                if together:
+                    data = self._read(box, stack, channel)
+                    flat = data.reshape(len(data), -1, *data.shape[-2:])
+                    yield from np.moveaxis(flat, 1, 0)
+                else:
+                    yield from self._apart(box, stack, channel)
+
+    def _apart(self, slab: Box, stack: tuple[int, ...], channel: int | None) -> Iterator[NDArray[Any]]:
+        """The planes of a slab that is not read at once."""
+        channels, (depth, y, x) = self.open().channels if channel is None else 1, size(slab)
+        grid = Grid((y, x), self._grown([depth, *self._whole_chunks[1:]], channel)[1:])
+        boxes = map(grid.box, range(len(grid)))
+        blocks = ((box, self._read((slab[0], *box), stack, channel)) for box in boxes)
+        yield from planes_of(blocks, (channels, depth, y, x), self.dtype.newbyteorder("="))
+
+    @property
+    def _whole_chunks(self) -> list[int]:
+        return [min(c, n) for c, n in zip(self._chunks, self._space, strict=True)]
+
+    def _grown(self, block: list[int], channel: int | None) -> tuple[int, ...]:
+        """As many such blocks in a row as are read at once."""
+        grown = [*block]
+        for axis in reversed(range(len(grown))):
+            room = _READ_BYTES // (self._value(channel) * math.prod(grown))
+            grown[axis] = min(self._space[axis], grown[axis] * max(1, room))
+        return tuple(grown)
+
+    def _value(self, channel: int | None) -> int:
+        """Bytes that are read a voxel."""
+        volume = self.open()
+        return int(volume.dtype.itemsize) * (volume.channels if channel is None else 1)
 
     def _read(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
         volume = self.open()

@@ -16,6 +16,7 @@ from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic, is_part, locked
 from nucleizoo.defaults import DEFAULTS
+from nucleizoo.ops.statistics import Statistics
 from nucleizoo.runs import _state
 from nucleizoo.runs._circumstances import circumstances
 
@@ -124,13 +125,20 @@ class Run:
         for file in filter(is_part, self.path.rglob("*")):
             file.unlink()
 
-    def save(self, state: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    def save(
+        self, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None
+    ) -> None:
         """Write checkpoint and weights; the files before them stay until the new ones are whole.
+
+        Args:
+            state: to continue from.
+            weights: to predict with.
+            statistics: what norms with these weights see in training.
 
         Raises:
             OSError: when a file cannot be written; nothing of what was there is lost.
         """
-        _state.save(self.path, state, weights)
+        _state.save(self.path, state, weights, statistics)
 
     def checkpoints(self) -> list[Path]:
         """Checkpoint files, oldest first."""
@@ -158,3 +166,11 @@ class Run:
         method = build.method(self.config)
         _state.load_weights(self.path, method)
         return method
+
+    def statistics(self) -> Statistics | None:
+        """What the norms of `method` saw in training; None where that was not kept.
+
+        Raises:
+            RunError: when there are no weights.
+        """
+        return _state.load_statistics(self.path)

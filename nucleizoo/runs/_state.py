@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as packed
 from torch import Tensor
@@ -16,11 +16,15 @@ from torch import Tensor
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic
+from nucleizoo.ops.statistics import Statistics
 
 log = logging.getLogger(__name__)
 
 KEPT = 2
 """Checkpoints that stay."""
+
+_STATISTICS = "statistics/"
+"""Before the names of statistics; parameters have no slash in theirs."""
 
 UNTRAINED = "iteration_00000000.pt"
 """The checkpoint before the first step."""
@@ -36,7 +40,9 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted((run / "checkpoints").glob("iteration_*.pt"))
 
 
-def save(run: Path, state: dict[str, Any], weights: dict[str, Tensor]) -> None:
+def save(
+    run: Path, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None
+) -> None:
     """Write checkpoint and weights; the files before them stay until the new ones are whole.
 
     Raises:
@@ -49,8 +55,12 @@ def save(run: Path, state: dict[str, Any], weights: dict[str, Tensor]) -> None:
     torch.save(state, content)
     with atomic(target) as part:
         part.write_bytes(content.getbuffer())
+    values = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+    if statistics is not None:  # in one file, so that they are always those of the weights
+        values |= {f"{_STATISTICS}{name}": value for name, value in statistics.tensors().items()}
+    kept = {_STATISTICS: str(statistics is not None)}  # of networks without norms there are none to tell by
     with atomic(run / "weights.safetensors") as part:
-        part.write_bytes(packed({k: v.detach().cpu().contiguous() for k, v in weights.items()}))
+        part.write_bytes(packed(values, kept))
     for old in checkpoints(run)[:-KEPT]:
         old.unlink()
 
@@ -81,16 +91,40 @@ def load_weights(run: Path, method: Method) -> None:
     Raises:
         RunError: when there are none, or not those of such a method.
     """
-    file = run / "weights.safetensors"
-    if not file.is_file():
-        raise RunError(f"{run} has no weights yet; train it first")
+    file = _weights(run)
     try:
-        result = method.load_state_dict(load_file(file), strict=False)
+        values = {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
+        result = method.load_state_dict(values, strict=False)
     except (SafetensorError, RuntimeError, OSError) as error:
         raise RunError(f"{file} does not fit or is damaged: {_first_line(error)}") from error
     missing = [key for key in result.missing_keys if not key.endswith("_extra_state")]
     if missing or result.unexpected_keys:
         raise RunError(f"{file} holds weights of another configuration than config.yaml")
+
+
+def load_statistics(run: Path) -> Statistics | None:
+    """What was saved with the weights; None when nothing was.
+
+    Raises:
+        RunError: when there are no weights.
+    """
+    file = _weights(run)
+    try:
+        with safe_open(file, "pt") as opened:
+            if (opened.metadata() or {}).get(_STATISTICS) != "True":
+                return None
+            names = [name for name in opened.keys() if name.startswith(_STATISTICS)]
+            tensors = {name.removeprefix(_STATISTICS): opened.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{file} is damaged: {_first_line(error)}") from error
+    return Statistics.from_tensors(tensors)
+
+
+def _weights(run: Path) -> Path:
+    file = run / "weights.safetensors"
+    if not file.is_file():
+        raise RunError(f"{run} has no weights yet; train it first")
+    return file
 
 
 def _first_line(error: BaseException) -> str:

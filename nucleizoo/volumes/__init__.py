@@ -7,7 +7,7 @@ the first three are also read part by part.
 from nucleizoo.volumes._files import IMAGE_SUFFIXES, find, read
 from nucleizoo.volumes._handle import Handle
 from nucleizoo.volumes._lazy import LazyVolume
-from nucleizoo.volumes._opening import LAZY_SUFFIXES, is_large, is_lazy, open_lazily
+from nucleizoo.volumes._opening import LAZY_SUFFIXES, described_in, is_large, is_lazy, open_lazily
 from nucleizoo.volumes._pairs import pair
 from nucleizoo.volumes._volume import MAX_VOXELS, TooManyVoxels, Volume
 from nucleizoo.volumes._writing import write_image, write_labels, write_png
@@ -16,6 +16,6 @@ from nucleizoo.volumes._zarr import library as zarr_library
 
 __all__ = [
     "IMAGE_SUFFIXES", "LAZY_SUFFIXES", "MAX_VOXELS", "Handle", "LazyVolume", "TooManyVoxels", "Volume",
-    "find", "is_large", "is_lazy", "is_zarr", "open_lazily", "pair", "read", "write_image", "write_labels",
-    "write_png", "zarr_library",
+    "described_in", "find", "is_large", "is_lazy", "is_zarr", "open_lazily", "pair", "read", "write_image",
+    "write_labels", "write_png", "zarr_library",
 ]  # fmt: skip

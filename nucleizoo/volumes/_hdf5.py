@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ import h5py
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.volumes._lazy import check_claim, grid_of
 from nucleizoo.volumes._volume import SPATIAL, Check, Volume, from_array, guess_axes
 
 _SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
@@ -43,7 +45,21 @@ def dataset_of(path: Path, file: Any, dataset: str = "", usual: str = "image") -
     data = _open(path, file, dataset or _choose(path, file, usual))
     if data.shape is None:
         raise ImageReadError(f"{path}: '{data.name}' is empty; save it again or remove the file")
+    _check_filters(path, data)
     return data
+
+
+def _check_filters(path: Path, data: Any) -> None:
+    """Refuse a compression that cannot be undone here, or every chunk would pass for damaged."""
+    made = data.id.get_create_plist()
+    for index in range(made.get_nfilters()):
+        number, _, _, name = made.get_filter(index)
+        if not h5py.h5z.filter_avail(number):
+            raise ImageReadError(
+                f"{path}: '{data.name}' is compressed with filter {number} ({name.decode() or 'no name'}), "
+                "which HDF5 does not find on this machine; install it, as with 'pip install hdf5plugin' and "
+                "the environment variable HDF5_PLUGIN_PATH, or save the data with gzip"
+            )
 
 
 def _choose(path: Path, file: Any, usual: str) -> str:
@@ -54,7 +70,9 @@ def _choose(path: Path, file: Any, usual: str) -> str:
     # visits what lies in this file only: it does not follow soft or external links
     file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
     if not names:
-        raise ImageReadError(f"{path}: holds no dataset; save it again or remove it")
+        raise ImageReadError(
+            f"{path}: holds no dataset, and links are not followed; save it again or remove it"
+        )
     if len(names) > 1:
         raise ImageReadError(
             f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET "
@@ -89,6 +107,32 @@ def _inside(names: Iterable[str]) -> str:
     """What there is instead, in words."""
     first = list(islice(names, 11))
     return f"there is {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
+
+
+def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable[tuple[int, ...]]]:
+    """How many chunks of a dataset were never written, and their places.
+
+    Args:
+        name: for messages.
+        data: a dataset.
+        chunks: its own, or what stands for them where it has none; then all are there or none is.
+
+    Raises:
+        ImageReadError: for a shape that claims far more than there is.
+    """
+    count = math.prod(-(-n // c) for n, c in zip(data.shape, chunks, strict=True))
+    there = int(data.id.get_num_chunks()) if data.chunks else count * bool(data.id.get_storage_size())
+    if there >= count:
+        return 0, ()
+    check_claim(name, count, lambda: there)
+    written: set[tuple[int, ...]] = set()
+
+    def note(chunk: Any) -> None:
+        written.add(tuple(o // c for o, c in zip(chunk.chunk_offset, chunks, strict=True)))
+
+    if data.chunks:
+        data.id.chunk_iter(note)
+    return count - there, (place for place in grid_of(data.shape, chunks) if place not in written)
 
 
 def spacing_of(data: Any, axes: str) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.volumes._damage import check_damage
 
 Cut = tuple[slice, ...]
+
+_MANY = 1_000_000
+"""Chunks that are looked for one by one, however few of them are there."""
 
 
 @dataclass(eq=False)
@@ -26,9 +30,10 @@ class LazyVolume:
         shape: as stored.
         dtype: of the values.
         spacing: voxel size in micrometres of Z (where there is one), Y and X; () if unknown.
-        chunks: what is stored together, voxels an axis.
+        chunks: what is decoded together, voxels an axis.
         load: a part, in the axes as stored.
-        absent: the chunks that are not there, by their places; they read as 0.
+        absent: how many chunks are not there, and their places; they read as 0.
+        shards: what is stored together, and is there or not: several chunks, or () where it is one.
         close: gives the file back; nothing is read after it.
         skip_damaged: whether parts that cannot be read become 0 instead of an error.
         skipped: the chunks that were not read, in words.
@@ -41,7 +46,8 @@ class LazyVolume:
     spacing: tuple[float, ...]
     chunks: tuple[int, ...]
     load: Callable[[Cut], NDArray[Any]]
-    absent: Callable[[], Sequence[tuple[int, ...]]] = tuple
+    absent: Callable[[], tuple[int, Iterable[tuple[int, ...]]]] = lambda: (0, ())
+    shards: tuple[int, ...] = ()
     close: Callable[[], None] = lambda: None
     skip_damaged: bool = False
     skipped: list[str] = field(default_factory=list)
@@ -72,15 +78,15 @@ class LazyVolume:
         Raises:
             ImageReadError: naming them.
         """
-        if missing := self.absent():
-            words = [self._words(chunk) for chunk in missing]
-            if not self.skip_damaged:
-                raise ImageReadError(
-                    f"{self.name}: {len(words)} chunks are not there ({'; '.join(words[:3])}"
-                    f"{'; ...' * (len(words) > 3)}); copy it again. If they were left out because they are "
-                    "empty, set the key EMPTY_CHUNKS; prediction can take them for black: --skip-damaged"
-                )
-            self.skipped += words
+        count, places = self.absent()
+        words = (self._words(place, self.shards or self.chunks) for place in places)
+        if count and not self.skip_damaged:
+            raise ImageReadError(
+                f"{self.name}: {count} chunks are not there ({'; '.join(itertools.islice(words, 3))}"
+                f"{'; ...' * (count > 3)}); copy it again. If they were left out because they are "
+                "empty, set the key EMPTY_CHUNKS; prediction can take them for black: --skip-damaged"
+            )
+        self.skipped += words
 
     def read(self, box: Cut, at: Sequence[int] = (), channel: int | None = None) -> NDArray[Any]:
         """A part as (channels, *size).
@@ -92,6 +98,7 @@ class LazyVolume:
 
         Raises:
             ImageReadError: when a chunk cannot be read; names it.
+            OSError: for what is no damage of the file, as MemoryError and ImportError; see `check_damage`.
         """
         stacks = self.stacks
         places = dict(zip(self.space, box, strict=True))
@@ -112,13 +119,15 @@ class LazyVolume:
 
         Raises:
             ImageReadError: when a chunk cannot be read; names it.
+            OSError: for what is no damage of the file, as MemoryError and ImportError; see `check_damage`.
         """
         return self._loaded(tuple(slice(0, n) for n in self.shape))
 
     def _loaded(self, cut: Cut) -> NDArray[Any]:
         try:
             return self.load(cut)
-        except Exception:  # decoders raise anything; which chunk it was is found out one by one
+        except Exception as error:  # decoders raise anything; which chunk it was is found out one by one
+            check_damage(error, self.name)
             return self._salvaged(cut)
 
     def _salvaged(self, cut: Cut) -> NDArray[Any]:
@@ -128,8 +137,9 @@ class LazyVolume:
             try:
                 part = self.load(chunk)
             except Exception as error:
+                check_damage(error, self.name)
                 place = tuple(c.start // n for c, n in zip(chunk, self.chunks, strict=True))
-                words = self._words(place)
+                words = self._words(place, self.chunks)
                 if not self.skip_damaged:
                     raise ImageReadError(
                         f"{self.name}: {words} cannot be read ({type(error).__name__}: {error}); copy the "
@@ -143,10 +153,11 @@ class LazyVolume:
                 ] = part
         return data
 
-    def _words(self, chunk: tuple[int, ...]) -> str:
-        ends = [min((i + 1) * n, size) for i, n, size in zip(chunk, self.chunks, self.shape, strict=True)]
-        ranges = [f"{i * n}:{end}" for i, n, end in zip(chunk, self.chunks, ends, strict=True)]
-        return f"chunk {'.'.join(map(str, chunk))} ({self.axes.lower()} {', '.join(ranges)})"
+    def _words(self, place: tuple[int, ...], lengths: tuple[int, ...]) -> str:
+        ends = [min((i + 1) * n, size) for i, n, size in zip(place, lengths, self.shape, strict=True)]
+        ranges = [f"{i * n}:{end}" for i, n, end in zip(place, lengths, ends, strict=True)]
+        kind = "shard" if lengths == self.shards else "chunk"
+        return f"{kind} {'.'.join(map(str, place))} ({self.axes.lower()} {', '.join(ranges)})"
 
 
 def _chunks(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
@@ -161,3 +172,21 @@ def _chunks(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
 def grid_of(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """The places of all chunks."""
     return itertools.product(*(range(math.ceil(n / c)) for n, c in zip(shape, chunks, strict=True)))
+
+
+def check_claim(name: str, chunks: int, there: Callable[[], int]) -> None:
+    """Refuse metadata by which there are so many chunks that looking for each would not end.
+
+    Args:
+        name: of the file.
+        chunks: that there should be.
+        there: counts those that there are; asked only when there should be many.
+
+    Raises:
+        ImageReadError: when they are many, and hardly any is there.
+    """
+    if chunks > _MANY and (found := there()) < chunks / 10:
+        raise ImageReadError(
+            f"{name}: should have {chunks} chunks by its metadata, and has no more than {found}; mend the "
+            "metadata or copy it again, or, if all others are empty, allow it with the key EMPTY_CHUNKS"
+        )

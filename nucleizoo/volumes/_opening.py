@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import h5py
 import numpy as np
 import tifffile
 
-from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.volumes import _hdf5, _tiff, _zarr
-from nucleizoo.volumes._lazy import Cut, LazyVolume, grid_of
+from nucleizoo.volumes._damage import check_damage
+from nucleizoo.volumes._lazy import Cut, LazyVolume
 from nucleizoo.volumes._parts import by_pages, contiguous
 from nucleizoo.volumes._spacing import spacing_of
 from nucleizoo.volumes._volume import check, guess_axes
@@ -56,6 +58,8 @@ def open_lazily(
 
     Raises:
         ImageReadError: when it is not there, damaged, cut short, not a picture, or leads to other files.
+        UserError: when a package is missing that reads it.
+        OSError: for what is no damage of the file, as MemoryError; see `check_damage`.
     """
     path = Path(path)
     opener = _zarr.open_array if _zarr.is_zarr(path) else _OPENERS.get(path.suffix.lower())
@@ -63,22 +67,50 @@ def open_lazily(
         raise ImageReadError(f"{path}: there is no such file; check the path")
     if opener is None:
         raise ImageReadError(f"{path}: is not read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
-    try:
+    with _readable(path):
         volume = opener(path, dataset, usual)
-    except ImageReadError:
+        check(path, _UNLIMITED, volume.shape, volume.dtype)
+        if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
+            raise ImageReadError(
+                f"{path}: its axes '{volume.axes}' are not those of a picture of {volume.shape}"
+            )
+        if 0 in volume.chunks:
+            raise ImageReadError(f"{path}: its chunks {volume.chunks} have no voxels; save it again")
+        volume.skip_damaged = skip_damaged
+        if not missing:
+            volume.check()
+    return volume
+
+
+def described_in(path: Path, dataset: str = "") -> list[Path]:
+    """The files that change when another volume takes the place of one: its own, or a Zarr array's metadata.
+
+    Args:
+        path: as for `open_lazily`.
+        dataset: see there.
+
+    Raises:
+        ImageReadError: when there is no such array.
+    """
+    if not _zarr.is_zarr(path):
+        return [path]
+    with _readable(path):
+        return _zarr.described_in(path, dataset)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Tell whatever the decoders raise on damaged files by the file."""
+    try:
+        yield
+    except UserError:
         raise
-    except Exception as error:  # whatever the decoders raise on damaged files
+    except Exception as error:
+        check_damage(error, str(path))
         raise ImageReadError(
             f"{path}: cannot be opened ({type(error).__name__}: {error}); it may be damaged, cut short or of "
             "another format: copy or save it again"
         ) from error
-    check(path, _UNLIMITED, volume.shape, volume.dtype)
-    if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
-        raise ImageReadError(f"{path}: its axes '{volume.axes}' are not those of a picture of {volume.shape}")
-    volume.skip_damaged = skip_damaged
-    if not missing:
-        volume.check()
-    return volume
 
 
 def _open_numpy(path: Path, dataset: str, usual: str) -> LazyVolume:
@@ -98,18 +130,11 @@ def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
     axes = guess_axes(path, data.shape)
     chunks = data.chunks or _planes(axes, data.shape)
 
-    def absent() -> list[tuple[int, ...]]:
-        places = list(grid_of(data.shape, chunks))
-        if data.chunks is None or data.id.get_num_chunks() == len(places):
-            return []
-        corners = [tuple(i * n for i, n in zip(place, chunks, strict=True)) for place in places]
-        offsets = (data.id.get_chunk_info_by_coord(corner).byte_offset for corner in corners)
-        return [place for place, offset in zip(places, offsets, strict=True) if offset is None]
-
+    name = f"{path}:{data.name}"
     spacing = _hdf5.spacing_of(data, axes)
     return LazyVolume(
-        f"{path}:{data.name}", axes, data.shape, data.dtype, spacing, chunks, data.__getitem__, absent,
-        file.close,
+        name, axes, data.shape, data.dtype, spacing, chunks, data.__getitem__,
+        lambda: _hdf5.absent(name, data, chunks), close=file.close,
     )  # fmt: skip
 
 
@@ -118,6 +143,7 @@ def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
         _tiff.check_pages(path, file)
     tiff = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are wanted
     series = _tiff.only_series(path, tiff)
+    _check_decoder(path, series.keyframe)
     size = path.stat().st_size
     for number, page in enumerate(series.pages):
         if page is not None and any(
@@ -137,6 +163,17 @@ def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
         str(path), axes, series.shape, np.dtype(series.dtype), spacing_of(tiff, "Z" in axes), chunks, load,
         close=tiff.close,
     )  # fmt: skip
+
+
+def _check_decoder(path: Path, page: Any) -> None:
+    """Refuse what no page can be decoded of, or every page would pass for damaged."""
+    try:
+        page.decode(None, 0)
+    except ValueError as error:
+        raise ImageReadError(
+            f"{path}: cannot be decoded ({error}); 'pip install imagecodecs' helps with most compressions, "
+            "or save it with zlib or none"
+        ) from error
 
 
 def _planes(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:

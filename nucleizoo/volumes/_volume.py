@@ -124,7 +124,7 @@ def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
     space = len(shape) - bool(channels)
     if space not in (2, 3):
         raise ImageReadError(
-            f"{path}: has {len(shape)} axes ({'x'.join(map(str, shape))}) without names; "
+            f"{path}: has {len(shape)} axes ({'x'.join(map(str, shape)) or 'one number'}) without names; "
             "save one picture (y, x) or volume (z, y, x), with channels last"
         )
     return SPATIAL[-space:] + ("S" if channels > 2 else "C" if channels else "")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.volumes._lazy import LazyVolume, grid_of
+from nucleizoo.volumes._lazy import LazyVolume, check_claim, grid_of
 from nucleizoo.volumes._volume import guess_axes
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """One of these files makes a folder an array or a group."""
 
-_MANY = 1_000_000
-"""Chunks that are looked for one by one, however few of them are there."""
+_METADATA = (*MARKS, ".zattrs", ".zmetadata")
+"""Files that say what an array or a group is."""
 
 _MICROMETRES = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4,
@@ -53,15 +54,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         ImageReadError: when there is no such array, or its axes are not those that the metadata names.
         Exception: whatever zarr raises on damaged metadata.
     """
-    zarr = library()
-    node = zarr.open(path, mode="r")
-    axes, name = "", dataset
-    spacing: tuple[float, ...] = ()
-    if isinstance(node, zarr.Group):
-        scales = _multiscales(path, node)
-        if scales and not name:
-            name, axes, spacing = _finest(path, scales[0])
-        node = _array_of(path, zarr, node, name, usual)
+    node, axes, spacing = _found(path, dataset, usual)
     names = getattr(node.metadata, "dimension_names", None)
     if not axes and names and all(names):
         axes = "".join(str(one)[-1].upper() for one in names)
@@ -71,33 +64,55 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
             f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), its array has {node.ndim} "
             f"({'x'.join(map(str, node.shape))}); mend the metadata, or name the array with the key DATASET"
         )
-    stored = node.shards or node.chunks
-    folder = path / node.path if node.path else path
+    folder = path / node.path
 
-    def absent() -> list[tuple[int, ...]]:
-        key = node.metadata.encode_chunk_key
-        _check_claim(folder, math.prod(-(-n // c) for n, c in zip(node.shape, stored, strict=True)))
-        return [place for place in grid_of(node.shape, stored) if not (folder / key(place)).is_file()]
+    def absent() -> tuple[int, list[tuple[int, ...]]]:
+        key, stored = node.metadata.encode_chunk_key, node.shards or node.chunks
+        count = math.prod(-(-n // c) for n, c in zip(node.shape, stored, strict=True))
+        check_claim(str(folder), count, lambda: sum(len(files) for _, _, files in os.walk(folder)))
+        places = [place for place in grid_of(node.shape, stored) if not _is_there(folder / key(place))]
+        return len(places), places
 
     return LazyVolume(
-        str(folder), axes, node.shape, np.dtype(node.dtype), spacing, stored, node.__getitem__, absent
-    )
+        str(folder), axes, node.shape, np.dtype(node.dtype), spacing, node.chunks, node.__getitem__, absent,
+        node.shards or (),
+    )  # fmt: skip
 
 
-def _check_claim(folder: Path, chunks: int) -> None:
-    """Refuse metadata by which there are so many chunks that looking for each would not end.
+def described_in(path: Path, dataset: str, usual: str = "image") -> list[Path]:
+    """The metadata of an array, and of the groups that it lies in.
 
     Raises:
-        ImageReadError: when they are many, and hardly any is there.
+        ImageReadError: as for `open_array`.
     """
-    if chunks <= _MANY:
-        return
-    there = sum(len(files) for _, _, files in os.walk(folder))
-    if there < chunks / 10:
-        raise ImageReadError(
-            f"{folder}: should have {chunks} chunks by its metadata, and has no more than {there}; mend the "
-            "metadata or copy it again, or, if all others are empty, allow it with the key EMPTY_CHUNKS"
-        )
+    node, _, _ = _found(path, dataset, usual)
+    parts = Path(node.path).parts
+    folders = [path.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
+    files = [folder / name for folder in folders for name in _METADATA]
+    return [file for file in files if file.is_file()]
+
+
+def _found(path: Path, dataset: str, usual: str) -> tuple[Any, str, tuple[float, ...]]:
+    """An array; axes and voxel size where OME-Zarr metadata name them, else '' and ()."""
+    zarr = library()
+    node = zarr.open(path, mode="r")
+    name, axes = dataset, ""
+    spacing: tuple[float, ...] = ()
+    if isinstance(node, zarr.Group):
+        scales = _multiscales(path, node)
+        if scales and not name:
+            name, axes, spacing = _finest(path, scales[0])
+        node = _array_of(path, zarr, node, name, usual)
+    return node, axes, spacing
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a chunk has a file with something in it; of a shard of no bytes, zarr makes zeros."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def _multiscales(path: Path, group: Any) -> list[Any]:
@@ -117,7 +132,8 @@ def _finest(path: Path, scale: Any) -> tuple[str, str, tuple[float, ...]]:
         if any(axis in sizes and sizes[axis][1] not in _MICROMETRES for axis in "ZYX"):
             sizes = {}
         spacing = tuple(sizes[a][0] * _MICROMETRES[sizes[a][1]] for a in "ZYX" if a in sizes)
-        return str(first["path"]), axes, spacing
+        is_size = all(0 < length < math.inf for length in spacing)
+        return str(first["path"]), axes, spacing if is_size else ()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ImageReadError(
             f"{path}: its OME-Zarr metadata are incomplete ({type(error).__name__}: {error}); write it "
@@ -126,16 +142,33 @@ def _finest(path: Path, scale: Any) -> tuple[str, str, tuple[float, ...]]:
 
 
 def _array_of(path: Path, zarr: Any, group: Any, name: str, usual: str) -> Any:
-    names = [key for key, _ in group.arrays()]
-    if not name:
-        name = usual if usual in names else names[0] if len(names) == 1 else ""
+    names = list(group.array_keys())
+    if not name and (usual in names or len(names) == 1):
+        name = usual if usual in names else names[0]
     inside = not (Path(name).is_absolute() or ".." in Path(name).parts)
     item = group.get(name) if name and inside else None
-    if not isinstance(item, zarr.Array):
-        there = f"there is {', '.join(names[:10])}" if names else "the group holds no array"
-        wanted = f"no array is called '{name}'" if name else "which array is meant is open"
-        raise ImageReadError(
-            f"{path}: {wanted}, {there}; name one with the key DATASET (labels: LABEL_DATASET), or another "
-            "folder"
+    if isinstance(item, zarr.Array):
+        return item
+    if isinstance(item, zarr.Group):
+        raise ImageReadError(f"{path}: '{name}' is a group, {_inside(item, f'{name}/')}")
+    wanted = f"no array is called '{name or usual}', " if name or names else ""
+    raise ImageReadError(f"{path}: {wanted}{_inside(group)}")
+
+
+def _inside(group: Any, where: str = "") -> str:
+    """What a group holds instead of the array that is wanted, and what to do, in words."""
+    arrays, groups = (
+        [where + key for key in sorted(keys)] for keys in (group.array_keys(), group.group_keys())
+    )
+    if arrays:
+        return f"there is {_listed(arrays)}; name one with the key DATASET (labels: LABEL_DATASET)"
+    if groups:
+        return (
+            f"it holds no array, but the groups {_listed(groups)}; name an array in them with the key "
+            f"DATASET (labels: LABEL_DATASET), as {groups[0]}/NAME, or give the folder of the group"
         )
-    return item
+    return "the group holds no array; copy it again, or give another folder"
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:10])}{', ...' * (len(names) > 10)}"

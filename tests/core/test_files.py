@@ -3,8 +3,8 @@ import stat
 
 import pytest
 
-from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic, atomic_folder
+from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.core.files import atomic, atomic_folder, locked
 
 
 def test_the_file_appears_whole_and_alone(tmp_path):
@@ -63,3 +63,21 @@ def test_a_folder_with_something_in_it_and_a_file_stay_as_they_are(tmp_path):
         with pytest.raises(UserError, match="is there already"), atomic_folder(path):
             pass
     assert [file.name for file in tmp_path.rglob("*")] == ["folder", "mine"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing is locked there")
+@pytest.mark.parametrize("again", [False, True])
+def test_a_lock_that_its_holder_removed_meanwhile_is_not_had(tmp_path, monkeypatch, again):
+    import fcntl
+
+    whole = fcntl.lockf
+
+    def late(held, how):
+        (tmp_path / "lock").unlink()
+        if again:
+            (tmp_path / "lock").touch()
+        whole(held, how)
+
+    monkeypatch.setattr(fcntl, "lockf", late)
+    with pytest.raises(RunError, match="in use by another process"), locked(tmp_path / "lock"):
+        pass

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,14 +8,17 @@ from PIL import Image
 from toy import toy_picture
 from toys import TASK, Duo, Plain
 
-from nucleizoo.api import load_config
+from nucleizoo import build
+from nucleizoo.api import load_config, train
+from nucleizoo.batches import draw
 from nucleizoo.contracts import Task
 from nucleizoo.core.errors import RunError, UserError
 from nucleizoo.engine import statistics
 from nucleizoo.engine.inference import Segmenter
+from nucleizoo.engine.statistics import Remembered
 from nucleizoo.ops.statistics import Statistics
 from nucleizoo.reading import Scan
-from nucleizoo.runs import Run
+from nucleizoo.runs import Run, weights_of
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 
@@ -146,8 +150,6 @@ def test_the_flattest_volumes_pass_a_real_network(depth):
 
 
 def real(config):
-    from nucleizoo import build
-
     return build.method(load_config(TOY / f"{config}.yaml"))
 
 
@@ -155,7 +157,7 @@ def test_a_run_opens_as_a_segmenter(tmp_path):
     config = load_config(TOY / "adgan_2d.yaml")
     method = real("adgan_2d")
     run = Run.create(tmp_path / "run", config)
-    run.save({"iteration": 1}, {k: v for k, v in method.state_dict().items() if torch.is_tensor(v)})
+    run.save({"iteration": 1}, weights_of(method))
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32)).astype(np.float32)
     opened = Segmenter.open(Run.open(tmp_path / "run"))
     direct = Segmenter(method, config, opened.precision)
@@ -194,34 +196,54 @@ def test_statistics_of_the_image_are_those_of_tiles_side_by_side():
     assert np.abs(own - made.maps(picture)).max() > 1e-3
 
 
+def remembering(tmp_path, kind, method):
+    """A segmenter that knows what its norms see of the picture that it was trained on."""
+    config = load_config(TOY / "adgan_2d.yaml", ["INFERENCE.STATISTICS", kind, *trained_on(tmp_path)])
+    trainer = SimpleNamespace(method=method, precision=torch.float32, iteration=0)
+    seen = Remembered(config, build.image_source(config), build.augment(config))(trainer)
+    return Segmenter(method, config, torch.float32, seen)
+
+
 @pytest.mark.parametrize(("kind", "alike"), [("tile", False), ("training", True)])
 def test_with_statistics_of_the_training_a_place_does_not_see_what_is_far_from_it(tmp_path, kind, alike):
-    method, picture = real("adgan_2d"), noise(128, 16)
+    picture = noise(128, 16)
     other = picture.copy()
     other[:, 64:] = -1
-    made = segmenter("INFERENCE.STATISTICS", kind, *trained_on(tmp_path), method=method)
+    made = remembering(tmp_path, kind, real("adgan_2d"))
     near, far = (made.maps(one)[:, :4] for one in (picture, other))
     assert np.allclose(near, far, atol=1e-5) == alike
 
 
-def test_statistics_of_the_training_are_of_its_first_crops_and_the_same_in_a_run_opened_again(tmp_path):
-    method, config = real("adgan_2d"), load_config(TOY / "adgan_2d.yaml", trained_on(tmp_path))
-    made = Segmenter(method, config, torch.float32)
-    seen = made.statistics_of_training()
+@pytest.mark.parametrize("average", ["0.0", "0.9"])
+def test_statistics_of_the_training_are_kept_with_its_weights(tmp_path, average):
+    keys = ["SOLVER.TOTAL", "3", "SOLVER.AVERAGE", average]
+    config = load_config(TOY / "adgan_2d.yaml", [*trained_on(tmp_path), *keys])
+    made = Segmenter.open(train(config, tmp_path / "run"))
+    rng, seen = np.random.default_rng(config.SYSTEM.SEED), Statistics()
+    for _ in range(statistics.CROPS):
+        made.watch(draw(build.image_source(config), build.augment(config), rng, (32, 32)).image, seen)
     assert seen.layers[0].count == statistics.CROPS * 32 * 32
-    run = Run.create(tmp_path / "run", config)
-    run.save({"iteration": 1}, {k: v for k, v in method.state_dict().items() if torch.is_tensor(v)})
-    keys = ["INFERENCE.STATISTICS", "training", "SYSTEM.DEVICE", "cpu", "SYSTEM.PRECISION", "fp32"]
-    opened, picture = Segmenter.open(Run.open(tmp_path / "run", (), keys)), noise(32, 32)
-    for one, other in zip(seen.layers, opened.statistics_of_training().layers, strict=True):
+    for one, other in zip(seen.layers, made.remembered.layers, strict=True):
         assert torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)
-    assert np.abs(opened.maps(picture) - made.maps(picture)).max() > 1e-3
+    picture = noise(32, 32)
     np.testing.assert_array_equal(
-        opened.maps(picture), made.tiles(torch.from_numpy(picture)[None], given=seen)[0]
+        made.maps(picture), made.tiles(torch.from_numpy(picture)[None], given=seen)[0]
     )
+    tile = Segmenter.open(Run.open(tmp_path / "run", (), ["INFERENCE.STATISTICS", "tile"]))
+    assert np.abs(tile.maps(picture) - made.maps(picture)).max() > 1e-3
 
 
-def test_a_training_whose_pictures_are_gone_is_told():
-    made = segmenter("INFERENCE.STATISTICS", "training", "DATASET.ROOT", "nowhere", method=real("adgan_2d"))
-    with pytest.raises(RunError, match=r"crops of the training again, but nowhere.*STATISTICS image"):
-        made.maps(noise(16, 16))
+def test_of_large_crops_fewer_are_watched(monkeypatch, tmp_path):
+    monkeypatch.setattr(statistics, "VOXELS", 20 * 32 * 32)
+    made = remembering(tmp_path, "training", real("adgan_2d"))
+    assert made.remembered.layers[0].count == 20 * 32 * 32
+
+
+def test_a_run_that_did_not_keep_them_is_told(tmp_path):
+    method = real("adgan_2d")
+    Run.create(tmp_path / "run", load_config(TOY / "adgan_2d.yaml")).save(
+        {"iteration": 1}, weights_of(method)
+    )
+    with pytest.raises(RunError, match=r"wants what norms saw of images.*STATISTICS tile"):
+        Segmenter.open(Run.open(tmp_path / "run", (), ["INFERENCE.STATISTICS", "training"]))
+    assert Segmenter.open(Run.open(tmp_path / "run")).statistics == "tile"

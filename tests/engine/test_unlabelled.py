@@ -129,6 +129,6 @@ def test_a_training_that_displaces_is_warned_of(monkeypatch, caplog):
     trainer = SimpleNamespace(iteration=7, method=None, precision=None)
     for by, warned in (((0, 0), False), ((3, -4), True)):
         caplog.clear()
-        monkeypatch.setattr("nucleizoo.engine.unlabelled.Segmenter", lambda *_, by=by: Displaced(by))
+        monkeypatch.setattr("nucleizoo.engine.statistics.Segmenter", lambda *_, by=by: Displaced(by))
         look(report=report)(trainer)
         assert ("stands 5 voxels beside" in caplog.text) == warned

@@ -1,8 +1,13 @@
 """One volume from file to labels by blocks: as in memory, and gone on with after any interruption."""
 
+import contextlib
 import itertools
 import logging
+import os
+import re
+import shutil
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from forked import SERVER
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from toy import toy_picture
@@ -23,11 +29,14 @@ from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, predict_volume
 from nucleizoo.large._maps import from_bytes, to_bytes
+from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
+from nucleizoo.ops.statistics import Moments, Statistics
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 SPACING = (2.0, 0.5, 0.5)
+REMEMBERED = Statistics([Moments(1.0, torch.tensor([-0.4]).double(), torch.tensor([0.2]).double())])
 
 
 class Bright(Duo):
@@ -39,7 +48,7 @@ def segmenter(*pairs, dims=3, method=Bright):
     task = Task(channels=1, source_channels=1, dims=dims, target=Plain())
     window = "[8, 16, 16]" if dims == 3 else "[16, 24]"
     config = load_config(TOY / f"adgan_{dims}d.yaml", ["INFERENCE.WINDOW", window, *pairs])
-    return Segmenter(method(task), config, torch.float32)
+    return Segmenter(method(task), config, torch.float32, REMEMBERED)
 
 
 class Normed(Bright):
@@ -111,6 +120,15 @@ def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, scaling, o
     np.testing.assert_allclose(seen.picture(box), scan.image[(slice(None), *box)], atol=2e-6)
 
 
+@pytest.mark.parametrize("zoom", [[0.6], [1.0, 0.5, 0.5], [1.4, 0.7, 1.0], [1.7]])
+def test_a_volume_on_other_voxels_is_resampled_as_in_memory(tmp_path, small, volume, zoom):
+    made = segmenter("DATASET.IMAGE.ZOOM", str(zoom))
+    done = predict_volume(made, volume, tmp_path, Options("h5"))
+    labels, spacing = stored(done.result)
+    np.testing.assert_array_equal(labels, in_memory(made, volume))
+    assert labels.shape == (12, 40, 48) and labels.max() > 3 and spacing == SPACING
+
+
 def test_float_and_flat_pictures_are_predicted_too(tmp_path, small):
     picture = toy_picture(1, (64, 50), np.uint8)[1].astype(np.float32) * 0.37 - 11
     tifffile.imwrite(tmp_path / "a.tif", picture)
@@ -146,8 +164,7 @@ def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, v
 def test_work_that_stops_between_its_result_and_its_end_goes_on(tmp_path, small, volume, monkeypatch):
     pytest.importorskip("zarr")
     with monkeypatch.context() as patch:
-        stopped = SimpleNamespace(rmtree=lambda _: 1 / 0, disk_usage=_job.shutil.disk_usage)
-        patch.setattr(_job, "shutil", stopped)
+        patch.setattr(_job, "remove", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             predict_volume(segmenter(), volume, tmp_path, Options("ome-zarr"))
     first, _ = stored(tmp_path / "brain_label.ome.zarr")
@@ -158,8 +175,8 @@ def test_work_that_stops_between_its_result_and_its_end_goes_on(tmp_path, small,
 
 @pytest.mark.parametrize("kind", ["image", "training"])
 def test_statistics_are_those_in_memory_also_after_any_interruption(tmp_path, small, volume, kind):
-    keys = ["INFERENCE.STATISTICS", kind, "INFERENCE.DECODER.FOREGROUND", "0.5", "DATASET.ROOT"]
-    made = segmenter(*keys, str(volume.parent), method=Normed)
+    keys = ["INFERENCE.DECODER.FOREGROUND", "0.5", "INFERENCE.STATISTICS"]
+    made = segmenter(*keys, kind, method=Normed)
     expected, stop, count = in_memory(made, volume), 2, 0
     while not (done := tmp_path / "brain_label.h5").exists():
         steps = _job.Job(made, volume, tmp_path, Options("h5", resume=True)).run()
@@ -168,7 +185,7 @@ def test_statistics_are_those_in_memory_also_after_any_interruption(tmp_path, sm
         stop, count = stop + 2, count + told.count("statistics")
     np.testing.assert_array_equal(stored(done)[0], expected)
     assert count == (6 if kind == "image" else 0)  # 2 x 3 places of windows along z and y, each once
-    own = segmenter(*keys, str(volume.parent), "INFERENCE.STATISTICS", "tile", method=Normed)
+    own = segmenter(*keys, "tile", method=Normed)
     assert (in_memory(own, volume) != expected).any()
 
 
@@ -209,12 +226,21 @@ def test_the_estimate_comes_first(tmp_path, small, volume, caplog):
     with caplog.at_level(logging.INFO):
         predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=8))
     assert "12x40x48 voxels, 40 windows of 8x16x16, 12 blocks of 7x16x24" in caplog.messages[0]
-    assert "at most 8.0 GB of memory" in caplog.messages[0]
+    memory = float(re.search(r", up to ([\d.]+) GB of memory \(8 GB are allowed\)", caplog.messages[0])[1])
+    assert 0.2 < memory < 4  # of the program itself, in truth
+
+
+def test_the_estimate_of_a_single_block_speaks_of_one(tmp_path, volume):
+    made = segmenter("INFERENCE.WINDOW", "[12, 40, 48]")
+    told = _job.Job(made, volume, tmp_path, Options("h5")).estimate()
+    assert "12x40x48 voxels, 1 window of 12x40x48, 1 block of 12x40x48; about" in told
 
 
 def test_a_limit_that_is_too_small_is_told(tmp_path, volume):
-    with pytest.raises(UserError, match=r"--max-memory leaves 0\.00 GB"):
+    with pytest.raises(UserError, match=r"--max-memory allows 0\.05 GB; .*: raise it to [\d.]+, or") as told:
         predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=0.05))
+    enough = float(re.search(r"raise it to ([\d.]+)", str(told.value))[1])
+    assert predict_volume(segmenter(), volume, tmp_path, Options("h5", max_memory=enough)).count > 3
     assert not (tmp_path / ".brain_blocks").exists()
     for amount in (-1.0, float("nan"), float("inf")):
         with pytest.raises(UserError, match="--max-memory is a number of gigabytes"):
@@ -248,13 +274,24 @@ def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volu
 
 def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
     for pairs, match in (
-        (("DATASET.IMAGE.ZOOM", "[0.5]"), "voxels of another size"),
+        (("DATASET.IMAGE.ZOOM", "[1e5]"), "would become"),
         (("INFERENCE.DECODER.WATERSHED", "skimage"), "WATERSHED is 'frontier'"),
     ):
         with pytest.raises(UserError, match=match):
             predict_volume(segmenter(*pairs), volume, tmp_path / "x", Options("h5"))
     with pytest.raises(ImageReadError, match=r"its axes are zyx, 12x40x48; by blocks, one picture \(y, x\)"):
         predict_volume(segmenter(dims=2), volume, tmp_path, Options("h5"))
+    film = tmp_path / "film.tif"
+    tifffile.imwrite(film, np.ones((3, 4, 20, 20), np.uint8), imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(
+        ImageReadError, match=r"axes are tzyx, 3x4x20x20; .* save each as a file of its own, or"
+    ):
+        predict_volume(segmenter(), film, tmp_path, Options("h5"))
+    tifffile.imwrite(film, np.ones((20, 20), np.uint8))
+    with pytest.raises(
+        ImageReadError, match=r"axes are yx, 20x20; .* \(z, y, x\) a file .*: give files of one"
+    ):
+        predict_volume(segmenter(), film, tmp_path, Options("h5"))
 
 
 def test_a_full_disk_leaves_no_result_and_can_be_gone_on_from(tmp_path, small, volume, monkeypatch):
@@ -276,3 +313,136 @@ def test_a_disk_that_is_too_small_is_told_before_the_work(tmp_path, small, volum
     with pytest.raises(UserError, match=r"0\.0 GB of disk are needed for the maps alone"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5"))
     assert not (tmp_path / ".brain_blocks").exists()
+
+
+def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp_path, small):
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "brain.zarr"
+    group = zarr.open_group(path, mode="w")
+    group.create_array("image", data=toy_picture(0, (12, 40, 48), np.uint16)[1], chunks=(4, 16, 16))
+    made, options = segmenter(), Options("h5", resume=True)
+    done = predict_volume(made, path, tmp_path / "whole", options)
+    assert predict_volume(made, path, tmp_path / "whole", options) == done
+    steps = _job.Job(made, path, tmp_path, options).run()
+    next(steps)
+    steps.close()
+    _job.Job(made, path, tmp_path, options)
+    meta = path / "image" / "zarr.json"
+    meta.write_text(meta.read_text() + "\n")  # as another writer of the same values would leave it
+    with pytest.raises(UserError, match="was begun with another file"):
+        _job.Job(made, path, tmp_path, options)
+    with pytest.raises(UserError, match="is complete, but was made with other settings or weights, or of"):
+        predict_volume(made, path, tmp_path / "whole", options)
+
+
+def told_in_time(tmp_path, volume, kind, match):
+    """Before anything is predicted, and without a trace."""
+    made = segmenter()
+    made.tiles = None
+    with pytest.raises(UserError, match=match):
+        predict_volume(made, volume, tmp_path, Options(kind))
+    assert not (tmp_path / ".brain_blocks").exists()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_place_that_a_result_cannot_take_is_told_before_the_work(tmp_path, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    place = tmp_path / f"brain_label{FORMATS[kind].suffix}"
+    place.mkdir()
+    (place / "mine.txt").write_text("kept")
+    told_in_time(tmp_path, volume, kind, "a folder is in the place of the result, .* --output")
+    assert (place / "mine.txt").read_text() == "kept"
+    shutil.rmtree(place)
+    place.symlink_to("/dev/null" if kind != "ome-zarr" else tmp_path / "nowhere")
+    told_in_time(tmp_path, volume, kind, "a file is in the place of the result")
+    (tmp_path / "file").touch()
+    told_in_time(tmp_path / "file", volume, kind, r"file: nothing can be written there \(")
+
+
+def test_a_file_in_the_place_of_a_zarr_folder_is_told_before_the_work(tmp_path, volume):
+    pytest.importorskip("zarr")
+    (tmp_path / "brain_label.ome.zarr").touch()
+    told_in_time(tmp_path, volume, "ome-zarr", "a file is in the place of the result")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path, small, volume, kind):
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    other = segmenter("INFERENCE.DECODER.FOREGROUND", "0.8")
+    result = predict_volume(other, volume, tmp_path, Options(kind)).result
+    older, _ = stored(result)
+    result.rename(tmp_path / "elsewhere")
+    result.symlink_to(tmp_path / "elsewhere")
+    job = _job.Job(segmenter(), volume, tmp_path, Options(kind))
+    for _ in job.run():
+        np.testing.assert_array_equal(stored(result)[0], older)
+    newer, _ = stored(result)
+    assert (newer != older).any() and not result.is_symlink()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == sorted(["brain.h5", result.name, "elsewhere"])
+
+
+def test_less_memory_than_the_work_was_begun_for_is_refused_with_what_it_takes(tmp_path, small, volume):
+    def going_on(amount):
+        return predict_volume(segmenter(), volume, tmp_path, Options("h5", amount, resume=True))
+
+    job = _job.Job(segmenter(), volume, tmp_path, Options("h5", max_memory=16))
+    steps, needed = job.run(), job.work.plan.memory / 1e9
+    next(steps)
+    steps.close()
+    with pytest.raises(UserError, match=rf"about {needed:.2f} GB of memory, .* raise --max-mem.* to") as told:
+        going_on(needed * 0.99)
+    assert going_on(float(re.search(r"to ([\d.]+)", str(told.value))[1])).count > 3
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be forgotten here")
+def test_a_volume_has_the_memory_that_the_one_before_it_gave_back(tmp_path, volume):
+    first = _job.Job(segmenter(), volume, tmp_path / "first", Options("h5")).work.plan.memory
+    assert len(bytearray(b"x") * 500_000_000) == 500_000_000
+    second = _job.Job(segmenter(), volume, tmp_path / "second", Options("h5")).work.plan.memory
+    assert second < first + 2e8
+
+
+def begin_at_once(number, folder, gate, events, answers):
+    """Predict a volume beside another process: number 1 notes a plan when number 0 is at work by its own."""
+    begin, do, (working, noted) = _job.Work.begin, NetworkMaps.do, events
+
+    def slow_begin(*args, **settings):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            gate.wait(60)
+        if number == 1:
+            working.wait(60)
+        begin(*args, **settings)
+        if number == 1:
+            noted.set()
+
+    def slow_do(*args):
+        if number == 0:
+            working.set()
+            noted.wait(60)
+        do(*args)
+
+    _job.Work.begin, NetworkMaps.do = slow_begin, slow_do
+    try:
+        answers.put(predict_volume(segmenter(), folder / "brain.h5", folder, Options("h5")).count)
+    except (UserError, OSError) as error:
+        gate.abort()
+        for event in events:
+            event.set()
+        answers.put(str(error))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_of_two_that_begin_at_once_one_works(tmp_path, volume):
+    meeting = SERVER.Barrier(2), (SERVER.Event(), SERVER.Event()), SERVER.Queue()
+    both = [SERVER.Process(target=begin_at_once, args=(n, tmp_path, *meeting)) for n in range(2)]
+    for process in both:
+        process.start()
+    told = sorted((meeting[-1].get(timeout=60) for _ in both), key=lambda said: isinstance(said, str))
+    for process in both:
+        process.join()
+    assert told[0] == in_memory(segmenter(), volume).max()
+    assert "is in use by another process" in str(told[1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["brain.h5", "brain_label.h5"]

@@ -1,10 +1,15 @@
 """What a process takes for its own memory."""
 
+import math
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from nucleizoo.core.errors import UserError
+from nucleizoo.large._memory import BYTES, plan
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory cannot be told here")
@@ -13,3 +18,25 @@ def test_the_memory_of_a_process_is_not_that_of_its_parent():
     words = [sys.executable, "-c", "from nucleizoo.large._memory import peak; print(peak())"]
     told = float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
     assert 1e7 < told < len(held) * 0.9
+
+
+@pytest.mark.parametrize("shape", [(255, 2048, 2048), (64, 300, 9000), (3000, 5000), (10, 12, 14)])
+@pytest.mark.parametrize("costs", [(5.0, 28.0), (800.0, 900.0)])
+def test_a_plan_takes_what_it_says_and_what_is_asked_for_is_enough(shape, costs):
+    window = (16, 128, 128)[-len(shape) :]
+    settings = {"taken": 5e8, "window": window, "step": window, "costs": costs}
+
+    def planned(gigabytes):
+        made = plan(shape, (2.0, 1.0, 1.0)[-len(shape) :], gigabytes * 1e9, **settings)
+        looked_at = math.prod(b + 2 * m for b, m in zip(made.block, made.margin, strict=True))
+        assert 5e8 + BYTES * looked_at <= made.memory <= gigabytes * 1e9
+        return made
+
+    with pytest.raises(
+        UserError, match=r"--max-memory allows 0\.4 GB; the program itself takes 0\.50"
+    ) as told:
+        planned(0.4)
+    least = float(re.search(r"raise it to ([\d.]+)", str(told.value))[1])
+    assert planned(least).memory <= planned(4 * least).memory
+    with pytest.raises(UserError, match="raise it to"):
+        planned(least / 1.02 - 0.1)
