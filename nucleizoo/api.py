@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from yacs.config import CfgNode
 
 from nucleizoo import comparison, datasets, large, ranges, volumes
@@ -21,6 +22,7 @@ from nucleizoo.engine import estimates, outputs, samples
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.session import train
 from nucleizoo.metrics import files, folders
+from nucleizoo.ops.device import pick_device
 from nucleizoo.ops.sizing import Sizes
 from nucleizoo.runs import Run
 
@@ -96,7 +98,8 @@ def predict(
     folder.mkdir(parents=True, exist_ok=True)
     paths = _distinct([file for one in inputs for file in volumes.find(one)])
     source = large.Source(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
-    with _workers(dask, source) as workers:
+    device = pick_device(segmenter.config.SYSTEM.DEVICE)
+    with _workers(dask, source, device) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
@@ -252,8 +255,10 @@ def sample(
     )  # fmt: skip
 
 
-def _workers(dask: str | None, source: large.Source) -> AbstractContextManager[large.Cluster | None]:
-    return nullcontext() if dask is None else large.cluster(dask, source)
+def _workers(
+    dask: str | None, source: large.Source, device: torch.device
+) -> AbstractContextManager[large.Cluster | None]:
+    return nullcontext() if dask is None else large.cluster(dask, source, device)
 
 
 def _distinct(paths: list[Path]) -> list[Path]:

@@ -70,8 +70,8 @@ def predict(argv: Sequence[str] | None = None) -> int:
         nargs="?",
         const="local",
         metavar="ADDRESS",
-        help="work in processes of dask on this machine, one a core (or --dask N), or on a cluster that is "
-        "there: --dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
+        help="work in processes of dask on this machine, one a GPU or core (or --dask N), or on a cluster "
+        "that is there: --dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
     )
     known, words = read_words(parser, argv, "keys of INFERENCE")
     if known.dask is not None and is_key(known.dask):  # that follows --dask without an address

@@ -8,38 +8,33 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib import metadata
+from queue import Empty, SimpleQueue
 from typing import Any
 
-import numpy as np
+import torch
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.large._order import PACKAGES, Order, Source, check_versions, do, versions
+from nucleizoo.large._order import Order, Source, do
+from nucleizoo.large._placing import CPU, places, started
 from nucleizoo.large._step import Crew, Step
+from nucleizoo.large._workers import ANSWER_WITHIN, Workers
 
 HERE = "local"
-"""Stands for a cluster of processes on this machine, one a core; a number for so many."""
-
-ANSWER_WITHIN = 10.0
-"""Seconds that a scheduler has to answer, and to have a worker."""
+"""Stands for a cluster of processes on this machine, one a GPU or a core; a number for so many."""
 
 AHEAD = 4
 """Units a worker that are submitted before they are done; so many does the driver know of at once."""
 
-COUNT_EVERY = 5.0
-"""Seconds between two looks at how many workers there are."""
-
 TRIES = 3
 """How often a unit is tried that fails for a reason that may pass."""
 
-log = logging.getLogger(__name__)
+_LOUD = ("distributed.client", "distributed.utils")
+"""Loggers that tell the loss of the scheduler, which is told here, with the whole way to it."""
 
 
 class Cluster:
@@ -55,70 +50,51 @@ class Cluster:
 
     def __init__(self, client: Any, source: Source, *, is_local: bool) -> None:
         self.client, self.source, self.is_local = client, source, is_local
-        self._workers, self._counted = set[str](), -np.inf
+        self.workers = Workers(client, is_local=is_local)
 
     def __len__(self) -> int:
         """How many workers there are, or were some seconds ago."""
-        if time.monotonic() - self._counted > COUNT_EVERY:
-            now = set(self.client.nthreads())
-            for worker in self._workers - now:
-                log.warning("the worker %s is gone; what it was at is done by another", worker)
-            self._workers, self._counted = now, time.monotonic()
-        return len(self._workers)
+        return len(self.workers)
 
     def crew(self, order: Order) -> Crew:
         """Those who do the units of a job."""
         return partial(self._each, order)
 
-    def check(self) -> None:
-        """Refuse workers that may not give the same labels; those that come later are asked when they do.
-
-        Raises:
-            UserError: when there is none, or one has another version of what matters.
-        """
-        try:
-            self.client.wait_for_workers(1, timeout=ANSWER_WITHIN)
-        except TimeoutError as error:
-            raise UserError(
-                f"the scheduler {self._address} has no worker; start some with 'dask worker {self._address} "
-                "--nthreads 1'"
-            ) from error
-        # told by the standard library: a worker need not have nucleizoo to answer
-        told = [self.client.run(metadata.version, name, on_error="return") for name in PACKAGES]
-        for worker in told[0]:
-            found = tuple("(none)" if isinstance(one[worker], Exception) else one[worker] for one in told)
-            check_versions(worker, found, versions())
-
     def _each(self, order: Order, name: str, step: Step) -> Iterator[int]:
         """Have the units done that are missing, a few submitted at a time."""
         missing, running = step.missing(), dict[Any, int]()
-        arriving: Any = _library().as_completed()
+        arriving = SimpleQueue[Any]()
         call = secrets.token_hex(8)  # or dask would give what an earlier try gave
 
         def submit() -> None:
             wanted = AHEAD * max(len(self), 1) - len(running)
             for index in itertools.islice(missing, max(wanted, 0)):
                 key = f"{name}-{index}-{call}"
-                future = self.client.submit(do, order, name, index, key=key, pure=False, retries=TRIES - 1)
+                with self.workers.connected():
+                    future = self.client.submit(
+                        do, order, name, index, key=key, pure=False, retries=TRIES - 1
+                    )
                 running[future] = index
-                arriving.add(future)
+                future.add_done_callback(arriving.put)
 
         submit()
         try:
-            for future in arriving:
+            while running:
+                future = self.workers.patiently(arriving.get)
                 index = running.pop(future)
                 self._told(future, f"{name} {index}")
                 submit()
                 yield index
         finally:
-            self.client.cancel(list(running))
+            if self.client.status == "running":
+                self.client.cancel(list(running))
 
     def _told(self, future: Any, unit: str) -> None:
         """Raise what prevented a unit."""
         from distributed import CancelledError, KilledWorker
 
         try:
-            refused = future.result()
+            refused = self.workers.patiently(partial(self._result, future))
         except KilledWorker as error:
             raise UserError(
                 f"{unit}: the workers that did it died, the last was {error.last_worker.address}; its log "
@@ -126,32 +102,46 @@ class Cluster:
                 "fewer of them, and go on with --resume"
             ) from error
         except CancelledError as error:
-            raise UserError(
-                f"the scheduler {self._address} is gone; start it again and go on with --resume"
-            ) from error
+            raise self.workers.lost() from error
         if refused is not None:
             raise refused
 
-    @property
-    def _address(self) -> str:
-        return str(self.client.scheduler.address)
+    def _result(self, future: Any, timeout: float) -> Exception | None:
+        """What a unit that is done gave; a worker that dies now takes it along, and it is done again.
+
+        Raises:
+            Empty: when it is not here so soon.
+        """
+        try:
+            given: Exception | None = future.result(timeout=timeout)
+        except OSError as error:
+            if future.status == "error":  # the unit's own
+                raise
+            if isinstance(error, TimeoutError):
+                raise Empty from error
+            raise self.workers.lost() from error
+        return given
 
 
 @contextmanager
-def cluster(address: str, source: Source) -> Iterator[Cluster]:
+def cluster(address: str, source: Source, device: torch.device = CPU) -> Iterator[Cluster]:
     """Workers to predict with.
 
     Args:
         address: `HERE`, a number of processes on this machine, or 'tcp://HOST:PORT' of a scheduler.
         source: of the segmenter.
+        device: that the run asks for, on this machine.
 
     Raises:
         UserError: when dask is not installed, nobody answers at the address within some seconds, or a worker
             has another version.
     """
     distributed = _library()
-    if address == HERE or address.isdigit():
-        with _here(distributed, int(address) if address.isdigit() else os.cpu_count() or 1) as local:
+    if address == HERE or address.isdecimal():
+        if address.isdecimal() and int(address) < 1:
+            raise UserError(f"--dask is a number of processes, 1 or more; got {address}")
+        each = places(device, 0 if address == HERE else int(address))
+        with started(distributed, each) as local:
             with distributed.Client(local) as client:
                 yield Cluster(client, source, is_local=True)
         return
@@ -169,20 +159,8 @@ def cluster(address: str, source: Source) -> Iterator[Cluster]:
         ) from error
     with client:
         found = Cluster(client, source, is_local=False)
-        found.check()
+        found.workers.wait()
         yield found
-
-
-def _here(distributed: Any, count: int) -> Any:
-    """Processes on this machine; nobody else can reach them, and there is no dashboard."""
-    if count < 1:
-        raise UserError(f"--dask is a number of processes, 1 or more; got {count}")
-    threads = str(max((os.cpu_count() or 1) // count, 1))
-    return distributed.LocalCluster(
-        n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1", memory_limit=None,
-        dashboard_address=None, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its /health
-        silence_logs=logging.ERROR, env={"OMP_NUM_THREADS": threads},
-    )  # fmt: skip
 
 
 def _library() -> Any:
@@ -191,6 +169,8 @@ def _library() -> Any:
     except ImportError as error:
         raise UserError("--dask needs the package distributed: pip install 'nucleizoo[dask]'") from error
     logging.getLogger("distributed").setLevel(logging.ERROR)  # it tells every coming and going
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
 
 

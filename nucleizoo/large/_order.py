@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.plugins import is_path
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large._input import Input
 from nucleizoo.large._scratch import begun
@@ -110,11 +111,17 @@ def check_versions(name: str, found: tuple[str, ...], wanted: tuple[str, ...]) -
 @lru_cache(maxsize=1)
 def _opened(order: Order) -> Work:
     check_versions(socket.gethostname(), versions(), order.versions)
-    segmenter = _segmenter(order.source, order.weights)
+    for path in (order.source.run, *filter(is_path, order.source.plugins), order.path):
+        if not Path(path).exists():
+            raise _unseen(path)
     scratch = Path(order.scratch)
-    seen = Input(
-        Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, measured=measured(scratch)
-    )
+    try:
+        segmenter = _segmenter(order.source, order.weights)
+        seen = Input(
+            Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, measured=measured(scratch)
+        )
+    except UserError as error:
+        raise UserError(f"the worker {socket.gethostname()}: {error}") from error
     return Work(segmenter, seen, scratch, order.limit)
 
 
@@ -123,8 +130,7 @@ def _segmenter(source: Source, weights: str) -> Segmenter:
     segmenter = Segmenter.open(Run.open(Path(source.run), source.plugins, source.overrides))
     if digest(segmenter) != weights:
         raise UserError(
-            f"{source.run}: has other weights on the worker {socket.gethostname()}, or was trained again "
-            "meanwhile; all must see the same files"
+            f"{source.run}: has other weights, or was trained again meanwhile; all must see the same files"
         )
     return segmenter
 
@@ -133,9 +139,13 @@ def _check_job(order: Order) -> None:
     try:
         job = json.loads(begun(Path(order.scratch)).read_text())["job"]
     except FileNotFoundError as error:
-        raise UserError(
-            f"the worker {socket.gethostname()} does not see {order.scratch}; all must see the same files "
-            "under the same paths"
-        ) from error
+        raise _unseen(order.scratch) from error
     if job != order.job:
         raise UserError(f"{order.scratch}: was begun again meanwhile")
+
+
+def _unseen(path: str) -> UserError:
+    return UserError(
+        f"the worker {socket.gethostname()} does not see {path}; all must see the same files under the same "
+        "paths"
+    )

@@ -54,7 +54,11 @@ def predict_volume(
         job = Job(segmenter, path, folder, options, len(workers) if workers else 0)
         log.info("%s", job.estimate())
         crew = workers.crew(job.order(workers.source)) if workers else alone
-        return Prediction(path, result, _drained(job, crew))
+        try:
+            return Prediction(path, result, _drained(job, crew))
+        except KeyboardInterrupt:
+            log.warning("%s: what is done is kept; the same command with --resume goes on", path)
+            raise
 
 
 def _drained(job: Job, crew: Crew) -> int:

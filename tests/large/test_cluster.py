@@ -28,6 +28,7 @@ from nucleizoo.large import (
     _levels,
     _memory,
     _result,
+    _workers,
     cluster,
     predict_volume,
 )
@@ -242,7 +243,17 @@ def test_a_job_that_was_begun_again_or_is_not_seen_is_left_alone(folder, tmp_pat
     for other, match in (
         (replace(order, job="another"), "was begun again meanwhile"),
         (replace(order, scratch=str(tmp_path / "elsewhere")), "does not see .* all must see the same files"),
-        (replace(order, weights="others", job=order.job), "has other weights on the worker"),
+        (replace(order, path="/elsewhere/brain.h5"), "the worker .* does not see /elsewhere/brain.h5; all"),
+        (replace(order, source=Source("/elsewhere/run")), "the worker .* does not see /elsewhere/run; all"),
+        (
+            replace(order, source=replace(order.source, plugins=("/elsewhere/a.py",))),
+            "the worker .* does not see /elsewhere/a.py; all",
+        ),
+        (
+            replace(order, source=replace(order.source, overrides=("SYSTEM.DEVICE", "cuda:7"))),
+            "the worker .*: SYSTEM.DEVICE: cuda:7 is not on this machine",
+        ),
+        (replace(order, weights="others", job=order.job), "the worker .* has other weights"),
         (
             replace(order, versions=("9.9", "1.0")),
             "has nucleizoo 0.* this machine has nucleizoo 9.9",
@@ -260,11 +271,11 @@ def test_a_cluster_that_is_there_is_used_and_asked_for_its_versions(folder, work
         plugins=source.plugins,
     )  # fmt: skip
     assert done.count > 3
-    monkeypatch.setattr(_cluster, "versions", lambda: ("9.9", "1.0"))
+    monkeypatch.setattr(_workers, "versions", lambda: ("9.9", "1.0"))
     with pytest.raises(UserError, match=r"worker tcp://.* has nucleizoo 0\..*, this machine has nucleizoo 9"):
         with cluster(address, source):
             pass
-    monkeypatch.setattr(_cluster, "PACKAGES", ("no_such_package", "torch"))
+    monkeypatch.setattr(_workers, "PACKAGES", ("no_such_package", "torch"))
     with pytest.raises(UserError, match=r"the worker tcp://.* has nucleizoo \(none\) and torch 2.*"):
         with cluster(address, source):
             pass
