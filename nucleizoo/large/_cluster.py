@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,11 @@ from typing import Any
 import torch
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.large._address import ANSWER_WITHIN, check_address
 from nucleizoo.large._order import Order, Source, do
 from nucleizoo.large._placing import CPU, places, started
 from nucleizoo.large._step import Crew, Step
-from nucleizoo.large._workers import ANSWER_WITHIN, Workers
+from nucleizoo.large._workers import Workers
 
 HERE = "local"
 """Stands for a cluster of processes on this machine, one a GPU or a core; a number for so many."""
@@ -145,18 +145,11 @@ def cluster(address: str, source: Source, device: torch.device = CPU) -> Iterato
             with distributed.Client(local) as client:
                 yield Cluster(client, source, is_local=True)
         return
-    if not re.fullmatch(r"(tcp|tls)://(\[.+\]|[^:/]+):\d+", address):
-        raise UserError(
-            "--dask is a number of processes, or the address of a scheduler, tcp://HOST:PORT; got "
-            f"'{address}'"
-        )
+    check_address(distributed, address)
     try:
         client = distributed.Client(address, timeout=ANSWER_WITHIN)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"no dask scheduler answers at {address} ({_first_line(error)}); start one with 'dask "
-            "scheduler', or leave the address away for processes on this machine"
-        ) from error
+    except OSError as error:
+        raise UserError(f"the scheduler {address} is gone again; see why, and start it anew") from error
     with client:
         found = Cluster(client, source, is_local=False)
         found.workers.wait()
@@ -172,7 +165,3 @@ def _library() -> Any:
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

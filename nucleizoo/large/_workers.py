@@ -13,10 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.large._address import ANSWER_WITHIN
 from nucleizoo.large._order import PACKAGES, check_versions, versions
-
-ANSWER_WITHIN = 10.0
-"""Seconds that a scheduler has to be found, and to have a worker when the work begins."""
 
 SILENT_FOR = 60.0
 """Seconds that a scheduler has to answer later, when it may be busy."""

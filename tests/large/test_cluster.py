@@ -23,7 +23,7 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import (
     Options,
     Source,
-    _cluster,
+    _address,
     _job,
     _levels,
     _memory,
@@ -281,17 +281,32 @@ def test_a_cluster_that_is_there_is_used_and_asked_for_its_versions(folder, work
             pass
 
 
-def test_nobody_at_an_address_is_told_soon(monkeypatch):
-    monkeypatch.setattr(_cluster, "ANSWER_WITHIN", 0.5)
+@pytest.mark.parametrize("listens", [False, True])
+def test_nobody_at_an_address_is_told_soon(monkeypatch, listens):
+    """Who listens and says nothing, as a tunnel to nowhere, is as good as nobody."""
+    monkeypatch.setattr(_address, "ANSWER_WITHIN", 0.5)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    began = time.monotonic()
-    with pytest.raises(UserError, match=f"no dask scheduler answers at tcp://127.0.0.1:{port}"):
-        with cluster(f"tcp://127.0.0.1:{port}", Source("run")):
-            pass
+        if listens:
+            taken.listen()
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(UserError, match=f"no dask scheduler answers at {address} within 0.5 s"):
+            with cluster(address, Source("run")):
+                pass
     assert time.monotonic() - began < 10
-    for address in ("somewhere", "http://a:80", "tcp://a", "0", "-1"):
+
+
+def test_an_address_that_is_that_of_a_worker_is_told_so(workers):
+    ((address, nanny),) = list(workers.client.run(lambda dask_worker: dask_worker.nanny).items())[:1]
+    for one in (address, nanny):
+        with pytest.raises(UserError, match=f"{one} is the address of a worker; --dask wants .* scheduler"):
+            with cluster(one, Source("run")):
+                pass
+
+
+def test_what_is_no_address_is_refused():
+    for address in ("somewhere", "http://a:80", "tcp://a", "tcp://", "0", "-1", "²", ""):
         with pytest.raises(UserError, match="--dask is a number of processes"):
             with cluster(address, Source("run")):
                 pass
