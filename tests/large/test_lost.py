@@ -164,7 +164,7 @@ LOSING = """
 import sys, time
 from subprocess import DEVNULL, PIPE, Popen
 
-from nucleizoo.large import _cluster, _memory
+from nucleizoo.large import _cluster, _memory, _workers
 
 serve = '''if True:
     import sys
@@ -187,15 +187,18 @@ def losing(cluster, order, name, step):
 
 
 def lose():
-    scheduler.kill()
+    scheduler.send_signal(number)
     _cluster.ANSWER_WITHIN = 0.1
     time.sleep(pause)
 
 
-step_lost, pause = sys.argv[1], float(sys.argv[2])
+number, step_lost, pause = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+_workers.COUNT_EVERY, _workers.SILENT_FOR = 0.5, 2.0
 _cluster.Cluster._each = losing
 from nucleizoo.cli import main
-sys.exit(main(["predict", *sys.argv[3:], "--dask", scheduler.stdout.readline().strip()]))
+code = main(["predict", *sys.argv[4:], "--dask", scheduler.stdout.readline().strip()])
+scheduler.kill()
+sys.exit(code)
 """
 
 
@@ -206,16 +209,25 @@ sys.exit(main(["predict", *sys.argv[3:], "--dask", scheduler.stdout.readline().s
 )
 def test_a_lost_scheduler_is_told_in_one_line(folder, tmp_path, step, pause):
     """In the middle of a step and between two; while dask tries to find it again and when it has given up."""
-    words = [*words_of(folder), "--output", tmp_path]
-    told = subprocess.run(
-        [sys.executable, "-c", LOSING, step, str(pause), *map(str, words)],
-        cwd=ROOT, env=ALONE, capture_output=True, text=True,
-    )  # fmt: skip
+    told = told_when_lost(signal.SIGKILL, step, pause, [*words_of(folder), "--output", tmp_path])
+    assert re.fullmatch(r"the connection to the scheduler tcp://\S+ is lost; .* go on with --resume", told)
+
+
+@pytest.mark.slow
+@needs_signals
+def test_a_scheduler_that_hangs_is_not_waited_for(folder, tmp_path):
+    told = told_when_lost(signal.SIGSTOP, "predict", 0, [*words_of(folder), "--output", tmp_path])
+    assert re.fullmatch(r"the scheduler tcp://\S+ has not answered for 2 s; .* go on with --resume", told)
+
+
+def told_when_lost(number, step, pause, words):
+    """The one line of an error that is told when the scheduler gets a signal."""
+    losing = [sys.executable, "-c", LOSING, int(number), step, pause, *words]
+    told = subprocess.run(list(map(str, losing)), cwd=ROOT, env=ALONE, capture_output=True, text=True)
     assert told.returncode == 2
-    lines = [line for line in told.stderr.splitlines() if "voxels" not in line]  # what is to be done
-    assert len(lines) == 1 and re.fullmatch(
-        r"error: the connection to the scheduler tcp://\S+ is lost; .* go on with --resume", lines[0]
-    )
+    (line,) = [line for line in told.stderr.splitlines() if "voxels" not in line]  # what is to be done
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
 
 
 def words_of(folder, plugin=None):
