@@ -5,13 +5,16 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
-from nucleizoo import build
+from nucleizoo import METHODS, build
 from nucleizoo.api import load_config
+from nucleizoo.core.plugins import load_plugins
 from nucleizoo.ops.statistics import Statistics
 from nucleizoo.runs import Run
 
@@ -37,6 +40,16 @@ class Bright(Method):
         ranges = {"tanh": image, "sigmoid": (image * self.weight + 1) / 2}
         return torch.cat([ranges[channel.activation] for channel in self.task.target.channels], 1)
 '''
+
+
+@contextmanager
+def own_plugin():
+    """A block after which the plugin of `make` is forgotten: of one name, a process loads one."""
+    load_plugins()
+    with pytest.MonkeyPatch.context() as patch:
+        for names in ("_entries", "_places"):
+            patch.setattr(METHODS, names, dict(getattr(METHODS, names)))
+        yield
 
 
 def make(folder, config, plugin=PLUGIN):

@@ -13,12 +13,11 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from free_run import PLUGIN, make
+from free_run import PLUGIN, make, own_plugin
 from toy import toy_picture
 
-from nucleizoo import METHODS, api
+from nucleizoo import api
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.core.plugins import load_plugins
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import (
     Options,
@@ -58,10 +57,7 @@ INFERENCE:
 @pytest.fixture(scope="module", autouse=True)
 def small():
     """Blocks of few voxels, so that small volumes have many; and a plugin for this file alone."""
-    load_plugins()
-    with pytest.MonkeyPatch.context() as patch:
-        for names in ("_entries", "_places"):
-            patch.setattr(METHODS, names, dict(getattr(METHODS, names)))
+    with own_plugin(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(_memory, "SIDE", {3: (7, 16, 24)})
         patch.setattr(_memory, "REACH", 3)
         patch.setattr(_memory, "LONGEST", 2)

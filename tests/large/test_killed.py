@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from free_run import finished, make, predicting, tiled
+from free_run import finished, make, own_plugin, predicting, tiled
 
 from nucleizoo.ops.ellipsoids import place
 
@@ -22,6 +22,13 @@ METHOD: {NAME: bright}
 TARGET: {NAME: ternary}
 INFERENCE: {WINDOW: [16, 128, 128], OVERLAP: 0.0, DECODER: {NAME: ternary, CORE: 0.9, SMOOTH: 0.0}}
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugin():
+    """For this file alone."""
+    with own_plugin():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from free_run import PLUGIN, ROOT, make, predicting
+from free_run import PLUGIN, ROOT, make, own_plugin, predicting
 from toy import toy_picture
 
-from nucleizoo import METHODS
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.plugins import load_plugins
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import Options, Source, _job, _memory, _workers, cluster
 from nucleizoo.large._step import alone
@@ -48,10 +46,7 @@ needs_signals = pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.fixture(scope="module", autouse=True)
 def small():
     """Units of few voxels; and a plugin for this file alone."""
-    load_plugins()
-    with pytest.MonkeyPatch.context() as patch:
-        for names in ("_entries", "_places"):
-            patch.setattr(METHODS, names, dict(getattr(METHODS, names)))
+    with own_plugin(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(_memory, "SIDE", {3: (7, 16, 24)})
         patch.setattr(_memory, "REACH", 3)
         patch.setattr(_memory, "LONGEST", 1)
