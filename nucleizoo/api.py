@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from yacs.config import CfgNode
 
 from nucleizoo import comparison, datasets, large, ranges, volumes
@@ -98,8 +97,7 @@ def predict(
     folder.mkdir(parents=True, exist_ok=True)
     paths = _distinct([file for one in inputs for file in volumes.find(one)])
     source = large.Source(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
-    device = pick_device(segmenter.config.SYSTEM.DEVICE)
-    with _workers(dask, source, device) as workers:
+    with _workers(dask, source, segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
@@ -256,9 +254,9 @@ def sample(
 
 
 def _workers(
-    dask: str | None, source: large.Source, device: torch.device
+    dask: str | None, source: large.Source, device: str
 ) -> AbstractContextManager[large.Cluster | None]:
-    return nullcontext() if dask is None else large.cluster(dask, source, device)
+    return nullcontext() if dask is None else large.cluster(dask, source, pick_device(device))
 
 
 def _distinct(paths: list[Path]) -> list[Path]:

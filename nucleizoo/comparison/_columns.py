@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nucleizoo.comparison._applied import Applied
 from nucleizoo.comparison._history import History
+from nucleizoo.core.words import duration
 from nucleizoo.metrics import objects, summary
 
 MORE, LESS, NEITHER = 1, -1, 0
@@ -29,12 +30,6 @@ def _count(value: float) -> str:
 
 def _nuclei(value: float) -> str:
     return f"{value:.1f}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _large(value: float) -> str:
@@ -91,7 +86,7 @@ SCORES = (
 COSTS = (
     Column(
         "training_seconds", "Training time",
-        "by the clock, with pictures and scores made on the way, without pauses", LESS, _duration,
+        "by the clock, with pictures and scores made on the way, without pauses", LESS, duration,
     ),
     Column("steps", "Steps", "iterations of the training", NEITHER, _count),
     Column("parameters", "Parameters", "of all networks of the training", NEITHER, _large),

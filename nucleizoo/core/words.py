@@ -6,3 +6,15 @@ from __future__ import annotations
 def plural(count: int, noun: str) -> str:
     """'1 image', '2 images'."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def duration(seconds: float) -> str:
+    """'7 s', '2 min 5 s', '3 h 20 min'."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def first_line(error: BaseException) -> str:
+    """Of what an error says; its kind if it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -19,6 +19,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from nucleizoo.core.errors import RankError, UserError
+from nucleizoo.core.words import first_line
 from nucleizoo.workers import WORKER_LOST
 
 PATIENCE = timedelta(days=7)
@@ -124,5 +125,4 @@ class Meeting:
 
 def _reason(error: BaseException) -> str:
     """The first line of what PyTorch says, without the place in its sources."""
-    line = next(iter(str(error).splitlines()), type(error).__name__)
-    return re.sub(r"^\[\S+\] ", "", line).strip(" .")
+    return re.sub(r"^\[\S+\] ", "", first_line(error)).strip(" .")

@@ -150,15 +150,15 @@ def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method, ranks: R
     if not ranks.is_first:
         return [Save(run, monitor.SAVE)]
     average = Average(decay) if decay else None
-    remembered = None
-    if batches.image and method.segments:
-        remembered = Remembered(config, batches.image, batches.augment)
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
     hooks: list[Hook] = [average] if average else []
     hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
-    if monitor.VALIDATE and batches.image and remembered:
-        look = Unlabelled(config, report, batches.image, batches.source, remembered)
-        hooks.append(Validate(monitor.VALIDATE, look, average))
+    remembered = None
+    if batches.image and method.segments:
+        remembered = Remembered(config, batches.image, batches.augment)
+        if monitor.VALIDATE:
+            look = Unlabelled(config, report, batches.image, batches.source, remembered)
+            hooks.append(Validate(monitor.VALIDATE, look, average))
     if monitor.TRUTH:
         hooks.append(Validate(monitor.VALIDATE, Truth(config, report, remembered), average))
     return [*hooks, Save(run, monitor.SAVE, average, remembered)]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.words import first_line
 
 ANSWER_WITHIN = 10.0
 """Seconds that a scheduler has to be found, and to have a worker when the work begins."""
@@ -35,10 +36,9 @@ def check_address(distributed: Any, address: str) -> None:
             asking = asyncio.wait_for(_kind(distributed, address), ANSWER_WITHIN)
             kind = thread.submit(asyncio.run, asking).result()
     except Exception as error:  # whatever comes of talking with a stranger
-        reason = f" ({str(error).splitlines()[0]})" if str(error) else ""
         raise UserError(
-            f"no dask scheduler answers at {address} within {ANSWER_WITHIN:g} s{reason}; start one with "
-            "'dask scheduler', or leave the address away for processes on this machine"
+            f"no dask scheduler answers at {address} within {ANSWER_WITHIN:g} s ({first_line(error)}); "
+            "start one with 'dask scheduler', or leave the address away for processes on this machine"
         ) from error
     if kind in ("Worker", "Nanny"):
         raise UserError(

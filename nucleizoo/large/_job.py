@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.words import plural
+from nucleizoo.core.words import duration, plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._input import Input
@@ -149,7 +149,7 @@ class Job:
         more = f" (and {twice} again, where units overlap)" if twice else ""
         return (
             f"{self.input.path}: {size} voxels, {plural(len(work.tiling), 'window')} of {window}{more}, "
-            f"{blocks} of {block}; about {_duration(seconds)}, up to {work.plan.memory / 1e9:.1f} GB of "
+            f"{blocks} of {block}; about {duration(seconds)}, up to {work.plan.memory / 1e9:.1f} GB of "
             f"memory{' a worker' if self.workers else ''} ({self.options.limit / 1e9:.3g} GB are allowed), "
             f"{stored / 1e9:.1f} GB of disk"
         )
@@ -172,8 +172,3 @@ def _check_disk(folder: Path, needed: int) -> None:
             f"{folder}: {needed / 1e9:.1f} GB of disk are needed for the maps alone, {free / 1e9:.1f} GB are "
             "free; free some, or name a folder on another disk with --output"
         )
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"

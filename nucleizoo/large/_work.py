@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nucleizoo import volumes
+from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
@@ -57,12 +58,21 @@ class Work:
 
     @cached_property
     def plan(self) -> Plan:
-        """How the volume is cut, as it was noted when the work began."""
+        """How the volume is cut, as it was noted when the work began.
+
+        Raises:
+            UserError: when another version noted it.
+        """
         noted = json.loads(begun(self.scratch).read_text())["plan"]
         plan: dict[str, Any] = {
             name: tuple(one) if isinstance(one, list) else one for name, one in noted.items()
         }
-        return Plan(**plan)
+        try:
+            return Plan(**plan)
+        except TypeError as error:
+            raise UserError(
+                f"{self.scratch}: was begun by another version of nucleizoo; remove the folder to begin again"
+            ) from error
 
     def begin(self, plan: Plan, **more: Any) -> None:
         """Note a plan, and more; last, for that is what there is to go on from.
@@ -166,9 +176,10 @@ def made_of(what: dict[str, Any]) -> str:
 
 
 def digest(segmenter: Segmenter) -> str:
-    """A word that changes with the weights, and is the same on all machines."""
+    """A word that changes with weights and remembered statistics, and is the same on all machines."""
     found = hashlib.sha256()
-    for name, tensor in sorted(segmenter.method.state_dict().items()):
+    state = segmenter.method.state_dict() | segmenter.remembered.tensors()
+    for name, tensor in sorted(state.items()):
         if isinstance(tensor, torch.Tensor):
             found.update(name.encode())
             found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

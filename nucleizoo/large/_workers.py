@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.words import duration
 from nucleizoo.large._address import ANSWER_WITHIN
 from nucleizoo.large._order import PACKAGES, check_versions, versions
 
@@ -130,7 +131,7 @@ class Workers:
                 return set(self.client.sync(running, callback_timeout=SILENT_FOR))
         except TimeoutError as error:
             raise UserError(
-                f"the scheduler {self.address} has not answered for {_duration(SILENT_FOR)}; see what keeps "
+                f"the scheduler {self.address} has not answered for {duration(SILENT_FOR)}; see what keeps "
                 "it, and go on with --resume"
             ) from error
 
@@ -143,13 +144,13 @@ class Workers:
         left = PATIENCE - (now - self._none_since)
         if left < 0:
             raise UserError(
-                f"{self.address} had no worker for {_duration(PATIENCE)}; {self._mend}, and go on with "
+                f"{self.address} had no worker for {duration(PATIENCE)}; {self._mend}, and go on with "
                 "--resume"
             )
         if now - self._told > REPEAT_EVERY:
             log.warning(
                 "%s has no worker left; new ones are waited for, for %s; %s",
-                self.address, _duration(left), self._mend,
+                self.address, duration(left), self._mend,
             )  # fmt: skip
             self._told = now
 
@@ -169,7 +170,3 @@ class Workers:
                 continue  # it is gone already
             named = ("(none)" if isinstance(one, Exception) else one for one in found)
             check_versions(worker, tuple(named), versions())
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"

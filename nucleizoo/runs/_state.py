@@ -16,6 +16,7 @@ from torch import Tensor
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic
+from nucleizoo.core.words import first_line
 from nucleizoo.ops.statistics import Statistics
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def latest(run: Path) -> dict[str, Any] | None:
                 raise ValueError("it is no checkpoint")
             return state
         except Exception as error:  # torch raises many kinds for damaged files
-            log.warning("%s cannot be read (%s); trying the one before", file, _first_line(error))
+            log.warning("%s cannot be read (%s); trying the one before", file, first_line(error))
     if files:
         raise RunError(f"no checkpoint in {run / 'checkpoints'} can be read; train again")
     return None
@@ -96,7 +97,7 @@ def load_weights(run: Path, method: Method) -> None:
         values = {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
         result = method.load_state_dict(values, strict=False)
     except (SafetensorError, RuntimeError, OSError) as error:
-        raise RunError(f"{file} does not fit or is damaged: {_first_line(error)}") from error
+        raise RunError(f"{file} does not fit or is damaged: {first_line(error)}") from error
     missing = [key for key in result.missing_keys if not key.endswith("_extra_state")]
     if missing or result.unexpected_keys:
         raise RunError(f"{file} holds weights of another configuration than config.yaml")
@@ -116,7 +117,7 @@ def load_statistics(run: Path) -> Statistics | None:
             names = [name for name in opened.keys() if name.startswith(_STATISTICS)]
             tensors = {name.removeprefix(_STATISTICS): opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{file} is damaged: {_first_line(error)}") from error
+        raise RunError(f"{file} is damaged: {first_line(error)}") from error
     return Statistics.from_tensors(tensors)
 
 
@@ -125,7 +126,3 @@ def _weights(run: Path) -> Path:
     if not file.is_file():
         raise RunError(f"{run} has no weights yet; train it first")
     return file
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import logging
 import os
 import re
@@ -201,6 +202,14 @@ def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp
     steps.close()
     with pytest.raises(UserError, match="holds an interrupted prediction; go on with --resume"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5"))
+    job = tmp_path / ".brain_blocks" / "job.json"
+    noted = job.read_text()
+    older = json.loads(noted)
+    del older["plan"]["memory"]
+    job.write_text(json.dumps(older))
+    with pytest.raises(UserError, match="was begun by another version"):
+        predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
+    job.write_text(noted)
     with pytest.raises(UserError, match="was begun with another settings"):
         other = segmenter("INFERENCE.DECODER.FOREGROUND", "0.7")
         predict_volume(other, volume, tmp_path, Options("h5", resume=True))
