@@ -33,8 +33,8 @@ AHEAD = 4
 TRIES = 3
 """How often a unit is tried that fails for a reason that may pass."""
 
-_LOUD = ("distributed.client", "distributed.utils")
-"""Loggers that tell the loss of the scheduler, which is told here, with the whole way to it."""
+_LOUD = ("distributed.client", "distributed.utils", "tornado.application")
+"""Loggers that tell, with the whole way to it, the loss of the scheduler, which is told here, and Ctrl-C."""
 
 
 class Cluster:

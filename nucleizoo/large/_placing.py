@@ -66,7 +66,8 @@ def started(distributed: Any, each: list[dict[str, str]]) -> Any:
         each: the environment of every process.
     """
     own = {"host": "127.0.0.1", "dashboard": False}
-    worker = own | {"nthreads": 1, "memory_limit": None, "silence_logs": logging.ERROR}
+    # what fails in a unit comes back as its error; else workers tell that the scheduler is gone, at the end
+    worker = own | {"nthreads": 1, "memory_limit": None, "silence_logs": logging.CRITICAL}
     scheduler = own | {"port": 0, "dashboard_address": "127.0.0.1:0"}  # of its /health
     with _unheard(signal.SIGINT):
         return distributed.SpecCluster(
