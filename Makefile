@@ -46,8 +46,12 @@ lint: $(INSTALLED)
 
 check: lint test
 
+# half an hour; writes its table to docs/performance.md
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[oracle]"
+	$(BIN)/python -m pytest -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds \
+		--benchmark-json=$(VENV)/bench.json
+	$(BIN)/python tests/benchmarks/table.py $(VENV)/bench.json docs/performance.md
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -20,8 +20,9 @@ def plain_adain(x, style):
 
 def plain_conv(layer, x):
     """The layer's convolution by the library's own kernels."""
-    if isinstance(layer, torch.nn.Conv2d):
-        return torch.nn.Conv2d._conv_forward(layer, x, layer.weight, layer.bias)
+    for plain in (torch.nn.Conv2d, torch.nn.Conv3d):
+        if isinstance(layer, plain):
+            return plain._conv_forward(layer, x, layer.weight, layer.bias)
     return layer(x)
 
 
@@ -62,7 +63,7 @@ class PlainADGAN:
             if level:
                 x = F.leaky_relu(x if level == 1 else F.instance_norm(x), 0.2)
             x = layer(x)
-        return (x * domain[..., None, None]).sum(1, keepdim=True)
+        return (x * domain.reshape(*domain.shape, *(1,) * (x.ndim - 2))).sum(1, keepdim=True)
 
     def gradients_of_generator(self, image, mask):
         """Both backward passes; leaves the gradients in place and returns what the critic needs."""

@@ -1,7 +1,7 @@
 """AD-GAN's training step against the published way of computing it, timed in one run.
 
 make bench                                     all benchmarks
-python tests/benchmarks/test_adgan_step.py     the table of ratios, widths 16, 32 and 64
+python tests/benchmarks/test_adgan_step.py     the table of ratios, 2D and 3D, widths 16 to 64
 """
 
 import copy
@@ -18,11 +18,11 @@ from nucleizoo.ops.device import pick_device, pick_precision
 
 load_plugins()
 
-WIDTHS = (16, 32, 64)
-BATCH, CROP = 4, 128
+CROPS = {2: (4, 1, 128, 128), 3: (2, 1, 32, 64, 64)}
+CASES = [(2, 16), (2, 32), (2, 64), (3, 16), (3, 32)]  # dimensions and width; the paper's are 64, in 3D 32
 
 
-def both(width, precision="auto", device="auto"):
+def both(dims, width, precision="auto", device="auto"):
     """The plain step and ours, each a function without arguments, on networks of equal weights."""
     from yacs.config import CfgNode
 
@@ -30,13 +30,13 @@ def both(width, precision="auto", device="auto"):
 
     torch.manual_seed(0)
     method = METHODS.get("adgan")(
-        Task(1, 1, 2, TARGETS.part("mask")()),
+        Task(1, 1, dims, TARGETS.part("mask")()),
         generator=GENERATORS.part("adain", width=width, style_width=64),
         discriminator=DISCRIMINATORS.part("domain", width=width, full_map=False),
     )
     place = pick_device(device)
-    image = torch.rand(BATCH, 1, CROP, CROP, device=place) * 2 - 1
-    mask = (torch.rand(BATCH, 1, CROP, CROP, device=place) > 0.5).float() * 2 - 1
+    image = torch.rand(CROPS[dims], device=place) * 2 - 1
+    mask = (torch.rand(CROPS[dims], device=place) > 0.5).float() * 2 - 1
     plain = PlainADGAN(copy.deepcopy(method).to(place))
     config = CfgNode({
         "SYSTEM": {"DEVICE": device, "PRECISION": precision},
@@ -46,25 +46,23 @@ def both(width, precision="auto", device="auto"):
     return (lambda: plain.step(image, mask)), (lambda: trainer.step({"image": image, "source": mask}))
 
 
-@pytest.mark.benchmark(group="AD-GAN step, batch 4, 128x128")
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.benchmark(group="AD-GAN step, four crops of 128x128 or two of 32x64x64")
+@pytest.mark.parametrize(("dims", "width"), CASES)
 @pytest.mark.parametrize("way", ["plain", "ours"])
-def test_step(benchmark, width, way):
-    step = both(width)[way == "ours"]
+def test_step(benchmark, dims, width, way):
+    step = both(dims, width)[way == "ours"]
     benchmark.pedantic(step, rounds=3, warmup_rounds=1)
 
 
 def main():
-    """Print seconds of both and their ratio, in the precision that `auto` picks and in fp32."""
-    automatic = pick_precision("auto", pick_device("auto"), 2)
-    print(
-        f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}, auto is {automatic}"
-    )
-    for precision in ["fp32"] + ["bf16"] * (automatic == torch.bfloat16):
-        for width in WIDTHS:
-            plain, ours = (seconds(step, 5) for step in both(width, precision))
+    """Print seconds of both and their ratio, in fp32 and in the precision that `auto` picks."""
+    print(f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    for dims, width in CASES:
+        automatic = pick_precision("auto", pick_device("auto"), dims)
+        for precision in ["fp32"] + ["bf16"] * (automatic == torch.bfloat16):
+            plain, ours = (seconds(step, 5) for step in both(dims, width, precision))
             times = f"plain {plain:.3f} s, ours {ours:.3f} s, ratio {plain / ours:.2f}"
-            print(f"{precision} width {width}: {times}")
+            print(f"{dims}D, width {width}, {precision}: {times}")
 
 
 if __name__ == "__main__":

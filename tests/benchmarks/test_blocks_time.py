@@ -1,5 +1,9 @@
 """What prediction by blocks costs beside the network, and decoding by blocks beside decoding at once."""
 
+import multiprocessing
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -14,11 +18,13 @@ from nucleizoo.large._step import carried_out
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.ellipsoids import place
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.memory import forget_peak, peak, resident
 from nucleizoo.ops.windows import slide
 
 load_plugins()
 
 SHAPE, WINDOW = (48, 192, 192), (32, 96, 96)
+LARGE = (96, 384, 384)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +48,10 @@ def monai_window(network, picture):
 
 
 def streamed(network, picture):
-    tiling, all_of_it = Tiling(SHAPE, WINDOW, 0.5), tuple(slice(0, n) for n in SHAPE[1:])
-    return lambda: list(
-        slide_column(network, lambda b: picture[0].numpy()[(slice(None), *b)], tiling, all_of_it)
-    )
+    shape = tuple(picture.shape[2:])
+    tiling, all_of_it = Tiling(shape, WINDOW, 0.5), tuple(slice(0, n) for n in shape[1:])
+    read = lambda box: picture[0].numpy()[(slice(None), *box)]  # noqa: E731
+    return lambda: deque(slide_column(network, read, tiling, all_of_it), maxlen=0)
 
 
 def tiles_alone(network, picture):
@@ -78,6 +84,27 @@ def free(tiles):
 @torch.no_grad()
 def test_blending(benchmark, picture, way):
     benchmark.pedantic(WAYS[way](free, picture), rounds=15, warmup_rounds=1)
+
+
+@torch.no_grad()
+def memory_of(way):
+    """Bytes that a way takes at most, beside the picture, on a volume eight times as large."""
+    torch.set_num_threads(1)
+    work = WAYS[way](free, torch.rand(1, 1, *LARGE))
+    before = resident()
+    forget_peak()
+    work()
+    return peak() - before
+
+
+@pytest.mark.benchmark(group="memory of cutting and blending, three maps of 96x384x384 voxels")
+@pytest.mark.parametrize("way", ["streamed", "in memory", "MONAI"])
+def test_blending_memory(benchmark, way):
+    if way == "MONAI":
+        pytest.importorskip("monai")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        most = benchmark.pedantic(lambda: alone.submit(memory_of, way).result(), rounds=1)
+    benchmark.extra_info["peak"] = most
 
 
 @pytest.fixture(scope="module")
