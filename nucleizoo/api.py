@@ -102,11 +102,11 @@ def predict(
             options = options.shared(len(workers))
         for path in paths:
             if blocks or workers is not None or volumes.is_zarr(path):
-                if overlay or table or to != "labels":
+                if overlay or to != "labels":
                     raise UserError(
-                        f"{path}: is predicted by blocks, which writes labels, no overlay and no table"
+                        f"{path}: is predicted by blocks, which writes labels and tables, no overlay"
                     )
-                yield large.predict_volume(segmenter, path, folder, options, workers)
+                yield large.predict_volume(segmenter, path, folder, options, workers, table=table)
                 continue
             if volumes.is_large(path):
                 log.info(

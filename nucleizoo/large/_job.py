@@ -19,7 +19,7 @@ from nucleizoo.large import _memory
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
-from nucleizoo.large._output import FORMATS, check_place, places
+from nucleizoo.large._output import FORMATS, check_place, place_of_table, places
 from nucleizoo.large._scratch import begun, remove
 from nucleizoo.large._step import Crew, Progress, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work, digest, identity, measured
@@ -46,16 +46,25 @@ class Job:
         folder: for the result.
         options: see there.
         workers: how many will work, so that all have units of prediction; 0 is this process alone.
+        table: write `<stem>_nuclei.csv`, too.
 
     Raises:
         UserError: for a file, result or memory limit that cannot be used.
     """
 
     def __init__(
-        self, segmenter: Segmenter, path: Path, folder: Path, options: Options, workers: int = 0
+        self,
+        segmenter: Segmenter,
+        path: Path,
+        folder: Path,
+        options: Options,
+        workers: int = 0,
+        *,
+        table: bool = False,
     ) -> None:
         self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = places(path, folder, options.format)
+        self.table = place_of_table(path, folder) if table else None
         check_place(self.result, options.format)
         known = measured(self.scratch) if options.resume and begun(self.scratch).exists() else None
         self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
@@ -76,6 +85,9 @@ class Job:
         yield from carried_out(self.work.before, crew)
         yield from carried_out(self.work.decoding.steps, crew)
         count = self.work.decoding.decoded().count
+        if self.table:
+            yield from carried_out({"table": self.work.table}, crew)
+            self.work.table.write(self.table, self.input.spacing, self.work.left)
         format_, result = FORMATS[self.options.format], self.work.result
         yield from carried_out(format_.steps(result), crew)
         format_.write(self.result, result)
@@ -97,7 +109,7 @@ class Job:
     def steps(self) -> dict[str, int]:
         """How many times `run` yields at most, by what it says."""
         blocks = len(Grid(self.input.shape, self.work.plan.block))
-        names = ("survey", "growth", "holes", "summits", "split")
+        names = ["survey", "growth", "holes", "summits", "split", *["table"] * bool(self.table)]
         others = self.work.before | dict(FORMATS[self.options.format].steps(self.work.result))
         return dict.fromkeys(names, blocks) | {name: len(step) for name, step in others.items()}
 

@@ -125,8 +125,17 @@ def _planes(result: Result) -> Iterator[NDArray[Any]]:
 
 def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
     """The result of a volume, and the folder of what is found on the way."""
-    name = path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
+    name = _name(path)
     return folder / f"{name}_label{FORMATS[format_].suffix}", folder / f".{name}_blocks"
+
+
+def place_of_table(path: Path, folder: Path) -> Path:
+    """The table of a volume's nuclei."""
+    return folder / f"{_name(path)}_nuclei.csv"
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
 
 
 def check_place(result: Path, format_: str) -> None:

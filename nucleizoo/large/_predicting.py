@@ -12,7 +12,7 @@ from nucleizoo.engine.outputs import Prediction
 from nucleizoo.large._cluster import Cluster
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
-from nucleizoo.large._output import marks_of, places
+from nucleizoo.large._output import marks_of, place_of_table, places
 from nucleizoo.large._scratch import begun, held
 from nucleizoo.large._step import Crew, alone
 from nucleizoo.large._work import identity, made_of
@@ -24,7 +24,13 @@ TELL_EVERY = 20.0
 
 
 def predict_volume(
-    segmenter: Segmenter, path: Path, folder: Path, options: Options, workers: Cluster | None = None
+    segmenter: Segmenter,
+    path: Path,
+    folder: Path,
+    options: Options,
+    workers: Cluster | None = None,
+    *,
+    table: bool = False,
 ) -> Prediction:
     """Labels of one volume, by blocks; what is being done is logged now and then.
 
@@ -35,6 +41,7 @@ def predict_volume(
         options: see there. A result that is complete is left alone when work is gone on with.
         workers: who do the work; None is this process alone. The labels are the same, and what one began
             others can go on with.
+        table: also write `<stem>_nuclei.csv`, a row a nucleus; it is there before the labels are.
 
     Raises:
         UserError: for a file, result or memory limit that cannot be used, a complete result of something
@@ -48,10 +55,15 @@ def predict_volume(
                 f"{result}: is complete, but was made with other settings or weights, or of another file; "
                 "name another folder, or predict again without --resume"
             )
+        if table and not place_of_table(path, folder).exists():
+            raise UserError(
+                f"{result}: is complete, and was made without a table of its nuclei; predict again without "
+                "--resume"
+            )
         log.info("%s: is complete", result)
         return Prediction(path, result, int(marks["nuclei"]))
     with held(scratch):
-        job = Job(segmenter, path, folder, options, len(workers) if workers else 0)
+        job = Job(segmenter, path, folder, options, len(workers) if workers else 0, table=table)
         log.info("%s", job.estimate())
         crew = workers.crew(job.order(workers.source)) if workers else alone
         try:

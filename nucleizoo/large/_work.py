@@ -9,7 +9,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nucleizoo import volumes
@@ -20,15 +22,18 @@ from nucleizoo.large import _memory
 from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._input import Input
 from nucleizoo.large._levels import level_steps
+from nucleizoo.large._look import ReadMaps
 from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._result import Result
 from nucleizoo.large._scratch import begun
+from nucleizoo.large._stage import Stage
 from nucleizoo.large._statistics import GivenStatistics
 from nucleizoo.large._step import Step
+from nucleizoo.large._table import Table
 from nucleizoo.large._tiling import Tiling
-from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.resize import Resizing
 from nucleizoo.ops.statistics import Statistics
 
@@ -109,11 +114,19 @@ class Work:
     def decoding(self) -> Decoding:
         """What follows, on the voxels of the file, with the memory that is left when it begins."""
         grid = Grid(self.seen.shape, self.plan.block)
-        limit = (self.limit - _memory.in_use() - RESERVE) / self.costs.decoding
-        back, read = Resizing(self.seen.extent, self.seen.shape, blur=False), self.predict.files.read
-        if back.is_needed:
-            read = partial(self.predict.files.read_resampled, back)
-        return Decoding(self.rules, read, grid, self.scratch, self.plan.margin, limit)
+        limit = self.left / self.costs.decoding
+        return Decoding(self.rules, self._maps, grid, self.scratch, self.plan.margin, limit)
+
+    @property
+    def left(self) -> float:
+        """Bytes that this process may still take."""
+        return self.limit - _memory.in_use() - RESERVE
+
+    @cached_property
+    def table(self) -> Table:
+        """What describes the nuclei, where it is asked for."""
+        stage = Stage(self.scratch / "table", Grid(self.seen.shape, self.plan.block))
+        return Table(lambda: self.decoding.decoded(), self._likely, stage)
 
     @cached_property
     def result(self) -> Result:
@@ -144,7 +157,16 @@ class Work:
     @cached_property
     def _steps(self) -> dict[str, Step]:
         """All that follow prediction, whatever the format."""
-        return self.decoding.steps | level_steps(self.result)
+        return self.decoding.steps | {"table": self.table} | level_steps(self.result)
+
+    @property
+    def _maps(self) -> ReadMaps:
+        """The maps of a part of the volume, on the voxels of the file."""
+        back, files = Resizing(self.seen.extent, self.seen.shape, blur=False), self.predict.files
+        return partial(files.read_resampled, back) if back.is_needed else files.read
+
+    def _likely(self, box: Box) -> NDArray[np.float32]:
+        return self.segmenter.target.likelihood(np.stack(list(self._maps(box).values())))
 
     def _network(self, tiles: Tensor) -> Tensor:
         return self.segmenter.tiles(tiles, given=self._given)

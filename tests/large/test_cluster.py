@@ -90,7 +90,8 @@ def segmenter(folder):
 @pytest.fixture(scope="module")
 def wanted(folder, segmenter):
     """Maps and labels that one process gives."""
-    return finished(_job.Job(segmenter, folder / "brain.h5", folder / "alone", Options("h5")), alone)
+    job = _job.Job(segmenter, folder / "brain.h5", folder / "alone", Options("h5"), table=True)
+    return finished(job, alone)
 
 
 def crew_of(workers, job):
@@ -115,12 +116,14 @@ def assert_same(found, wanted):
 
 
 def test_workers_give_the_maps_and_labels_of_one_process(folder, tmp_path, segmenter, workers, wanted):
-    job = _job.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"), workers=2)
+    job = _job.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"), workers=2, table=True)
     assert len(job.work.predict) > len(workers) == 2
     found = finished(job, crew_of(workers, job))
     assert_same(found, wanted)
     assert {name for name, _ in found[2]} == set(job.steps()) - {"growth"}
-    assert sorted(os.listdir(tmp_path)) == ["brain_label.h5"]
+    assert sorted(os.listdir(tmp_path)) == ["brain_label.h5", "brain_nuclei.csv"]
+    table = (tmp_path / "brain_nuclei.csv").read_text()
+    assert table == (folder / "alone" / "brain_nuclei.csv").read_text() and "confidence" in table
 
 
 @pytest.mark.parametrize("first", ["one process", "workers"])

@@ -1,6 +1,7 @@
 """One volume from file to labels by blocks: as in memory, and gone on with after any interruption."""
 
 import contextlib
+import csv
 import itertools
 import json
 import logging
@@ -27,12 +28,14 @@ from nucleizoo import volumes
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Task
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.engine import tables
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, predict_volume
+from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, _table, predict_volume
 from nucleizoo.large._maps import from_bytes, to_bytes
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
+from nucleizoo.ops.resize import linear
 from nucleizoo.ops.statistics import Moments, Statistics
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
@@ -139,15 +142,53 @@ def test_float_and_flat_pictures_are_predicted_too(tmp_path, small):
         np.testing.assert_array_equal(labels, in_memory(made, tmp_path / "a.tif"))
 
 
+def rows_of(file):
+    with file.open(newline="") as opened:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(opened)]
+
+
+@pytest.mark.parametrize("zoom", ["[]", "[1, 0.5, 0.5]"])
+@pytest.mark.parametrize("at_once", [2, 1000])
+def test_the_table_is_that_of_decoding_in_memory(tmp_path, small, volume, monkeypatch, zoom, at_once):
+    monkeypatch.setattr(_job.Work, "left", 6 * _table.BYTES * at_once)
+    made = segmenter("DATASET.IMAGE.ZOOM", zoom)
+    monkeypatch.setattr(Plain, "likelihood", lambda _, maps: 1 - 0.5 * maps[0])  # of the target's own
+    predict_volume(made, volume, tmp_path, Options("h5"), table=True)
+    (scan,) = made.read(volume)
+    likely = linear(made.target.likelihood(made.maps(scan.image)), scan.shape, blur=False)
+    wanted = list(tables.rows(in_memory(made, volume), likely, scan.file_spacing))
+    found = rows_of(tmp_path / "brain_nuclei.csv")
+    assert len(found) == len(wanted) > 3 and "um3" in found[0]
+    for one, other in zip(found, wanted, strict=True):
+        sure, also = one.pop("confidence"), other.pop("confidence")
+        assert one == other and sure == pytest.approx(also, abs=0.004)  # maps are stored as bytes
+
+
+def test_a_volume_without_nuclei_has_a_table_with_a_head(tmp_path, volume):
+    made = segmenter("INFERENCE.DECODER.MIN_SIZE", "100000")
+    assert predict_volume(made, volume, tmp_path, Options("h5"), table=True).count == 0
+    assert (tmp_path / "brain_nuclei.csv").read_text().split() == ["picture,label,voxels,z,y,x,confidence"]
+
+
+def test_a_complete_result_without_the_table_that_is_asked_for_is_told(tmp_path, small, volume):
+    predict_volume(segmenter(), volume, tmp_path, Options("h5"))
+    with pytest.raises(UserError, match="without a table of its nuclei; predict again without --resume"):
+        predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True), table=True)
+    predict_volume(segmenter(), volume, tmp_path, Options("h5"), table=True)
+    count = len(rows_of(tmp_path / "brain_nuclei.csv"))
+    again = predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True), table=True)
+    assert again.count == count
+
+
 @pytest.mark.parametrize("kind", ["h5", "ome-zarr"])
 def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, volume, kind):
     if kind == "ome-zarr":
         pytest.importorskip("zarr")
     made = segmenter()
-    whole = predict_volume(made, volume, tmp_path / "whole", Options(kind)).result
+    whole = predict_volume(made, volume, tmp_path / "whole", Options(kind), table=True).result
     yields = []
     for stop in itertools.count(1, 2):
-        job = _job.Job(made, volume, tmp_path, Options(kind, resume=True))
+        job = _job.Job(made, volume, tmp_path, Options(kind, resume=True), table=True)
         steps = job.run()
         yields.append(list(itertools.islice(steps, stop)))
         steps.close()
@@ -158,6 +199,7 @@ def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, v
     told = [step for some in yields for step in some]
     assert len(told) == len(set(told))
     np.testing.assert_array_equal(stored(job.result)[0], stored(whole)[0])
+    assert rows_of(tmp_path / "brain_nuclei.csv") == rows_of(tmp_path / "whole" / "brain_nuclei.csv")
     written = [some for some in yields if any(name.startswith("level") for name, _ in some)]
     assert len(written) > 1 or kind == "h5"  # interrupted there too
 
