@@ -16,13 +16,14 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import duration, plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
+from nucleizoo.large._identity import digest, identity
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
 from nucleizoo.large._output import FORMATS, check_place, place_of_table, places
 from nucleizoo.large._scratch import begun, remove
 from nucleizoo.large._step import Crew, Progress, alone, carried_out
-from nucleizoo.large._work import RESERVE, Work, digest, identity, measured
+from nucleizoo.large._work import RESERVE, Work, measured
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.memory import forget_peak

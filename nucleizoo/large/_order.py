@@ -14,9 +14,10 @@ from pathlib import Path
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import is_path
 from nucleizoo.engine.inference import Segmenter
+from nucleizoo.large._identity import digest
 from nucleizoo.large._input import Input
 from nucleizoo.large._scratch import begun
-from nucleizoo.large._work import Work, digest, measured
+from nucleizoo.large._work import Work, measured
 from nucleizoo.runs import Run
 
 PACKAGES = ("nucleizoo", "torch")

@@ -10,12 +10,12 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.outputs import Prediction
 from nucleizoo.large._cluster import Cluster
+from nucleizoo.large._identity import identity, made_of
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
 from nucleizoo.large._output import marks_of, place_of_table, places
 from nucleizoo.large._scratch import begun, held
 from nucleizoo.large._step import Crew, alone
-from nucleizoo.large._work import identity, made_of
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ class Result:
         step: about how much is in memory at once, voxels an axis.
         skipped: gives the chunks of the input that were taken for black, in words.
         scratch: folder for what is written part by part.
-        made_of: stands for file, settings and weights (`_work.made_of`).
+        made_of: stands for file, settings and weights (`_identity.made_of`).
     """
 
     labels: Callable[[], Numbers]

@@ -1,0 +1,40 @@
+"""What must be the same for work to be gone on with, or for a result to be taken as one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nucleizoo import volumes
+from nucleizoo.engine.inference import Segmenter
+
+
+def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
+    """What must not change between an interruption and going on: the volume's file, settings and weights."""
+    stats = [file.stat() for file in volumes.described_in(path, segmenter.reader.dataset)]
+    config = segmenter.config
+    return {
+        "file": [str(path.resolve()), *(n for stat in stats for n in (stat.st_size, stat.st_mtime_ns))],
+        "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
+        "weights": digest(segmenter),
+    }
+
+
+def made_of(what: dict[str, Any]) -> str:
+    """A word that stands for an identity."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def digest(segmenter: Segmenter) -> str:
+    """A word that changes with weights and remembered statistics, and is the same on all machines."""
+    found = hashlib.sha256()
+    state = segmenter.method.state_dict() | segmenter.remembered.tensors()
+    for name, tensor in sorted(state.items()):
+        if isinstance(tensor, torch.Tensor):
+            found.update(name.encode())
+            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
