@@ -58,6 +58,7 @@ class Cluster:
 
     def crew(self, order: Order) -> Crew:
         """Those who do the units of a job."""
+        self.workers.see_memory(order.limit)
         return partial(self._each, order)
 
     def _each(self, order: Order, name: str, step: Step) -> Iterator[int]:

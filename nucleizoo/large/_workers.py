@@ -29,6 +29,9 @@ REPEAT_EVERY = 120.0
 PATIENCE = 600.0
 """Seconds without a worker after which nobody is waited for any more."""
 
+PAUSED_AT = 0.8
+"""Share of its memory at which dask gives a worker nothing more (worker.memory.pause)."""
+
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
@@ -78,6 +81,25 @@ class Workers:
         except TimeoutError as error:
             raise UserError(f"the scheduler {self.address} has no worker; {self._mend}") from error
         len(self)
+
+    def see_memory(self, limit: float) -> None:
+        """Warn when dask allows one less than it will take.
+
+        Args:
+            limit: bytes that a worker may have in memory.
+        """
+        if self.is_local:
+            return
+        with self.connected():
+            allowed = self.client.run(_allowed, on_error="ignore")
+        short = {worker: given for worker, given in allowed.items() if given and PAUSED_AT * given < limit}
+        if short:
+            worker, given = min(short.items(), key=lambda one: one[1])
+            log.warning(
+                "dask pauses the worker %s at %.3g GB and ends it a little later, and --max-memory is %.3g: "
+                "start workers with --memory-limit 0, or lower --max-memory",
+                worker, PAUSED_AT * given / 1e9, limit / 1e9,
+            )  # fmt: skip
 
     def patiently(self, ask: Callable[..., Answer]) -> Answer:
         """Ask until there is an answer, but not for ever when nobody is there to give one.
@@ -170,3 +192,9 @@ class Workers:
                 continue  # it is gone already
             named = ("(none)" if isinstance(one, Exception) else one for one in found)
             check_versions(worker, tuple(named), versions())
+
+
+def _allowed(dask_worker: Any) -> int | None:
+    """Bytes that dask lets this worker have; None is all. The argument's name asks dask for the worker."""
+    limit: int | None = dask_worker.memory_manager.memory_limit
+    return limit

@@ -280,6 +280,17 @@ def test_a_cluster_that_is_there_is_used_and_asked_for_its_versions(folder, work
             pass
 
 
+def test_a_worker_that_dask_allows_less_memory_is_told(caplog):
+    distributed = pytest.importorskip("distributed")
+    own = {"processes": False, "dashboard_address": ":0", "memory_limit": "1GB"}
+    with distributed.LocalCluster(n_workers=1, **own) as local, distributed.Client(local) as client:
+        seen = _workers.Workers(client, is_local=False)
+        seen.see_memory(0.7e9)
+        assert "dask pauses" not in caplog.text
+        seen.see_memory(2e9)
+        assert "at 0.8 GB and ends it a little later, and --max-memory is 2: start workers" in caplog.text
+
+
 @pytest.mark.parametrize("listens", [False, True])
 def test_nobody_at_an_address_is_told_soon(monkeypatch, listens):
     """Who listens and says nothing, as a tunnel to nowhere, is as good as nobody."""
