@@ -52,6 +52,12 @@ def method(config: CfgNode) -> Method:
             f"DATASET.SIZE wants multiples of {step}, {2 * step} or more, for the strides of METHOD "
             f"'{config.METHOD.NAME}'; got {size}"
         )
+    least = max(getattr(network, "smallest", 1) for network in made.modules())
+    if min(size) < least:
+        raise ConfigError(
+            f"DATASET.SIZE wants {least} or more along every axis, got {size}: less leaves the discriminator "
+            "no score; take fewer BLOCKS of it, or let it score borders, METHOD.DISCRIMINATOR.FULL_MAP true"
+        )
     return made
 
 

@@ -95,7 +95,7 @@ def refused_training(refused, toy_images, tmp_path):
     ("DATASET.SIZE [32, -32]", "DATASET.SIZE is two or three pixel counts"),
     ("DATASET.SIZE [32, 30]", "DATASET.SIZE wants multiples of 4, 8 or more"),
     ("DATASET.CHANNELS 0", "DATASET.CHANNELS is 1 or more"),
-    ("DATASET.CHANNELS 3", "wants 3 channels, has 1"),
+    ("DATASET.CHANNELS 3", "got 3 and 1; set DATASET.CHANNELS to 1, or take a target of 3"),
     ("DATASET.SPACING [1.0]", "DATASET.SPACING is one length above 0 (micrometres)"),
     ("DATASET.SPACING [1.0, 0.0]", "DATASET.SPACING is one length above 0 (micrometres)"),
     ("DATASET.SPACING [1.0, 1.0]", "does not say its voxel size"),
@@ -115,7 +115,7 @@ def refused_training(refused, toy_images, tmp_path):
     ("METHOD.GENERATOR.BLOCKS -1", "METHOD 'adgan': the generator wants"),
     ("METHOD.CYCLE.WEIGHT -1", "METHOD 'adgan': the WEIGHT of a loss must not be negative, got -1.0"),
     ("METHOD.DISCRIMINATOR.NAME patchgan", "judges pictures, where domains are shown; take 'domain'"),
-    ("DATASET.SOURCE.NAME volumes", "has no labels in it"),
+    ("DATASET.SOURCE.NAME volumes", "take a DATASET.SOURCE of labels alone: 'synthetic'"),
     ("DATASET.SOURCE {NAME: volumes, LABELS: ../labels}", "take a DATASET.SOURCE of labels alone"),
     ("METHOD.DISCRIMINATOR.WIDTH -2", "METHOD 'adgan': the critic wants WIDTH and BLOCKS of 1 or more"),
     ("DATASET.SOURCE.SEMI_AXIS [150, 160]", "makes every nucleus larger than the patch (32, 32)"),
@@ -153,6 +153,7 @@ NO_PICTURES = ", where pictures are shown; take 'patchgan' or 'strided'"
     ("cysgan", "METHOD.GENERATOR.WIDTH 1", "WIDTH wants 2 or more"),
     ("cysgan", "INFERENCE.DECODER.NAME components", "set INFERENCE.DECODER.NAME to bc or bcd"),
     ("cysgan", "DATASET.SOURCE {NAME: folder}", "needs maps, which the sources 'simulated_exm' (image) and"),
+    ("cysgan", "DATASET.SOURCE {NAME: volumes}", "has no labels in it"),
     ("supervised", "DATASET.SOURCE {NAME: synthetic}", "DATASET.SOURCE gives labels alone"),
 ])  # fmt: skip
 def test_parts_that_do_not_fit_each_other(refused, toy_images, tmp_path, name, pairs, told):
@@ -167,7 +168,8 @@ def test_a_crop_too_small_for_the_discriminator(refused, toy_images, tmp_path, b
     words = ("DATASET.ROOT", toy_images / "images", *FAST)
     words += (f"{slot}.BLOCKS", blocks, f"{slot}.FULL_MAP", full_map)
     said = refused("train", "--cfg", CONFIG, "--out", tmp_path / "run", *words)
-    assert f"the discriminator wants a DATASET.SIZE of {smallest} or more, got (32, 32)" in said
+    assert f"DATASET.SIZE wants {smallest} or more along every axis, got (32, 32): less leaves" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_truth_of_another_shape_is_told_before_the_training(refused_training, toy_images, tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nucleizoo import api, build
+from nucleizoo import Clock, api, build
 from nucleizoo.core.config import dump, loads
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.figures._ablation import Ablation
@@ -37,14 +37,19 @@ def test_a_config_loads_and_survives_the_run_folder(file):
 
 
 @pytest.mark.parametrize("file", WHOLE, ids=lambda f: str(f.relative_to(ROOT)))
-def test_target_decoder_and_method_of_a_config_fit_together(file):
+def test_target_decoder_method_and_crops_of_a_config_fit_together(file):
     import torch
 
     config = api.load_config(file)
     build.decoder(config)
     build.augment(config)
     with torch.device("meta"):
-        build.method(config)
+        method = build.method(config)
+        channels = {"image": config.DATASET.CHANNELS, "source": method.task.source_channels}
+        channels |= {"maps": len(method.task.target.channels)}
+        batch = {name: torch.empty(2, count, *config.DATASET.SIZE) for name, count in channels.items()}
+    cleaned = {f"{name}_clean": batch[name] for name in ("image", "source")}
+    assert list(method.train_step(batch | cleaned, Clock(0, 10)))  # a step of shapes alone
 
 
 @pytest.mark.parametrize("file", WHOLE, ids=lambda f: str(f.relative_to(ROOT)))

@@ -11,6 +11,7 @@ def check_critic(slot: str, part: Part, *, judges: str = "pictures") -> None:
     An entry says what it judges in its attribute `judges`. 'pictures' is called with pictures alone, and
     is what an entry without the attribute does; 'domains' is called with pictures and the domains that
     they are said to be of; 'distributions' is called with what its own `profile` makes of pictures.
+    One that small pictures leave no score says in `smallest` how long their sides are at least.
 
     Args:
         slot: the slot's key, for the message.

@@ -48,7 +48,9 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
         UserError: for everything the user can mend; see `core.errors`.
     """
     with joined() as ranks:
-        build.decoder(config)  # here, so that a mistake does not show after hours of training
+        # so that a mistake shows before files are gone through, or hours of training are lost
+        build.method(config)
+        build.decoder(config)
         run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume))
         trainer, batches = _prepared(run, ranks)
         if not begun and ranks.is_first:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import DISCRIMINATORS
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.layers import CONV, init_normal
@@ -62,16 +61,7 @@ class PatchGAN(nn.Module):
         init_normal(self)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Picture (B, C, *S) -> scores (B, heads, *S').
-
-        Raises:
-            ConfigError: for a picture that no score is left of.
-        """
-        if min(picture.shape[2:]) < self.smallest:
-            raise ConfigError(
-                f"the discriminator wants a DATASET.SIZE of {self.smallest} or more, got "
-                f"{tuple(picture.shape[2:])}; take fewer BLOCKS of it, or its FULL_MAP"
-            )
+        """Picture (B, C, *S), S of `smallest` or more -> scores (B, heads, *S')."""
         x = picture
         for level, layer in enumerate(self.layers):
             if level == 1:

@@ -81,7 +81,8 @@ class ADGAN(Method):
         if task.channels != task.source_channels:
             raise ValueError(
                 f"AD-GAN shares one encoder: images and masks need as many channels, "
-                f"got {task.channels} and {task.source_channels}; take a target of {task.channels} channel(s)"
+                f"got {task.channels} and {task.source_channels}; set DATASET.CHANNELS to "
+                f"{task.source_channels}, or take a target of {task.channels} channel(s)"
             )
         self.generator = generator(task.channels, task.channels, task.dims)
         if not hasattr(self.generator, "encode"):
