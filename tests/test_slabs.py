@@ -11,7 +11,7 @@ from nucleizoo.contracts import Frame
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.reading import Parts, Reader, Values, _slabs, _values
+from nucleizoo.reading import Channels, Reader, Values, _slabs, _values, limits_of
 from nucleizoo.volumes import open_lazily
 
 load_plugins()
@@ -55,7 +55,7 @@ def test_every_chunk_is_loaded_once_and_the_limits_are_those_of_the_planes(
     loads = counted(volume)
     scaling = SCALINGS.part("percentile", over="image", low=1, high=98)
     reader = Reader(Frame(dims, channels, ()), channel="all", scaling=scaling)
-    low, high = Parts(Values(lambda: volume, dims), reader).limits
+    low, high = limits_of(Channels(Values(lambda: volume, dims), reader), reader.scaling)
     assert len(loads) == 3 * 3 * 4 * channels and set(loads.values()) == {1}
     planes = np.moveaxis(data, -1, 0).reshape(channels, len(data), -1)
     truth = np.percentile(planes.astype(np.float32), (1, 98), axis=-1)

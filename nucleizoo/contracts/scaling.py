@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 
 class Scaling(ABC):
@@ -38,6 +38,10 @@ class Scaling(ABC):
     @abstractmethod
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
         """The intensities that become 0 and 1."""
+
+    def fixed(self, dtype: DTypeLike) -> tuple[float, float] | None:
+        """The limits where they are the same for all values of a type; None where values must be seen."""
+        return None
 
     def __call__(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
         """Scale raw (..., Y, X) of any real dtype straight -> float32 in [0, 1], same shape.

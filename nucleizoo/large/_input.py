@@ -1,18 +1,12 @@
-"""A volume as the network sees it, part by part."""
+"""A volume that is read part by part."""
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.core.files import atomic
-from nucleizoo.ops.grid import Box
+from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.resize import Resizing
-from nucleizoo.reading import FiledScan, Limits, Parts, Reader, Values, magnified
+from nucleizoo.reading import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
 from nucleizoo.volumes import LazyVolume, open_lazily
 
 
@@ -23,21 +17,19 @@ class Input:
         shape: (*S) in the file.
         spacing: of the file's voxels in micrometres, in axis order; () when unknown.
         resizing: from there to what the network sees.
-        noted: how many chunks were known to be damaged or missing when it was opened.
+        channels: that are used, on the voxels of the file.
+        noted: how many chunks were known to be missing when it was opened.
 
     Args:
         path: file or Zarr folder of one picture (2D methods) or volume (3D).
         reader: of the run.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
-        measured: file that `keep` has written, so that the volume need not be gone through again.
 
     Raises:
         ImageReadError: when the file cannot be used; says why and what to do.
     """
 
-    def __init__(
-        self, path: Path, reader: Reader, *, skip_damaged: bool = False, measured: Path | None = None
-    ) -> None:
+    def __init__(self, path: Path, reader: Reader, *, skip_damaged: bool = False) -> None:
         self.path, self.reader = path, reader
         self.volume = open_lazily(
             path, dataset=reader.dataset, skip_damaged=skip_damaged, missing=reader.empty_chunks
@@ -48,9 +40,8 @@ class Input:
         self.spacing = reader.voxel_size(self.volume.spacing)
         factor = reader.magnification(self.spacing, str(path))
         self.resizing = Resizing(self.shape, reader.resampled(self.shape, factor, str(path)))
-        self._parts = Parts(values, reader, self._kept(measured) if measured and measured.exists() else None)
-        working = magnified(self.spacing, factor)
-        self._scan = FiledScan(self._parts, next(values.places()), self.resizing, working)
+        self._working = magnified(self.spacing, factor)
+        self.channels = Channels(values, reader)
         self.noted = len(self.volume.skipped)
 
     @property
@@ -58,33 +49,15 @@ class Input:
         """(*S) as the network sees it."""
         return self.resizing.new
 
-    def picture(self, box: Box) -> NDArray[np.float32]:
-        """A part (C, *size) of what the network sees, in [-1, 1].
+    @property
+    def met(self) -> list[str]:
+        """Chunks that were found damaged since it was opened, in words."""
+        return self.volume.skipped[self.noted :]
 
-        Raises:
-            ImageReadError: when a chunk of it cannot be read.
-        """
-        return self._scan.image(box)
-
-    def keep(self, path: Path) -> None:
-        """Write to a file how intensities are scaled, and the chunks that could not be read.
-
-        Raises:
-            OSError: when the disk is full.
-        """
-        low, high = self._parts.limits
-        with atomic(path) as part, part.open("wb") as file:
-            np.savez(file, low=low, high=high, skipped=np.array(self.volume.skipped, str))
-
-    def _kept(self, path: Path) -> Limits:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                low, high, skipped = file["low"], file["high"], file["skipped"].tolist()
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume") from error
-        known = set(self.volume.skipped)
-        self.volume.skipped += [words for words in skipped if words not in known]
-        return low, high
+    def scan(self, limits: Limits) -> FiledScan:
+        """What the network sees, with the limits of the scaling on this volume."""
+        parts = Parts(self.channels, self.reader.scaling, limits)
+        return FiledScan(parts, next(self.channels.values.places()), self.resizing, self._working)
 
 
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:

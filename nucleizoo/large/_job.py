@@ -23,7 +23,7 @@ from nucleizoo.large._order import Order, Source
 from nucleizoo.large._output import FORMATS, check_place, place_of_table, places
 from nucleizoo.large._scratch import begun, remove
 from nucleizoo.large._step import Crew, Progress, alone, carried_out
-from nucleizoo.large._work import RESERVE, Work, measured
+from nucleizoo.large._work import RESERVE, Work
 from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.memory import forget_peak
@@ -67,8 +67,7 @@ class Job:
         self.result, self.scratch = places(path, folder, options.format)
         self.table = place_of_table(path, folder) if table else None
         check_place(self.result, options.format)
-        known = measured(self.scratch) if options.resume and begun(self.scratch).exists() else None
-        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
+        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self._begin()
         self.seconds = self._tile_time()
@@ -154,7 +153,8 @@ class Job:
         stored = len(self.segmenter.target.channels) * math.prod(self.input.extent) + 2.5 * total
         windows = work.predict.windows(going_on=not self.workers)
         first = len(work.statistics.tiling) if len(work.statistics) else 0
-        seconds = ((windows + first) * self.seconds + total / DECODED_A_SECOND) / max(self.workers, 1)
+        seconds = (windows + first) * self.seconds + total / DECODED_A_SECOND + work.intensities.seconds()
+        seconds /= max(self.workers, 1)
         size = "x".join(map(str, self.input.shape))
         window, block = ("x".join(map(str, one)) for one in (work.tiling.window, work.plan.block))
         blocks = plural(len(Grid(self.input.shape, work.plan.block)), "block")

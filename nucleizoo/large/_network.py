@@ -1,4 +1,4 @@
-"""The first step: the network's maps, a unit of prediction a file."""
+"""Prediction: the network's maps, a unit of prediction a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nucleizoo.core.files import atomic, is_part
 from nucleizoo.large._input import Input
 from nucleizoo.large._maps import MapFiles
-from nucleizoo.large._sliding import Predict, slide_column
+from nucleizoo.large._sliding import Picture, Predict, slide_column
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Box
 
@@ -27,14 +27,18 @@ class NetworkMaps:
 
     Args:
         network: see `Predict`.
+        picture: of the volume.
         seen: the volume.
         tiling: its windows.
         files: for the maps; their grid are the units.
         batch: windows predicted at once.
     """
 
-    def __init__(self, network: Predict, seen: Input, tiling: Tiling, files: MapFiles, batch: int) -> None:
-        self.network, self.seen, self.tiling, self.files, self.batch = network, seen, tiling, files, batch
+    def __init__(
+        self, network: Predict, picture: Picture, seen: Input, tiling: Tiling, files: MapFiles, batch: int
+    ) -> None:
+        self.network, self.picture, self.seen = network, picture, seen
+        self.tiling, self.files, self.batch = tiling, files, batch
         self._going_on: tuple[Box, int, Iterator[NDArray[np.float32]]] | None = None
 
     def __len__(self) -> int:
@@ -58,7 +62,7 @@ class NetworkMaps:
             planes = self._planes(box)
             for plane in islice(planes, box[0].stop - box[0].start):
                 write(plane)
-            if skipped := self.seen.volume.skipped[self.seen.noted :]:
+            if skipped := self.seen.met:
                 with atomic(self.files.folder / f"{index:07d}.json", sync=False) as part:
                     part.write_text(json.dumps(skipped))
         if box[0].stop < self.files.grid.shape[0]:
@@ -93,6 +97,6 @@ class NetworkMaps:
         if last is not None and last[:2] == (box[1:], box[0].start):
             return last[2]
         rows = slide_column(
-            self.network, self.seen.picture, self.tiling, box[1:], done=box[0].start, batch=self.batch
+            self.network, self.picture, self.tiling, box[1:], done=box[0].start, batch=self.batch
         )
         return (plane for _, made in rows for plane in np.moveaxis(made, 1, 0))

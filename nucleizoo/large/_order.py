@@ -17,7 +17,7 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large._identity import digest
 from nucleizoo.large._input import Input
 from nucleizoo.large._scratch import begun
-from nucleizoo.large._work import Work, measured
+from nucleizoo.large._work import Work
 from nucleizoo.runs import Run
 
 PACKAGES = ("nucleizoo", "torch")
@@ -115,15 +115,12 @@ def _opened(order: Order) -> Work:
     for path in (order.source.run, *filter(is_path, order.source.plugins), order.path):
         if not Path(path).exists():
             raise _unseen(path)
-    scratch = Path(order.scratch)
     try:
         segmenter = _segmenter(order.source, order.weights)
-        seen = Input(
-            Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, measured=measured(scratch)
-        )
+        seen = Input(Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged)
     except UserError as error:
         raise UserError(f"the worker {socket.gethostname()}: {error}") from error
-    return Work(segmenter, seen, scratch, order.limit)
+    return Work(segmenter, seen, Path(order.scratch), order.limit)
 
 
 @lru_cache(maxsize=1)

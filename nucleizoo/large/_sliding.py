@@ -17,10 +17,13 @@ from nucleizoo.ops.windows import extend
 Predict = Callable[[Tensor], Tensor]
 """Pictures (B, C, *window) -> maps (B, K, *window) float32 on the CPU."""
 
+Picture = Callable[[Box], NDArray[np.float32]]
+"""A part of a volume -> (C, *size) in [-1, 1]."""
+
 
 def slide_column(
     predict: Predict,
-    picture: Callable[[Box], NDArray[np.float32]],
+    picture: Picture,
     tiling: Tiling,
     column: Box,
     *,

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
+from nucleizoo.large._sliding import Picture
 from nucleizoo.large._stage import done_in
 from nucleizoo.large._tiling import Tiling
-from nucleizoo.ops.grid import Box
 from nucleizoo.ops.statistics import Statistics
 from nucleizoo.ops.windows import extend
-
-Picture = Callable[[Box], NDArray[np.float32]]
-"""A part of a volume -> (C, *size)."""
 
 
 class GivenStatistics:
@@ -39,13 +35,7 @@ class GivenStatistics:
         folder: for what is found; made if missing.
     """
 
-    def __init__(
-        self,
-        segmenter: Segmenter,
-        picture: Callable[[Box], NDArray[np.float32]],
-        tiling: Tiling,
-        folder: Path,
-    ) -> None:
+    def __init__(self, segmenter: Segmenter, picture: Picture, tiling: Tiling, folder: Path) -> None:
         self.segmenter, self.picture, self.folder = segmenter, picture, folder
         self.tiling = Tiling(tiling.shape, tiling.window, 0.0)
         self.kind = segmenter.statistics

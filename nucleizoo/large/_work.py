@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from nucleizoo.large import _memory
 from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._identity import identity, made_of
 from nucleizoo.large._input import Input
+from nucleizoo.large._intensities import Intensities, unit_of
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._look import ReadMaps
 from nucleizoo.large._maps import MapFiles
@@ -34,6 +35,7 @@ from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.resize import Resizing
 from nucleizoo.ops.statistics import Statistics
+from nucleizoo.reading import FiledScan
 
 RESERVE = 1e8
 """Bytes kept for what is not counted."""
@@ -66,16 +68,19 @@ class Work:
         Raises:
             UserError: when another version noted it.
         """
-        noted = json.loads(begun(self.scratch).read_text())["plan"]
         plan: dict[str, Any] = {
-            name: tuple(one) if isinstance(one, list) else one for name, one in noted.items()
+            name: tuple(one) if isinstance(one, list) else one for name, one in self._noted["plan"].items()
         }
-        try:
-            return Plan(**plan)
-        except TypeError as error:
+        return Plan(**plan)
+
+    @cached_property
+    def _noted(self) -> dict[str, Any]:
+        noted: dict[str, Any] = json.loads(begun(self.scratch).read_text())
+        if set(noted["plan"]) != {one.name for one in fields(Plan)} or "passed" not in noted:
             raise UserError(
                 f"{self.scratch}: was begun by another version of nucleizoo; remove the folder to begin again"
-            ) from error
+            )
+        return noted
 
     def begin(self, plan: Plan, **more: Any) -> None:
         """Note a plan, and more; last, for that is what there is to go on from.
@@ -84,9 +89,8 @@ class Work:
             OSError: when the disk is full.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
-        self.seen.keep(measured(self.scratch))
         with atomic(begun(self.scratch)) as part:
-            part.write_text(json.dumps({"plan": asdict(plan), **more}))
+            part.write_text(json.dumps({"plan": asdict(plan), "passed": unit_of(self.seen), **more}))
 
     @cached_property
     def costs(self) -> Costs:
@@ -97,16 +101,29 @@ class Work:
         return Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps)
 
     @cached_property
+    def intensities(self) -> Intensities:
+        """The first steps."""
+        return Intensities(self.seen, tuple(self._noted["passed"]), self.scratch)
+
+    def picture(self, box: Box) -> NDArray[np.float32]:
+        """A part (C, *size) of what the network sees, in [-1, 1], once the first steps are joined.
+
+        Raises:
+            ImageReadError: when a chunk of it cannot be read.
+        """
+        return self._scan.image(box)
+
+    @cached_property
     def statistics(self) -> GivenStatistics:
-        """The first step."""
-        return GivenStatistics(self.segmenter, self.seen.picture, self.tiling, self.scratch / "statistics")
+        """The step before prediction."""
+        return GivenStatistics(self.segmenter, self.picture, self.tiling, self.scratch / "statistics")
 
     @cached_property
     def predict(self) -> NetworkMaps:
-        """The second step."""
+        """Prediction itself."""
         units = Grid(self.seen.extent, self.plan.unit)
         files = MapFiles(self.scratch / "predict", self.segmenter.target.channels, units)
-        return NetworkMaps(self._network, self.seen, self.tiling, files, self.batch)
+        return NetworkMaps(self._network, self.picture, self.seen, self.tiling, files, self.batch)
 
     @cached_property
     def decoding(self) -> Decoding:
@@ -131,7 +148,7 @@ class Work:
         """What is written at last."""
         return Result(
             lambda: self.decoding.decoded(), self.seen.shape, self.seen.spacing, self.plan.block,
-            self.predict.skipped, self.scratch, made_of(identity(self.segmenter, self.seen.path)),
+            self._skipped, self.scratch, made_of(identity(self.segmenter, self.seen.path)),
         )  # fmt: skip
 
     def do(self, name: str, index: int) -> None:
@@ -150,7 +167,7 @@ class Work:
     @property
     def before(self) -> dict[str, Step]:
         """The steps that make the maps."""
-        return {"statistics": self.statistics, "predict": self.predict}
+        return {**self.intensities.steps, "statistics": self.statistics, "predict": self.predict}
 
     @cached_property
     def _steps(self) -> dict[str, Step]:
@@ -163,6 +180,13 @@ class Work:
         back, files = Resizing(self.seen.extent, self.seen.shape, blur=False), self.predict.files
         return partial(files.read_resampled, back) if back.is_needed else files.read
 
+    @cached_property
+    def _scan(self) -> FiledScan:
+        return self.seen.scan(self.intensities.limits())
+
+    def _skipped(self) -> list[str]:
+        return sorted({*self.intensities.skipped(), *self.predict.skipped()})
+
     def _likely(self, box: Box) -> NDArray[np.float32]:
         return self.segmenter.target.likelihood(np.stack(list(self._maps(box).values())))
 
@@ -172,8 +196,3 @@ class Work:
     @cached_property
     def _given(self) -> Statistics | None:
         return self.statistics.given()
-
-
-def measured(scratch: Path) -> Path:
-    """Where it is noted how the intensities of the volume are scaled."""
-    return scratch / "measured.npz"

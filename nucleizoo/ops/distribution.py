@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,47 +19,74 @@ _PORTION = 1 << 16
 
 _COUNTED = (np.uint8, np.int8, np.uint16, np.int16)
 
-Parts = Callable[[], Iterator[NDArray[Any]]]
-"""Gives a volume part by part, as often as it is called."""
+Span = tuple[float, float]
+"""The smallest and the largest value."""
 
 
-def sample_of(parts: Parts, dtype: np.dtype[Any]) -> NDArray[Any]:
+def known_span(dtype: np.dtype[Any]) -> Span | None:
+    """The span within which every value of a type is counted; None for types that have too many."""
+    if dtype.type not in _COUNTED:
+        return None
+    return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+
+
+def span_of(parts: Iterable[NDArray[Any]]) -> Span:
+    """The span of all parts; it is not finite when a value is NaN or infinite, which ends the search."""
+    smallest, largest = np.inf, -np.inf
+    for part in parts:
+        low, high = float(part.min()), float(part.max())
+        if not np.isfinite(low + high):
+            return low, high
+        smallest, largest = min(smallest, low), max(largest, high)
+    return smallest, largest
+
+
+def counts_of(parts: Iterable[NDArray[Any]], dtype: np.dtype[Any], span: Span) -> NDArray[np.int64]:
+    """How often every value occurs; counts of the parts of an array add up to those of the array.
+
+    Args:
+        parts: of this dtype.
+        dtype: 8 and 16 bit integers are counted one by one, others in a million steps.
+        span: `known_span`, or that of the whole array: finite, of two values.
+    """
+    smallest, largest = span
+    if dtype.type in _COUNTED:
+        low = int(smallest)
+        counts = np.zeros(int(largest) - low + 1, np.int64)
+        for part in _portions(parts):
+            shifted = part.astype(np.int32) - low if low else part
+            counts += np.bincount(shifted, minlength=counts.size)
+        return counts
+    counts = np.zeros(_FINE + 1, np.int64)
+    for part in _portions(parts):
+        steps = np.rint((part.astype(np.float64) - smallest) * (_FINE / (largest - smallest)))
+        counts += np.bincount(steps.astype(np.int64), minlength=counts.size)
+    return counts
+
+
+def sample_of(counts: NDArray[np.int64], dtype: np.dtype[Any], span: Span) -> NDArray[Any]:
     """A small array with the minimum, the maximum and the percentiles of a large one.
 
     8 and 16 bit integers are counted, so their percentiles are exact; of other types they are exact to a
     millionth of the range.
 
     Args:
-        parts: the large array; it is gone through once, or twice for other types.
-        dtype: of the parts.
+        counts: of `counts_of`.
+        dtype: of the array.
+        span: with which it was counted.
 
     Returns:
-        Quantiles in equal steps, of this dtype; with NaN when there is one, or an infinite value.
+        Quantiles in equal steps, of this dtype.
     """
+    smallest, largest = span
     if dtype.type in _COUNTED:
-        low = int(np.iinfo(dtype).min)
-        counts = np.zeros(int(np.iinfo(dtype).max) - low + 1, np.int64)
-        for part in _portions(parts):
-            shifted = part.astype(np.int32) - low if low else part
-            counts += np.bincount(shifted, minlength=counts.size)
-        return (_quantiles(counts) + low).astype(dtype)
-    smallest, largest = np.inf, -np.inf
-    for part in parts():
-        smallest, largest = min(smallest, float(part.min())), max(largest, float(part.max()))
-        if not np.isfinite(smallest + largest):
-            return np.array([np.nan])
-    if smallest == largest:
-        return np.array([smallest, largest], dtype)
-    counts = np.zeros(_FINE + 1, np.int64)
-    for part in _portions(parts):
-        steps = np.rint((part.astype(np.float64) - smallest) * (_FINE / (largest - smallest)))
-        counts += np.bincount(steps.astype(np.int64), minlength=counts.size)
+        return (_quantiles(counts) + int(smallest)).astype(dtype)
     return (_quantiles(counts) * ((largest - smallest) / _FINE) + smallest).astype(dtype)
 
 
-def _portions(parts: Parts) -> Iterator[NDArray[Any]]:
+def _portions(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Flat pieces, small enough to be converted."""
-    for part in parts():
+    for part in parts:
         flat = part.ravel()
         for start in range(0, flat.size, _PORTION):
             yield flat[start : start + _PORTION]

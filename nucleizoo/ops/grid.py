@@ -87,6 +87,11 @@ def inside(box: Box, outer: Box) -> Box:
     return tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(box, outer, strict=True))
 
 
+def placed(box: Box, outer: Box) -> Box:
+    """A box that was seen from the corner of another one: where it is; undoes `inside`."""
+    return tuple(slice(o.start + c.start, o.start + c.stop) for c, o in zip(box, outer, strict=True))
+
+
 def common(one: Box, other: Box) -> Box:
     """What two boxes that meet have in common."""
     return tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))

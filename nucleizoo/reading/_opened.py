@@ -10,10 +10,12 @@ from pathlib import Path
 from nucleizoo import volumes
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.resize import Resizing, nearest
+from nucleizoo.reading._channels import Channels
 from nucleizoo.reading._filed import FiledScan
 from nucleizoo.reading._layout import as_ids
 from nucleizoo.reading._parts import Parts
 from nucleizoo.reading._picture import Picture
+from nucleizoo.reading._range import limits_of
 from nucleizoo.reading._reader import Reader, magnified
 from nucleizoo.reading._values import Values
 
@@ -81,7 +83,8 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
     size = "x".join(map(str, (*values.outer, *values.shape)))
     log.info("%s: %s voxels are more than CACHE_GB holds; crops are read from the file, which is gone "
              "through once now for the range of its intensities", path, size)  # fmt: skip
-    parts = Parts(values, reader)
+    channels = Channels(values, reader)
+    parts = Parts(channels, reader.scaling, limits_of(channels, reader.scaling))
     if truth is not None:
         _check_labels(truth)
     spacing = magnified(own, factor)

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.errors import ImageReadError
-from nucleizoo.ops.distribution import sample_of
+from nucleizoo.contracts import Scaling
 from nucleizoo.ops.grid import Box
-from nucleizoo.ops.intensity import luminance
-from nucleizoo.reading._reader import Reader
-from nucleizoo.reading._values import Values
-from nucleizoo.volumes import LazyVolume
+from nucleizoo.reading._channels import Channels
+from nucleizoo.reading._range import Limits
 
 _ROWS = 2**18
 """Voxels that are scaled at once."""
-
-
-Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""What becomes 0 and 1: of the whole file, (), or (channels, *outer, depth) of every plane."""
 
 
 class Parts:
     """The pictures of a file on its own voxels; intensities are scaled as of the whole.
 
     Args:
-        values: of the file.
-        reader: of the experiment.
-        limits: of an earlier time, so that it need not be gone through again; None measures them.
-
-    Raises:
-        ImageReadError: when its channels or intensities are none that can be used, or a part of it cannot
-            be read: all of it is gone through once.
+        channels: of the file.
+        scaling: of the experiment.
+        limits: of the scaling, on this file.
     """
 
-    def __init__(self, values: Values, reader: Reader, limits: Limits | None = None) -> None:
-        self.values, self.scaling = values, reader.scaling
-        self._grey, self._channel = _channel(values.open(), reader)
-        self.limits = limits or self._limits()
-        self._low, self._high = self.limits
+    def __init__(self, channels: Channels, scaling: Scaling, limits: Limits) -> None:
+        self.channels, self.scaling, self.limits = channels, scaling, limits
+        self._low, self._high = limits
 
     def straight(self, at: tuple[int, ...], box: Box) -> NDArray[np.float32]:
         """A part of a picture: (C, *size) in [0, 1], before the curve of the scaling.
@@ -49,7 +33,7 @@ class Parts:
         Raises:
             ImageReadError: when a chunk of it cannot be read.
         """
-        raw = self._chosen(self.values.read(at, box, self._channel))
+        raw = self.channels.read(at, box)
         made = np.zeros(raw.shape, np.float32)
         rows = max(1, _ROWS // raw.shape[-1])
         for channel, *depth in np.ndindex(*raw.shape[:-2]):
@@ -69,51 +53,3 @@ class Parts:
         for y in range(0, len(rows), step):
             rows[y : y + step] = self.scaling.curve(rows[y : y + step]) * 2 - 1
         return straight
-
-    def _chosen(self, data: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(luminance(np.moveaxis(data, 0, -1))[None]) if self._grey else data
-
-    def _limits(self) -> Limits:
-        try:
-            if self.scaling.over == "image":
-                return self._of_planes()
-            sample = sample_of(self._all, self.values.dtype)
-            if np.isfinite(sample).all() and sample.min() == sample.max():
-                raise ImageReadError(f"{self.values.name}: has the value {sample[0]} everywhere; remove it")
-            low, high = self.scaling.limits(sample)
-            self.scaling.between(sample[:2], low, high)  # refuses what is no range
-        except ValueError as error:
-            raise ImageReadError(f"{self.values.name}: {error}; see the key SCALING") from error
-        return np.array(low), np.array(high)
-
-    def _of_planes(self) -> Limits:
-        planes = map(self._chosen, self.values.planes(self._channel))
-        limits = np.array([self._of_plane(one) for plane in planes for one in plane], np.float64)
-        if not np.isfinite(limits).all():
-            raise ImageReadError(f"{self.values.name}: holds NaN or infinite values; repair or remove it")
-        limits = limits.reshape(*self.values.outer, *self.values.shape[:-2], -1, 2)
-        low, high = np.moveaxis(limits, (-1, -2), (0, 1))
-        return low, high
-
-    def _of_plane(self, plane: NDArray[Any]) -> tuple[float, float]:
-        low, high = float(plane.min()), float(plane.max())
-        return self.scaling.limits(plane) if low != high else (low, high)
-
-    def _all(self) -> Iterator[NDArray[Any]]:
-        return map(self._chosen, self.values.all(self._channel))
-
-
-def _channel(volume: LazyVolume, reader: Reader) -> tuple[bool, int | None]:
-    """Whether colours become grey, and the only channel to read, once it is known how many there are."""
-    count, wanted, channel = volume.channels, reader.frame.channels, reader.channel
-    if channel == "luminance" and count in (1, 3):
-        return count == 3, None
-    if channel.isdigit() and int(channel) < count:
-        return False, int(channel)
-    if channel in ("auto", "all") and count == wanted:
-        return False, None
-    choices = ["'luminance'"] * (count == 3) + [f"'{i}'" for i in range(count)]
-    raise ImageReadError(
-        f"{volume.name}: has {count} channels, which '{channel}' does not fit; set the key CHANNEL to "
-        f"{', '.join(choices)}"
-    )

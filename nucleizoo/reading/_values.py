@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.ops.grid import Box, Grid, size
+from nucleizoo.ops.grid import Box, Grid, placed, size
 from nucleizoo.reading._slabs import planes_of
 from nucleizoo.volumes import LazyVolume
 
@@ -74,55 +74,84 @@ class Values:
         """Where the pictures are."""
         return iter(np.ndindex(*self.outer))
 
-    def all(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
+    def boxes(self, room: float, channel: int | None = None, *, planes: bool = False) -> Grid:
+        """All values cut at the borders of chunks, over the axes (*outer, *shape).
+
+        Args:
+            room: bytes of a box, about; more, where a chunk has more.
+            channel: the only one that is read; None is all.
+            planes: boxes hold whole planes.
+        """
+        block = self._slab if planes else self._whole_chunks
+        return Grid((*self.outer, *self.shape), self._grown(block, channel, room))
+
+    def all(self, channel: int | None = None, box: Box | None = None) -> Iterator[NDArray[Any]]:
         """All values once, part by part: (channels, ...), cut at the borders of chunks.
+
+        Args:
+            channel: the only one to read; None reads all.
+            box: one of `boxes`; None is all of them.
 
         Raises:
             ImageReadError: as for `read`.
         """
-        grid = Grid(self._space, self._grown(self._whole_chunks, channel))
-        for stack in np.ndindex(*self.outer[: self._stacks]):
-            for index in range(len(grid)):
-                yield self._read(grid.box(index), stack, channel)
+        for part in self._cut(box, self._grown(self._whole_chunks, channel)):
+            yield self._part(part, channel)
 
-    def planes(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
+    def planes(self, channel: int | None = None, box: Box | None = None) -> Iterator[NDArray[Any]]:
         """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
+
+        Args:
+            channel: the only one to read; None reads all.
+            box: one of `boxes` that hold whole planes; None is all of them.
 
         Raises:
             ImageReadError: as for `read`.
             UserError: when the planes of a row of chunks need a temporary file that cannot be written.
         """
-        slab = [*self._whole_chunks[:-2], *self._space[-2:]]
-        together = slab[:-2] in ([], [1]) or self._value(channel) * math.prod(slab) <= _SLAB_BYTES
-        slabs = Grid(self._space, self._grown(slab, channel))
-        for stack in np.ndindex(*self.outer[: self._stacks]):
-            for index in range(len(slabs)):
-                box = slabs.box(index)
-                if together:
-                    data = self._read(box, stack, channel)
-                    flat = data.reshape(len(data), -1, *data.shape[-2:])
-                    yield from np.moveaxis(flat, 1, 0)
-                else:
-                    yield from self._apart(box, stack, channel)
+        slab = self._slab
+        together = math.prod(slab[:-2]) == 1 or self._value(channel) * math.prod(slab) <= _SLAB_BYTES
+        for part in self._cut(box, self._grown(slab, channel)):
+            if together:
+                data = self._part(part, channel)
+                flat = data.reshape(len(data), -1, *data.shape[-2:])
+                yield from np.moveaxis(flat, 1, 0)
+            else:
+                yield from self._apart(part, channel)
 
-    def _apart(self, slab: Box, stack: tuple[int, ...], channel: int | None) -> Iterator[NDArray[Any]]:
+    def _apart(self, slab: Box, channel: int | None) -> Iterator[NDArray[Any]]:
         """The planes of a slab that is not read at once."""
-        channels, (depth, y, x) = self.open().channels if channel is None else 1, size(slab)
-        grid = Grid((y, x), self._grown([depth, *self._whole_chunks[1:]], channel)[1:])
+        channels, (depth, y, x) = self.open().channels if channel is None else 1, size(slab)[-3:]
+        grid = Grid((y, x), self._grown([*size(slab)[:-2], *self._whole_chunks[-2:]], channel)[-2:])
         boxes = map(grid.box, range(len(grid)))
-        blocks = ((box, self._read((slab[0], *box), stack, channel)) for box in boxes)
+        blocks = ((box, self._part((*slab[:-2], *box), channel)) for box in boxes)
         yield from planes_of(blocks, (channels, depth, y, x), self.dtype.newbyteorder("="))
+
+    def _cut(self, box: Box | None, block: tuple[int, ...]) -> Iterator[Box]:
+        """A part, or all, cut into blocks."""
+        whole = box or tuple(slice(0, n) for n in (*self.outer, *self.shape))
+        grid = Grid(size(whole), block)
+        return (placed(grid.box(index), whole) for index in range(len(grid)))
+
+    def _part(self, box: Box, channel: int | None) -> NDArray[Any]:
+        """A box over all axes, of one place on those beside the space."""
+        return self._read(box[self._stacks :], tuple(c.start for c in box[: self._stacks]), channel)
 
     @property
     def _whole_chunks(self) -> list[int]:
-        return [min(c, n) for c, n in zip(self._chunks, self._space, strict=True)]
+        chunks = (min(c, n) for c, n in zip(self._chunks, self._space, strict=True))
+        return [*(1 for _ in range(self._stacks)), *chunks]
 
-    def _grown(self, block: list[int], channel: int | None) -> tuple[int, ...]:
-        """As many such blocks in a row as are read at once."""
+    @property
+    def _slab(self) -> list[int]:
+        return [*self._whole_chunks[:-2], *self._space[-2:]]
+
+    def _grown(self, block: list[int], channel: int | None, most: float = 0) -> tuple[int, ...]:
+        """As many such blocks in a row as are read at once, or as make so many bytes; of one stack."""
         grown = [*block]
-        for axis in reversed(range(len(grown))):
-            room = _READ_BYTES // (self._value(channel) * math.prod(grown))
-            grown[axis] = min(self._space[axis], grown[axis] * max(1, room))
+        for axis in reversed(range(self._stacks, len(grown))):
+            room = int((most or _READ_BYTES) // (self._value(channel) * math.prod(grown)))
+            grown[axis] = min(self._space[axis - self._stacks], grown[axis] * max(1, room))
         return tuple(grown)
 
     def _value(self, channel: int | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from nucleizoo.contracts import Scaling
 from nucleizoo.kinds import SCALINGS
@@ -22,6 +22,10 @@ class DType(Scaling):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+
+    def fixed(self, dtype: DTypeLike) -> tuple[float, float] | None:
+        """The range of integers; floats must be looked at."""
+        return None if np.dtype(dtype).kind == "f" else dtype_range(dtype)
 
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
         """The range of raw's type (any shape).

@@ -23,6 +23,7 @@ from nucleizoo.large import (
     Options,
     Source,
     _address,
+    _intensities,
     _job,
     _levels,
     _memory,
@@ -32,6 +33,7 @@ from nucleizoo.large import (
     predict_volume,
 )
 from nucleizoo.large._step import alone
+from nucleizoo.reading import limits_of
 from nucleizoo.runs import Run
 
 pytest.importorskip("distributed")
@@ -61,6 +63,7 @@ def small():
         patch.setattr(_memory, "SIDE", {3: (7, 16, 24)})
         patch.setattr(_memory, "REACH", 3)
         patch.setattr(_memory, "LONGEST", 2)
+        patch.setattr(_intensities, "UNIT", 20_000)  # three
         yield
 
 
@@ -103,7 +106,7 @@ def finished(job, crew):
     units = []
     for name, index in job.run(crew):
         units.append((name, index))
-        if name not in ("statistics", "predict"):
+        if name not in ("extremes", "intensities", "statistics", "predict"):
             maps = job.work.predict.files.read(tuple(slice(0, n) for n in job.input.shape))
     with h5py.File(job.result) as file:
         assert file["label"].attrs["nuclei"] == file["label"][...].max() > 3
@@ -128,7 +131,7 @@ def test_workers_give_the_maps_and_labels_of_one_process(folder, tmp_path, segme
 
 @pytest.mark.parametrize("first", ["one process", "workers"])
 def test_what_one_began_others_end(folder, tmp_path, segmenter, workers, wanted, first):
-    for stop, step in itertools.product((3, 15), (0, 1)):
+    for stop, step in itertools.product((2, 3, 15), (0, 1)):
         job = _job.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5", resume=True), workers=2)
         crews = [alone, crew_of(workers, job)]
         crew = crews[step if first == "one process" else 1 - step]
@@ -138,6 +141,20 @@ def test_what_one_began_others_end(folder, tmp_path, segmenter, workers, wanted,
         work = job.run(crew)
         assert len(list(itertools.islice(work, stop))) == stop
         work.close()
+
+
+def test_workers_find_the_range_of_fractions_in_two_passes(folder, tmp_path, segmenter, workers):
+    with h5py.File(folder / "brain.h5") as file, h5py.File(tmp_path / "brain.h5", "w") as other:
+        data = file["image"][...] * np.float32(0.37) - 11
+        other.create_dataset("image", data=data, chunks=(4, 16, 16))
+    job = _job.Job(segmenter, tmp_path / "brain.h5", tmp_path, Options("h5"), workers=2)
+    low, high = limits_of(job.input.channels, segmenter.reader.scaling)
+    work = job.run(crew_of(workers, job))
+    told = list(itertools.takewhile(lambda unit: unit[0] != "statistics", work))
+    work.close()
+    extremes, counts = [("extremes", i) for i in range(9)], [("intensities", i) for i in range(9)]
+    assert sorted(told[:9]) == extremes and sorted(told[9:]) == counts
+    assert job.work.intensities.limits() == (low, high) and low < high
 
 
 def small_chunks():

@@ -30,13 +30,24 @@ from nucleizoo.contracts import Task
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine import tables
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, _table, predict_volume
+from nucleizoo.large import (
+    FORMATS,
+    Options,
+    _intensities,
+    _job,
+    _levels,
+    _memory,
+    _result,
+    _table,
+    predict_volume,
+)
 from nucleizoo.large._maps import from_bytes, to_bytes
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.resize import linear
 from nucleizoo.ops.statistics import Moments, Statistics
+from nucleizoo.reading import limits_of
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 SPACING = (2.0, 0.5, 0.5)
@@ -109,19 +120,83 @@ def test_labels_of_every_format_are_those_of_decoding_in_memory(tmp_path, small,
     assert sorted(f.name for f in tmp_path.iterdir()) == sorted({"brain.h5", done.result.name})
 
 
+def limits_after(made, path, folder, stop):
+    """The limits that a job finds which begins anew after so many units, and how many units there were."""
+    told = []
+    while True:
+        job = _job.Job(made, path, folder, Options("h5", resume=True))
+        work = job.run()
+        some = list(itertools.islice(work, stop))
+        work.close()
+        passed = [(name, index) for name, index in some if name in ("extremes", "intensities")]
+        told += passed
+        if len(passed) < len(some):
+            assert len(told) == len(set(told))
+            return job, [name for name, _ in told]
+
+
 @pytest.mark.parametrize("scaling", ["minmax", "percentile", "dtype"])
 @pytest.mark.parametrize("over", ["volume", "image"])
-def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, scaling, over):
+@pytest.mark.parametrize("kind", ["u2", "i2", "f4"])
+@pytest.mark.parametrize("stop", [1, 4])
+def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, monkeypatch, scaling, over, kind, stop):
+    monkeypatch.setattr(_intensities, "UNIT", 1)
+    with h5py.File(volume, "r+") as file:
+        data = file["image"][...].astype(kind) / (65535 if kind == "f4" else 1)
+        data[5] = 0  # a plane without contrast
+        del file["image"]
+        file.create_dataset("image", data=data.astype(kind), chunks=(4, 16, 16))
     made = segmenter(
         "DATASET.IMAGE.SCALING.NAME", scaling, "DATASET.IMAGE.SCALING.OVER", over,
         "DATASET.IMAGE.SCALING.ASINH", "0.1", "DATASET.IMAGE.SCALING.INVERT", "true",
     )  # fmt: skip
-    from nucleizoo.large._input import Input
-
-    seen = Input(volume, made.reader)
-    (scan,) = made.read(volume)
+    job, told = limits_after(made, volume, tmp_path, stop)
     box = (slice(3, 9), slice(10, 30), slice(0, 48))
-    np.testing.assert_allclose(seen.picture(box), scan.image[(slice(None), *box)], atol=2e-6)
+    (scan,) = made.read(volume)
+    np.testing.assert_allclose(job.work.picture(box), scan.image[(slice(None), *box)], atol=2e-6)
+    at_once = limits_of(job.input.channels, made.reader.scaling)
+    for one, other in zip(job.work.intensities.limits(), at_once, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype and one.shape == other.shape
+    boxes = 3 if over == "image" else 3 * 3 * 3
+    nothing = scaling == "dtype" and over == "volume" and kind != "f4"
+    extremes = boxes if over == "volume" and kind == "f4" else 0
+    assert told == ["extremes"] * extremes + ["intensities"] * (0 if nothing else boxes)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 7])
+def test_intensities_that_cannot_be_scaled_are_told_also_when_gone_on_with(
+    tmp_path, volume, monkeypatch, value
+):
+    monkeypatch.setattr(_intensities, "UNIT", 1)
+    data = np.full((12, 40, 48), 7, np.float32)
+    data[6, 20, 20] = value
+    with h5py.File(volume, "w") as file:
+        file.create_dataset("image", data=data, chunks=(4, 16, 16))
+    match = "has the value 7.0 everywhere" if value == 7 else "holds values that are not finite"
+    for _ in range(2):
+        with pytest.raises(ImageReadError, match=match):
+            predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
+
+
+def test_damage_that_a_pass_meets_is_noted_whoever_goes_on(tmp_path, small, volume, monkeypatch):
+    monkeypatch.setattr(_intensities, "UNIT", 1)
+    with h5py.File(volume) as file:
+        place = file["image"].id.get_chunk_info_by_coord((0, 0, 0))
+    whole = volume.read_bytes()
+    volume.write_bytes(whole[: place.byte_offset] + bytes(64) + whole[place.byte_offset + 64 :])
+    options = Options("h5", resume=True, skip_damaged=True)
+    job = _job.Job(segmenter(), volume, tmp_path, options)
+    work = job.run()
+    next(work)
+    work.close()
+    skipped = []
+    monkeypatch.setattr(NetworkMaps, "skipped", lambda _: [])  # it would meet the chunk again
+    job = _job.Job(segmenter(), volume, tmp_path, options)
+    for name, _ in job.run():
+        if name == "survey":
+            skipped = job.work._skipped()
+    assert skipped == ["chunk 0.0.0 (zyx 0:4, 0:16, 0:16)"]
 
 
 @pytest.mark.parametrize("zoom", [[0.6], [1.0, 0.5, 0.5], [1.4, 0.7, 1.0], [1.7]])
@@ -234,7 +309,7 @@ def test_statistics_are_those_in_memory_also_after_any_interruption(tmp_path, sm
 
 def test_a_network_without_norms_needs_no_first_pass(tmp_path, small, volume):
     work = _job.Job(segmenter("INFERENCE.STATISTICS", "image"), volume, tmp_path, Options("h5")).run()
-    assert next(work)[0] == "predict"
+    assert next(name for name, _ in work if name != "intensities") == "predict"
     work.close()
 
 
@@ -281,6 +356,20 @@ def test_the_estimate_comes_first(tmp_path, small, volume, caplog):
     assert 0.2 < memory < 4  # of the program itself, in truth
 
 
+def test_the_estimate_counts_the_passes_that_are_left(tmp_path, small, volume, monkeypatch):
+    monkeypatch.setattr(_intensities, "UNIT", 1)
+    monkeypatch.setattr(_intensities, "COUNTED_A_SECOND", 12 * 40 * 48 / 7200)
+    job = _job.Job(segmenter(), volume, tmp_path, Options("h5"), workers=2)
+    assert "; about 1 h 0 min" in job.estimate()
+    work = job.run()
+    for _ in itertools.islice(work, 9):  # of 27
+        pass
+    assert 4700 < job.work.intensities.seconds() < 4900
+    assert next(name for name, _ in work if name != "intensities") == "predict"
+    work.close()
+    assert job.work.intensities.seconds() == 0
+
+
 def test_the_estimate_of_a_single_block_speaks_of_one(tmp_path, volume):
     made = segmenter("INFERENCE.WINDOW", "[12, 40, 48]")
     told = _job.Job(made, volume, tmp_path, Options("h5")).estimate()
@@ -313,7 +402,7 @@ def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volu
     with pytest.raises(ImageReadError, match=r"chunk 1\.1\.1 .* cannot be read"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5"))
     for kind in ("h5", "tif"):
-        done = predict_volume(segmenter(), volume, tmp_path, Options(kind, skip_damaged=True))
+        done = predict_volume(segmenter(), volume, tmp_path, Options(kind, skip_damaged=True, resume=True))
         labels, _ = stored(done.result)
         assert not labels[4:8, 16:32, 16:32].any() and labels.any()
     with h5py.File(tmp_path / "brain_label.h5") as file:

@@ -65,9 +65,7 @@ def test_what_is_done_already_is_not_given_again_and_changes_nothing():
 
 def units_of(tmp_path, picture, tiling, unit):
     """A step that predicts a picture in units, its network counting the windows."""
-    seen = SimpleNamespace(
-        picture=lambda box: picture[(slice(None), *box)], volume=SimpleNamespace(skipped=[]), noted=0
-    )
+    seen = SimpleNamespace(volume=SimpleNamespace(skipped=[]), met=[])
     windows = []
 
     def counted(tiles):
@@ -76,7 +74,7 @@ def units_of(tmp_path, picture, tiling, unit):
 
     channels = (Channel("one", "sigmoid"), Channel("two", "sigmoid"))
     files = MapFiles(tmp_path, channels, Grid(tiling.shape, unit))
-    return NetworkMaps(counted, seen, tiling, files, 1), windows
+    return NetworkMaps(counted, lambda box: picture[(slice(None), *box)], seen, tiling, files, 1), windows
 
 
 def test_units_in_any_order_give_the_same_maps_and_in_turn_predict_no_row_twice(tmp_path):

@@ -1,0 +1,139 @@
+"""How the intensities of one volume are scaled: the first steps, that go through all of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.large._input import Input
+from nucleizoo.large._stage import Stage
+from nucleizoo.ops.grid import Grid
+from nucleizoo.reading import Found, Known, Limits, Pass, passes
+
+UNIT = 2**27
+"""Bytes of a unit at least, where the volume has so many; they take a second or so."""
+
+MOST = 4096
+"""Units, about, of volumes of any size: what they count is put together by one process."""
+
+COUNTED_A_SECOND = 2e8
+"""Voxels that one core counts in a second, beside reading them, for the estimate."""
+
+
+class Intensities:
+    """The steps that find the limits of a scaling, before anything that sees the volume scaled.
+
+    There is one, and one more before it for types of which not every value can be counted; none where the
+    limits follow from the type.
+
+    Args:
+        seen: the volume.
+        block: of `unit_of`, as it was noted when the work began.
+        scratch: folder of what is found on the way.
+
+    Attributes:
+        steps: by name, in order.
+    """
+
+    def __init__(self, seen: Input, block: tuple[int, ...], scratch: Path) -> None:
+        self.seen, self.steps = seen, dict[str, PassStep]()
+        values = seen.channels.values
+        self._grid = Grid((*values.outer, *values.shape), block)
+        scaling = seen.reader.scaling
+        self._fixed = scaling.fixed(values.dtype) if scaling.over == "volume" else None
+        known: Known = dict[str, NDArray[Any]]().__getitem__
+        for name, one in {} if self._fixed else passes(seen.channels, scaling).items():
+            self.steps[name] = PassStep(one, seen, Stage(scratch / name, self._grid), known)
+            known = self.steps[name].stage.table
+
+    def limits(self) -> Limits:
+        """What becomes 0 and 1, once the steps are joined.
+
+        Raises:
+            UserError: when what they noted is gone or damaged.
+        """
+        if self._fixed:
+            return np.array(self._fixed[0]), np.array(self._fixed[1])
+        *_, last = self.steps.values()
+        return last.stage.table("low"), last.stage.table("high")
+
+    def skipped(self) -> list[str]:
+        """Chunks that were taken for black, in words, once the steps are joined."""
+        return [words for step in self.steps.values() for words in step.stage.table("skipped").tolist()]
+
+    def seconds(self) -> float:
+        """What is left to do takes so long on one core, by the time in which some of it is read.
+
+        Raises:
+            ImageReadError: when it cannot be read.
+        """
+        left = sum(len(list(step.missing())) for step in self.steps.values())
+        if not left:
+            return 0.0
+        begin = time.perf_counter()
+        some = next(self.seen.channels.all(self._grid.box(len(self._grid) // 2)))
+        a_voxel = (time.perf_counter() - begin) / math.prod(some.shape[1:]) + 1 / COUNTED_A_SECOND
+        return left / len(self._grid) * math.prod(self._grid.shape) * a_voxel
+
+
+class PassStep:
+    """A step that is one pass through the volume.
+
+    Args:
+        one: the pass.
+        seen: the volume.
+        stage: to keep what is found.
+        known: what the pass before found.
+    """
+
+    def __init__(self, one: Pass, seen: Input, stage: Stage, known: Known) -> None:
+        self.one, self.seen, self.stage, self.known = one, seen, stage, known
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    def missing(self) -> Iterator[int]:
+        """The boxes that were not gone through yet."""
+        return self.stage.missing()
+
+    def do(self, index: int) -> None:
+        """Go through one box.
+
+        Raises:
+            ImageReadError: when a chunk cannot be read, or intensities are none that can be used.
+            OSError: when the disk is full.
+        """
+        found = self.one.seen(self.stage.grid.box(index), self.known)
+        self.stage.write(index, {**found, "skipped": np.array(self.seen.met, str)})
+
+    def join(self) -> None:
+        """Pool what was found in all boxes.
+
+        Raises:
+            ImageReadError: when intensities are none that can be used.
+        """
+        if self.stage.is_joined:
+            return
+        skipped = set[str]()
+
+        def found() -> Iterator[Found]:
+            for index in range(len(self)):
+                with self.stage.read(index) as file:
+                    skipped.update(file["skipped"].tolist())
+                    yield file
+
+        pooled = self.one.pooled(found(), self.known)
+        self.stage.keep({**pooled, "skipped": np.array(sorted(skipped), str)})
+
+
+def unit_of(seen: Input) -> tuple[int, ...]:
+    """The boxes in which a volume is gone through: whole chunks, whole planes if each is scaled alone."""
+    volume, values = seen.volume, seen.channels.values
+    total = math.prod((*values.outer, *values.shape)) * volume.dtype.itemsize * volume.channels
+    return seen.channels.boxes(max(UNIT, total / MOST), planes=seen.reader.scaling.over == "image").block

@@ -1,0 +1,160 @@
+"""The range of intensities of a file that is gone through part by part: at once, or box by box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.contracts import Scaling
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.ops.distribution import counts_of, known_span, sample_of, span_of
+from nucleizoo.ops.grid import Box
+from nucleizoo.reading._channels import Channels
+
+Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""What becomes 0 and 1: of the whole file, (), or (channels, *outer, depth) of every plane."""
+
+Found = Mapping[str, NDArray[Any]]
+"""What a pass found in a box, or in all of them."""
+
+Known = Callable[[str], NDArray[Any]]
+"""Gives what the pass before found in all of them, by name."""
+
+
+class Pass(Protocol):
+    """Goes through a file; what boxes gave is the same in the end however the file was cut."""
+
+    def seen(self, box: Box | None, known: Known) -> Found:
+        """What there is in a box of the channels, or everywhere.
+
+        Args:
+            box: see `Channels.boxes`; None is all of them.
+            known: what the pass before found.
+
+        Raises:
+            ImageReadError: when a chunk cannot be read, or intensities are none that can be used.
+        """
+        ...
+
+    def pooled(self, found: Iterable[Found], known: Known) -> Found:
+        """What there is everywhere, from all boxes in order; of the last pass it is `low` and `high`.
+
+        Raises:
+            ImageReadError: when intensities are none that can be used.
+        """
+        ...
+
+
+def passes(channels: Channels, scaling: Scaling) -> dict[str, Pass]:
+    """What must be done, one after the other, to know the limits of a scaling."""
+    if scaling.over == "image":
+        return {"intensities": _Planes(channels, scaling)}
+    counts = _Counts(channels, scaling)
+    if known_span(channels.values.dtype):
+        return {"intensities": counts}
+    return {"extremes": _Extremes(channels), "intensities": counts}
+
+
+def limits_of(channels: Channels, scaling: Scaling) -> Limits:
+    """The limits of a scaling, found here and now.
+
+    Raises:
+        ImageReadError: when a chunk cannot be read, or intensities are none that can be used.
+    """
+    known: Known = dict[str, NDArray[Any]]().__getitem__
+    for one in passes(channels, scaling).values():
+        known = one.pooled([one.seen(None, known)], known).__getitem__
+    return known("low"), known("high")
+
+
+@dataclass(frozen=True)
+class _Extremes:
+    """Finds the smallest and the largest value, between which the next pass counts."""
+
+    channels: Channels
+
+    def seen(self, box: Box | None, known: Known) -> Found:
+        span = span_of(self.channels.all(box))
+        if not np.isfinite(span).all():
+            raise ImageReadError(
+                f"{self.channels.values.name}: it holds values that are not finite (NaN or infinity); repair "
+                "or remove it"
+            )
+        return {"span": np.array(span)}
+
+    def pooled(self, found: Iterable[Found], known: Known) -> Found:
+        low, high = np.array([one["span"] for one in found]).T
+        span = np.array([low.min(), high.max()])
+        _check_contrast(self.channels, span.astype(self.channels.values.dtype))
+        return {"span": span}
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Counts all values, so that percentiles are known."""
+
+    channels: Channels
+    scaling: Scaling
+
+    def seen(self, box: Box | None, known: Known) -> Found:
+        dtype = self.channels.values.dtype
+        counts = counts_of(self.channels.all(box), dtype, self._span(known))
+        return {"counts": counts.astype(np.min_scalar_type(counts.max()))}
+
+    def pooled(self, found: Iterable[Found], known: Known) -> Found:
+        counts = sum(one["counts"].astype(np.int64) for one in found)
+        sample = sample_of(np.asarray(counts), self.channels.values.dtype, self._span(known))
+        _check_contrast(self.channels, sample)
+        try:
+            low, high = self.scaling.limits(sample)
+            self.scaling.between(sample[:2], low, high)  # refuses what is no range
+        except ValueError as error:
+            raise _unscaled(self.channels, error) from error
+        return {"low": np.array(low), "high": np.array(high)}
+
+    def _span(self, known: Known) -> tuple[float, float]:
+        if (span := known_span(self.channels.values.dtype)) is None:
+            smallest, largest = known("span")
+            span = float(smallest), float(largest)
+        return span
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """Finds the limits of every plane by itself; boxes hold whole planes."""
+
+    channels: Channels
+    scaling: Scaling
+
+    def seen(self, box: Box | None, known: Known) -> Found:
+        planes = self.channels.planes(box)
+        try:
+            limits = np.array([self._of(one) for plane in planes for one in plane], np.float64)
+        except ValueError as error:
+            raise _unscaled(self.channels, error) from error
+        if not np.isfinite(limits).all():
+            name = self.channels.values.name
+            raise ImageReadError(f"{name}: holds NaN or infinite values; repair or remove it")
+        return {"limits": limits}
+
+    def pooled(self, found: Iterable[Found], known: Known) -> Found:
+        values, limits = self.channels.values, np.concatenate([one["limits"] for one in found])
+        low, high = np.moveaxis(limits.reshape(*values.outer, *values.shape[:-2], -1, 2), (-1, -2), (0, 1))
+        return {"low": low, "high": high}
+
+    def _of(self, plane: NDArray[Any]) -> tuple[float, float]:
+        low, high = float(plane.min()), float(plane.max())
+        return self.scaling.limits(plane) if low != high else (low, high)
+
+
+def _check_contrast(channels: Channels, values: NDArray[Any]) -> None:
+    if values.min() == values.max():
+        raise ImageReadError(f"{channels.values.name}: has the value {values[0]} everywhere; remove it")
+
+
+def _unscaled(channels: Channels, error: ValueError) -> ImageReadError:
+    return ImageReadError(f"{channels.values.name}: {error}; see the key SCALING")
