@@ -19,6 +19,21 @@ class Channel:
     activation: str
     """'sigmoid' for a map in [0, 1], 'tanh' for a map in [-1, 1]."""
 
+    def to_bytes(self, map_: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """A map in its range -> 0 to 255, rounded.
+
+        Example:
+            >>> Channel("distance", "tanh").to_bytes(np.array([-1, 0, 1], np.float32)).tolist()
+            [0, 128, 255]
+        """
+        share = (map_ + 1) / 2 if self.activation == "tanh" else map_
+        return np.asarray(np.rint(np.clip(share, 0, 1) * 255), np.uint8)
+
+    def from_bytes(self, stored: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What `to_bytes` gave -> a map in its range."""
+        share = stored.astype(np.float32) / np.float32(255)
+        return share * 2 - 1 if self.activation == "tanh" else share
+
 
 class Target(ABC):
     """A representation of instance labels: built as `Entry(**settings)`."""

@@ -83,10 +83,13 @@ class Segmenter:
         return self.decode(scan, self.maps(scan.image))
 
     def decode(self, scan: Scan, maps: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Maps of a scan -> its labels; they are decoded on the voxels of the file, for smooth outlines."""
+        """Maps of a scan -> its labels; they are decoded on the voxels of the file, for smooth outlines.
+
+        Maps are rounded to 256 values first, as prediction by blocks keeps them: both give the same labels.
+        """
         named = {
-            name: linear(one, scan.shape, blur=False)
-            for name, one in zip(self.target.names, maps, strict=True)
+            channel.name: linear(channel.from_bytes(channel.to_bytes(one)), scan.shape, blur=False)
+            for channel, one in zip(self.target.channels, maps, strict=True)
         }
         return self.decoder(named, scan.file_spacing)
 

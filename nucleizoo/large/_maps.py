@@ -49,7 +49,7 @@ class MapFiles:
 
             def write(plane: NDArray[np.float32]) -> None:
                 for channel, one in zip(self.channels, plane, strict=True):
-                    file.write(to_bytes(one, channel).tobytes())
+                    file.write(channel.to_bytes(one).tobytes())
 
             yield write
 
@@ -59,7 +59,7 @@ class MapFiles:
         Raises:
             UserError: when a file is gone or damaged.
         """
-        return {channel.name: from_bytes(one, channel) for channel, one in self._stored(box)}
+        return {channel.name: channel.from_bytes(one) for channel, one in self._stored(box)}
 
     def read_resampled(self, resizing: Resizing, box: Box) -> dict[str, NDArray[np.float32]]:
         """As `read`, on other voxels; one map after the other, for what they are made of may be far more.
@@ -69,7 +69,7 @@ class MapFiles:
             box: of what it makes.
         """
         return {
-            channel.name: resizing.linear(from_bytes(one, channel), box)
+            channel.name: resizing.linear(channel.from_bytes(one), box)
             for channel, one in self._stored(resizing.made_of(box))
         }
 
@@ -99,20 +99,3 @@ class MapFiles:
 
     def _file(self, index: int) -> Path:
         return self.folder / f"{index:07d}.maps"
-
-
-def to_bytes(map_: NDArray[np.float32], channel: Channel) -> NDArray[np.uint8]:
-    """A map in its range -> 0 to 255, rounded.
-
-    Example:
-        >>> to_bytes(np.array([-1, 0, 1], np.float32), Channel("distance", "tanh")).tolist()
-        [0, 128, 255]
-    """
-    share = (map_ + 1) / 2 if channel.activation == "tanh" else map_
-    return np.asarray(np.rint(np.clip(share, 0, 1) * 255), np.uint8)
-
-
-def from_bytes(stored: NDArray[np.uint8], channel: Channel) -> NDArray[np.float32]:
-    """What `to_bytes` gave -> a map in its range."""
-    share = stored.astype(np.float32) / np.float32(255)
-    return share * 2 - 1 if channel.activation == "tanh" else share

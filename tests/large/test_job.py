@@ -41,7 +41,6 @@ from nucleizoo.large import (
     _table,
     predict_volume,
 )
-from nucleizoo.large._maps import from_bytes, to_bytes
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops.adain import instance_norm
@@ -75,9 +74,7 @@ class Normed(Bright):
 
 def in_memory(made, path):
     (scan,) = made.read(path)
-    maps, channels = made.maps(scan.image), made.target.channels
-    stored = [from_bytes(to_bytes(m, c), c) for m, c in zip(maps, channels, strict=True)]
-    return made.decode(scan, np.stack(stored))
+    return made.labels(scan)
 
 
 @pytest.fixture
@@ -438,7 +435,7 @@ def test_a_full_disk_leaves_no_result_and_can_be_gone_on_from(tmp_path, small, v
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    for place in ("_maps.to_bytes", "_stage.np.savez", "_stage.np.save"):
+    for place in ("_maps.Channel.to_bytes", "_stage.np.savez", "_stage.np.save"):
         with monkeypatch.context() as patch:
             patch.setattr(f"nucleizoo.large.{place}", full)
             with pytest.raises(OSError, match="No space left"):
