@@ -31,6 +31,9 @@ from nucleizoo.ops.memory import forget_peak
 UNITS = 4
 """Of prediction, wanted a worker: so that the last to finish does not keep the others waiting for long."""
 
+AWAY = 120.0
+"""Seconds that a unit of prediction takes one process alone, about: so much is done again after Ctrl-C."""
+
 DECODED_A_SECOND = 2e6
 """Voxels that one core decodes in a second, for the estimate."""
 
@@ -136,12 +139,13 @@ class Job:
                 )
             return
         forget_peak()  # of the volume before
-        self._tile_time()  # the network takes its memory, that is not left for blocks
+        seconds = self._tile_time()  # and the network takes its memory, that is not left for blocks
         plan = _memory.plan(
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.options.limit, taken=_memory.peak() + RESERVE,
             window=self.work.tiling.window, step=self.work.tiling.step,
             costs=self.work.costs, units=UNITS * self.workers,
+            windows=math.inf if self.workers else AWAY / seconds,
         )  # fmt: skip
         maps = len(self.segmenter.target.channels)
         _check_disk(self.result.parent, maps * math.prod(self.input.extent))

@@ -101,7 +101,7 @@ class Costs:
 
 def plan(
     resizing: Resizing, voxel: tuple[float, ...], limit: float, *, taken: float,
-    window: tuple[int, ...], step: tuple[int, ...], costs: Costs, units: int = 1,
+    window: tuple[int, ...], step: tuple[int, ...], costs: Costs, units: int = 1, windows: float = math.inf,
 ) -> Plan:  # fmt: skip
     """Choose blocks and units that fit.
 
@@ -114,13 +114,15 @@ def plan(
         step: from one window to the next.
         costs: of the volume.
         units: so many are wanted, where they can be three windows long.
+        windows: more are not wanted in a unit, where it can be cut along the first axis, to no less than a
+            window.
 
     Raises:
         UserError: when nothing fits.
     """
     margin = tuple(math.ceil(REACH / edge) for edge in voxel)
     block = _block(resizing.old, margin, (limit - taken) / costs.decoding / ROOM)
-    unit, row = _unit(resizing.new, window, step, costs, limit - taken, units)
+    unit, row = _unit(resizing.new, window, step, costs, limit - taken, units, windows)
     decoding = costs.decoding * _looked_at(block, margin)
     if (least := max(ROOM * decoding, row)) > limit - taken:
         raise UserError(
@@ -154,14 +156,14 @@ def _block(shape: tuple[int, ...], margin: tuple[int, ...], room: float) -> tupl
 
 def _unit(
     shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], costs: Costs, budget: float,
-    units: int,
+    units: int, windows: float,
 ) -> tuple[tuple[int, ...], float]:  # fmt: skip
-    """As few cuts as memory allows, each where pieces are longest; then more for as many units.
+    """As few cuts as memory allows, each where pieces are longest; then more for short and for many units.
 
     Returns:
         The unit, and the bytes that it takes; more than the budget where none fits.
     """
-    cuts = [-(-shape[0] // (LONGEST * window[0])), *(1 for _ in shape[1:])]
+    cuts = [1 for _ in shape]
 
     def windows_long(axis: int) -> float:
         return shape[axis] / cuts[axis] / window[axis]
@@ -180,6 +182,8 @@ def _unit(
         if windows_long(axis) <= 1:
             break
         cuts[axis] += 1
+    row = math.prod(max(n // s, 1) for n, s in zip(lengths()[1:], step[1:], strict=True))
+    cuts[0] = -(-shape[0] // min(LONGEST * window[0], max(window[0], int(min(windows / row, 1e9)) * step[0])))
     while math.prod(cuts) < units and windows_long(axis := max(range(len(shape)), key=windows_long)) >= 6:
         cuts[axis] += 1
     return tuple(lengths()), bytes_of(*lengths()[1:])

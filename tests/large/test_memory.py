@@ -41,3 +41,14 @@ def test_a_plan_takes_what_it_says_and_what_is_asked_for_is_enough(shape, costs)
     assert planned(least).memory <= planned(4 * least).memory
     with pytest.raises(UserError, match="raise it to"):
         planned(least / 1.02 - 0.1)
+
+
+@pytest.mark.parametrize(("windows", "rows"), [(1, 2), (100, 2), (400 * 3, 3), (400 * 7.5, 7), (1e9, 16)])
+def test_units_are_cut_along_the_first_axis_for_as_few_windows_as_are_wanted(windows, rows):
+    """Rows of 20 x 20 steps; never less than a window, of two rows, or more than eight."""
+    shape, costs = (1000, 1280, 1280), Costs(BYTES, 5.0, 28.0)
+    settings = {"taken": 5e8, "window": (16, 128, 128), "step": (8, 64, 64), "costs": costs}
+    made = plan(Resizing(shape, shape), (2.0, 1.0, 1.0), 1e10, windows=windows, **settings)
+    assert made.unit[1:] == shape[1:]
+    cuts = math.ceil(1000 / (8 * rows))
+    assert made.unit[0] == 8 * math.ceil(1000 / cuts / 8)
