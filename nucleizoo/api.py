@@ -93,9 +93,9 @@ def predict(
     if options.format not in large.FORMATS:
         raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
+    paths = outputs.distinct(file for one in inputs for file in volumes.find(one))
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = _distinct([file for one in inputs for file in volumes.find(one)])
     source = large.Source(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
     with _workers(dask, source, segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:
@@ -259,18 +259,6 @@ def _workers(
     return nullcontext() if dask is None else large.cluster(dask, source, pick_device(device))
 
 
-def _distinct(paths: list[Path]) -> list[Path]:
-    """Refuse two inputs whose results would have one name."""
-    seen: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in seen:
-            raise UserError(
-                f"{seen[path.stem]} and {path} would both be written as {path.stem}_...; predict them apart"
-            )
-        seen[path.stem] = path
-    return paths
-
-
 def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:
     """Measure on images without labels what synthetic masks should look like.
 
@@ -283,7 +271,7 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
     Raises:
         UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
     """
-    return estimates.measure(_distinct([file for one in inputs for file in volumes.find(one)]), picture)
+    return estimates.measure(outputs.distinct(file for one in inputs for file in volumes.find(one)), picture)
 
 
 def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> datasets.Fetched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo import volumes
+from nucleizoo.core.errors import UserError
 from nucleizoo.engine import tables
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.ops.overlay import outline
@@ -30,6 +31,33 @@ class Prediction:
     count: int
 
 
+def name_of(path: Path) -> str:
+    """What all results of a file or Zarr folder are called by: its name without what says the format.
+
+    Example:
+        >>> name_of(Path("t2/brain.h5"))
+        'brain'
+    """
+    return path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
+
+
+def distinct(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves.
+
+    Raises:
+        UserError: when the results of two would have one name.
+    """
+    seen: dict[str, Path] = {}
+    for path in paths:
+        name = name_of(path)
+        if name in seen:
+            raise UserError(
+                f"{seen[name]} and {path} would both be written as {name}_...; predict them apart"
+            )
+        seen[name] = path
+    return list(seen.values())
+
+
 def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool = False) -> Prediction:
     """Instance labels of the picture's own shape, to `<stem>_label.tif`; a `table` to `<stem>_nuclei.csv`."""
     scans = segmenter.read(path)
@@ -43,7 +71,7 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
     if len(scans) > 1 and found[0].ndim == 2:
         log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)
     if table:
-        tables.write(folder / f"{path.stem}_nuclei.csv", rows, found[0].ndim)
+        tables.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim)
     result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]
     volumes.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
     return Prediction(path, result, sum(int(labels.max()) for labels in found))
@@ -55,28 +83,28 @@ def write_overlays(segmenter: Segmenter, path: Path, folder: Path) -> None:
     planes = segmenter.reader.label_planes(_label_file(path, folder))
     for index, (picture, labels) in enumerate(zip(pictures, planes, strict=True)):
         plane = f"_{index:04d}" if len(pictures) > 1 else ""
-        volumes.write_png(folder / f"{path.stem}{plane}_overlay.png", outline(picture, labels))
+        volumes.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
 
 
 def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """The network's maps at its own resolution, to `<stem>_maps.tif`."""
     scans = segmenter.read(path)
     made = [segmenter.maps(scan.image) for scan in scans]
-    return _written(path, folder / f"{path.stem}_maps.tif", made, scans[0].spacing, scans[0].stack)
+    return _written(path, folder / f"{name_of(path)}_maps.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """The picture as it looks in the source domain, float32 in [0, 1], to `<stem>_source.tif`."""
     scans = segmenter.read(path)
     made = [_seen(segmenter.to_source(scan.image)) for scan in scans]
-    return _written(path, folder / f"{path.stem}_source.tif", made, scans[0].spacing, scans[0].stack)
+    return _written(path, folder / f"{name_of(path)}_source.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """A label file as a picture that looks like the images trained on, to `<stem>_image.tif`."""
     labels = segmenter.reader.read_labels(path)
     made = [_seen(segmenter.to_image(segmenter.picture_of(one, labels.spacing))) for one in labels.planes]
-    return _written(path, folder / f"{path.stem}_image.tif", made, labels.spacing, labels.stack)
+    return _written(path, folder / f"{name_of(path)}_image.tif", made, labels.spacing, labels.stack)
 
 
 WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
@@ -89,7 +117,7 @@ WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
 
 
 def _label_file(path: Path, folder: Path) -> Path:
-    return folder / f"{path.stem}_label.tif"
+    return folder / f"{name_of(path)}_label.tif"
 
 
 def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:

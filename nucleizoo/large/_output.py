@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
+from nucleizoo.engine.outputs import name_of
 from nucleizoo.large._disk import Disk
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._ome_zarr import write_ome_zarr
@@ -125,17 +126,13 @@ def _planes(result: Result) -> Iterator[NDArray[Any]]:
 
 def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
     """The result of a volume, and the folder of what is found on the way."""
-    name = _name(path)
+    name = name_of(path)
     return folder / f"{name}_label{FORMATS[format_].suffix}", folder / f".{name}_blocks"
 
 
 def place_of_table(path: Path, folder: Path) -> Path:
     """The table of a volume's nuclei."""
-    return folder / f"{_name(path)}_nuclei.csv"
-
-
-def _name(path: Path) -> str:
-    return path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
+    return folder / f"{name_of(path)}_nuclei.csv"
 
 
 def check_place(result: Path, format_: str) -> None:
