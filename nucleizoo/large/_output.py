@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
@@ -22,7 +20,7 @@ from nucleizoo.large._levels import level_steps
 from nucleizoo.large._ome_zarr import write_ome_zarr
 from nucleizoo.large._result import Result, units
 from nucleizoo.large._step import Step
-from nucleizoo.ops.grid import Grid
+from nucleizoo.large._tiff import write_tiff
 from nucleizoo.volumes import is_zarr
 
 
@@ -48,22 +46,6 @@ def write_hdf5(path: Path, result: Result) -> None:
             file["skipped"] = skipped
         for name, value in marks.items():
             data.attrs[name] = value
-
-
-def write_tiff(path: Path, result: Result) -> None:
-    """Write a compressed OME-BigTIFF plane by plane; it is there when it is complete.
-
-    Raises:
-        OSError: when the disk is full.
-    """
-    sizes = {f"PhysicalSize{a.upper()}": s for a, s in zip(result.axes, result.spacing or (), strict=False)}
-    units = {f"{key}Unit": "µm" for key in sizes}
-    note = {"Description": json.dumps(result.marks)}
-    with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
-        file.write(
-            _planes(result), shape=result.shape, dtype=result.dtype, photometric="minisblack",
-            compression="zlib", metadata={"axes": result.axes.upper(), **sizes, **units, **note},
-        )  # fmt: skip
 
 
 def marks_of(path: Path) -> dict[str, Any] | None:
@@ -111,17 +93,6 @@ FORMATS = {
     "ome-zarr": Format(".ome.zarr", write_ome_zarr, level_steps, is_zarr),
 }
 """By what `nucleizoo predict --format` calls them."""
-
-
-def _planes(result: Result) -> Iterator[NDArray[Any]]:
-    """One (y, x) after the other."""
-    if len(result.shape) == 2:
-        yield result.labels().read(tuple(slice(0, n) for n in result.shape)).astype(result.dtype)
-        return
-    depth = max(1, int(np.prod(result.step) // np.prod(result.shape[1:])))
-    grid = Grid(result.shape, (depth, *result.shape[1:]))
-    for index in range(len(grid)):
-        yield from result.labels().read(grid.box(index)).astype(result.dtype)
 
 
 def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
