@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def plural(count: int, noun: str) -> str:
     """'1 image', '2 images'."""
@@ -18,3 +20,13 @@ def duration(seconds: float) -> str:
 def first_line(error: BaseException) -> str:
     """Of what an error says; its kind if it says nothing."""
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def listed(words: Sequence[str]) -> str:
+    """The first three of a list, and whether there are more.
+
+    Example:
+        >>> listed(["a", "b", "c", "d"])
+        'a, b, c, ...'
+    """
+    return ", ".join([*words[:3], *["..."] * (len(words) > 3)])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from nucleizoo import volumes
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.words import listed, plural
 from nucleizoo.engine.inference import Segmenter
 
 
@@ -27,6 +30,24 @@ def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
 def made_of(what: dict[str, Any]) -> str:
     """A word that stands for an identity."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def check_skipped(place: Path, skipped: Sequence[str], mend: str) -> None:
+    """Refuse what was made with damage, for who does not say that it may be skipped: it may be repaired now.
+
+    Args:
+        place: of what was made.
+        skipped: the chunks that were taken for black, in words.
+        mend: what else can be done than skipping them.
+
+    Raises:
+        UserError: when there are some.
+    """
+    if skipped:
+        raise UserError(
+            f"{place}: was made with {plural(len(skipped), 'chunk')} of the input taken for black "
+            f"({listed(skipped)}); repeat with --skip-damaged, or {mend}"
+        )
 
 
 def digest(segmenter: Segmenter) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,8 @@ class Intensities:
         return last.stage.table("low"), last.stage.table("high")
 
     def skipped(self) -> list[str]:
-        """Chunks that were taken for black, in words, once the steps are joined."""
-        return [words for step in self.steps.values() for words in step.stage.table("skipped").tolist()]
+        """Chunks that were taken for black so far, in words."""
+        return [words for step in self.steps.values() for words in step.skipped()]
 
     def seconds(self) -> float:
         """What is left to do takes so long on one core, by the time in which some of it is read.
@@ -120,16 +120,20 @@ class PassStep:
         """
         if self.stage.is_joined:
             return
-        skipped = set[str]()
+        pooled = self.one.pooled(self._found(range(len(self))), self.known)
+        self.stage.keep({**pooled, "skipped": np.array(self.skipped(), str)})
 
-        def found() -> Iterator[Found]:
-            for index in range(len(self)):
-                with self.stage.read(index) as file:
-                    skipped.update(file["skipped"].tolist())
-                    yield file
+    def skipped(self) -> list[str]:
+        """Chunks that were taken for black in the boxes that were gone through, in words."""
+        if self.stage.is_joined:
+            return list(self.stage.table("skipped").tolist())
+        done = sorted({*range(len(self))}.difference(self.missing()))
+        return sorted({words for found in self._found(done) for words in found["skipped"].tolist()})
 
-        pooled = self.one.pooled(found(), self.known)
-        self.stage.keep({**pooled, "skipped": np.array(sorted(skipped), str)})
+    def _found(self, done: Iterable[int]) -> Iterator[Found]:
+        for index in done:
+            with self.stage.read(index) as file:
+                yield file
 
 
 def unit_of(seen: Input) -> tuple[int, ...]:

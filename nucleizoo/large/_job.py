@@ -16,7 +16,8 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import duration, plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
-from nucleizoo.large._identity import digest, identity
+from nucleizoo.large._absent import note_absent
+from nucleizoo.large._identity import check_skipped, digest, identity
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
@@ -73,6 +74,7 @@ class Job:
         self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self._begin()
+        note_absent(self.scratch, self.input.volume.skipped)
         self.seconds = self._tile_time()
 
     def run(self, crew: Crew = alone) -> Generator[Progress, None, int]:
@@ -137,6 +139,8 @@ class Job:
                     f"{self.options.limit / 1e9:.3g} GB are allowed; raise --max-memory to "
                     f"{_memory.in_option(memory)}, or remove the folder to begin again with smaller ones"
                 )
+            if not self.options.skip_damaged:
+                check_skipped(self.scratch, self.work.skipped(), "remove the folder to begin again")
             return
         forget_peak()  # of the volume before
         seconds = self._tile_time()  # and the network takes its memory, that is not left for blocks

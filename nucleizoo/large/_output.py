@@ -56,6 +56,7 @@ def marks_of(path: Path) -> dict[str, Any] | None:
         elif path.suffix == ".h5":
             with h5py.File(path, "r") as file:
                 marks = dict(file["label"].attrs)
+                marks["skipped"] = list(file["skipped"].asstr()) if "skipped" in file else []
         else:
             with tifffile.TiffFile(path) as file:
                 picture = tifffile.xml2dict(file.ome_metadata or "<OME/>")["OME"]["Image"]

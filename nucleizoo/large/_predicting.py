@@ -10,7 +10,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.outputs import Prediction
 from nucleizoo.large._cluster import Cluster
-from nucleizoo.large._identity import identity, made_of
+from nucleizoo.large._identity import check_skipped, identity, made_of
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
 from nucleizoo.large._output import marks_of, place_of_table, places
@@ -60,6 +60,8 @@ def predict_volume(
                 f"{result}: is complete, and was made without a table of its nuclei; predict again without "
                 "--resume"
             )
+        if not options.skip_damaged:
+            check_skipped(result, marks["skipped"], "predict again without --resume")
         log.info("%s: is complete", result)
         return Prediction(path, result, int(marks["nuclei"]))
     with held(scratch):

@@ -16,6 +16,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
+from nucleizoo.large._absent import absent
 from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._identity import identity, made_of
 from nucleizoo.large._input import Input
@@ -148,7 +149,7 @@ class Work:
         """What is written at last."""
         return Result(
             lambda: self.decoding.decoded(), self.seen.shape, self.seen.spacing, self.plan.block,
-            self._skipped, self.scratch, made_of(identity(self.segmenter, self.seen.path)),
+            self.skipped, self.scratch, made_of(identity(self.segmenter, self.seen.path)),
         )  # fmt: skip
 
     def do(self, name: str, index: int) -> None:
@@ -163,6 +164,10 @@ class Work:
         else:
             self.predict.rest()
             self._steps[name].do(index)
+
+    def skipped(self) -> list[str]:
+        """Chunks that were taken for black so far, by whatever process, in words."""
+        return sorted({*absent(self.scratch), *self.intensities.skipped(), *self.predict.skipped()})
 
     @property
     def before(self) -> dict[str, Step]:
@@ -183,9 +188,6 @@ class Work:
     @cached_property
     def _scan(self) -> FiledScan:
         return self.seen.scan(self.intensities.limits())
-
-    def _skipped(self) -> list[str]:
-        return sorted({*self.intensities.skipped(), *self.predict.skipped()})
 
     def _likely(self, box: Box) -> NDArray[np.float32]:
         return self.segmenter.target.likelihood(np.stack(list(self._maps(box).values())))

@@ -192,7 +192,7 @@ def test_damage_that_a_pass_meets_is_noted_whoever_goes_on(tmp_path, small, volu
     job = _job.Job(segmenter(), volume, tmp_path, options)
     for name, _ in job.run():
         if name == "survey":
-            skipped = job.work._skipped()
+            skipped = job.work.skipped()
     assert skipped == ["chunk 0.0.0 (zyx 0:4, 0:16, 0:16)"]
 
 
@@ -407,6 +407,34 @@ def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volu
         assert file["label"].attrs["complete"] == 1
     with tifffile.TiffFile(tmp_path / "brain_label.tif") as tiff:
         assert "chunk 1.1.1" in tiff.ome_metadata
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_was_made_with_damage_is_not_taken_when_it_may_be_repaired(tmp_path, small, kind):
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(tmp_path / "brain.zarr", mode="w")
+    group.create_array("image", data=toy_picture(0, (12, 40, 48), np.uint16)[1], chunks=(4, 16, 16))
+    chunk = tmp_path / "brain.zarr" / "image" / "c" / "1" / "1" / "1"
+    chunk.rename(tmp_path / "chunk")
+    words = segmenter(), tmp_path / "brain.zarr", tmp_path
+    skipping, going_on = Options(kind, skip_damaged=True, resume=True), Options(kind, resume=True)
+    steps = _job.Job(*words, skipping).run()
+    assert any(name == "predict" for name, _ in steps)  # the first unit, in which the chunk lies
+    steps.close()
+    (tmp_path / "chunk").rename(chunk)
+    black = (
+        r"with 1 chunk of the input taken for black \(.*1.1.1 \(zyx 4:8.*; repeat with --skip-damaged, or "
+    )
+    with pytest.raises(UserError, match=black + "remove the folder"):
+        predict_volume(*words, going_on)
+    done = predict_volume(*words, skipping)
+    assert not stored(done.result)[0][4:8, 16:32, 16:32].any()
+    with pytest.raises(UserError, match=black + "predict again without --resume"):
+        predict_volume(*words, going_on)
+    assert predict_volume(*words, skipping) == done
+    assert predict_volume(*words, Options(kind)).result == done.result
+    assert stored(done.result)[0][4:8, 16:32, 16:32].any()
+    predict_volume(*words, going_on)
 
 
 def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
