@@ -77,21 +77,25 @@ class Format:
 
     Attributes:
         suffix: of the result.
+        skipped: where in it stands what was taken for black, in words.
         write: puts the result in its place, once the steps are carried out.
         steps: what any process can do of it.
         replaces: whether what is in its place goes for it, in one step, when the result is complete.
     """
 
     suffix: str
+    skipped: str
     write: Callable[[Path, Result], None]
     steps: Callable[[Result], Mapping[str, Step]] = _no_steps
     replaces: Callable[[Path], bool] = Path.is_file
 
 
 FORMATS = {
-    "tif": Format(".tif", write_tiff),
-    "h5": Format(".h5", write_hdf5),
-    "ome-zarr": Format(".ome.zarr", write_ome_zarr, level_steps, is_zarr),
+    "tif": Format(".tif", "'skipped' in the description of its OME metadata", write_tiff),
+    "h5": Format(".h5", "its dataset 'skipped'", write_hdf5),
+    "ome-zarr": Format(
+        ".ome.zarr", "'skipped' in its attribute 'nucleizoo'", write_ome_zarr, level_steps, is_zarr
+    ),
 }
 """By what `nucleizoo predict --format` calls them."""
 

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.words import listed, plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.outputs import Prediction
 from nucleizoo.large._cluster import Cluster
 from nucleizoo.large._identity import check_skipped, identity, made_of
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
-from nucleizoo.large._output import marks_of, place_of_table, places
+from nucleizoo.large._output import FORMATS, marks_of, place_of_table, places
 from nucleizoo.large._scratch import begun, held
 from nucleizoo.large._step import Crew, alone
 
@@ -63,16 +64,30 @@ def predict_volume(
         if not options.skip_damaged:
             check_skipped(result, marks["skipped"], "predict again without --resume")
         log.info("%s: is complete", result)
+        _tell_skipped(path, result, options.format)
         return Prediction(path, result, int(marks["nuclei"]))
     with held(scratch):
         job = Job(segmenter, path, folder, options, len(workers) if workers else 0, table=table)
         log.info("%s", job.estimate())
         crew = workers.crew(job.order(workers.source)) if workers else alone
         try:
-            return Prediction(path, result, _drained(job, crew))
+            done = Prediction(path, result, _drained(job, crew))
         except KeyboardInterrupt:
             log.warning("%s: what is done is kept; the same command with --resume goes on", path)
             raise
+    if options.skip_damaged:
+        _tell_skipped(path, result, options.format)
+    return done
+
+
+def _tell_skipped(path: Path, result: Path, format_: str) -> None:
+    """Warn of what is missing in a result."""
+    skipped = (marks_of(result) or {}).get("skipped")
+    if skipped:
+        log.warning(
+            "%s: %s taken for black, there may be nuclei missing: %s; %s names all, in %s",
+            path, plural(len(skipped), "chunk"), listed(skipped), result, FORMATS[format_].skipped,
+        )  # fmt: skip
 
 
 def _drained(job: Job, crew: Crew) -> int:

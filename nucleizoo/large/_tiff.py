@@ -99,4 +99,4 @@ def _packed(
         tile: NDArray[np.unsignedinteger[Any]] = np.zeros(tiles.block[1:], result.dtype)
         shown = planes[z.start, y, x]
         tile[: shown.shape[0], : shown.shape[1]] = shown
-        yield index, zlib.compress(tile, LEVEL)
+        yield index, zlib.compress(tile.data, LEVEL)

@@ -410,7 +410,7 @@ def test_damage_is_named_or_borne_and_marked_in_the_result(tmp_path, small, volu
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_what_was_made_with_damage_is_not_taken_when_it_may_be_repaired(tmp_path, small, kind):
+def test_what_was_made_with_damage_is_not_taken_when_it_may_be_repaired(tmp_path, small, caplog, kind):
     zarr = pytest.importorskip("zarr")
     group = zarr.open_group(tmp_path / "brain.zarr", mode="w")
     group.create_array("image", data=toy_picture(0, (12, 40, 48), np.uint16)[1], chunks=(4, 16, 16))
@@ -427,11 +427,13 @@ def test_what_was_made_with_damage_is_not_taken_when_it_may_be_repaired(tmp_path
     )
     with pytest.raises(UserError, match=black + "remove the folder"):
         predict_volume(*words, going_on)
-    done = predict_volume(*words, skipping)
+    done, told = predict_volume(*words, skipping), caplog.messages[-1]
+    assert "zarr: 1 chunk taken for black, there may be nuclei missing: " in told and "(zyx 4:8" in told
+    assert told.endswith(f"{done.result} names all, in {FORMATS[kind].skipped}")
     assert not stored(done.result)[0][4:8, 16:32, 16:32].any()
     with pytest.raises(UserError, match=black + "predict again without --resume"):
         predict_volume(*words, going_on)
-    assert predict_volume(*words, skipping) == done
+    assert predict_volume(*words, skipping) == done and caplog.messages[-1] == told
     assert predict_volume(*words, Options(kind)).result == done.result
     assert stored(done.result)[0][4:8, 16:32, 16:32].any()
     predict_volume(*words, going_on)
