@@ -94,8 +94,7 @@ def predict(
         raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     paths = outputs.distinct(file for one in inputs for file in volumes.find(one))
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = outputs.make_folder(output, paths)
     source = large.Source(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
     with _workers(dask, source, segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:

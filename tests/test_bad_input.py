@@ -326,6 +326,22 @@ def test_results_that_would_overwrite_each_other(refused, run, toy_images, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_for_results_that_is_none_or_lies_in_an_input(refused, run, toy_images, tmp_path):
+    words = ("predict", "--run", run, "--input", toy_images / "images" / "cell0.png", "--output")
+    (tmp_path / "mine").touch()
+    for place in (tmp_path / "mine", tmp_path / "mine" / "out"):
+        assert f"{place}: --output must be a folder, and a file is in its place" in refused(*words, place)
+    zarr = pytest.importorskip("zarr")
+    group = tmp_path / "brain.ome.zarr"
+    zarr.open_group(group, mode="w")["image"] = np.eye(32, dtype=np.uint8)
+    before = sorted(group.rglob("*"))
+    for one in (group, group / "image"):
+        for place in (group, group / "image" / "out", tmp_path / "x" / ".." / group.name / "out"):
+            told = refused("predict", "--run", run, "--input", one, "--output", place)
+            assert f"{place}: --output lies in the input {group}, which is only read" in told
+    assert sorted(group.rglob("*")) == before
+
+
 def test_images_where_labels_are_wanted(refused, run, toy_images, tmp_path):
     folder = tmp_path / "floats"
     folder.mkdir()

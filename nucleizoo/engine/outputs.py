@@ -58,6 +58,29 @@ def distinct(paths: Iterable[Path]) -> list[Path]:
     return list(seen.values())
 
 
+def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
+    """Make the folder for results, unless it would change an input.
+
+    Raises:
+        UserError: when there is a file of that name, or it lies in a Zarr folder that is read.
+        OSError: when it cannot be made.
+    """
+    folder = Path(output)
+    for path in filter(volumes.is_zarr, inputs):
+        root = path.resolve()
+        while volumes.is_zarr(root.parent):
+            root = root.parent
+        if folder.resolve().is_relative_to(root):
+            raise UserError(
+                f"{folder}: --output lies in the input {root}, which is only read; name one outside of it"
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{folder}: --output must be a folder, and a file is in its place") from error
+    return folder
+
+
 def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool = False) -> Prediction:
     """Instance labels of the picture's own shape, to `<stem>_label.tif`; a `table` to `<stem>_nuclei.csv`."""
     scans = segmenter.read(path)
