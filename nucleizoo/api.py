@@ -94,17 +94,19 @@ def predict(
         raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     paths = outputs.distinct(file for one in inputs for file in volumes.find(one))
+    by_blocks = {path for path in paths if blocks or dask is not None or volumes.is_zarr(path)}
+    if by_blocks and (overlay or to != "labels"):
+        raise UserError(
+            f"{min(by_blocks)}: is predicted by blocks, which writes labels and tables; leave out "
+            f"{'--overlay' if overlay else f'--to {to}'}"
+        )
     folder = outputs.make_folder(output, paths)
     source = large.Source(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
     with _workers(dask, source, segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
-            if blocks or workers is not None or volumes.is_zarr(path):
-                if overlay or to != "labels":
-                    raise UserError(
-                        f"{path}: is predicted by blocks, which writes labels and tables, no overlay"
-                    )
+            if path in by_blocks:
                 yield large.predict_volume(segmenter, path, folder, options, workers, table=table)
                 continue
             if volumes.is_large(path):

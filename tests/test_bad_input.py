@@ -342,6 +342,17 @@ def test_a_folder_for_results_that_is_none_or_lies_in_an_input(refused, run, toy
     assert sorted(group.rglob("*")) == before
 
 
+@pytest.mark.parametrize("words", [("--overlay",), ("--to", "maps")])
+def test_what_is_not_written_by_blocks(refused, run, toy_images, tmp_path, words):
+    images, out = toy_images / "images", tmp_path / "out"
+    told = refused("predict", "--run", run, "--input", images, "--output", out, "--blocks", *words)
+    assert told.endswith(f"by blocks, which writes labels and tables; leave out {' '.join(words)}\n")
+    zarr = pytest.importorskip("zarr")
+    zarr.open_group(tmp_path / "a.zarr", mode="w")["image"] = np.eye(32, dtype=np.uint8)
+    told = refused("predict", "--run", run, "--input", images, tmp_path / "a.zarr", "--output", out, *words)
+    assert "a.zarr: is predicted by blocks" in told and not out.exists()
+
+
 def test_images_where_labels_are_wanted(refused, run, toy_images, tmp_path):
     folder = tmp_path / "floats"
     folder.mkdir()
