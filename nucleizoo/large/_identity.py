@@ -20,9 +20,10 @@ def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
     """What must not change between an interruption and going on: the volume's file, settings and weights."""
     stats = [file.stat() for file in volumes.described_in(path, segmenter.reader.dataset)]
     config = segmenter.config
+    settings = {"INFERENCE": config.INFERENCE, "DATASET.IMAGE": config.DATASET.IMAGE, "TARGET": config.TARGET}
     return {
         "file": [str(path.resolve()), *(n for stat in stats for n in (stat.st_size, stat.st_mtime_ns))],
-        "settings": json.loads(json.dumps([config.INFERENCE, config.DATASET.IMAGE, config.TARGET])),
+        "settings": json.loads(json.dumps(settings)),
         "weights": digest(segmenter),
     }
 
@@ -30,6 +31,44 @@ def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
 def made_of(what: dict[str, Any]) -> str:
     """A word that stands for an identity."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def marked(what: dict[str, Any]) -> dict[str, str]:
+    """What a result notes of an identity: it does not tell where on the disk the volume was."""
+    return {"made_of": made_of(what), "settings": json.dumps(what["settings"])}
+
+
+def changes(known: dict[str, Any], now: dict[str, Any]) -> str:
+    """How an identity differs from what is known of another one; '' if it does not.
+
+    Args:
+        known: some of its entries, or none.
+        now: all of them.
+
+    Example:
+        >>> both = ({"file": [], "settings": {"INFERENCE": {"OVERLAP": at}}} for at in (0.5, 0.25))
+        >>> changes(*both)
+        'INFERENCE.OVERLAP was 0.5 and is 0.25'
+    """
+    old, new = (_flat("", one["settings"]) if "settings" in known else {} for one in (known, now))
+    told = [
+        f"{key} was {old.get(key, 'not known')} and is {new.get(key, 'not known')}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    if "file" in known and known["file"] != now["file"]:
+        told.append(f"the file {now['file'][0]} is another one, or was changed")
+    if "weights" in known and known["weights"] != now["weights"]:
+        told.append("the run has other weights")
+    return listed(told)
+
+
+def _flat(name: str, value: Any) -> dict[str, str]:
+    """Settings by their whole keys, as they are written."""
+    if not isinstance(value, dict) or not value:
+        return {name: json.dumps(value)}
+    items = [_flat(f"{name}.{key}" if name else key, one) for key, one in value.items()]
+    return {key: text for item in items for key, text in item.items()}
 
 
 def check_skipped(place: Path, skipped: Sequence[str], mend: str) -> None:

@@ -17,7 +17,7 @@ from nucleizoo.core.words import duration, plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._absent import note_absent
-from nucleizoo.large._identity import check_skipped, digest, identity
+from nucleizoo.large._identity import changes, check_skipped, digest, identity
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import Order, Source
@@ -126,11 +126,9 @@ class Job:
                 f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
             )
         if at.exists():
-            known = json.loads(at.read_text())["what"]
-            if known != what:
-                changed = ", ".join(key for key in what if known.get(key) != what[key])
+            if told := changes(json.loads(at.read_text())["what"], what):
                 raise UserError(
-                    f"{self.scratch}: was begun with another {changed}; go on as it was begun, or remove the "
+                    f"{self.scratch}: was begun otherwise: {told}; go on as it was begun, or remove the "
                     "folder to begin again"
                 )
             if (memory := self.work.plan.memory) > self.options.limit:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import listed, plural
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.outputs import Prediction
 from nucleizoo.large._cluster import Cluster
-from nucleizoo.large._identity import check_skipped, identity, made_of
+from nucleizoo.large._identity import changes, check_skipped, identity, made_of
 from nucleizoo.large._job import Job
 from nucleizoo.large._options import Options
 from nucleizoo.large._output import FORMATS, marks_of, place_of_table, places
@@ -51,11 +53,7 @@ def predict_volume(
     """
     result, scratch = places(path, folder, options.format)
     if options.resume and not begun(scratch).exists() and (marks := marks_of(result)) is not None:
-        if marks.get("made_of") != made_of(identity(segmenter, path)):
-            raise UserError(
-                f"{result}: is complete, but was made with other settings or weights, or of another file; "
-                "name another folder, or predict again without --resume"
-            )
+        _check_origin(result, marks, identity(segmenter, path))
         if table and not place_of_table(path, folder).exists():
             raise UserError(
                 f"{result}: is complete, and was made without a table of its nuclei; predict again without "
@@ -78,6 +76,17 @@ def predict_volume(
     if options.skip_damaged:
         _tell_skipped(path, result, options.format)
     return done
+
+
+def _check_origin(result: Path, marks: dict[str, Any], what: dict[str, Any]) -> None:
+    """Refuse a complete result of something else."""
+    if marks.get("made_of") != made_of(what):
+        told = changes({"settings": json.loads(marks["settings"])} if "settings" in marks else {}, what)
+        raise UserError(
+            f"{result}: is complete, but was made otherwise: "
+            f"{told or 'with other weights, or of another file, or it was changed'}; name another folder, or "
+            "predict again without --resume"
+        )
 
 
 def _tell_skipped(path: Path, result: Path, format_: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class Result:
         step: about how much is in memory at once, voxels an axis.
         skipped: gives the chunks of the input that were taken for black, in words.
         scratch: folder for what is written part by part.
-        made_of: stands for file, settings and weights (`_identity.made_of`).
+        origin: what is noted of file, settings and weights (`_identity.marked`).
     """
 
     labels: Callable[[], Numbers]
@@ -36,7 +36,7 @@ class Result:
     step: tuple[int, ...]
     skipped: Callable[[], list[str]]
     scratch: Path
-    made_of: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
@@ -59,7 +59,7 @@ class Result:
         return {
             "nuclei": self.labels().count,
             "skipped": self.skipped(),
-            "made_of": self.made_of,
+            **self.origin,
             "complete": 1,
         }
 

@@ -18,7 +18,7 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._absent import absent
 from nucleizoo.large._decoding import Decoding, check_rules
-from nucleizoo.large._identity import identity, made_of
+from nucleizoo.large._identity import identity, marked
 from nucleizoo.large._input import Input
 from nucleizoo.large._intensities import Intensities, unit_of
 from nucleizoo.large._levels import level_steps
@@ -149,7 +149,7 @@ class Work:
         """What is written at last."""
         return Result(
             lambda: self.decoding.decoded(), self.seen.shape, self.seen.spacing, self.plan.block,
-            self.skipped, self.scratch, made_of(identity(self.segmenter, self.seen.path)),
+            self.skipped, self.scratch, marked(identity(self.segmenter, self.seen.path)),
         )  # fmt: skip
 
     def do(self, name: str, index: int) -> None:

@@ -324,14 +324,14 @@ def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp
     with pytest.raises(UserError, match="was begun by another version"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
     job.write_text(noted)
-    with pytest.raises(UserError, match="was begun with another settings"):
+    with pytest.raises(UserError, match=r"otherwise: INFERENCE.DECODER.FOREGROUND was 0.5 and is 0.7; go on"):
         other = segmenter("INFERENCE.DECODER.FOREGROUND", "0.7")
         predict_volume(other, volume, tmp_path, Options("h5", resume=True))
     first = predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
     with caplog.at_level(logging.INFO):
         assert predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True)) == first
     assert "is complete" in caplog.text
-    with pytest.raises(UserError, match="is complete, but was made with other settings"):
+    with pytest.raises(UserError, match=r"but was made otherwise: \S+FOREGROUND was 0.5 and is 0.7; name"):
         predict_volume(other, volume, tmp_path, Options("h5", resume=True))
     assert predict_volume(other, volume, tmp_path, Options("h5")).result == first.result
 
@@ -496,9 +496,11 @@ def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp
     _job.Job(made, path, tmp_path, options)
     meta = path / "image" / "zarr.json"
     meta.write_text(meta.read_text() + "\n")  # as another writer of the same values would leave it
-    with pytest.raises(UserError, match="was begun with another file"):
+    with pytest.raises(
+        UserError, match=r"otherwise: the file .*brain.zarr is another one, or was changed; go"
+    ):
         _job.Job(made, path, tmp_path, options)
-    with pytest.raises(UserError, match="is complete, but was made with other settings or weights, or of"):
+    with pytest.raises(UserError, match="but was made otherwise: with other weights, or of another file, or"):
         predict_volume(made, path, tmp_path / "whole", options)
 
 

@@ -20,7 +20,9 @@ SPACING = (2.0, 0.5, 0.25)
 def result_of(read, shape, scratch, step, count=9):
     known = SimpleNamespace(read=read, count=count)
     spacing = SPACING[-len(shape) :]
-    return Result(lambda: known, shape, spacing, step[-len(shape) :], lambda: ["chunk 3"], scratch, "word")
+    return Result(
+        lambda: known, shape, spacing, step[-len(shape) :], lambda: ["chunk 3"], scratch, {"made_of": "word"}
+    )
 
 
 @pytest.mark.parametrize("count", [9, 70_000])
