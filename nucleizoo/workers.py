@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
 from collections.abc import Generator, Iterator, Sequence
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from nucleizoo.batches import Batches
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
+from nucleizoo.ops.device import cores
 
 WORKER_LOST = "DataLoader worker (pid"
 """How PyTorch's message begins when a process that prepares batches was killed or has crashed."""
@@ -41,7 +41,7 @@ def stream(
         UserError: when a batch cannot be made, from whichever process.
     """
     if workers < 0:
-        workers = 2 if (os.cpu_count() or 1) >= 4 * neighbours else 1
+        workers = 2 if cores() >= 4 * neighbours else 1
     loader: DataLoader[dict[str, Tensor] | UserError] = DataLoader(
         _Told(batches, plugins),
         batch_size=None,

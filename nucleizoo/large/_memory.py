@@ -55,10 +55,11 @@ def in_use() -> float:
 
 
 def machine() -> float:
-    """Bytes of memory of the machine, or a guess where it does not tell."""
+    """Bytes of memory of the machine, or of them what a container is given; a guess where it is not told."""
     if os.name != "posix":
         return 8e9
-    return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return float(min(there, memory.allowed() or there))
 
 
 @dataclass(frozen=True)

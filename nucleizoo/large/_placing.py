@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from nucleizoo.ops.device import cores
+
 CPU = torch.device("cpu")
 
 
@@ -22,9 +24,9 @@ def places(device: torch.device, count: int = 0) -> list[dict[str, str]]:
         device: that the run asks for; 'cuda' without a number is a GPU for every process.
         count: of the processes; 0 is one a GPU, or one a core where there is no GPU.
     """
-    cores, gpus = os.cpu_count() or 1, _gpus(device)
-    each = cores if device.type == "cpu" else len(gpus) or 1
-    return dealt(gpus, count or each, cores)
+    there, gpus = cores(), _gpus(device)
+    each = there if device.type == "cpu" else len(gpus) or 1
+    return dealt(gpus, count or each, there)
 
 
 def dealt(gpus: Sequence[str], count: int, cores: int) -> list[dict[str, str]]:
@@ -33,7 +35,7 @@ def dealt(gpus: Sequence[str], count: int, cores: int) -> list[dict[str, str]]:
     Args:
         gpus: their names; if empty, processes are left to see what this one sees.
         count: of the processes.
-        cores: of the machine.
+        cores: that all of them may use.
 
     Example:
         >>> dealt(["0", "3"], 3, 6)[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import AbstractContextManager
 
 import torch
@@ -24,6 +26,13 @@ def pick_device(name: str) -> torch.device:
     if not _is_here(device):
         raise ConfigError(f"SYSTEM.DEVICE: {name} is not on this machine; use auto or cpu")
     return device
+
+
+def cores() -> int:
+    """How many this process may use: a scheduler of jobs or taskset may give it fewer than there are."""
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pick_precision(name: str, device: torch.device, dims: int) -> torch.dtype:

@@ -18,7 +18,7 @@ def machine(monkeypatch):
     """Pretend that there are so many cores and GPUs, of which some are visible."""
 
     def pretend(cores, gpus, visible=None):
-        monkeypatch.setattr(os, "cpu_count", lambda: cores)
+        monkeypatch.setattr(_placing, "cores", lambda: cores)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         if visible is not None:

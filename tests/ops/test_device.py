@@ -1,8 +1,10 @@
+import os
+
 import pytest
 import torch
 
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.ops.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.device import autocast, cores, pick_device, pick_precision
 
 CPU = torch.device("cpu")
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -17,6 +19,17 @@ def test_auto_takes_the_gpu_where_there_is_one(monkeypatch):
 
 def test_a_named_device_is_taken_at_its_word():
     assert pick_device("cpu") == CPU
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="all cores are everybody's")
+def test_cores_that_a_process_may_not_use_are_not_counted():
+    given = os.sched_getaffinity(0)
+    assert cores() == len(given)
+    try:
+        os.sched_setaffinity(0, {min(given)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, given)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:x", "", "CPU 1"])
