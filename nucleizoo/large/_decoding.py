@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import cast
@@ -15,6 +15,7 @@ from nucleizoo.large._growth import Growth
 from nucleizoo.large._holes import Holes
 from nucleizoo.large._labelled import Labelled, Numbers
 from nucleizoo.large._look import Look, MapsLook, ReadMaps
+from nucleizoo.large._room import Room
 from nucleizoo.large._stage import Stage
 from nucleizoo.large._step import Step
 from nucleizoo.large._survey import Survey
@@ -37,7 +38,7 @@ class Decoding:
         grid: the blocks.
         folder: for what is found on the way.
         margin: voxels around a block, an axis, that are flooded with it to begin with.
-        limit: voxels that may be flooded at once.
+        room: for what is flooded at once.
     """
 
     rules: Rules
@@ -45,7 +46,7 @@ class Decoding:
     grid: Grid
     folder: Path
     margin: tuple[int, ...]
-    limit: float = np.inf
+    room: Room = field(default_factory=Room)
 
     @property
     def steps(self) -> dict[str, Step]:
@@ -72,7 +73,7 @@ class Decoding:
         if rules.fill_holes:
             steps["holes"] = objects = Holes(self._stage("holes"), objects)
         if rules.split:
-            depth = DepthLook(objects, self.grid, rules.spacing, self.margin, self.limit)
+            depth = DepthLook(objects, self.grid, rules.spacing, self.margin, self.room)
             choose = partial(depth.chosen, apart=rules.split)
             summits = Survey(
                 self._stage("summits"), depth, choose, keep_rest=True, full_seeds=True, note=depth.note
@@ -83,7 +84,7 @@ class Decoding:
         return steps, numbers
 
     def _growth(self, name: str, survey: Survey, look: Look) -> Growth:
-        return Growth(self._stage(name), survey, look, margin=self.margin, limit=self.limit)
+        return Growth(self._stage(name), survey, look, margin=self.margin, room=self.room)
 
     def _stage(self, name: str) -> Stage:
         return Stage(self.folder / name, self.grid)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.errors import UserError
 from nucleizoo.large._look import Look
+from nucleizoo.large._room import Room
 from nucleizoo.large._runs import lengths, to_runs
 from nucleizoo.large._stage import Stage
 from nucleizoo.large._survey import SEVERAL, Survey
@@ -34,14 +34,14 @@ class Growth:
         survey: of the same blocks.
         look: what was surveyed.
         margin: voxels around a block, an axis; more are taken where they are needed.
-        limit: voxels that may be flooded at once.
+        room: for what is flooded at once.
     """
 
     def __init__(
-        self, stage: Stage, survey: Survey, look: Look, *, margin: tuple[int, ...], limit: float
+        self, stage: Stage, survey: Survey, look: Look, *, margin: tuple[int, ...], room: Room
     ) -> None:
         self.stage, self.survey, self.look = stage, survey, look
-        self.margin, self.limit = tuple(max(m, 1) for m in margin), limit
+        self.margin, self.room = tuple(max(m, 1) for m in margin), room
 
     def __len__(self) -> int:
         return len(self.stage)
@@ -54,7 +54,7 @@ class Growth:
         """Grow into one block.
 
         Raises:
-            UserError: when seeds are so far apart that more than `limit` voxels must be flooded at once.
+            UserError: when seeds are so far apart that more must be flooded at once than there is room for.
         """
         labels = self._block(self.stage.grid.box(index))
         starts, values = to_runs(labels)
@@ -116,12 +116,7 @@ class Growth:
     def _flooded(self, box: Box, margin: tuple[int, ...]) -> NDArray[np.int32]:
         grid = self.stage.grid
         wide = grid.grown(box, margin)
-        if np.prod(size(wide), dtype=float) > self.limit:
-            raise UserError(
-                f"at voxel {tuple(c.start for c in box)} seeds are so far apart that {size(wide)} voxels "
-                f"must be flooded at once, more than the {self.limit:.3g} that memory allows; raise "
-                "--max-memory, or the decoder's FOREGROUND, so that nuclei do not all hang together"
-            )
+        self.room.check(box, wide, "seeds are so far apart that")
         contested = self._owner(wide) == SEVERAL
         numbers = self.survey.seeds.read(wide)
         seeds = np.where(self.survey.table("chosen")[numbers], numbers, 0)

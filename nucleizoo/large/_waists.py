@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.errors import UserError
 from nucleizoo.large._labelled import Labelled
 from nucleizoo.large._look import Seen
+from nucleizoo.large._room import Room
 from nucleizoo.large._stage import Stage
 from nucleizoo.ops.distance import instance_distance
 from nucleizoo.ops.geometry import voxel_shape
-from nucleizoo.ops.grid import Box, Grid, inside, size
+from nucleizoo.ops.grid import Box, Grid, inside
 from nucleizoo.ops.pieces import Joined
 from nucleizoo.ops.rules import gaussian_reach
 from nucleizoo.ops.waists import SMOOTHING, chosen, is_summit, smooth_depth, to_steps
@@ -30,14 +30,14 @@ class DepthLook:
         grid: of the volume.
         spacing: voxel size in micrometres, in axis order; () means isotropic.
         margin: voxels around a part, an axis, to begin with.
-        limit: voxels that may be in memory at once.
+        room: for what is in memory at once.
     """
 
     def __init__(
-        self, objects: Labelled, grid: Grid, spacing: tuple[float, ...], margin: tuple[int, ...], limit: float
+        self, objects: Labelled, grid: Grid, spacing: tuple[float, ...], margin: tuple[int, ...], room: Room
     ) -> None:
         self.objects, self.grid, self.spacing = objects, grid, spacing
-        self.margin, self.limit = tuple(max(m, 1) for m in margin), limit
+        self.margin, self.room = tuple(max(m, 1) for m in margin), room
         self.voxel = voxel_shape(spacing, len(grid.shape))
 
     def seen(self, box: Box) -> Seen:
@@ -90,12 +90,7 @@ class DepthLook:
 
     def _distance(self, box: Box, margin: tuple[int, ...]) -> NDArray[np.float32]:
         wide = self.grid.grown(box, margin)
-        if np.prod(size(wide), dtype=float) > self.limit:
-            raise UserError(
-                f"at voxel {tuple(c.start for c in box)} an object is so thick that {size(wide)} voxels are "
-                f"needed at once to split it, more than the {self.limit:.3g} that memory allows; raise "
-                "--max-memory, or the decoder's FOREGROUND"
-            )
+        self.room.check(box, wide, "an object is so thick that, to split it,")
         distance = instance_distance(self.objects.read(wide), self.spacing, border=False)[inside(box, wide)]
         if distance.max(initial=0) <= self._way_out(wide, margin):
             return distance

@@ -27,6 +27,7 @@ from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._result import Result
+from nucleizoo.large._room import Room
 from nucleizoo.large._scratch import begun
 from nucleizoo.large._stage import Stage
 from nucleizoo.large._statistics import GivenStatistics
@@ -130,8 +131,8 @@ class Work:
     def decoding(self) -> Decoding:
         """What follows, on the voxels of the file, with the memory that is left when it begins."""
         grid = Grid(self.seen.shape, self.plan.block)
-        limit = self.left / self.costs.decoding
-        return Decoding(self.rules, self._maps, grid, self.scratch, self.plan.margin, limit)
+        room = Room(self.limit, self.limit - self.left, self.costs.decoding)
+        return Decoding(self.rules, self._maps, grid, self.scratch, self.plan.margin, room)
 
     @property
     def left(self) -> float:

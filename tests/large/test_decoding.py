@@ -1,6 +1,7 @@
 """Decoding by blocks gives what decoding at once gives, voxel for voxel."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS
 from nucleizoo.large._decoding import Decoding, check_rules
+from nucleizoo.large._room import Room
 from nucleizoo.large._step import carried_out
 from nucleizoo.ops.grid import Grid
 
@@ -27,11 +29,11 @@ def reader(maps):
     return lambda box: {name: one[box] for name, one in maps.items()}
 
 
-def by_blocks(folder, decoder, maps, block, margin=2, limit=np.inf, spacing=()):
+def by_blocks(folder, decoder, maps, block, margin=2, room=Room(), spacing=()):
     shape = next(iter(maps.values())).shape
     grid = Grid(shape, block)
     rules = check_rules(decoder.rules(len(shape), spacing))
-    decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), limit)
+    decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), room)
     for _ in carried_out(decoding.steps):
         pass
     decoded = decoding.decoded()
@@ -102,8 +104,24 @@ def test_a_front_from_far_away_is_followed_home(tmp_path):
     found = by_blocks(tmp_path / "a", decoder, maps, (3, 10), margin=1)
     np.testing.assert_array_equal(found, decoder(maps))
     assert (found == 1).sum() == (found == 2).sum() == 3 * 45
-    with pytest.raises(UserError, match=r"seeds are so far apart .* --max-memory"):
-        by_blocks(tmp_path / "b", decoder, maps, (3, 10), margin=1, limit=3 * 40)
+
+
+def test_the_memory_that_is_asked_for_leads_to_the_end(tmp_path):
+    maps = {"binary": np.full((3, 90), 0.9, np.float32), "contour": np.zeros((3, 90), np.float32)}
+    maps["binary"][:, [0, 89]] = 1
+    decoder = DECODERS.get("bc")(seed_binary=0.95, min_seed=1)
+    told, amount = [], 1.5
+    while len(told) < 9:
+        room = Room(amount * 1e9, taken=3e8, each=1e7)
+        try:
+            found = by_blocks(tmp_path, decoder, maps, (3, 10), margin=1, room=room)
+            break
+        except UserError as error:
+            told.append(str(error))
+            amount = float(re.search(r"raise --max-memory to ([\d.]+) at least and go on", told[-1])[1])
+    assert told[0].startswith("at voxel (0, 18) seeds are so far apart that 3x52 voxels are needed at once,")
+    assert amount <= 3.1  # 0.3 and 3 x 90 voxels
+    np.testing.assert_array_equal(found, decoder(maps))
 
 
 def test_a_step_goes_on_where_it_stopped(tmp_path):
