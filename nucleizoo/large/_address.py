@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +14,12 @@ from nucleizoo.core.words import first_line
 ANSWER_WITHIN = 10.0
 """Seconds that a scheduler has to be found, and to have a worker when the work begins."""
 
-_ADDRESS = re.compile(r"(tcp|tls)://(\[.+\]|[^:/]+):\d+")
+_ADDRESS = re.compile(r"(tcp|tls)://(\[.+\]|[^:/]+):(\d+)")
+
+_LAST_PORT = 65535
+
+_NOT_UNDERSTOOD = (MemoryError, ValueError, LookupError, struct.error)
+"""What comes of taking for dask's what is none: the first bytes are the length of what follows, for one."""
 
 
 def check_address(distributed: Any, address: str) -> None:
@@ -26,15 +32,21 @@ def check_address(distributed: Any, address: str) -> None:
     Raises:
         UserError: when it is none, nobody answers within some seconds, or somebody else does.
     """
-    if not _ADDRESS.fullmatch(address):
+    found = _ADDRESS.fullmatch(address)
+    if not found or not 0 < int(found[3]) <= _LAST_PORT:
         raise UserError(
-            "--dask is a number of processes, or the address of a scheduler, tcp://HOST:PORT; got "
-            f"'{address}'"
+            "--dask is a number of processes, or the address of a scheduler, tcp://HOST:PORT with a port up "
+            f"to {_LAST_PORT}; got '{address}'"
         )
     try:
         with ThreadPoolExecutor(1) as thread:  # in this one there may be a loop, as in a notebook
             asking = asyncio.wait_for(_kind(distributed, address), ANSWER_WITHIN)
             kind = thread.submit(asyncio.run, asking).result()
+    except _NOT_UNDERSTOOD as error:
+        raise UserError(
+            f"something else than a dask scheduler listens at {address}; see which port 'dask scheduler' "
+            "says when it begins, or leave the address away for processes on this machine"
+        ) from error
     except Exception as error:  # whatever comes of talking with a stranger
         raise UserError(
             f"no dask scheduler answers at {address} within {ANSWER_WITHIN:g} s ({first_line(error)}); "

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -324,6 +325,26 @@ def test_nobody_at_an_address_is_told_soon(monkeypatch, listens):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("says", [b"SSH-2.0-OpenSSH_9.2", b"HTTP/1.1 400 Bad Request", bytes(24)])
+def test_a_stranger_at_an_address_is_told_as_one(says):
+    def talk():
+        held.append(taken.accept()[0])
+        held[0].sendall(says)
+
+    held = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        talking = threading.Thread(target=talk)
+        talking.start()
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(
+            UserError, match=f"something else than a dask scheduler listens at {address}; see"
+        ):
+            with cluster(address, Source("run")):
+                pass
+        talking.join()
+        held[0].close()
+
+
 def test_an_address_that_is_that_of_a_worker_is_told_so(workers):
     ((address, nanny),) = list(workers.client.run(lambda dask_worker: dask_worker.nanny).items())[:1]
     for one in (address, nanny):
@@ -333,7 +354,18 @@ def test_an_address_that_is_that_of_a_worker_is_told_so(workers):
 
 
 def test_what_is_no_address_is_refused():
-    for address in ("somewhere", "http://a:80", "tcp://a", "tcp://", "0", "-1", "²", ""):
+    for address in (
+        "somewhere",
+        "http://a:80",
+        "tcp://a",
+        "tcp://",
+        "0",
+        "-1",
+        "²",
+        "",
+        "tcp://a:65536",
+        "tcp://a:0",
+    ):
         with pytest.raises(UserError, match="--dask is a number of processes"):
             with cluster(address, Source("run")):
                 pass
