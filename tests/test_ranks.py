@@ -315,6 +315,13 @@ def test_processes_that_cannot_meet_say_so(monkeypatch, tmp_path, capsys):
     assert "cannot meet (" in (told := capsys.readouterr().err) and "start them with torchrun" in told
 
 
+@pytest.mark.parametrize("count", ["abc", ""])
+def test_a_number_of_processes_that_is_none_is_told(monkeypatch, tmp_path, capsys, count):
+    monkeypatch.setenv("WORLD_SIZE", count)
+    assert main(["train", "--cfg", str(TOY / "cysgan_2d.yaml"), "--out", str(tmp_path / "run")]) == 2
+    assert f"WORLD_SIZE is '{count}', not a number" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_torchrun_trains_and_a_signal_to_it_saves(images, tmp_path, number):

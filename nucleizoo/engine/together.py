@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn import Parameter
 
-from nucleizoo.core.errors import ConfigError, RankError
+from nucleizoo.core.errors import ConfigError, RankError, UserError
 from nucleizoo.engine.meeting import Meeting
 from nucleizoo.engine.ranks import ALONE, Ranks, T
 
@@ -34,7 +34,7 @@ def joined() -> Iterator[Ranks]:
         UserError: when the processes cannot meet.
     """
     ranks = _joined.get()
-    if ranks is not None or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if ranks is not None or _told("WORLD_SIZE", 1) == 1:
         yield ranks or ALONE
         return
     met = _Together(meeting := Meeting())
@@ -61,7 +61,7 @@ class _Together(Ranks):
 
     def __init__(self, meeting: Meeting) -> None:
         self.meeting, self.number, self.count = meeting, meeting.number, meeting.count
-        self.neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        self.neighbours = _told("LOCAL_WORLD_SIZE", 1)
 
     def place(self, device: torch.device) -> torch.device:
         """Every rank of a machine has a GPU of its own; processors they share.
@@ -71,7 +71,7 @@ class _Together(Ranks):
         """
         if device.type == "cpu":
             return device
-        own, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        own, there = _told("LOCAL_RANK", 0), torch.cuda.device_count()
         if device.type != "cuda" or device.index is not None:
             raise ConfigError(
                 f"SYSTEM.DEVICE: {device} cannot be that of {self.count} processes; use auto, cpu or cuda"
@@ -141,3 +141,14 @@ class _Together(Ranks):
         with self.meeting.exchange():
             dist.all_reduce(row)
         return row
+
+
+def _told(name: str, otherwise: int) -> int:
+    """A number that torchrun tells its processes."""
+    try:
+        return int(os.environ.get(name, otherwise))
+    except ValueError as error:
+        raise UserError(
+            f"the environment's {name} is '{os.environ[name]}', not a number; start several processes with "
+            f"torchrun, or unset {name} to train in one"
+        ) from error
