@@ -17,6 +17,12 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def storage(count: float) -> str:
+    """Bytes: '13.6 GB', '4.2 MB', '0.1 kB'."""
+    size, unit = next((one for one in ((1e9, "GB"), (1e6, "MB")) if count >= one[0]), (1e3, "kB"))
+    return f"{count / size:.1f} {unit}"
+
+
 def first_line(error: BaseException) -> str:
     """Of what an error says; its kind if it says nothing."""
     return next(iter(str(error).splitlines()), type(error).__name__)

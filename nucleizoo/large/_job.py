@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.words import duration, plural
+from nucleizoo.core.words import duration, plural, storage
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
 from nucleizoo.large._absent import note_absent
@@ -170,7 +170,7 @@ class Job:
             f"{self.input.path}: {size} voxels, {plural(len(work.tiling), 'window')} of {window}{more}, "
             f"{blocks} of {block}; about {duration(seconds)}, up to {work.plan.memory / 1e9:.1f} GB of "
             f"memory{' a worker' if self.workers else ''} ({self.options.limit / 1e9:.3g} GB are allowed), "
-            f"{stored / 1e9:.1f} GB of disk"
+            f"{storage(stored)} of disk"
         )
 
     def _tile_time(self) -> float:
@@ -188,6 +188,6 @@ def _check_disk(folder: Path, needed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(folder).free) < needed:
         raise UserError(
-            f"{folder}: {needed / 1e9:.1f} GB of disk are needed for the maps alone, {free / 1e9:.1f} GB are "
-            "free; free some, or name a folder on another disk with --output"
+            f"{folder}: {storage(needed)} of disk are needed for the maps alone, {storage(free)} are free; "
+            "free some, or name a folder on another disk with --output"
         )

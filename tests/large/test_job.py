@@ -476,10 +476,14 @@ def test_a_full_disk_leaves_no_result_and_can_be_gone_on_from(tmp_path, small, v
 
 
 def test_a_disk_that_is_too_small_is_told_before_the_work(tmp_path, small, volume, monkeypatch):
-    monkeypatch.setattr("nucleizoo.large._job.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(UserError, match=r"0\.0 GB of disk are needed for the maps alone"):
-        predict_volume(segmenter(), volume, tmp_path, Options("h5"))
-    assert not (tmp_path / ".brain_blocks").exists()
+    monkeypatch.setattr("nucleizoo.large._job.shutil.disk_usage", lambda _: SimpleNamespace(free=400_000))
+    array = tmp_path / "wide.npy"
+    np.save(array, np.random.default_rng(0).integers(0, 9, (64, 128, 256), np.uint8))
+    with pytest.raises(
+        UserError, match=r": 2\.1 MB of disk are needed for the maps alone, 400\.0 kB are free"
+    ):
+        predict_volume(segmenter(), array, tmp_path, Options("h5"))
+    assert not (tmp_path / ".wide_blocks").exists()
 
 
 def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp_path, small):
