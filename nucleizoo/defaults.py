@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "INFERENCE": {
         "WINDOW": (),  # tile, pixels; (): the whole image at once
         "OVERLAP": 0.5,  # of neighbouring tiles, share of the window
+        "BLENDING": "tent",  # of tiles where they meet: tent, gaussian (MONAI's), or centre (CySGAN's)
         "STATISTICS": "auto",  # of norms: training, image or tile; auto: that of a training that saw images
         "DECODER": DECODERS.part("components"),  # maps to instance labels
     },

@@ -45,6 +45,7 @@ class Segmenter:
         self.device = next(method.parameters()).device
         self.window: tuple[int, ...] = config.INFERENCE.WINDOW
         self.overlap: float = config.INFERENCE.OVERLAP
+        self.blending: str = config.INFERENCE.BLENDING
         self.statistics: str = config.INFERENCE.STATISTICS
         if self.statistics == "auto":
             self.statistics = "tile" if remembered is None else "training"
@@ -175,7 +176,7 @@ class Segmenter:
             given = Statistics()
             slide(partial(run, into=given), batch, self.window, 0.0)
         run = partial(run, given=given)
-        made = slide(run, batch, self.window, self.overlap) if self.window else run(batch)
+        made = slide(run, batch, self.window, self.overlap, self.blending) if self.window else run(batch)
         return _finite(made)[0].cpu().numpy()
 
     def _through(

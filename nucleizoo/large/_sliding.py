@@ -71,7 +71,7 @@ def slide_column(
             for cut, maps in zip(cuts, made, strict=True):
                 part = common(cut, column)
                 here, there = (slice(None), *inside(part, cut)), (slice(None), *inside(part, column))
-                sums[(slice(None), *there)].addcmul_(maps[(slice(None), *here)], tiling.tent[here])
+                sums[(slice(None), *there)].addcmul_(maps[(slice(None), *here)], tiling.weights[here])
         complete = tiling.complete(row)
         if complete > done and sums is not None:
             low = max(top, done)

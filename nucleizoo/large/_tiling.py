@@ -7,8 +7,9 @@ from functools import cached_property
 
 from torch import Tensor
 
+from nucleizoo.ops.blending import Blending
 from nucleizoo.ops.grid import Box
-from nucleizoo.ops.windows import starts, summed_tents, tent
+from nucleizoo.ops.windows import starts
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Tiling:
         shape: of the volume.
         window: voxels an axis.
         overlap: share of the window that neighbours have in common, in [0, 1).
+        blending: how windows are weighted where they meet, one of `BLENDINGS`.
     """
 
     shape: tuple[int, ...]
     window: tuple[int, ...]
     overlap: float
+    blending: str = "tent"
 
     @cached_property
     def starts(self) -> list[list[int]]:
@@ -42,20 +45,18 @@ class Tiling:
             count *= len(axis)
         return count
 
-    @cached_property
-    def tent(self) -> Tensor:
-        """Blending weights of a window (*window)."""
-        return tent(self.window)
+    @property
+    def weights(self) -> Tensor:
+        """Of a window (*window), by which its results are blended."""
+        return self._blending.weights
 
     def divide(self, sums: Tensor, box: Box) -> Tensor:
         """Weighted sums (K, *size), divided in place by the weights of all windows in a box."""
-        for axis, cut in enumerate(box):
-            sums /= self._sums[axis][cut].reshape(-1, *(1,) * (len(box) - axis - 1))
-        return sums
+        return self._blending.divide(sums, box)
 
     @cached_property
-    def _sums(self) -> list[Tensor]:
-        return [summed_tents(n, w, self.overlap) for n, w in zip(self.shape, self.window, strict=True)]
+    def _blending(self) -> Blending:
+        return Blending(self.blending, self.window, self.starts, self.shape)
 
     def meeting(self, axis: int, low: int, high: int) -> list[int]:
         """The windows along an axis that have voxels in low..high."""

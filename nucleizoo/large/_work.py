@@ -59,7 +59,7 @@ class Work:
     def __init__(self, segmenter: Segmenter, seen: Input, scratch: Path, limit: float) -> None:
         self.segmenter, self.seen, self.scratch, self.limit = segmenter, seen, scratch, limit
         window = segmenter.window or segmenter.config.DATASET.SIZE
-        self.tiling = Tiling(seen.extent, window, segmenter.overlap)
+        self.tiling = Tiling(seen.extent, window, segmenter.overlap, segmenter.blending)
         self.batch = 1 if segmenter.device.type == "cpu" else 8
         self.rules = check_rules(segmenter.decoder.rules(len(seen.shape), seen.spacing))
 

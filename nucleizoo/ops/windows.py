@@ -8,11 +8,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nucleizoo.ops.blending import Blending
 from nucleizoo.ops.layout import channels_last
 
 
 def slide(
-    predict: Callable[[Tensor], Tensor], image: Tensor, window: tuple[int, ...], overlap: float = 0.5
+    predict: Callable[[Tensor], Tensor],
+    image: Tensor,
+    window: tuple[int, ...],
+    overlap: float = 0.5,
+    blending: str = "tent",
 ) -> Tensor:
     """Apply `predict` window by window and blend the results.
 
@@ -21,10 +26,10 @@ def slide(
         image: (1, C, *S); axes shorter than the window are extended by reflection and cut again.
         window: pixels an axis.
         overlap: share of the window that neighbours have in common, in [0, 1).
+        blending: how windows are weighted where they meet, one of `BLENDINGS`.
 
     Returns:
-        (1, K, *S) float32: the mean of all windows that cover a place, weighted by a tent that
-        falls towards the window's rim.
+        (1, K, *S) float32: the weighted mean of all windows that cover a place.
 
     Raises:
         ValueError: for another number of axes, or an overlap outside [0, 1).
@@ -35,20 +40,19 @@ def slide(
     if not 0 <= overlap < 1:
         raise ValueError(f"OVERLAP is at least 0 and below 1, got {overlap}")
     image = extend(image, tuple(max(s, w) for s, w in zip(shape, window, strict=True)))
-    weight = tent(window).to(image.device)
-    total: Tensor | None = None
-    for corner in itertools.product(*map(starts, image.shape[2:], window, [overlap] * len(window))):
+    extent = tuple(image.shape[2:])
+    begins = [starts(n, w, overlap) for n, w in zip(extent, window, strict=True)]
+    blend = Blending(blending, window, begins, extent)
+    weight, total = blend.weights.to(image.device), None
+    for corner in itertools.product(*begins):
         place = tuple(slice(c, c + w) for c, w in zip(corner, window, strict=True))
         here = (slice(None), slice(None), *place)
         part = predict(image[here]).float()
         if total is None:
-            total = part.new_zeros(1, part.shape[1], *image.shape[2:])
+            total = part.new_zeros(1, part.shape[1], *extent)
         total[here].addcmul_(part, weight)
     assert total is not None
-    for axis, (size, one) in enumerate(zip(shape, window, strict=True)):
-        sums = summed_tents(size, one, overlap).to(total.device)
-        total /= sums.reshape(-1, *(1,) * (len(window) - axis - 1))
-    return cut(total, shape)
+    return cut(blend.divide(total[0], tuple(slice(0, n) for n in extent))[None], shape)
 
 
 def starts(length: int, window: int, overlap: float) -> list[int]:
@@ -58,23 +62,6 @@ def starts(length: int, window: int, overlap: float) -> list[int]:
     step = max(1, int(window * (1 - overlap)))
     count = -(-(length - window) // step) + 1
     return [round(i * (length - window) / (count - 1)) for i in range(count)]
-
-
-def summed_tents(length: int, window: int, overlap: float) -> Tensor:
-    """The summed weights of windows along one axis, (max(length, window),); a place has their product."""
-    total, ramp = torch.zeros(max(length, window)), tent((window,))
-    for start in starts(length, window, overlap):
-        total[start : start + window] += ramp
-    return total
-
-
-def tent(window: tuple[int, ...]) -> Tensor:
-    """Blending weights (*window) above 0: 1 in the middle, falling linearly to the rim on each axis."""
-    weight = torch.ones(())
-    for size in window:
-        ramp = torch.minimum(torch.arange(1, size + 1), torch.arange(size, 0, -1)).float()
-        weight = weight[..., None] * (ramp / ramp.max())
-    return weight
 
 
 def extend(image: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -10,6 +10,7 @@ from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._sliding import slide_column
 from nucleizoo.large._tiling import Tiling
+from nucleizoo.ops.blending import BLENDINGS
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.windows import slide
 
@@ -20,8 +21,8 @@ def network(tiles):
     return torch.cat([tiles * where, tiles.square() + where.flip(0)], dim=1)
 
 
-def collected(picture, window, overlap, columns=((),), **settings):
-    tiling = Tiling(picture.shape[1:], window, overlap)
+def collected(picture, window, overlap, columns=((),), blending="tent", **settings):
+    tiling = Tiling(picture.shape[1:], window, overlap, blending)
     made = np.full((2, *picture.shape[1:]), np.nan, np.float32)
     for cuts in columns:
         column = cuts or tuple(slice(0, n) for n in picture.shape[2:])
@@ -44,14 +45,15 @@ def collected(picture, window, overlap, columns=((),), **settings):
         ((20, 21, 9), (8, 10, 16), 0.7),
     ],
 )
-def test_a_volume_streamed_through_is_what_it_is_in_memory(shape, window, overlap):
+@pytest.mark.parametrize("blending", BLENDINGS)
+def test_a_volume_streamed_through_is_what_it_is_in_memory(shape, window, overlap, blending):
     picture = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
-    wanted = slide(network, torch.from_numpy(picture)[None], window, overlap)[0].numpy()
-    whole = collected(picture, window, overlap)
+    wanted = slide(network, torch.from_numpy(picture)[None], window, overlap, blending)[0].numpy()
+    whole = collected(picture, window, overlap, blending=blending)
     np.testing.assert_allclose(whole, wanted, atol=1e-6)
     halves = [(slice(0, n // 2), slice(n // 2, n)) for n in shape[1:]]
     columns = itertools.product(*halves)
-    np.testing.assert_array_equal(collected(picture, window, overlap, columns, batch=3), whole)
+    np.testing.assert_array_equal(collected(picture, window, overlap, columns, blending, batch=3), whole)
 
 
 def test_what_is_done_already_is_not_given_again_and_changes_nothing():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from nucleizoo.ops.windows import cut, extend, slide, starts, tent, to_multiple
+from nucleizoo.ops.blending import BLENDINGS
+from nucleizoo.ops.windows import cut, extend, slide, starts, to_multiple
 
 
 @pytest.mark.parametrize(("length", "window", "overlap"), [
@@ -19,17 +20,11 @@ def test_windows_cover_an_axis_and_end_at_its_border(length, window, overlap):
     assert covered >= set(range(length))
 
 
-def test_a_tent_is_symmetric_positive_and_one_in_the_middle():
-    weight = tent((5, 4))
-    np.testing.assert_allclose(weight[:, 1], np.array([1, 2, 3, 2, 1]) / 3)
-    np.testing.assert_allclose(weight[2], np.array([1, 2, 2, 1]) / 2)
-    assert weight.shape == (5, 4) and weight.min() == pytest.approx(1 / 6)
-
-
+@pytest.mark.parametrize("blending", BLENDINGS)
 @pytest.mark.parametrize(("shape", "window"), [
     ((20, 31), (8, 8)), ((5, 5), (8, 8)), ((8, 40), (8, 16)), ((6, 20, 30), (4, 16, 8)), ((1, 1), (4, 4)),
 ])  # fmt: skip
-def test_sliding_the_identity_gives_the_image_back(shape, window):
+def test_sliding_the_identity_gives_the_image_back(shape, window, blending):
     image = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 2, *shape)).astype(np.float32))
     seen = []
 
@@ -37,7 +32,7 @@ def test_sliding_the_identity_gives_the_image_back(shape, window):
         seen.append(tuple(tile.shape))
         return tile
 
-    result = slide(predict, image, window)
+    result = slide(predict, image, window, blending=blending)
     assert set(seen) == {(1, 2, *window)}
     torch.testing.assert_close(result, image, atol=1e-6, rtol=0)
 

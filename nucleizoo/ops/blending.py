@@ -1,0 +1,94 @@
+"""How the results of overlapping windows are mixed: the middle of a window knows more than its rim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
+
+import torch
+from torch import Tensor
+
+from nucleizoo.ops.grid import Box
+
+Ramp = Callable[[int], Tensor]
+"""A window's length -> its weights along one axis, (length,), above 0."""
+
+
+def _tent(length: int) -> Tensor:
+    """1 in the middle, falling linearly to the rim."""
+    ramp = torch.minimum(torch.arange(1, length + 1), torch.arange(length, 0, -1)).float()
+    return ramp / ramp.max()
+
+
+def _bell(length: int, *, width: float) -> Tensor:
+    """A normal curve, 1 in the middle, whose standard deviation is a share of the length."""
+    place = torch.arange(length) - (length - 1) / 2
+    return torch.exp(-0.5 * (place / (width * length)) ** 2)
+
+
+BLENDINGS: dict[str, tuple[tuple[float, Ramp], ...]] = {
+    "tent": ((1.0, _tent),),
+    "gaussian": ((1.0, partial(_bell, width=0.125)),),
+    "centre": ((1.0, partial(_bell, width=0.1)), (1e-4, torch.ones)),
+}
+"""Weights of windows: a sum of terms, each a factor and what is multiplied along the axes.
+
+'tent' falls linearly; 'gaussian' is that of nnU-Net and MONAI; 'centre' that of CySGAN's code, in which
+r is 1 at the rim: 1e-4 + exp(-r^2 / (2 * 0.2^2)) (ours is of the window's voxels, whose rim is half a voxel
+further out)."""
+
+
+class Blending:
+    """The weights of windows over an array.
+
+    Args:
+        name: one of `BLENDINGS`.
+        window: its length an axis.
+        starts: where windows begin, an axis.
+        shape: of the array, or of the windows where they are larger.
+
+    Attributes:
+        weights: of a window, (*window) above 0.
+    """
+
+    def __init__(
+        self, name: str, window: Sequence[int], starts: Sequence[Sequence[int]], shape: Sequence[int]
+    ) -> None:
+        terms = [(factor, [ramp(length) for length in window]) for factor, ramp in BLENDINGS[name]]
+        self.weights = _total([(factor, ramps) for factor, ramps in terms])
+        self._sums = [
+            (factor, [_summed(ramp, at, n) for ramp, at, n in zip(ramps, starts, shape, strict=True)])
+            for factor, ramps in terms
+        ]
+
+    def divide(self, sums: Tensor, box: Box) -> Tensor:
+        """Weighted sums (K, *size), divided in place by the weights of all windows that meet in a box."""
+        parts = [
+            (factor, [along[cut].to(sums.device) for along, cut in zip(axes, box, strict=True)])
+            for factor, axes in self._sums
+        ]
+        if len(parts) == 1:
+            for axis, along in enumerate(parts[0][1]):
+                sums /= along.reshape(-1, *(1,) * (len(box) - axis - 1))
+            return sums
+        for at, plane in enumerate(sums.unbind(1)):  # so that the weights take no memory
+            plane /= _total([(factor * float(axes[0][at]), axes[1:]) for factor, axes in parts])
+        return sums
+
+
+def _total(terms: Sequence[tuple[float, Sequence[Tensor]]]) -> Tensor:
+    """The sum of terms, each a factor times an outer product."""
+    products = [factor * reduce(_outer, axes) for factor, axes in terms]
+    return torch.stack(products).sum(0) if len(products) > 1 else products[0]
+
+
+def _outer(product: Tensor, ramp: Tensor) -> Tensor:
+    return product[..., None] * ramp
+
+
+def _summed(ramp: Tensor, starts: Sequence[int], length: int) -> Tensor:
+    """The weights of all windows along one axis, (length,)."""
+    total = torch.zeros(max(length, len(ramp)))
+    for start in starts:
+        total[start : start + len(ramp)] += ramp
+    return total
