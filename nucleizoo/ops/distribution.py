@@ -45,9 +45,10 @@ def sample_of(parts: Parts, dtype: np.dtype[Any]) -> NDArray[Any]:
         return (_quantiles(counts) + low).astype(dtype)
     smallest, largest = np.inf, -np.inf
     for part in parts():
-        smallest, largest = min(smallest, float(part.min())), max(largest, float(part.max()))
-        if not np.isfinite(smallest + largest):
+        least, most = float(part.min()), float(part.max())  # both NaN when there is one
+        if not np.isfinite([least, most]).all():
             return np.array([np.nan])
+        smallest, largest = min(smallest, least), max(largest, most)
     if smallest == largest:
         return np.array([smallest, largest], dtype)
     counts = np.zeros(_FINE + 1, np.int64)

@@ -89,8 +89,6 @@ class Parts:
     def _of_planes(self) -> Limits:
         planes = map(self._chosen, self.values.planes(self._channel))
         limits = np.array([self._of_plane(one) for plane in planes for one in plane], np.float64)
-        if not np.isfinite(limits).all():
-            raise ImageReadError(f"{self.values.name}: holds NaN or infinite values; repair or remove it")
         limits = limits.reshape(*self.values.outer, *self.values.shape[:-2], -1, 2)
         low, high = np.moveaxis(limits, (-1, -2), (0, 1))
         return low, high

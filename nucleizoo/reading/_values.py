@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.grid import Box, Grid, size
+from nucleizoo.reading._finite import check_finite
 from nucleizoo.reading._slabs import planes_of
 from nucleizoo.volumes import LazyVolume
 
@@ -78,18 +79,18 @@ class Values:
         """All values once, part by part: (channels, ...), cut at the borders of chunks.
 
         Raises:
-            ImageReadError: as for `read`.
+            ImageReadError: as for `read`, or for NaN and infinite values.
         """
         grid = Grid(self._space, self._grown(self._whole_chunks, channel))
         for stack in np.ndindex(*self.outer[: self._stacks]):
             for index in range(len(grid)):
-                yield self._read(grid.box(index), stack, channel)
+                yield self._finite(grid.box(index), stack, channel)
 
     def planes(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
         """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
 
         Raises:
-            ImageReadError: as for `read`.
+            ImageReadError: as for `read`, or for NaN and infinite values.
             UserError: when the planes of a row of chunks need a temporary file that cannot be written.
         """
         slab = [*self._whole_chunks[:-2], *self._space[-2:]]
@@ -99,7 +100,7 @@ class Values:
             for index in range(len(slabs)):
                 box = slabs.box(index)
                 if together:
-                    data = self._read(box, stack, channel)
+                    data = self._finite(box, stack, channel)
                     flat = data.reshape(len(data), -1, *data.shape[-2:])
                     yield from np.moveaxis(flat, 1, 0)
                 else:
@@ -110,7 +111,7 @@ class Values:
         channels, (depth, y, x) = self.open().channels if channel is None else 1, size(slab)
         grid = Grid((y, x), self._grown([depth, *self._whole_chunks[1:]], channel)[1:])
         boxes = map(grid.box, range(len(grid)))
-        blocks = ((box, self._read((slab[0], *box), stack, channel)) for box in boxes)
+        blocks = ((box, self._finite((slab[0], *box), stack, channel)) for box in boxes)
         yield from planes_of(blocks, (channels, depth, y, x), self.dtype.newbyteorder("="))
 
     @property
@@ -129,6 +130,14 @@ class Values:
         """Bytes that are read a voxel."""
         volume = self.open()
         return int(volume.dtype.itemsize) * (volume.channels if channel is None else 1)
+
+    def _finite(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
+        """A part of which all values are numbers."""
+        data, volume = self._read(box, stack, channel), self.open()
+        outer, inner = "".join(volume.stacks), volume.space
+        shaped = data.reshape(len(data), *(1 for _ in outer), *data.shape[1:])
+        check_finite(shaped, outer + inner, self.name, (*stack, *(cut.start for cut in box)))
+        return data
 
     def _read(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
         volume = self.open()
