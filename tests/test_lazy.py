@@ -128,6 +128,35 @@ def test_a_missing_chunk_is_named_and_can_be_borne(tmp_path, kind):
     assert opened.skipped == ["chunk 0.1.1 (zyx 0:4, 16:32, 16:32)"]
 
 
+@pytest.mark.parametrize("kind", ["zarr", "sharded", "h5", "h5-whole"])
+def test_a_missing_chunk_is_black_whatever_the_fill_value_unless_it_may_be_empty(tmp_path, kind):
+    path, lost = tmp_path / ("a.h5" if kind.startswith("h5") else "a.zarr"), np.s_[4:7, 16:32, 32:48]
+    settings = {"shape": VOLUME.shape, "dtype": "u2"}
+    if kind.startswith("h5"):
+        settings["chunks"] = (4, 16, 16) if kind == "h5" else None
+        with h5py.File(path, "w") as file:
+            array = file.create_dataset("image", fillvalue=1000, **settings)
+            if kind == "h5-whole":
+                lost = np.s_[:, :, :]  # never written
+            else:
+                for place in np.ndindex(2, 3, 4):
+                    box = tuple(slice(i * n, i * n + n) for i, n in zip(place, (4, 16, 16), strict=True))
+                    if place != (1, 1, 2):
+                        array[box] = VOLUME[box]
+    else:
+        settings |= {"chunks": (4, 16, 16), "shards": (4, 16, 16) if kind == "sharded" else None}
+        if kind == "sharded":
+            settings["chunks"] = (2, 8, 8)
+        pytest.importorskip("zarr").create_array(path, fill_value=1000, **settings)[...] = VOLUME
+        (path / "c" / "1" / "1" / "2").unlink()
+    refused(path, "chunks are not there")
+    for value, how in ((0, {"skip_damaged": True}), (1000, {"missing": True})):
+        wanted, opened = VOLUME.copy(), open_lazily(path, **how)
+        wanted[lost] = value
+        np.testing.assert_array_equal(opened.read(BOX)[0], wanted[BOX])
+        np.testing.assert_array_equal(opened.whole(), wanted)
+
+
 @pytest.mark.parametrize("kind", ["zarr-0.5", "h5-chunked"])
 def test_a_damaged_chunk_is_named_and_can_be_borne(tmp_path, kind):
     path = written(tmp_path, kind)

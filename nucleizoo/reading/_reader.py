@@ -35,8 +35,8 @@ class Reader:
             unknown, the voxels that it leads to are taken for cubes.
         spacing: voxel size of the files, micrometres in axis order; overrides what they say.
         scaling: how intensities are brought to [0, 1], from the file's own voxels.
-        empty_chunks: chunks that a Zarr folder (or an HDF5 file too large for memory) lacks are empty, as
-            Zarr leaves them out where a volume is 0; otherwise they are lost, and the file is refused.
+        empty_chunks: chunks that a Zarr folder (or an HDF5 file too large for memory) lacks hold its fill
+            value, mostly 0, as Zarr leaves them out then; otherwise they are lost, and the file is refused.
 
     Raises:
         ValueError: for a setting that is out of range.

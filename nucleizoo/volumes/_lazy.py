@@ -32,11 +32,13 @@ class LazyVolume:
         spacing: voxel size in micrometres of Z (where there is one), Y and X; () if unknown.
         chunks: what is decoded together, voxels an axis.
         load: a part, in the axes as stored.
-        absent: how many chunks are not there, and their places; they read as 0.
+        absent: how many chunks are not there, and their places; `load` gives the fill value for them.
         shards: what is stored together, and is there or not: several chunks, or () where it is one.
         close: gives the file back; nothing is read after it.
         skip_damaged: whether parts that cannot be read become 0 instead of an error.
         skipped: the chunks that were not read, in words.
+        lost: a flag for every shard, or chunk where there are none: whether it is not there, and black
+            whatever the fill value; None where nothing is lost.
     """
 
     name: str
@@ -51,6 +53,7 @@ class LazyVolume:
     close: Callable[[], None] = lambda: None
     skip_damaged: bool = False
     skipped: list[str] = field(default_factory=list)
+    lost: NDArray[np.bool_] | None = None
 
     @property
     def space(self) -> str:
@@ -72,21 +75,30 @@ class LazyVolume:
             return {2: 1, 4: 3}.get(count := self.shape[self.axes.index("S")], count)
         return self.shape[self.axes.index("C")] if "C" in self.axes else 1
 
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """What is there or not: a shard, or a chunk where there are none; voxels an axis."""
+        return self.shards or self.chunks
+
     def check(self) -> None:
-        """Refuse an array with chunks missing, unless damage is skipped.
+        """Refuse an array with chunks missing, unless damage is skipped; they are black then.
 
         Raises:
             ImageReadError: naming them.
         """
         count, places = self.absent()
-        words = (self._words(place, self.shards or self.chunks) for place in places)
         if count and not self.skip_damaged:
+            words = (self._words(place, self.stored) for place in places)
             raise ImageReadError(
                 f"{self.name}: {count} chunks are not there ({'; '.join(itertools.islice(words, 3))}"
                 f"{'; ...' * (count > 3)}); copy it again. If they were left out because they are "
                 "empty, set the key EMPTY_CHUNKS; prediction can take them for black: --skip-damaged"
             )
-        self.skipped += words
+        if count:
+            self.lost = np.zeros([-(-n // c) for n, c in zip(self.shape, self.stored, strict=True)], bool)
+            for place in places:
+                self.lost[place] = True
+                self.skipped.append(self._words(place, self.stored))
 
     def read(self, box: Cut, at: Sequence[int] = (), channel: int | None = None) -> NDArray[Any]:
         """A part as (channels, *size).
@@ -125,10 +137,22 @@ class LazyVolume:
 
     def _loaded(self, cut: Cut) -> NDArray[Any]:
         try:
-            return self.load(cut)
+            data = self.load(cut)
         except Exception as error:  # decoders raise anything; which chunk it was is found out one by one
             check_damage(error, self.name)
-            return self._salvaged(cut)
+            data = self._salvaged(cut)
+        return self._blackened(data, cut)
+
+    def _blackened(self, data: NDArray[Any], cut: Cut) -> NDArray[Any]:
+        """A part with 0 where chunks are lost."""
+        if self.lost is None:
+            return data
+        first = [c.start // n for c, n in zip(cut, self.stored, strict=True)]
+        ends = [-(-c.stop // n) for c, n in zip(cut, self.stored, strict=True)]
+        for place in np.argwhere(self.lost[tuple(map(slice, first, ends))]) + first:
+            spans = zip(place, self.stored, cut, strict=True)
+            data[tuple(slice(max(i * n - c.start, 0), (i + 1) * n - c.start) for i, n, c in spans)] = 0
+        return data
 
     def _salvaged(self, cut: Cut) -> NDArray[Any]:
         """What can be read of a part, the rest 0."""

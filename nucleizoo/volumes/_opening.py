@@ -54,7 +54,7 @@ def open_lazily(
             one, or the full resolution of an OME-Zarr image.
         usual: see `dataset`.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
-        missing: whether chunks may be missing, and are empty then; they are not looked for.
+        missing: whether chunks may be missing, and hold the fill value then; they are not looked for.
 
     Raises:
         ImageReadError: when it is not there, damaged, cut short, not a picture, or leads to other files.
