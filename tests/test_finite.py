@@ -40,4 +40,4 @@ def test_it_is_told_by_its_place_in_memory_and_part_by_part(tmp_path, monkeypatc
     with pytest.raises(ImageReadError, match=rf"a\.h5: {words}"):
         reader.read(tmp_path / "a.h5")
     with pytest.raises(ImageReadError, match=rf"a\.h5:/image: {words}"):
-        Parts(Values(lambda: volume, dims), reader)
+        _ = Parts(Values(lambda: volume, dims), reader).limits

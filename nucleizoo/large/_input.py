@@ -20,7 +20,8 @@ class Input:
     """Reads any part of one volume the way a run reads its files.
 
     Attributes:
-        shape: (*S) in the file.
+        values: of the file.
+        shape: (*S) in it.
         spacing: of the file's voxels in micrometres, in axis order; () when unknown.
         resizing: from there to what the network sees.
         noted: how many chunks were known to be damaged or missing when it was opened.
@@ -43,7 +44,7 @@ class Input:
             path, dataset=reader.dataset, skip_damaged=skip_damaged, missing=reader.empty_chunks
         )
         _check_axes(self.volume, reader)
-        values = Values(lambda: self.volume, reader.frame.dims)
+        self.values = values = Values(lambda: self.volume, reader.frame.dims)
         self.shape = values.shape
         self.spacing = reader.voxel_size(self.volume.spacing)
         factor = reader.magnification(self.spacing, str(path))

@@ -142,7 +142,7 @@ class Job:
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.options.limit, taken=_memory.peak() + RESERVE,
             window=self.work.tiling.window, step=self.work.tiling.step,
-            costs=self.work.costs, units=UNITS * self.workers,
+            costs=self.work.costs, reading=self.work.reading, units=UNITS * self.workers,
         )  # fmt: skip
         maps = len(self.segmenter.target.channels)
         _check_disk(self.result.parent, maps * math.prod(self.input.extent))

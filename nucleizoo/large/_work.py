@@ -24,6 +24,7 @@ from nucleizoo.large._look import ReadMaps
 from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
+from nucleizoo.large._reading import Reading
 from nucleizoo.large._result import Result
 from nucleizoo.large._scratch import begun
 from nucleizoo.large._stage import Stage
@@ -95,6 +96,12 @@ class Work:
         stored = volume.dtype.itemsize * volume.channels
         maps = len(self.segmenter.target.channels)
         return Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What reading the volume takes of memory."""
+        planes = self.seen.reader.scaling.over == "image"
+        return Reading.of(self.seen.volume, self.seen.values, planes=planes)
 
     @cached_property
     def statistics(self) -> GivenStatistics:

@@ -81,7 +81,7 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
     size = "x".join(map(str, (*values.outer, *values.shape)))
     log.info("%s: %s voxels are more than CACHE_GB holds; crops are read from the file, which is gone "
              "through once now for the range of its intensities", path, size)  # fmt: skip
-    parts = Parts(values, reader)
+    parts = Parts(values, reader, Parts(values, reader).limits)
     if truth is not None:
         _check_labels(truth)
     spacing = magnified(own, factor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,18 +31,26 @@ class Parts:
     Args:
         values: of the file.
         reader: of the experiment.
-        limits: of an earlier time, so that it need not be gone through again; None measures them.
+        limits: of an earlier time, so that it need not be gone through again; None measures them when they
+            are asked for first.
 
     Raises:
-        ImageReadError: when its channels or intensities are none that can be used, or a part of it cannot
-            be read: all of it is gone through once.
+        ImageReadError: when its channels are none that can be used.
     """
 
     def __init__(self, values: Values, reader: Reader, limits: Limits | None = None) -> None:
         self.values, self.scaling = values, reader.scaling
         self._grey, self._channel = _channel(values.open(), reader)
-        self.limits = limits or self._limits()
-        self._low, self._high = self.limits
+        self._known = limits
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Of the scaling; all of the file is gone through once.
+
+        Raises:
+            ImageReadError: when intensities are none that can be used, or a part of it cannot be read.
+        """
+        return self._known or self._limits()
 
     def straight(self, at: tuple[int, ...], box: Box) -> NDArray[np.float32]:
         """A part of a picture: (C, *size) in [0, 1], before the curve of the scaling.
@@ -50,11 +59,11 @@ class Parts:
             ImageReadError: when a chunk of it cannot be read.
         """
         raw = self._chosen(self.values.read(at, box, self._channel))
-        made = np.zeros(raw.shape, np.float32)
+        made, (lows, highs) = np.zeros(raw.shape, np.float32), self.limits
         rows = max(1, _ROWS // raw.shape[-1])
         for channel, *depth in np.ndindex(*raw.shape[:-2]):
-            plane = (channel, *at, *(box[0].start + z for z in depth)) if self._low.ndim else ()
-            low, high = float(self._low[plane]), float(self._high[plane])
+            plane = (channel, *at, *(box[0].start + z for z in depth)) if lows.ndim else ()
+            low, high = float(lows[plane]), float(highs[plane])
             if low >= high:
                 continue  # a plane without contrast becomes 0
             for y in range(0, raw.shape[-2], rows):

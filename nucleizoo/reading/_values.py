@@ -18,6 +18,9 @@ from nucleizoo.volumes import LazyVolume
 _READ_BYTES = 2**23
 """About how much is read at once when all of a file is gone through."""
 
+_PLANES = 3
+"""So many times a plane is in memory while its percentiles are found."""
+
 _SLAB_BYTES = 2**26
 """Planes that share chunks are read together if they are not larger, and by way of a file otherwise."""
 
@@ -71,6 +74,14 @@ class Values:
         data = self._read((*(slice(i, i + 1) for i in depth), *box), stack, channel)
         return data.reshape(len(data), *size(box))
 
+    def at_once(self, *, planes: bool) -> int:
+        """Bytes that `all` or `planes` have in memory at most, beside the decoding of a chunk."""
+        block = math.prod(self._grown(self._whole_chunks, None)) * self._value(None)
+        if not planes:
+            return block
+        plane = math.prod(self._space[-2:]) * self._value(None)
+        return min(math.prod(self._whole_chunks[:-2]) * plane, max(block, _SLAB_BYTES)) + _PLANES * plane
+
     def places(self) -> Iterator[tuple[int, ...]]:
         """Where the pictures are."""
         return iter(np.ndindex(*self.outer))
@@ -84,7 +95,7 @@ class Values:
         grid = Grid(self._space, self._grown(self._whole_chunks, channel))
         for stack in np.ndindex(*self.outer[: self._stacks]):
             for index in range(len(grid)):
-                yield self._finite(grid.box(index), stack, channel)
+                yield from self._pieces(self._finite(grid.box(index), stack, channel))
 
     def planes(self, channel: int | None = None) -> Iterator[NDArray[Any]]:
         """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
@@ -130,6 +141,12 @@ class Values:
         """Bytes that are read a voxel."""
         volume = self.open()
         return int(volume.dtype.itemsize) * (volume.channels if channel is None else 1)
+
+    @staticmethod
+    def _pieces(data: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """A large chunk (channels, ...) in pieces, for what is made of them takes memory, too."""
+        step = max(1, data.shape[1] * _READ_BYTES // max(data.nbytes, 1))
+        return (data[:, start : start + step] for start in range(0, data.shape[1], step))
 
     def _finite(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
         """A part of which all values are numbers."""

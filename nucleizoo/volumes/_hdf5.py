@@ -135,6 +135,12 @@ def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable
     return count - there, (place for place in grid_of(data.shape, chunks) if place not in written)
 
 
+def decoding(data: Any) -> int:
+    """Bytes that decoding a chunk takes at most: before and after a filter; none are 0."""
+    filters = data.id.get_create_plist().get_nfilters()
+    return 2 * math.prod(data.chunks) * int(data.dtype.itemsize) if filters else 0
+
+
 def spacing_of(data: Any, axes: str) -> tuple[float, ...]:
     """Voxel size in micrometres from the first attribute that gives one for these axes, else ()."""
     count = sum(axis in SPATIAL for axis in axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,12 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.volumes._damage import check_damage
 
 Cut = tuple[slice, ...]
+
+Load = Callable[[Cut], NDArray[Any]]
+"""A part, in the axes as stored."""
+
+_LARGE = 2**26
+"""Bytes of a chunk that takes far longer to decode than garbage to collect."""
 
 _MANY = 1_000_000
 """Chunks that are looked for one by one, however few of them are there."""
@@ -34,6 +41,8 @@ class LazyVolume:
         load: a part, in the axes as stored.
         absent: how many chunks are not there, and their places; `load` gives the fill value for them.
         shards: what is stored together, and is there or not: several chunks, or () where it is one.
+        decoding: bytes that decoding a chunk takes at most, as it is stored and after every filter; 0 where
+            values are read as they lie.
         close: gives the file back; nothing is read after it.
         skip_damaged: whether parts that cannot be read become 0 instead of an error.
         skipped: the chunks that were not read, in words.
@@ -47,9 +56,10 @@ class LazyVolume:
     dtype: np.dtype[Any]
     spacing: tuple[float, ...]
     chunks: tuple[int, ...]
-    load: Callable[[Cut], NDArray[Any]]
+    load: Load
     absent: Callable[[], tuple[int, Iterable[tuple[int, ...]]]] = lambda: (0, ())
     shards: tuple[int, ...] = ()
+    decoding: int = 0
     close: Callable[[], None] = lambda: None
     skip_damaged: bool = False
     skipped: list[str] = field(default_factory=list)
@@ -172,9 +182,7 @@ class LazyVolume:
                 if words not in self.skipped:
                     self.skipped.append(words)
             else:
-                data[
-                    tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(chunk, cut, strict=True))
-                ] = part
+                data[_seen_from(cut, chunk)] = part
         return data
 
     def _words(self, place: tuple[int, ...], lengths: tuple[int, ...]) -> str:
@@ -191,6 +199,26 @@ def _chunks(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
         edges = [c.start, *range((c.start // n + 1) * n, c.stop, n), c.stop]
         pieces.append([slice(a, b) for a, b in itertools.pairwise(edges)])
     return itertools.product(*pieces)
+
+
+def one_by_one(load: Load, chunks: tuple[int, ...], dtype: np.dtype[Any]) -> Load:
+    """The same, but no two chunks are decoded at a time, and of large ones nothing is left behind."""
+    is_large = math.prod(chunks) * dtype.itemsize >= _LARGE
+
+    def loaded(cut: Cut) -> NDArray[Any]:
+        data = np.empty([c.stop - c.start for c in cut], dtype)
+        for chunk in _chunks(cut, chunks):
+            data[_seen_from(cut, chunk)] = load(chunk)
+            if is_large:
+                gc.collect()  # what zarr has decoded hangs in a circle of references
+        return data
+
+    return loaded
+
+
+def _seen_from(cut: Cut, chunk: Cut) -> Cut:
+    """Where a piece lies in the part that it is of."""
+    return tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(chunk, cut, strict=True))
 
 
 def grid_of(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

@@ -34,6 +34,7 @@ from nucleizoo.large import FORMATS, Options, _job, _levels, _memory, _result, _
 from nucleizoo.large._maps import from_bytes, to_bytes
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
+from nucleizoo.ops import memory
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.resize import linear
 from nucleizoo.ops.statistics import Moments, Statistics
@@ -454,6 +455,37 @@ def test_a_volume_has_the_memory_that_the_one_before_it_gave_back(tmp_path, volu
     assert len(bytearray(b"x") * 500_000_000) == 500_000_000
     second = _job.Job(segmenter(), volume, tmp_path / "second", Options("h5")).work.plan.memory
     assert second < first + 2e8
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be forgotten here")
+@pytest.mark.parametrize(("kind", "over"), [("h5", "volume"), ("zarr", "image"), ("tif", "volume")])
+def test_large_chunks_keep_to_the_memory_that_is_told_or_are_refused_unread(
+    tmp_path, kind, over, monkeypatch
+):
+    path, data = (
+        tmp_path / f"brain.{kind}",
+        np.random.default_rng(0).integers(0, 30, (8, 2800, 2800), np.uint8),
+    )
+    if kind == "h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("image", data=data, chunks=data.shape, compression="lzf")
+    elif kind == "zarr":
+        pytest.importorskip("zarr").create_array(path, data=data, chunks=data.shape)
+    else:
+        data = data.reshape(2, 5600, 5600)
+        tifffile.imwrite(path, data, compression="zlib", rowsperstrip=5600, photometric="minisblack")
+    made = segmenter("DATASET.IMAGE.SCALING.OVER", over)
+    del data
+    with pytest.raises(
+        UserError, match=r"brain.* its (chunks|planes) of .* take .* to read, the program"
+    ) as told:
+        with monkeypatch.context() as patch:
+            patch.setattr(volumes.LazyVolume, "read", lambda *_: pytest.fail("was read"))
+            _job.Job(made, path, tmp_path, Options("h5", max_memory=memory.resident() * 1e-9 + 0.24))
+    enough = float(re.search(r"--max-memory to ([\d.]+)", str(told.value))[1])
+    memory.forget_peak()
+    job = _job.Job(made, path, tmp_path, Options("h5", max_memory=enough))
+    assert memory.peak() <= job.work.plan.memory <= enough * 1e9
 
 
 def begin_at_once(number, folder, gate, events, answers):
