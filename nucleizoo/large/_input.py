@@ -91,7 +91,8 @@ class Input:
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:
     dims = reader.frame.dims
     stacks = [n for a, n in zip(volume.axes, volume.shape, strict=True) if a not in "ZYXCS" and n > 1]
-    depth = "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1
+    # a volume may have one plane, which a 2D run takes for a picture
+    depth = "Z" in volume.axes and (dims == 3 or volume.shape[volume.axes.index("Z")] > 1)
     if len(stacks) + depth != dims - 2:
         wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
         mend = "give files of one"

@@ -143,6 +143,21 @@ def test_float_and_flat_pictures_are_predicted_too(tmp_path, small):
         np.testing.assert_array_equal(labels, in_memory(made, tmp_path / "a.tif"))
 
 
+@pytest.mark.parametrize("kind", ["h5", "npy"])
+def test_a_volume_of_one_plane_is_predicted_as_in_memory(tmp_path, small, kind):
+    path, picture = tmp_path / f"a.{kind}", toy_picture(0, (4, 40, 48), np.uint16)[1][:1]
+    if kind == "h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("image", data=picture)
+    else:
+        np.save(path, picture)
+    made = segmenter()
+    labels, _ = stored(predict_volume(made, path, tmp_path, Options("h5")).result)
+    wanted = in_memory(made, path)
+    assert labels.shape == (1, 40, 48) and labels.max() > 0
+    np.testing.assert_array_equal(labels, wanted)
+
+
 def rows_of(file):
     with file.open(newline="") as opened:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(opened)]
