@@ -255,6 +255,33 @@ def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp
         open_lazily(tmp_path / "a.zarr")
 
 
+@pytest.mark.parametrize(
+    ("names", "axes"),
+    [
+        (["dim_0", "dim_1", "dim_2"], "ZYX"), (["a", "b", "c"], "ZYX"),
+        ([None, "y", "x"], "ZYX"), (["Depth", "Height", "width"], "ZYX"), (["axis_z", "row", "/x"], "ZYX"),
+        (["column", "row", "plane"], "XYZ"), (["x", "z", "y"], "XZY"), (["channel", "row", "col"], "CYX"),
+        (["time", "y", "x"], "TYX"),
+    ],
+)  # fmt: skip
+def test_names_of_dimensions_tell_axes_where_they_are_those_of_axes(tmp_path, names, axes):
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(tmp_path / "a.zarr", data=VOLUME, chunks=(4, 16, 16), dimension_names=names)
+    opened = open_lazily(tmp_path / "a.zarr")
+    assert opened.axes == axes
+    np.testing.assert_array_equal(opened.whole(), VOLUME)
+
+
+def test_axes_that_nothing_tells_are_refused_with_their_names(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(tmp_path / "a.zarr", data=VOLUME[None, None], dimension_names=list("abdef"))
+    refused(
+        tmp_path / "a.zarr", r"a\.zarr: its axes are called a, b, d, e, f, 1x1x7x40x50, which does not tell"
+    )
+    zarr.create_array(tmp_path / "b.zarr", data=VOLUME, dimension_names=["height", "y", "x"])
+    refused(tmp_path / "b.zarr", "its axes 'YYX' are not those of a picture")
+
+
 def test_which_array_of_a_zarr_group_is_meant_is_told_in_one_way(tmp_path):
     zarr = pytest.importorskip("zarr")
     two = zarr.open_group(tmp_path / "two.zarr", mode="w")

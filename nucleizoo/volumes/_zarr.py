@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.volumes._dimensions import axes_of
 from nucleizoo.volumes._lazy import LazyVolume, Load, check_claim, grid_of, one_by_one
-from nucleizoo.volumes._volume import guess_axes
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """One of these files makes a folder an array or a group."""
@@ -58,10 +58,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         Exception: whatever zarr raises on damaged metadata.
     """
     node, axes, spacing = _found(path, dataset, usual)
-    names = getattr(node.metadata, "dimension_names", None)
-    if not axes and names and all(names):
-        axes = "".join(str(one)[-1].upper() for one in names)
-    axes = axes or guess_axes(path, node.shape)
+    axes = axes or axes_of(path, node)
     if len(axes) != node.ndim:
         raise ImageReadError(
             f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), its array has {node.ndim} "
