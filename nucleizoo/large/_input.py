@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.files import atomic
+from nucleizoo.large import _missing
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.resize import Resizing
 from nucleizoo.reading import FiledScan, Limits, Parts, Reader, Values, magnified
@@ -31,18 +32,32 @@ class Input:
         reader: of the run.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
         measured: file that `keep` has written, so that the volume need not be gone through again.
+        scratch: where it may be noted which chunks are missing; they are looked for if it is not.
 
     Raises:
         ImageReadError: when the file cannot be used; says why and what to do.
+        UserError: when what was noted of it cannot be used.
     """
 
     def __init__(
-        self, path: Path, reader: Reader, *, skip_damaged: bool = False, measured: Path | None = None
+        self,
+        path: Path,
+        reader: Reader,
+        *,
+        skip_damaged: bool = False,
+        measured: Path | None = None,
+        scratch: Path | None = None,
     ) -> None:
         self.path, self.reader = path, reader
+        known = scratch if scratch and _missing.place(scratch).exists() else None
         self.volume = open_lazily(
-            path, dataset=reader.dataset, skip_damaged=skip_damaged, missing=reader.empty_chunks
+            path,
+            dataset=reader.dataset,
+            skip_damaged=skip_damaged,
+            missing=reader.empty_chunks or known is not None,
         )
+        if known:
+            _missing.recall(self.volume, known)
         _check_axes(self.volume, reader)
         self.values = values = Values(lambda: self.volume, reader.frame.dims)
         self.shape = values.shape

@@ -67,8 +67,11 @@ class Job:
         self.result, self.scratch = places(path, folder, options.format)
         self.table = place_of_table(path, folder) if table else None
         check_place(self.result, options.format)
-        known = measured(self.scratch) if options.resume and begun(self.scratch).exists() else None
-        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, measured=known)
+        known = self.scratch if options.resume and begun(self.scratch).exists() else None
+        self.input = Input(
+            path, segmenter.reader, skip_damaged=options.skip_damaged, scratch=known,
+            measured=measured(known) if known else None,
+        )  # fmt: skip
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self._begin()
         self.seconds = self._tile_time()

@@ -119,8 +119,9 @@ def _opened(order: Order) -> Work:
     try:
         segmenter = _segmenter(order.source, order.weights)
         seen = Input(
-            Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, measured=measured(scratch)
-        )
+            Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, measured=measured(scratch),
+            scratch=scratch,
+        )  # fmt: skip
     except UserError as error:
         raise UserError(f"the worker {socket.gethostname()}: {error}") from error
     return Work(segmenter, seen, scratch, order.limit)

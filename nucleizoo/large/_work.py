@@ -15,7 +15,7 @@ from torch import Tensor
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import _memory
+from nucleizoo.large import _memory, _missing
 from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._identity import identity, made_of
 from nucleizoo.large._input import Input
@@ -85,6 +85,7 @@ class Work:
             OSError: when the disk is full.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
+        _missing.keep(self.seen.volume, self.scratch)
         self.seen.keep(measured(self.scratch))
         with atomic(begun(self.scratch)) as part:
             part.write_text(json.dumps({"plan": asdict(plan), **more}))

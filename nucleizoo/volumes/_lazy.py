@@ -105,10 +105,29 @@ class LazyVolume:
                 "empty, set the key EMPTY_CHUNKS; prediction can take them for black: --skip-damaged"
             )
         if count:
-            self.lost = np.zeros([-(-n // c) for n, c in zip(self.shape, self.stored, strict=True)], bool)
+            lost = np.zeros(self._counts, bool)
             for place in places:
-                self.lost[place] = True
-                self.skipped.append(self._words(place, self.stored))
+                lost[place] = True
+            self.lose(lost)
+
+    def lose(self, lost: NDArray[np.bool_]) -> None:
+        """Take chunks for black.
+
+        Args:
+            lost: see the attribute.
+
+        Raises:
+            ImageReadError: when it is not of this array.
+        """
+        if lost.shape != self._counts:
+            raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
+        self.lost = lost
+        self.skipped += [self._words(tuple(place), self.stored) for place in np.argwhere(lost).tolist()]
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        """How often there is what is stored together, along every axis."""
+        return tuple(-(-n // c) for n, c in zip(self.shape, self.stored, strict=True))
 
     def read(self, box: Cut, at: Sequence[int] = (), channel: int | None = None) -> NDArray[Any]:
         """A part as (channels, *size).

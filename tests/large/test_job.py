@@ -402,6 +402,32 @@ def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp
         predict_volume(made, path, tmp_path / "whole", options)
 
 
+@pytest.mark.parametrize("repaired", [False, True])
+def test_chunks_are_looked_for_once_and_are_black_until_the_end(tmp_path, small, monkeypatch, repaired):
+    zarr, path = pytest.importorskip("zarr"), tmp_path / "brain.zarr"
+    picture = toy_picture(0, (12, 40, 48), np.uint16)[1]
+    zarr.create_array(path, data=picture, chunks=(4, 16, 16), fill_value=900)
+    chunk, made, options = path / "c" / "1" / "1" / "1", segmenter(), Options("h5", skip_damaged=True)
+    lost = chunk.read_bytes()
+    chunk.unlink()
+    whole, _ = stored(predict_volume(made, path, tmp_path / "whole", options).result)
+    assert not whole[4:8, 16:32, 16:32].any()
+    steps = _job.Job(made, path, tmp_path, options).run()
+    next(steps)
+    steps.close()
+    if repaired:
+        chunk.write_bytes(lost)
+    monkeypatch.setattr(volumes.LazyVolume, "check", lambda _: pytest.fail("looked for"))
+    with pytest.raises(
+        UserError, match="was begun with 1 missing chunks taken for black; go on with --skip-"
+    ):
+        predict_volume(made, path, tmp_path, Options("h5", resume=True))
+    done = predict_volume(made, path, tmp_path, Options("h5", resume=True, skip_damaged=True))
+    np.testing.assert_array_equal(stored(done.result)[0], whole)
+    with h5py.File(done.result) as file:
+        assert list(file["skipped"].asstr()) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
+
+
 def told_in_time(tmp_path, volume, kind, match):
     """Before anything is predicted, and without a trace."""
     made = segmenter()
