@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,18 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.volumes._chunks import Cut, Load, cut_apart, seen_from
 from nucleizoo.volumes._damage import check_damage
-
-Cut = tuple[slice, ...]
-
-Load = Callable[[Cut], NDArray[Any]]
-"""A part, in the axes as stored."""
-
-_LARGE = 2**26
-"""Bytes of a chunk that takes far longer to decode than garbage to collect."""
-
-_MANY = 1_000_000
-"""Chunks that are looked for one by one, however few of them are there."""
 
 
 @dataclass(eq=False)
@@ -186,7 +174,7 @@ class LazyVolume:
     def _salvaged(self, cut: Cut) -> NDArray[Any]:
         """What can be read of a part, the rest 0."""
         data = np.zeros([c.stop - c.start for c in cut], self.dtype)
-        for chunk in _chunks(cut, self.chunks):
+        for chunk in cut_apart(cut, self.chunks):
             try:
                 part = self.load(chunk)
             except Exception as error:
@@ -201,7 +189,7 @@ class LazyVolume:
                 if words not in self.skipped:
                     self.skipped.append(words)
             else:
-                data[_seen_from(cut, chunk)] = part
+                data[seen_from(cut, chunk)] = part
         return data
 
     def _words(self, place: tuple[int, ...], lengths: tuple[int, ...]) -> str:
@@ -209,55 +197,3 @@ class LazyVolume:
         ranges = [f"{i * n}:{end}" for i, n, end in zip(place, lengths, ends, strict=True)]
         kind = "shard" if lengths == self.shards else "chunk"
         return f"{kind} {'.'.join(map(str, place))} ({self.axes.lower()} {', '.join(ranges)})"
-
-
-def _chunks(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
-    """A part taken apart at the borders of chunks."""
-    pieces = []
-    for c, n in zip(cut, chunks, strict=True):
-        edges = [c.start, *range((c.start // n + 1) * n, c.stop, n), c.stop]
-        pieces.append([slice(a, b) for a, b in itertools.pairwise(edges)])
-    return itertools.product(*pieces)
-
-
-def one_by_one(load: Load, chunks: tuple[int, ...], dtype: np.dtype[Any]) -> Load:
-    """The same, but no two chunks are decoded at a time, and of large ones nothing is left behind."""
-    is_large = math.prod(chunks) * dtype.itemsize >= _LARGE
-
-    def loaded(cut: Cut) -> NDArray[Any]:
-        data = np.empty([c.stop - c.start for c in cut], dtype)
-        for chunk in _chunks(cut, chunks):
-            data[_seen_from(cut, chunk)] = load(chunk)
-            if is_large:
-                gc.collect()  # what zarr has decoded hangs in a circle of references
-        return data
-
-    return loaded
-
-
-def _seen_from(cut: Cut, chunk: Cut) -> Cut:
-    """Where a piece lies in the part that it is of."""
-    return tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(chunk, cut, strict=True))
-
-
-def grid_of(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """The places of all chunks."""
-    return itertools.product(*(range(math.ceil(n / c)) for n, c in zip(shape, chunks, strict=True)))
-
-
-def check_claim(name: str, chunks: int, there: Callable[[], int]) -> None:
-    """Refuse metadata by which there are so many chunks that looking for each would not end.
-
-    Args:
-        name: of the file.
-        chunks: that there should be.
-        there: counts those that there are; asked only when there should be many.
-
-    Raises:
-        ImageReadError: when they are many, and hardly any is there.
-    """
-    if chunks > _MANY and (found := there()) < chunks / 10:
-        raise ImageReadError(
-            f"{name}: should have {chunks} chunks by its metadata, and has no more than {found}; mend the "
-            "metadata or copy it again, or, if all others are empty, allow it with the key EMPTY_CHUNKS"
-        )

@@ -14,8 +14,9 @@ import tifffile
 
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.volumes import _hdf5, _tiff, _zarr
+from nucleizoo.volumes._chunks import Cut
 from nucleizoo.volumes._damage import check_damage
-from nucleizoo.volumes._lazy import Cut, LazyVolume
+from nucleizoo.volumes._lazy import LazyVolume
 from nucleizoo.volumes._parts import by_pages, contiguous
 from nucleizoo.volumes._spacing import spacing_of
 from nucleizoo.volumes._volume import check, guess_axes
