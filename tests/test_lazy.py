@@ -128,6 +128,35 @@ def test_a_missing_chunk_is_named_and_can_be_borne(tmp_path, kind):
     assert opened.skipped == ["chunk 0.1.1 (zyx 0:4, 16:32, 16:32)"]
 
 
+@pytest.mark.parametrize("kind", ["zarr", "sharded", "h5", "h5-whole"])
+def test_a_missing_chunk_is_black_whatever_the_fill_value_unless_it_may_be_empty(tmp_path, kind):
+    path, lost = tmp_path / ("a.h5" if kind.startswith("h5") else "a.zarr"), np.s_[4:7, 16:32, 32:48]
+    settings = {"shape": VOLUME.shape, "dtype": "u2"}
+    if kind.startswith("h5"):
+        settings["chunks"] = (4, 16, 16) if kind == "h5" else None
+        with h5py.File(path, "w") as file:
+            array = file.create_dataset("image", fillvalue=1000, **settings)
+            if kind == "h5-whole":
+                lost = np.s_[:, :, :]  # never written
+            else:
+                for place in np.ndindex(2, 3, 4):
+                    box = tuple(slice(i * n, i * n + n) for i, n in zip(place, (4, 16, 16), strict=True))
+                    if place != (1, 1, 2):
+                        array[box] = VOLUME[box]
+    else:
+        settings |= {"chunks": (4, 16, 16), "shards": (4, 16, 16) if kind == "sharded" else None}
+        if kind == "sharded":
+            settings["chunks"] = (2, 8, 8)
+        pytest.importorskip("zarr").create_array(path, fill_value=1000, **settings)[...] = VOLUME
+        (path / "c" / "1" / "1" / "2").unlink()
+    refused(path, "chunks are not there")
+    for value, how in ((0, {"skip_damaged": True}), (1000, {"missing": True})):
+        wanted, opened = VOLUME.copy(), open_lazily(path, **how)
+        wanted[lost] = value
+        np.testing.assert_array_equal(opened.read(BOX)[0], wanted[BOX])
+        np.testing.assert_array_equal(opened.whole(), wanted)
+
+
 @pytest.mark.parametrize("kind", ["zarr-0.5", "h5-chunked"])
 def test_a_damaged_chunk_is_named_and_can_be_borne(tmp_path, kind):
     path = written(tmp_path, kind)
@@ -224,6 +253,33 @@ def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp
     array[:64, :64, :64] = 1
     with pytest.raises(ImageReadError, match=r"should have \d{11} chunks by its metadata"):
         open_lazily(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"),
+    [
+        (["dim_0", "dim_1", "dim_2"], "ZYX"), (["a", "b", "c"], "ZYX"),
+        ([None, "y", "x"], "ZYX"), (["Depth", "Height", "width"], "ZYX"), (["axis_z", "row", "/x"], "ZYX"),
+        (["column", "row", "plane"], "XYZ"), (["x", "z", "y"], "XZY"), (["channel", "row", "col"], "CYX"),
+        (["time", "y", "x"], "TYX"),
+    ],
+)  # fmt: skip
+def test_names_of_dimensions_tell_axes_where_they_are_those_of_axes(tmp_path, names, axes):
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(tmp_path / "a.zarr", data=VOLUME, chunks=(4, 16, 16), dimension_names=names)
+    opened = open_lazily(tmp_path / "a.zarr")
+    assert opened.axes == axes
+    np.testing.assert_array_equal(opened.whole(), VOLUME)
+
+
+def test_axes_that_nothing_tells_are_refused_with_their_names(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(tmp_path / "a.zarr", data=VOLUME[None, None], dimension_names=list("abdef"))
+    refused(
+        tmp_path / "a.zarr", r"a\.zarr: its axes are called a, b, d, e, f, 1x1x7x40x50, which does not tell"
+    )
+    zarr.create_array(tmp_path / "b.zarr", data=VOLUME, dimension_names=["height", "y", "x"])
+    refused(tmp_path / "b.zarr", "its axes 'YYX' are not those of a picture")
 
 
 def test_which_array_of_a_zarr_group_is_meant_is_told_in_one_way(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.large import _missing
 from nucleizoo.ops.resize import Resizing
 from nucleizoo.reading import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
 from nucleizoo.volumes import LazyVolume, open_lazily
@@ -24,16 +25,26 @@ class Input:
         path: file or Zarr folder of one picture (2D methods) or volume (3D).
         reader: of the run.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
+        scratch: where it may be noted which chunks are missing; they are looked for if it is not.
 
     Raises:
         ImageReadError: when the file cannot be used; says why and what to do.
+        UserError: when what was noted of it cannot be used.
     """
 
-    def __init__(self, path: Path, reader: Reader, *, skip_damaged: bool = False) -> None:
+    def __init__(
+        self, path: Path, reader: Reader, *, skip_damaged: bool = False, scratch: Path | None = None
+    ) -> None:
         self.path, self.reader = path, reader
+        known = scratch if scratch and _missing.place(scratch).exists() else None
         self.volume = open_lazily(
-            path, dataset=reader.dataset, skip_damaged=skip_damaged, missing=reader.empty_chunks
+            path,
+            dataset=reader.dataset,
+            skip_damaged=skip_damaged,
+            missing=reader.empty_chunks or known is not None,
         )
+        if known:
+            _missing.recall(self.volume, known)
         _check_axes(self.volume, reader)
         values = Values(lambda: self.volume, reader.frame.dims)
         self.shape = values.shape
@@ -63,7 +74,8 @@ class Input:
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:
     dims = reader.frame.dims
     stacks = [n for a, n in zip(volume.axes, volume.shape, strict=True) if a not in "ZYXCS" and n > 1]
-    depth = "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1
+    # a volume may have one plane, which a 2D run takes for a picture
+    depth = "Z" in volume.axes and (dims == 3 or volume.shape[volume.axes.index("Z")] > 1)
     if len(stacks) + depth != dims - 2:
         wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
         mend = "give files of one"

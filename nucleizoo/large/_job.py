@@ -16,7 +16,6 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import duration, plural, storage
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import _memory
-from nucleizoo.large._absent import note_absent
 from nucleizoo.large._identity import changes, check_skipped, digest, identity
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
@@ -71,10 +70,10 @@ class Job:
         self.result, self.scratch = places(path, folder, options.format)
         self.table = place_of_table(path, folder) if table else None
         check_place(self.result, options.format)
-        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged)
+        known = self.scratch if options.resume and begun(self.scratch).exists() else None
+        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, scratch=known)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self._begin()
-        note_absent(self.scratch, self.input.volume.skipped)
         self.seconds = self._tile_time()
 
     def run(self, crew: Crew = alone) -> Generator[Progress, None, int]:
@@ -146,7 +145,7 @@ class Job:
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.options.limit, taken=_memory.peak() + RESERVE,
             window=self.work.tiling.window, step=self.work.tiling.step,
-            costs=self.work.costs, units=UNITS * self.workers,
+            costs=self.work.costs, reading=self.work.reading, units=UNITS * self.workers,
             windows=math.inf if self.workers else AWAY / seconds,
         )  # fmt: skip
         maps = len(self.segmenter.target.channels)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.large._reading import NOTHING, Reading
 from nucleizoo.ops import memory
 from nucleizoo.ops.grid import size
 from nucleizoo.ops.resize import Resizing
@@ -102,7 +103,8 @@ class Costs:
 
 def plan(
     resizing: Resizing, voxel: tuple[float, ...], limit: float, *, taken: float,
-    window: tuple[int, ...], step: tuple[int, ...], costs: Costs, units: int = 1, windows: float = math.inf,
+    window: tuple[int, ...], step: tuple[int, ...], costs: Costs,
+    reading: Reading = NOTHING, units: int = 1, windows: float = math.inf,
 ) -> Plan:  # fmt: skip
     """Choose blocks and units that fit.
 
@@ -114,6 +116,7 @@ def plan(
         window: of the network, voxels an axis.
         step: from one window to the next.
         costs: of the volume.
+        reading: of the volume; it is read before decoding begins.
         units: so many are wanted, where they can be three windows long.
         windows: more are not wanted in a unit, where it can be cut along the first axis, to no less than a
             window.
@@ -123,15 +126,22 @@ def plan(
     """
     margin = tuple(math.ceil(REACH / edge) for edge in voxel)
     block = _block(resizing.old, margin, (limit - taken) / costs.decoding / ROOM)
-    unit, row = _unit(resizing.new, window, step, costs, limit - taken, units, windows)
+    room = limit - taken - reading.chunk
+    unit, row = _unit(resizing.new, window, step, costs, room, units, windows)
     decoding = costs.decoding * _looked_at(block, margin)
-    if (least := max(ROOM * decoding, row)) > limit - taken:
+    if (least := max(ROOM * decoding, row + reading.chunk, reading.first)) > limit - taken:
+        if max(ROOM * decoding, row) <= limit - taken:
+            raise UserError(
+                f"{reading.name}: {reading.what} take {least / 1e9:.2f} GB to read, the program itself "
+                f"{taken / 1e9:.2f}; --max-memory allows {limit / 1e9:.3g}: {reading.mend}, or raise "
+                f"--max-memory to {in_option(taken + least)}"
+            )
         raise UserError(
             f"--max-memory allows {limit / 1e9:.3g} GB; the program itself takes {taken / 1e9:.2f} GB, the "
             f"smallest blocks {least / 1e9:.2f}: raise it to {in_option(taken + least)}, or lower "
             "INFERENCE.WINDOW"
         )
-    return Plan(block, margin, unit, taken + max(decoding, row))
+    return Plan(block, margin, unit, taken + max(decoding, row + reading.chunk, reading.first))
 
 
 def in_option(amount: float) -> str:

@@ -117,7 +117,8 @@ def _opened(order: Order) -> Work:
             raise _unseen(path)
     try:
         segmenter = _segmenter(order.source, order.weights)
-        seen = Input(Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged)
+        scratch = Path(order.scratch)
+        seen = Input(Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, scratch=scratch)
     except UserError as error:
         raise UserError(f"the worker {socket.gethostname()}: {error}") from error
     return Work(segmenter, seen, Path(order.scratch), order.limit)

@@ -15,8 +15,7 @@ from torch import Tensor
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import _memory
-from nucleizoo.large._absent import absent
+from nucleizoo.large import _memory, _missing
 from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._identity import identity, marked
 from nucleizoo.large._input import Input
@@ -26,6 +25,7 @@ from nucleizoo.large._look import ReadMaps
 from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
+from nucleizoo.large._reading import Reading
 from nucleizoo.large._result import Result
 from nucleizoo.large._room import Room
 from nucleizoo.large._scratch import begun
@@ -91,6 +91,7 @@ class Work:
             OSError: when the disk is full.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
+        _missing.keep(self.seen.volume, self.scratch)
         with atomic(begun(self.scratch)) as part:
             part.write_text(json.dumps({"plan": asdict(plan), "passed": unit_of(self.seen), **more}))
 
@@ -101,6 +102,12 @@ class Work:
         stored = volume.dtype.itemsize * volume.channels
         maps = len(self.segmenter.target.channels)
         return Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What reading the volume takes of memory."""
+        planes = self.seen.reader.scaling.over == "image"
+        return Reading.of(self.seen.volume, self.seen.channels.values, planes=planes)
 
     @cached_property
     def intensities(self) -> Intensities:
@@ -168,7 +175,7 @@ class Work:
 
     def skipped(self) -> list[str]:
         """Chunks that were taken for black so far, by whatever process, in words."""
-        return sorted({*absent(self.scratch), *self.intensities.skipped(), *self.predict.skipped()})
+        return sorted({*self.seen.volume.skipped, *self.intensities.skipped(), *self.predict.skipped()})
 
     @property
     def before(self) -> dict[str, Step]:

@@ -78,13 +78,7 @@ class _Extremes:
     channels: Channels
 
     def seen(self, box: Box | None, known: Known) -> Found:
-        span = span_of(self.channels.all(box))
-        if not np.isfinite(span).all():
-            raise ImageReadError(
-                f"{self.channels.values.name}: it holds values that are not finite (NaN or infinity); repair "
-                "or remove it"
-            )
-        return {"span": np.array(span)}
+        return {"span": np.array(span_of(self.channels.all(box)))}
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
         low, high = np.array([one["span"] for one in found]).T
@@ -136,9 +130,6 @@ class _Planes:
             limits = np.array([self._of(one) for plane in planes for one in plane], np.float64)
         except ValueError as error:
             raise _unscaled(self.channels, error) from error
-        if not np.isfinite(limits).all():
-            name = self.channels.values.name
-            raise ImageReadError(f"{name}: holds NaN or infinite values; repair or remove it")
         return {"limits": limits}
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:

@@ -15,6 +15,7 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.registry import Part
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.resize import linear, nearest
+from nucleizoo.reading._finite import check_finite
 from nucleizoo.reading._layout import as_labels, channels_first, pictures, stack_of
 from nucleizoo.reading._scan import LabelFile, Scan
 from nucleizoo.volumes import Volume
@@ -34,8 +35,8 @@ class Reader:
             unknown, the voxels that it leads to are taken for cubes.
         spacing: voxel size of the files, micrometres in axis order; overrides what they say.
         scaling: how intensities are brought to [0, 1], from the file's own voxels.
-        empty_chunks: chunks that a Zarr folder (or an HDF5 file too large for memory) lacks are empty, as
-            Zarr leaves them out where a volume is 0; otherwise they are lost, and the file is refused.
+        empty_chunks: chunks that a Zarr folder (or an HDF5 file too large for memory) lacks hold its fill
+            value, mostly 0, as Zarr leaves them out then; otherwise they are lost, and the file is refused.
 
     Raises:
         ValueError: for a setting that is out of range.
@@ -89,7 +90,7 @@ class Reader:
         """
         own, factor = self._spacing(volume, name)
         data = channels_first(volume, name, self.channel, self.frame.channels)
-        scaled = self._scale(data, name)
+        scaled = self._scale(data, volume.axes, name)
         working, stack = magnified(own, factor), stack_of(volume, self.frame.dims)
         return [
             Scan(self._finish(picture, factor, name), working, picture.shape[1:], own, stack=stack)
@@ -107,7 +108,7 @@ class Reader:
         """
         volume = volumes.read(path, dataset=self.dataset, missing=self.empty_chunks)
         data = channels_first(volume, str(path), self.channel, self.frame.channels)
-        data = self.scaling.curve(self._scale(data, str(path)))
+        data = self.scaling.curve(self._scale(data, volume.axes, str(path)))
         return [one[0] for one in pictures(data, volume.axes, self.frame.dims, str(path))]
 
     def label_planes(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
@@ -155,11 +156,10 @@ class Reader:
             plane[...] = self.scaling.curve(plane) * 2 - 1
         return picture
 
-    def _scale(self, data: NDArray[Any], name: str) -> NDArray[np.float32]:
+    def _scale(self, data: NDArray[Any], axes: str, name: str) -> NDArray[np.float32]:
         """Raw values in [0, 1], for a file that has contrast."""
         data = data.view(np.uint8) if data.dtype.kind == "b" else data
-        if data.dtype.kind == "f" and not np.isfinite(data).all():
-            raise ImageReadError(f"{name}: holds NaN or infinite values; repair or remove it")
+        check_finite(data, axes.replace("C", ""), name)
         if data.min() == data.max():
             raise ImageReadError(f"{name}: has the value {data.min()} everywhere; remove it")
         try:

@@ -35,7 +35,8 @@ def planes_of(
     with tempfile.TemporaryFile(buffering=0) as file:
         boxes = []
         for box, block in blocks:
-            _write(file, np.moveaxis(block, 1, 0), dtype.itemsize * math.prod(shape))
+            for one in np.moveaxis(block, 1, 0):
+                _write(file, one, dtype.itemsize * math.prod(shape))
             boxes.append(box)
         counts = [channels * math.prod(size(box)) for box in boxes]
         for z in range(depth):

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.grid import Box, Grid, placed, size
+from nucleizoo.reading._finite import check_finite
 from nucleizoo.reading._slabs import planes_of
 from nucleizoo.volumes import LazyVolume
 
 _READ_BYTES = 2**23
 """About how much is read at once when all of a file is gone through."""
+
+_PLANES = 3
+"""So many times a plane is in memory while its percentiles are found."""
 
 _SLAB_BYTES = 2**26
 """Planes that share chunks are read together if they are not larger, and by way of a file otherwise."""
@@ -70,6 +74,14 @@ class Values:
         data = self._read((*(slice(i, i + 1) for i in depth), *box), stack, channel)
         return data.reshape(len(data), *size(box))
 
+    def at_once(self, *, planes: bool) -> int:
+        """Bytes that `all` or `planes` have in memory at most, beside the decoding of a chunk."""
+        block = math.prod(self._grown(self._whole_chunks, None)) * self._value(None)
+        if not planes:
+            return block
+        plane = math.prod(self._space[-2:]) * self._value(None)
+        return min(math.prod(self._whole_chunks[:-2]) * plane, max(block, _SLAB_BYTES)) + _PLANES * plane
+
     def places(self) -> Iterator[tuple[int, ...]]:
         """Where the pictures are."""
         return iter(np.ndindex(*self.outer))
@@ -93,10 +105,10 @@ class Values:
             box: one of `boxes`; None is all of them.
 
         Raises:
-            ImageReadError: as for `read`.
+            ImageReadError: as for `read`, or for NaN and infinite values.
         """
         for part in self._cut(box, self._grown(self._whole_chunks, channel)):
-            yield self._part(part, channel)
+            yield from self._pieces(self._part(part, channel))
 
     def planes(self, channel: int | None = None, box: Box | None = None) -> Iterator[NDArray[Any]]:
         """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
@@ -106,7 +118,7 @@ class Values:
             box: one of `boxes` that hold whole planes; None is all of them.
 
         Raises:
-            ImageReadError: as for `read`.
+            ImageReadError: as for `read`, or for NaN and infinite values.
             UserError: when the planes of a row of chunks need a temporary file that cannot be written.
         """
         slab = self._slab
@@ -134,8 +146,12 @@ class Values:
         return (placed(grid.box(index), whole) for index in range(len(grid)))
 
     def _part(self, box: Box, channel: int | None) -> NDArray[Any]:
-        """A box over all axes, of one place on those beside the space."""
-        return self._read(box[self._stacks :], tuple(c.start for c in box[: self._stacks]), channel)
+        """A box over all axes, of one place on those beside the space; all its values are numbers."""
+        start, volume = tuple(cut.start for cut in box), self.open()
+        data = self._read(box[self._stacks :], start[: self._stacks], channel)
+        axes = "".join(volume.stacks) + volume.space
+        check_finite(data.reshape(len(data), *size(box)), axes, self.name, start)
+        return data
 
     @property
     def _whole_chunks(self) -> list[int]:
@@ -158,6 +174,12 @@ class Values:
         """Bytes that are read a voxel."""
         volume = self.open()
         return int(volume.dtype.itemsize) * (volume.channels if channel is None else 1)
+
+    @staticmethod
+    def _pieces(data: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """A large chunk (channels, ...) in pieces, for what is made of them takes memory, too."""
+        step = max(1, data.shape[1] * _READ_BYTES // max(data.nbytes, 1))
+        return (data[:, start : start + step] for start in range(0, data.shape[1], step))
 
     def _read(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
         volume = self.open()

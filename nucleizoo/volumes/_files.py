@@ -39,7 +39,7 @@ def read(
             only one.
         usual: see `dataset`.
         max_voxels: refuse files that declare more values than this, before they are decoded.
-        missing: whether chunks of a Zarr array may be missing, and are empty then.
+        missing: whether chunks of a Zarr array may be missing, and hold its fill value then.
 
     Returns:
         Values, axes and voxel size as the file gives them.

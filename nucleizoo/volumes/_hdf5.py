@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._lazy import check_claim, grid_of
+from nucleizoo.volumes._chunks import check_claim, grid_of
 from nucleizoo.volumes._volume import SPATIAL, Check, Volume, from_array, guess_axes
 
 _SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
@@ -133,6 +133,12 @@ def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable
     if data.chunks:
         data.id.chunk_iter(note)
     return count - there, (place for place in grid_of(data.shape, chunks) if place not in written)
+
+
+def decoding(data: Any) -> int:
+    """Bytes that decoding a chunk takes at most: before and after a filter; none are 0."""
+    filters = data.id.get_create_plist().get_nfilters()
+    return 2 * math.prod(data.chunks) * int(data.dtype.itemsize) if filters else 0
 
 
 def spacing_of(data: Any, axes: str) -> tuple[float, ...]:

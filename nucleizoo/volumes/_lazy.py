@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.volumes._chunks import Cut, Load, cut_apart, seen_from
 from nucleizoo.volumes._damage import check_damage
-
-Cut = tuple[slice, ...]
-
-_MANY = 1_000_000
-"""Chunks that are looked for one by one, however few of them are there."""
 
 
 @dataclass(eq=False)
@@ -32,11 +27,15 @@ class LazyVolume:
         spacing: voxel size in micrometres of Z (where there is one), Y and X; () if unknown.
         chunks: what is decoded together, voxels an axis.
         load: a part, in the axes as stored.
-        absent: how many chunks are not there, and their places; they read as 0.
+        absent: how many chunks are not there, and their places; `load` gives the fill value for them.
         shards: what is stored together, and is there or not: several chunks, or () where it is one.
+        decoding: bytes that decoding a chunk takes at most, as it is stored and after every filter; 0 where
+            values are read as they lie.
         close: gives the file back; nothing is read after it.
         skip_damaged: whether parts that cannot be read become 0 instead of an error.
         skipped: the chunks that were not read, in words.
+        lost: a flag for every shard, or chunk where there are none: whether it is not there, and black
+            whatever the fill value; None where nothing is lost.
     """
 
     name: str
@@ -45,12 +44,14 @@ class LazyVolume:
     dtype: np.dtype[Any]
     spacing: tuple[float, ...]
     chunks: tuple[int, ...]
-    load: Callable[[Cut], NDArray[Any]]
+    load: Load
     absent: Callable[[], tuple[int, Iterable[tuple[int, ...]]]] = lambda: (0, ())
     shards: tuple[int, ...] = ()
+    decoding: int = 0
     close: Callable[[], None] = lambda: None
     skip_damaged: bool = False
     skipped: list[str] = field(default_factory=list)
+    lost: NDArray[np.bool_] | None = None
 
     @property
     def space(self) -> str:
@@ -72,21 +73,49 @@ class LazyVolume:
             return {2: 1, 4: 3}.get(count := self.shape[self.axes.index("S")], count)
         return self.shape[self.axes.index("C")] if "C" in self.axes else 1
 
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """What is there or not: a shard, or a chunk where there are none; voxels an axis."""
+        return self.shards or self.chunks
+
     def check(self) -> None:
-        """Refuse an array with chunks missing, unless damage is skipped.
+        """Refuse an array with chunks missing, unless damage is skipped; they are black then.
 
         Raises:
             ImageReadError: naming them.
         """
         count, places = self.absent()
-        words = (self._words(place, self.shards or self.chunks) for place in places)
         if count and not self.skip_damaged:
+            words = (self._words(place, self.stored) for place in places)
             raise ImageReadError(
                 f"{self.name}: {count} chunks are not there ({'; '.join(itertools.islice(words, 3))}"
                 f"{'; ...' * (count > 3)}); copy it again. If they were left out because they are "
                 "empty, set the key EMPTY_CHUNKS; prediction can take them for black: --skip-damaged"
             )
-        self.skipped += words
+        if count:
+            lost = np.zeros(self._counts, bool)
+            for place in places:
+                lost[place] = True
+            self.lose(lost)
+
+    def lose(self, lost: NDArray[np.bool_]) -> None:
+        """Take chunks for black.
+
+        Args:
+            lost: see the attribute.
+
+        Raises:
+            ImageReadError: when it is not of this array.
+        """
+        if lost.shape != self._counts:
+            raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
+        self.lost = lost
+        self.skipped += [self._words(tuple(place), self.stored) for place in np.argwhere(lost).tolist()]
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        """How often there is what is stored together, along every axis."""
+        return tuple(-(-n // c) for n, c in zip(self.shape, self.stored, strict=True))
 
     def read(self, box: Cut, at: Sequence[int] = (), channel: int | None = None) -> NDArray[Any]:
         """A part as (channels, *size).
@@ -125,15 +154,27 @@ class LazyVolume:
 
     def _loaded(self, cut: Cut) -> NDArray[Any]:
         try:
-            return self.load(cut)
+            data = self.load(cut)
         except Exception as error:  # decoders raise anything; which chunk it was is found out one by one
             check_damage(error, self.name)
-            return self._salvaged(cut)
+            data = self._salvaged(cut)
+        return self._blackened(data, cut)
+
+    def _blackened(self, data: NDArray[Any], cut: Cut) -> NDArray[Any]:
+        """A part with 0 where chunks are lost."""
+        if self.lost is None:
+            return data
+        first = [c.start // n for c, n in zip(cut, self.stored, strict=True)]
+        ends = [-(-c.stop // n) for c, n in zip(cut, self.stored, strict=True)]
+        for place in np.argwhere(self.lost[tuple(map(slice, first, ends))]) + first:
+            spans = zip(place, self.stored, cut, strict=True)
+            data[tuple(slice(max(i * n - c.start, 0), (i + 1) * n - c.start) for i, n, c in spans)] = 0
+        return data
 
     def _salvaged(self, cut: Cut) -> NDArray[Any]:
         """What can be read of a part, the rest 0."""
         data = np.zeros([c.stop - c.start for c in cut], self.dtype)
-        for chunk in _chunks(cut, self.chunks):
+        for chunk in cut_apart(cut, self.chunks):
             try:
                 part = self.load(chunk)
             except Exception as error:
@@ -148,9 +189,7 @@ class LazyVolume:
                 if words not in self.skipped:
                     self.skipped.append(words)
             else:
-                data[
-                    tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(chunk, cut, strict=True))
-                ] = part
+                data[seen_from(cut, chunk)] = part
         return data
 
     def _words(self, place: tuple[int, ...], lengths: tuple[int, ...]) -> str:
@@ -158,35 +197,3 @@ class LazyVolume:
         ranges = [f"{i * n}:{end}" for i, n, end in zip(place, lengths, ends, strict=True)]
         kind = "shard" if lengths == self.shards else "chunk"
         return f"{kind} {'.'.join(map(str, place))} ({self.axes.lower()} {', '.join(ranges)})"
-
-
-def _chunks(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
-    """A part taken apart at the borders of chunks."""
-    pieces = []
-    for c, n in zip(cut, chunks, strict=True):
-        edges = [c.start, *range((c.start // n + 1) * n, c.stop, n), c.stop]
-        pieces.append([slice(a, b) for a, b in itertools.pairwise(edges)])
-    return itertools.product(*pieces)
-
-
-def grid_of(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """The places of all chunks."""
-    return itertools.product(*(range(math.ceil(n / c)) for n, c in zip(shape, chunks, strict=True)))
-
-
-def check_claim(name: str, chunks: int, there: Callable[[], int]) -> None:
-    """Refuse metadata by which there are so many chunks that looking for each would not end.
-
-    Args:
-        name: of the file.
-        chunks: that there should be.
-        there: counts those that there are; asked only when there should be many.
-
-    Raises:
-        ImageReadError: when they are many, and hardly any is there.
-    """
-    if chunks > _MANY and (found := there()) < chunks / 10:
-        raise ImageReadError(
-            f"{name}: should have {chunks} chunks by its metadata, and has no more than {found}; mend the "
-            "metadata or copy it again, or, if all others are empty, allow it with the key EMPTY_CHUNKS"
-        )

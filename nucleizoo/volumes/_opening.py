@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,9 @@ import tifffile
 
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.volumes import _hdf5, _tiff, _zarr
+from nucleizoo.volumes._chunks import Cut
 from nucleizoo.volumes._damage import check_damage
-from nucleizoo.volumes._lazy import Cut, LazyVolume
+from nucleizoo.volumes._lazy import LazyVolume
 from nucleizoo.volumes._parts import by_pages, contiguous
 from nucleizoo.volumes._spacing import spacing_of
 from nucleizoo.volumes._volume import check, guess_axes
@@ -54,7 +56,7 @@ def open_lazily(
             one, or the full resolution of an OME-Zarr image.
         usual: see `dataset`.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
-        missing: whether chunks may be missing, and are empty then; they are not looked for.
+        missing: whether chunks may be missing, and hold the fill value then; they are not looked for.
 
     Raises:
         ImageReadError: when it is not there, damaged, cut short, not a picture, or leads to other files.
@@ -134,7 +136,7 @@ def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
     spacing = _hdf5.spacing_of(data, axes)
     return LazyVolume(
         name, axes, data.shape, data.dtype, spacing, chunks, data.__getitem__,
-        lambda: _hdf5.absent(name, data, chunks), close=file.close,
+        lambda: _hdf5.absent(name, data, chunks), decoding=_hdf5.decoding(data), close=file.close,
     )  # fmt: skip
 
 
@@ -152,16 +154,16 @@ def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
             raise ImageReadError(
                 f"{path}: is cut short, page {number} lies beyond its end ({size} bytes); copy it again"
             )
-    axes, letters = series.axes, set(series.axes)
+    axes, letters, dtype = series.axes, set(series.axes), np.dtype(series.dtype)
     if (tiff.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
         axes = axes.replace("I", "Z")
     if series.dataoffset is not None:
-        chunks, load = _planes(axes, series.shape), contiguous(path, tiff, series)
+        chunks, load, copies = _planes(axes, series.shape), contiguous(path, tiff, series), 0
     else:
-        chunks, load = by_pages(series)
+        chunks, load, copies = by_pages(series)
     return LazyVolume(
-        str(path), axes, series.shape, np.dtype(series.dtype), spacing_of(tiff, "Z" in axes), chunks, load,
-        close=tiff.close,
+        str(path), axes, series.shape, dtype, spacing_of(tiff, "Z" in axes), chunks, load,
+        decoding=copies * math.prod(chunks) * dtype.itemsize, close=tiff.close,
     )  # fmt: skip
 
 

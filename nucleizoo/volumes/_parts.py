@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._lazy import Cut
-
-Load = Callable[[Cut], NDArray[Any]]
-"""A part, in the axes as stored."""
+from nucleizoo.volumes._chunks import Cut, Load
 
 
 def contiguous(path: Path, tiff: Any, series: Any) -> Load:
@@ -33,8 +30,13 @@ def contiguous(path: Path, tiff: Any, series: Any) -> Load:
     return lambda cut: np.array(np.memmap(path, dtype, "r", series.dataoffset, series.shape)[cut])
 
 
-def by_pages(series: Any) -> tuple[tuple[int, ...], Load]:
-    """Of any series: what of its values is decoded together, voxels an axis, and how a part is read."""
+def by_pages(series: Any) -> tuple[tuple[int, ...], Load, int]:
+    """Of any series: what of its values is decoded together, and how a part is read.
+
+    Returns:
+        The first in voxels an axis; the second; and how often the first is in memory at most while it is
+        decoded.
+    """
     first = series.keyframe
     inner = len(first.shape)
     lead = series.shape[: len(series.shape) - inner]
@@ -52,7 +54,8 @@ def by_pages(series: Any) -> tuple[tuple[int, ...], Load]:
             data[at] = read(page, cut[len(lead) :])
         return data
 
-    return (1,) * len(lead) + together, load
+    # as stored, decoded and put in order; of pages, also the one before
+    return (1,) * len(lead) + together, load, 3 if is_tiled else 4
 
 
 def _pages(series: Any) -> Callable[[int, Cut], NDArray[Any]]:

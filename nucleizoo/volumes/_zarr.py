@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.volumes._lazy import LazyVolume, check_claim, grid_of
-from nucleizoo.volumes._volume import guess_axes
+from nucleizoo.volumes._chunks import Load, check_claim, grid_of, one_by_one
+from nucleizoo.volumes._dimensions import axes_of
+from nucleizoo.volumes._lazy import LazyVolume
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """One of these files makes a folder an array or a group."""
 
 _METADATA = (*MARKS, ".zattrs", ".zmetadata")
 """Files that say what an array or a group is."""
+
+_LARGE = 2**22
+"""Bytes of chunks that are decoded one by one; zarr decodes some ten at a time, which is faster."""
 
 _MICROMETRES = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4,
@@ -55,16 +59,17 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         Exception: whatever zarr raises on damaged metadata.
     """
     node, axes, spacing = _found(path, dataset, usual)
-    names = getattr(node.metadata, "dimension_names", None)
-    if not axes and names and all(names):
-        axes = "".join(str(one)[-1].upper() for one in names)
-    axes = axes or guess_axes(path, node.shape)
+    axes = axes or axes_of(path, node)
     if len(axes) != node.ndim:
         raise ImageReadError(
             f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), its array has {node.ndim} "
             f"({'x'.join(map(str, node.shape))}); mend the metadata, or name the array with the key DATASET"
         )
-    folder = path / node.path
+    folder, dtype = path / node.path, np.dtype(node.dtype)
+    load: Load = node.__getitem__
+    size = math.prod(node.chunks) * dtype.itemsize
+    if size >= _LARGE:
+        load = one_by_one(load, node.chunks, dtype)
 
     def absent() -> tuple[int, list[tuple[int, ...]]]:
         key, stored = node.metadata.encode_chunk_key, node.shards or node.chunks
@@ -74,9 +79,16 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         return len(places), places
 
     return LazyVolume(
-        str(folder), axes, node.shape, np.dtype(node.dtype), spacing, node.chunks, node.__getitem__, absent,
-        node.shards or (),
+        str(folder), axes, node.shape, dtype, spacing, node.chunks, load, absent,
+        node.shards or (), size * _copies(node),
     )  # fmt: skip
+
+
+def _copies(node: Any) -> int:
+    """How often a chunk is in memory while it is decoded, at most: as stored, and after every step."""
+    names = " ".join(type(codec).__name__.lower() for codec in node.compressors)
+    joined = 2 if "gzip" in names or "zlib" in names else 0  # from pieces
+    return 2 + len(node.filters) + joined
 
 
 def described_in(path: Path, dataset: str, usual: str = "image") -> list[Path]:

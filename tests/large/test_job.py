@@ -43,6 +43,7 @@ from nucleizoo.large import (
 )
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
+from nucleizoo.ops import memory
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.resize import linear
 from nucleizoo.ops.statistics import Moments, Statistics
@@ -170,7 +171,11 @@ def test_intensities_that_cannot_be_scaled_are_told_also_when_gone_on_with(
     data[6, 20, 20] = value
     with h5py.File(volume, "w") as file:
         file.create_dataset("image", data=data, chunks=(4, 16, 16))
-    match = "has the value 7.0 everywhere" if value == 7 else "holds values that are not finite"
+    match = (
+        "has the value 7.0 everywhere"
+        if value == 7
+        else "holds NaN or infinite values, as at z 6, y 20, x 20"
+    )
     for _ in range(2):
         with pytest.raises(ImageReadError, match=match):
             predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
@@ -212,6 +217,21 @@ def test_float_and_flat_pictures_are_predicted_too(tmp_path, small):
         made = segmenter("DATASET.IMAGE.SCALING.NAME", name, dims=2)
         labels, _ = stored(predict_volume(made, tmp_path / "a.tif", tmp_path, Options("h5")).result)
         np.testing.assert_array_equal(labels, in_memory(made, tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("kind", ["h5", "npy"])
+def test_a_volume_of_one_plane_is_predicted_as_in_memory(tmp_path, small, kind):
+    path, picture = tmp_path / f"a.{kind}", toy_picture(0, (4, 40, 48), np.uint16)[1][:1]
+    if kind == "h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("image", data=picture)
+    else:
+        np.save(path, picture)
+    made = segmenter()
+    labels, _ = stored(predict_volume(made, path, tmp_path, Options("h5")).result)
+    wanted = in_memory(made, path)
+    assert labels.shape == (1, 40, 48) and labels.max() > 0
+    np.testing.assert_array_equal(labels, wanted)
 
 
 def rows_of(file):
@@ -508,6 +528,32 @@ def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp
         predict_volume(made, path, tmp_path / "whole", options)
 
 
+@pytest.mark.parametrize("repaired", [False, True])
+def test_chunks_are_looked_for_once_and_are_black_until_the_end(tmp_path, small, monkeypatch, repaired):
+    zarr, path = pytest.importorskip("zarr"), tmp_path / "brain.zarr"
+    picture = toy_picture(0, (12, 40, 48), np.uint16)[1]
+    zarr.create_array(path, data=picture, chunks=(4, 16, 16), fill_value=900)
+    chunk, made, options = path / "c" / "1" / "1" / "1", segmenter(), Options("h5", skip_damaged=True)
+    lost = chunk.read_bytes()
+    chunk.unlink()
+    whole, _ = stored(predict_volume(made, path, tmp_path / "whole", options).result)
+    assert not whole[4:8, 16:32, 16:32].any()
+    steps = _job.Job(made, path, tmp_path, options).run()
+    next(steps)
+    steps.close()
+    if repaired:
+        chunk.write_bytes(lost)
+    monkeypatch.setattr(volumes.LazyVolume, "check", lambda _: pytest.fail("looked for"))
+    with pytest.raises(
+        UserError, match=r"was made with 1 chunk of the input taken for black .*; repeat with --skip-"
+    ):
+        predict_volume(made, path, tmp_path, Options("h5", resume=True))
+    done = predict_volume(made, path, tmp_path, Options("h5", resume=True, skip_damaged=True))
+    np.testing.assert_array_equal(stored(done.result)[0], whole)
+    with h5py.File(done.result) as file:
+        assert list(file["skipped"].asstr()) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
+
+
 def told_in_time(tmp_path, volume, kind, match):
     """Before anything is predicted, and without a trace."""
     made = segmenter()
@@ -576,6 +622,37 @@ def test_a_volume_has_the_memory_that_the_one_before_it_gave_back(tmp_path, volu
     assert len(bytearray(b"x") * 500_000_000) == 500_000_000
     second = _job.Job(segmenter(), volume, tmp_path / "second", Options("h5")).work.plan.memory
     assert second < first + 2e8
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be forgotten here")
+@pytest.mark.parametrize(("kind", "over"), [("h5", "volume"), ("zarr", "image"), ("tif", "volume")])
+def test_large_chunks_keep_to_the_memory_that_is_told_or_are_refused_unread(
+    tmp_path, kind, over, monkeypatch
+):
+    path, data = (
+        tmp_path / f"brain.{kind}",
+        np.random.default_rng(0).integers(0, 30, (8, 2800, 2800), np.uint8),
+    )
+    if kind == "h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("image", data=data, chunks=data.shape, compression="lzf")
+    elif kind == "zarr":
+        pytest.importorskip("zarr").create_array(path, data=data, chunks=data.shape)
+    else:
+        data = data.reshape(2, 5600, 5600)
+        tifffile.imwrite(path, data, compression="zlib", rowsperstrip=5600, photometric="minisblack")
+    made = segmenter("DATASET.IMAGE.SCALING.OVER", over)
+    del data
+    with pytest.raises(
+        UserError, match=r"brain.* its (chunks|planes) of .* take .* to read, the program"
+    ) as told:
+        with monkeypatch.context() as patch:
+            patch.setattr(volumes.LazyVolume, "read", lambda *_: pytest.fail("was read"))
+            _job.Job(made, path, tmp_path, Options("h5", max_memory=memory.resident() * 1e-9 + 0.24))
+    enough = float(re.search(r"--max-memory to ([\d.]+)", str(told.value))[1])
+    memory.forget_peak()
+    job = _job.Job(made, path, tmp_path, Options("h5", max_memory=enough))
+    assert memory.peak() <= job.work.plan.memory <= enough * 1e9
 
 
 def begin_at_once(number, folder, gate, events, answers):

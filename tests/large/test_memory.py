@@ -10,6 +10,7 @@ import pytest
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.large._memory import BYTES, Costs, plan
+from nucleizoo.large._reading import Reading
 from nucleizoo.ops.resize import Resizing
 
 
@@ -52,3 +53,23 @@ def test_units_are_cut_along_the_first_axis_for_as_few_windows_as_are_wanted(win
     assert made.unit[1:] == shape[1:]
     cuts = math.ceil(1000 / (8 * rows))
     assert made.unit[0] == 8 * math.ceil(1000 / cuts / 8)
+
+
+def test_chunks_that_are_decoded_count_and_are_named_where_they_are_too_large():
+    shape, window = (64, 2048, 2048), (16, 128, 128)
+    settings = {"taken": 4e8, "window": window, "step": window, "costs": Costs(BYTES, 6.0, 28.0)}
+    reading = Reading(1e9, 1.5e9, "a.h5", "its chunks of 64x2048x2048", "store it in smaller ones")
+
+    def planned(limit, **more):
+        return plan(Resizing(shape, shape), (1.0, 1.0, 1.0), limit, **settings, **more)
+
+    assert planned(0.9e9).memory <= 0.9e9
+    words = (
+        r"a\.h5: its chunks of 64x2048x2048 take 1\.50 GB to read, the program itself 0\.40; .* allows 0\.9: "
+    )
+    with pytest.raises(UserError, match=words + "store it in smaller ones, or raise") as told:
+        planned(0.9e9, reading=reading)
+    enough = float(re.search(r"--max-memory to ([\d.]+)", str(told.value))[1]) * 1e9
+    assert 1.9e9 <= planned(enough, reading=reading).memory <= enough
+    with pytest.raises(UserError, match=r"the smallest blocks .*: raise it to"):
+        planned(0.41e9, reading=reading)
