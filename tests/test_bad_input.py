@@ -294,7 +294,11 @@ def test_folders_that_are_no_runs(refused, run, toy_images, tmp_path):
     (copy / "config.yaml").write_bytes((run / "config.yaml").read_bytes())
     assert "has no weights yet" in refused("predict", "--run", copy, *words)
     (copy / "weights.safetensors").write_bytes((run / "weights.safetensors").read_bytes()[:-50])
-    assert "does not fit or is damaged" in refused("predict", "--run", copy, *words)
+    assert "weights.safetensors is damaged" in refused("predict", "--run", copy, *words)
+    (copy / "weights.safetensors").write_bytes((run / "weights.safetensors").read_bytes())
+    (copy / "config.yaml").write_text((run / "config.yaml").read_text().replace("WIDTH: 4", "WIDTH: 6"))
+    said = refused("predict", "--run", copy, *words)
+    assert "holds weights of another configuration than config.yaml: size mismatch for " in said
     (copy / "config.yaml").write_bytes(b"\xff\xff")
     assert "not UTF-8" in refused("predict", "--run", copy, *words)
     assert not (tmp_path / "out").exists()
@@ -302,6 +306,8 @@ def test_folders_that_are_no_runs(refused, run, toy_images, tmp_path):
 
 @pytest.mark.parametrize(("pairs", "told"), [
     (["SOLVER.LR", "1"], "SOLVER.LR was fixed by the training"),
+    (["INFERENCE.OVERLAP", "0", "CHANNEL", "1"], "CHANNEL is no key; did you mean DATASET.IMAGE.CHANNEL?"),
+    (["INFERENCE.OVERLAP", "0", "WINDOW", "[8, 8]"], "WINDOW is no key; did you mean INFERENCE.WINDOW?"),
     (["INFERENCE.WINDOW", "[8]"], "INFERENCE.WINDOW is one pixel count above 0"),
     (["INFERENCE.OVERLAPP", "0.5"], "did you mean INFERENCE.OVERLAP?"),
     (["INFERENCE.DECODER.NAME", "ternary"], "reads ternary, but TARGET 'mask' has mask"),

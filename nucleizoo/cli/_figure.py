@@ -40,7 +40,7 @@ def _interpolation(argv: Sequence[str]) -> int:
     parser.add_argument("--run", required=True, metavar="DIR", help="run folder of AD-GAN or its like")
     parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="images, files or folders")
     parser.add_argument("--steps", type=int, default=7, help="labels, both ends among them (default: 7)")
-    known, words = read_words(parser, argv, "keys of INFERENCE")
+    known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how files are read")
     inputs, pairs = split([*known.input, *words])
 
     def work() -> int:

@@ -73,7 +73,7 @@ def predict(argv: Sequence[str] | None = None) -> int:
         help="work in processes of dask on this machine, one a GPU or core (or --dask N), or on a cluster "
         "that is there: --dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
     )
-    known, words = read_words(parser, argv, "keys of INFERENCE")
+    known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how files are read")
     if known.dask is not None and is_key(known.dask):  # that follows --dask without an address
         words, known.dask = [known.dask, *words], "local"
     inputs, pairs = split([*known.input, *words])

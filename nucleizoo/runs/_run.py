@@ -82,6 +82,9 @@ class Run:
         Raises:
             RunError: when it is not a run folder, or an override touches what was trained.
         """
+        if alone := [key for key in overrides[::2] if "." not in key]:
+            section = "INFERENCE" if alone[0] in DEFAULTS["INFERENCE"] else "DATASET.IMAGE"
+            raise RunError(f"{alone[0]} is no key; did you mean {section}.{alone[0]}?")
         if trained := [key for key in overrides[::2] if not key.startswith(_IN_USE)]:
             raise RunError(
                 f"{', '.join(trained)} was fixed by the training; a trained run lets you set keys of "

@@ -95,9 +95,15 @@ def load_weights(run: Path, method: Method) -> None:
     file = _weights(run)
     try:
         values = {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{file} is damaged: {first_line(error)}") from error
+    try:
         result = method.load_state_dict(values, strict=False)
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise RunError(f"{file} does not fit or is damaged: {first_line(error)}") from error
+    except RuntimeError as error:
+        _, *told = str(error).splitlines()  # the first names the class
+        raise RunError(
+            f"{file} holds weights of another configuration than config.yaml: {' '.join(told[:1]).strip()}"
+        ) from error
     missing = [key for key in result.missing_keys if not key.endswith("_extra_state")]
     if missing or result.unexpected_keys:
         raise RunError(f"{file} holds weights of another configuration than config.yaml")
