@@ -118,6 +118,29 @@ def predict(
                 outputs.write_overlays(segmenter, path, folder)
 
 
+def join_planes(
+    planes: Iterable[str | Path], output: str | Path, spacing: Sequence[float] = (), *, gaps: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Join planes in files of their own to one volume in HDF5, which is read part by part.
+
+    Args:
+        planes: files, folders or patterns; the files of one are taken in natural order, 2 before 10.
+        output: the file, such as 'brain.h5'.
+        spacing: voxel size in micrometres, z, y, x; () when unknown.
+        gaps: whether the numbers in the names of planes may have gaps.
+
+    Yields:
+        How many parts are written, and how many there are.
+
+    Raises:
+        UserError: for planes that are not alike or do not follow each other, or another kind of output.
+    """
+    if not all(0 < edge < float("inf") for edge in spacing):
+        raise UserError(f"SPACING is in micrometres, above 0; got {', '.join(map(str, spacing))}")
+    found = [file for one in planes for file in volumes.find(one)]
+    yield from large.join_planes(found, Path(output), tuple(spacing), gaps=gaps)
+
+
 def evaluate(
     predictions: str | Path,
     truths: str | Path,

@@ -1,4 +1,4 @@
-"""nucleizoo data list | fetch | check | arrange."""
+"""nucleizoo data list | fetch | check | arrange | join."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ _EXAMPLE = """example:
   nucleizoo data fetch Fluo-N2DL-HeLa --to data
   nucleizoo data check data/Fluo-N2DL-HeLa
   nucleizoo data arrange data/Fluo-N2DL-HeLa --to hela --all              every frame, to train on
-  nucleizoo data arrange data/Fluo-N2DL-HeLa --to hela_test --split test  annotated frames, to score"""
+  nucleizoo data arrange data/Fluo-N2DL-HeLa --to hela_test --split test  annotated frames, to score
+  nucleizoo data join planes/*.tif --to brain.h5 --spacing 5 1.6 1.6      planes in files, as one volume"""
 
 
 def data(argv: Sequence[str] | None = None) -> int:
-    """Get published data sets, and bring them into the form that everything else reads."""
-    parser = parser_of("data", "Published data sets by name. Nothing is downloaded unasked.", _EXAMPLE)
-    commands = parser.add_subparsers(required=True, metavar="list | fetch | check | arrange")
+    """Get published data sets, and bring data into the form that everything else reads."""
+    parser = parser_of(
+        "data",
+        "Published data sets by name, nothing is downloaded unasked; planes of your own joined to volumes.",
+        _EXAMPLE,
+    )
+    commands = parser.add_subparsers(required=True, metavar="list | fetch | check | arrange | join")
     _list(commands.add_parser("list", help="what there is"))
     _fetch(commands.add_parser("fetch", help="download a data set and unpack it"))
     _check(commands.add_parser("check", help="count images and labels, say what is missing"))
     _arrange(commands.add_parser("arrange", help="write images/, labels/ and markers/ as TIFF"))
+    _join(commands.add_parser("join", help="planes in files of their own, to one volume in HDF5"))
     known = parser.parse_args(argv)
     return guarded(lambda: int(known.work(known)))
 
@@ -117,6 +123,29 @@ def _arrange(parser: argparse.ArgumentParser) -> None:
             sum(getattr(one, kind) for one in written) for kind in ("is_labelled", "is_marked")
         )
         print(f"{known.to}: {len(written)} images, {labels} labels, {markers} markers")
+        return 0
+
+    parser.set_defaults(work=work)
+
+
+def _join(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("planes", nargs="+", metavar="PLANE", help="files, folders or patterns, in order")
+    parser.add_argument("--to", required=True, metavar="FILE", help="the volume, such as brain.h5")
+    parser.add_argument(
+        "--spacing", nargs=3, type=float, default=(), metavar=("Z", "Y", "X"),
+        help="voxel size in micrometres",
+    )  # fmt: skip
+    parser.add_argument("--gaps", action="store_true", help="the numbers in the names may have gaps")
+
+    def work(known: argparse.Namespace) -> int:
+        from tqdm import tqdm
+
+        from nucleizoo import api
+
+        with tqdm(unit="part", dynamic_ncols=True, disable=None) as bar:
+            for done, bar.total in api.join_planes(known.planes, known.to, known.spacing, gaps=known.gaps):
+                bar.update(done - bar.n)
+        print(known.to)
         return 0
 
     parser.set_defaults(work=work)

@@ -78,7 +78,7 @@ def _check_axes(volume: LazyVolume, reader: Reader) -> None:
     depth = "Z" in volume.axes and (dims == 3 or volume.shape[volume.axes.index("Z")] > 1)
     if len(stacks) + depth != dims - 2:
         wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
-        mend = "give files of one"
+        mend = "give files of one" + ", or join planes to one: nucleizoo data join" * (dims == 3)
         if len(stacks) + depth > dims - 2:
             mend = (
                 "save each as a file of its own, or predict them together in memory: without --blocks and "

@@ -1,0 +1,130 @@
+"""Planes in files of their own, as light-sheet microscopes write them, joined to one volume."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo import volumes
+from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.files import atomic
+from nucleizoo.large._disk import Disk
+from nucleizoo.ops.grid import Grid
+
+CHUNK = (32, 64, 64)
+"""Voxels that are stored together: small enough for crops in training, see docs/performance.md."""
+
+ROOM = 2**28
+"""Bytes in memory at once, about."""
+
+
+def join_planes(
+    planes: Sequence[Path], out: Path, spacing: tuple[float, ...] = (), *, gaps: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Write the dataset 'image' of an HDF5 file, plane upon plane.
+
+    Args:
+        planes: grey pictures of one shape and type, in order.
+        out: the file, replaced when the new one is complete.
+        spacing: voxel size in micrometres, z, y, x; () when unknown.
+        gaps: whether the numbers in the names of planes may have gaps.
+
+    Yields:
+        How many parts are written, and how many there are.
+
+    Raises:
+        UserError: for a name that is none of HDF5, or planes that do not follow each other.
+        ImageReadError: for a plane that cannot be read, or is not like the first.
+        OSError: when the disk is full.
+    """
+    if out.suffix.lower() not in (".h5", ".hdf5"):
+        raise UserError(f"{out}: planes are joined to HDF5; call the file {out.with_suffix('.h5').name}")
+    if not gaps:
+        _check_numbers(planes)
+    with _opened(planes[0]) as first:
+        like = first
+    shape = (len(planes), *like.shape)
+    chunk = tuple(map(min, CHUNK, shape))
+    rows = max(1, ROOM // (chunk[0] * shape[2] * like.dtype.itemsize) // chunk[1]) * chunk[1]
+    grid = Grid(shape, (chunk[0], rows, shape[2]))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(out) as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+        data = file.create_dataset(
+            "image", shape, like.dtype.newbyteorder("="),
+            chunks=chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
+        )  # fmt: skip
+        if spacing:
+            data.attrs["voxel_size_um_zyx"] = spacing
+        for index in range(len(grid)):
+            depth, *across = grid.box(index)
+            data[grid.box(index)] = np.stack([_part(one, like, tuple(across)) for one in planes[depth]])
+            disk.check()
+            yield index + 1, len(grid)
+
+
+def _check_numbers(planes: Sequence[Path]) -> None:
+    """Refuse planes of which one seems to be lost."""
+    found = [re.findall(r"\d+", one.stem) for one in planes]
+    if len(planes) < 3 or not all(found):
+        return
+    numbers = [int(one[-1]) for one in found]
+    steps = [after - before for before, after in pairwise(numbers)]
+    usual = sorted(steps)[len(steps) // 2]
+    for step, (before, after) in zip(steps, pairwise(planes), strict=True):
+        if step != usual:
+            raise UserError(
+                f"{before.name} is followed by {after.name}, where names count by {usual} elsewhere: copy "
+                "what is lost; or, if nothing is, say --gaps"
+            )
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """One grey picture (y, x) in its file."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[tuple[slice, ...]], NDArray[Any]]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Plane]:
+    """A plane, of which no more is read than is asked for, where that can be."""
+    if volumes.is_lazy(path):
+        with closing(volumes.open_lazily(path)) as lazy:
+            _check_axes(path, lazy.axes, lazy.shape)
+            yield _Plane(lazy.shape, lazy.dtype, lambda box: lazy.read(box)[0])
+    else:
+        whole = volumes.read(path)
+        _check_axes(path, whole.axes, whole.data.shape)
+        yield _Plane(whole.data.shape, whole.data.dtype, whole.data.__getitem__)
+
+
+def _check_axes(path: Path, axes: str, shape: tuple[int, ...]) -> None:
+    if axes != "YX":
+        raise ImageReadError(
+            f"{path}: its axes are {axes.lower()}, {_by(shape)}; a plane is one grey picture (y, x)"
+        )
+
+
+def _part(path: Path, like: _Plane, box: tuple[slice, ...]) -> NDArray[Any]:
+    with _opened(path) as plane:
+        if (plane.shape, plane.dtype) != (like.shape, like.dtype):
+            raise ImageReadError(
+                f"{path}: is {_by(plane.shape)} of {plane.dtype}, the first plane {_by(like.shape)} of "
+                f"{like.dtype}; all must be alike"
+            )
+        return plane.read(box)
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

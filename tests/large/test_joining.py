@@ -1,0 +1,80 @@
+"""Planes in files of their own become the volume that they are of."""
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from nucleizoo import api
+from nucleizoo.cli import main
+from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.large import _joining
+from nucleizoo.volumes import open_lazily
+
+
+def written(folder, volume, suffix=".tif", start=8):
+    """Numbers without leading zeros: 10 comes before 9 in the alphabet."""
+    folder.mkdir()
+    for z, plane in enumerate(volume, start):
+        if suffix == ".tif":
+            tifffile.imwrite(folder / f"scan2_z{z}.tif", plane, photometric="minisblack", compression="zlib")
+        else:
+            Image.fromarray(plane).save(folder / f"scan2_z{z}{suffix}")
+
+
+def joined(folder, out, *spacing, **settings):
+    parts = list(api.join_planes([folder], out, spacing, **settings))
+    assert parts == [(i + 1, len(parts)) for i in range(len(parts))]
+    with h5py.File(out) as file:
+        return file["image"][...], len(parts)
+
+
+@pytest.mark.parametrize(("suffix", "dtype"), [(".tif", np.uint16), (".tif", np.float32), (".png", np.uint8)])
+def test_planes_are_stacked_in_the_order_of_their_numbers(tmp_path, monkeypatch, suffix, dtype):
+    volume = np.random.default_rng(0).integers(0, 200, (7, 90, 50)).astype(dtype)
+    written(tmp_path / "planes", volume, suffix)
+    monkeypatch.setattr(_joining, "CHUNK", (2, 16, 32))
+    monkeypatch.setattr(_joining, "ROOM", 2 * 50 * 33 * volume.itemsize)  # 32 rows of two planes
+    found, parts = joined(tmp_path / "planes", tmp_path / "new" / "brain.h5", 5.0, 1.6, 1.6)
+    np.testing.assert_array_equal(found, volume)
+    assert found.dtype == dtype and parts == 4 * 3
+    opened = open_lazily(tmp_path / "new" / "brain.h5")
+    assert opened.axes == "ZYX" and opened.spacing == (5.0, 1.6, 1.6) and opened.chunks == (2, 16, 32)
+
+
+def test_a_plane_that_seems_to_be_lost_is_told(tmp_path):
+    written(tmp_path / "planes", np.ones((9, 4, 5), np.uint8))
+    (tmp_path / "planes" / "scan2_z11.tif").unlink()
+    with pytest.raises(
+        UserError, match=r"scan2_z10\.tif is followed by scan2_z12\.tif, .* count by 1 .*--gaps"
+    ):
+        joined(tmp_path / "planes", tmp_path / "a.h5")
+    assert not (tmp_path / "a.h5").exists()
+    assert len(joined(tmp_path / "planes", tmp_path / "a.h5", gaps=True)[0]) == 8
+
+
+@pytest.mark.parametrize(("odd", "told"), [
+    (np.ones((4, 6), np.uint8), "scan2_z9.tif: is 4x6 of uint8, the first plane 4x5 of uint8"),
+    (np.ones((4, 5), np.uint16), "is 4x5 of uint16, the first plane 4x5 of uint8; all must be alike"),
+    (np.ones((3, 4, 5), np.uint8), "a plane is one grey picture"),
+])  # fmt: skip
+def test_a_plane_unlike_the_first_is_refused_and_leaves_nothing(tmp_path, odd, told):
+    written(tmp_path / "planes", np.ones((3, 4, 5), np.uint8))
+    tifffile.imwrite(tmp_path / "planes" / "scan2_z9.tif", odd, photometric="minisblack")
+    with pytest.raises(ImageReadError, match=told):
+        joined(tmp_path / "planes", tmp_path / "a.h5")
+    assert [file.name for file in tmp_path.iterdir()] == ["planes"]
+
+
+def test_the_command_joins_and_tells_mistakes(tmp_path, capsys):
+    written(tmp_path / "planes", np.ones((3, 4, 5), np.uint8))
+    words = ["data", "join", str(tmp_path / "planes" / "*.tif"), "--to"]
+    assert main([*words, str(tmp_path / "a.h5"), "--spacing", "5", "1", "1"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "a.h5")
+    for more, told in (
+        ([str(tmp_path / "a.tif")], "planes are joined to HDF5; call the file a.h5"),
+        ([str(tmp_path / "b.h5"), "--spacing", "5", "0", "1"], "SPACING is in micrometres, above 0"),
+    ):
+        assert main([*words, *more]) == 2
+        assert told in capsys.readouterr().err
