@@ -46,7 +46,7 @@ lint: $(INSTALLED)
 
 check: lint test
 
-# half an hour; writes its table to docs/performance.md
+# a quarter of an hour; writes its table to docs/performance.md
 bench: $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[oracle]"
 	$(BIN)/python -m pytest -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds \
