@@ -15,7 +15,7 @@ import torch
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import duration, plural, storage
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import _memory
+from nucleizoo.large import _memory, _plan
 from nucleizoo.large._identity import changes, check_skipped, digest, identity
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
@@ -141,7 +141,7 @@ class Job:
             return
         forget_peak()  # of the volume before
         seconds = self._tile_time()  # and the network takes its memory, that is not left for blocks
-        plan = _memory.plan(
+        plan = _plan.plan(
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.options.limit, taken=_memory.peak() + RESERVE,
             window=self.work.tiling.window, step=self.work.tiling.step,

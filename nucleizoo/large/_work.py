@@ -23,8 +23,8 @@ from nucleizoo.large._intensities import Intensities, unit_of
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._look import ReadMaps
 from nucleizoo.large._maps import MapFiles
-from nucleizoo.large._memory import Costs, Plan
 from nucleizoo.large._network import NetworkMaps
+from nucleizoo.large._plan import Costs, Plan
 from nucleizoo.large._reading import Reading
 from nucleizoo.large._result import Result
 from nucleizoo.large._room import Room

@@ -27,7 +27,7 @@ from nucleizoo.large import (
     _intensities,
     _job,
     _levels,
-    _memory,
+    _plan,
     _result,
     _workers,
     cluster,
@@ -61,9 +61,9 @@ INFERENCE:
 def small():
     """Blocks of few voxels, so that small volumes have many; and a plugin for this file alone."""
     with own_plugin(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_memory, "SIDE", {3: (7, 16, 24)})
-        patch.setattr(_memory, "REACH", 3)
-        patch.setattr(_memory, "LONGEST", 2)
+        patch.setattr(_plan, "SIDE", {3: (7, 16, 24)})
+        patch.setattr(_plan, "REACH", 3)
+        patch.setattr(_plan, "LONGEST", 2)
         patch.setattr(_intensities, "UNIT", 20_000)  # three
         yield
 

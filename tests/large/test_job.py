@@ -36,7 +36,7 @@ from nucleizoo.large import (
     _intensities,
     _job,
     _levels,
-    _memory,
+    _plan,
     _result,
     _table,
     predict_volume,
@@ -81,9 +81,9 @@ def in_memory(made, path):
 @pytest.fixture
 def small(monkeypatch):
     """Blocks of few voxels, so that small volumes have many."""
-    monkeypatch.setattr(_memory, "SIDE", {2: (20, 16), 3: (7, 16, 24)})
-    monkeypatch.setattr(_memory, "REACH", 3)
-    monkeypatch.setattr(_memory, "LONGEST", 1)
+    monkeypatch.setattr(_plan, "SIDE", {2: (20, 16), 3: (7, 16, 24)})
+    monkeypatch.setattr(_plan, "REACH", 3)
+    monkeypatch.setattr(_plan, "LONGEST", 1)
     monkeypatch.setattr(_result, "CHUNK", {2: (16, 16), 3: (8, 16, 16)})
     monkeypatch.setattr(_levels, "SMALLEST", 20)
 

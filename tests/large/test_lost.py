@@ -19,7 +19,7 @@ from toy import toy_picture
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import Options, Source, _job, _memory, _workers, cluster
+from nucleizoo.large import Options, Source, _job, _plan, _workers, cluster
 from nucleizoo.large._step import alone
 from nucleizoo.runs import Run
 
@@ -47,9 +47,9 @@ needs_signals = pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def small():
     """Units of few voxels; and a plugin for this file alone."""
     with own_plugin(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_memory, "SIDE", {3: (7, 16, 24)})
-        patch.setattr(_memory, "REACH", 3)
-        patch.setattr(_memory, "LONGEST", 1)
+        patch.setattr(_plan, "SIDE", {3: (7, 16, 24)})
+        patch.setattr(_plan, "REACH", 3)
+        patch.setattr(_plan, "LONGEST", 1)
         patch.setattr(_workers, "COUNT_EVERY", 0.2)
         yield
 
@@ -159,7 +159,7 @@ LOSING = """
 import sys, time
 from subprocess import DEVNULL, PIPE, Popen
 
-from nucleizoo.large import _cluster, _memory, _workers
+from nucleizoo.large import _cluster, _plan, _workers
 
 serve = '''if True:
     import sys
@@ -169,7 +169,7 @@ serve = '''if True:
     sys.stdin.read()
 '''
 scheduler = Popen([sys.executable, "-c", serve], stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
-_memory.LONGEST, _cluster.ANSWER_WITHIN, each = 1, 5.0, _cluster.Cluster._each
+_plan.LONGEST, _cluster.ANSWER_WITHIN, each = 1, 5.0, _cluster.Cluster._each
 
 
 def losing(cluster, order, name, step):

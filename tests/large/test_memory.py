@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.large._memory import BYTES, Costs, plan
+from nucleizoo.large._plan import BYTES, Costs, plan
 from nucleizoo.large._reading import Reading
 from nucleizoo.ops.resize import Resizing
 
