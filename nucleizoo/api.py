@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 __all__ = [
     "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
-    "load_config", "predict", "sample", "train", "train_seeds",
+    "join_planes", "load_config", "predict", "sample", "train", "train_seeds",
 ]  # fmt: skip
 
 arrange_data, check_data = datasets.arrange, datasets.check
@@ -137,7 +137,9 @@ def join_planes(
     """
     if not all(0 < edge < float("inf") for edge in spacing):
         raise UserError(f"SPACING is in micrometres, above 0; got {', '.join(map(str, spacing))}")
-    found = [file for one in planes for file in volumes.find(one)]
+    found = [file for one in planes for file in volumes.find(one) if file != Path(output)]
+    if not found:
+        raise UserError("there is no plane to join")
     yield from large.join_planes(found, Path(output), tuple(spacing), gaps=gaps)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import h5py
@@ -33,7 +35,7 @@ def join_planes(
     """Write the dataset 'image' of an HDF5 file, plane upon plane.
 
     Args:
-        planes: grey pictures of one shape and type, in order.
+        planes: one or more grey pictures of one shape and type, in order.
         out: the file, replaced when the new one is complete.
         spacing: voxel size in micrometres, z, y, x; () when unknown.
         gaps: whether the numbers in the names of planes may have gaps.
@@ -46,8 +48,13 @@ def join_planes(
         ImageReadError: for a plane that cannot be read, or is not like the first.
         OSError: when the disk is full.
     """
+    if out.is_dir():
+        raise UserError(f"{out}: is a folder; name a file in it")
     if out.suffix.lower() not in (".h5", ".hdf5"):
         raise UserError(f"{out}: planes are joined to HDF5; call the file {out.with_suffix('.h5').name}")
+    plane, times = Counter(planes).most_common(1)[0]
+    if times > 1:
+        raise UserError(f"{plane}: is named {times} times")
     if not gaps:
         _check_numbers(planes)
     with _opened(planes[0]) as first:
@@ -73,16 +80,16 @@ def join_planes(
 
 def _check_numbers(planes: Sequence[Path]) -> None:
     """Refuse planes of which one seems to be lost."""
-    found = [re.findall(r"\d+", one.stem) for one in planes]
+    found = [re.findall(r"\d+(?:\.\d+)?", one.stem) for one in planes]
     if len(planes) < 3 or not all(found):
         return
-    numbers = [int(one[-1]) for one in found]
-    steps = [after - before for before, after in pairwise(numbers)]
-    usual = sorted(steps)[len(steps) // 2]
+    numbers = [float(one[-1]) for one in found]
+    steps = [round(after - before, 6) for before, after in pairwise(numbers)]
+    usual = median_low(steps)
     for step, (before, after) in zip(steps, pairwise(planes), strict=True):
         if step != usual:
             raise UserError(
-                f"{before.name} is followed by {after.name}, where names count by {usual} elsewhere: copy "
+                f"{before.name} is followed by {after.name}, where names count by {usual:g} elsewhere: copy "
                 "what is lost; or, if nothing is, say --gaps"
             )
 

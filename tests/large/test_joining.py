@@ -54,6 +54,16 @@ def test_a_plane_that_seems_to_be_lost_is_told(tmp_path):
     assert len(joined(tmp_path / "planes", tmp_path / "a.h5", gaps=True)[0]) == 8
 
 
+def test_numbers_may_have_decimals_and_the_volume_may_lie_among_its_planes(tmp_path):
+    for z in range(4):
+        tifffile.imwrite(tmp_path / f"z{z / 2:05.1f}.tif", np.full((4, 5), z, np.uint8))
+    for _ in range(2):
+        assert joined(tmp_path, tmp_path / "a.h5")[0][:, 0, 0].tolist() == [0, 1, 2, 3]
+    (tmp_path / "z001.0.tif").unlink()
+    with pytest.raises(UserError, match=r"z000\.5\.tif is followed by z001\.5\.tif"):
+        joined(tmp_path, tmp_path / "a.h5")
+
+
 @pytest.mark.parametrize(("odd", "told"), [
     (np.ones((4, 6), np.uint8), "scan2_z9.tif: is 4x6 of uint8, the first plane 4x5 of uint8"),
     (np.ones((4, 5), np.uint16), "is 4x5 of uint16, the first plane 4x5 of uint8; all must be alike"),
@@ -73,8 +83,11 @@ def test_the_command_joins_and_tells_mistakes(tmp_path, capsys):
     assert main([*words, str(tmp_path / "a.h5"), "--spacing", "5", "1", "1"]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "a.h5")
     for more, told in (
+        ([str(tmp_path)], f"{tmp_path}: is a folder; name a file in it"),
         ([str(tmp_path / "a.tif")], "planes are joined to HDF5; call the file a.h5"),
         ([str(tmp_path / "b.h5"), "--spacing", "5", "0", "1"], "SPACING is in micrometres, above 0"),
     ):
         assert main([*words, *more]) == 2
         assert told in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"scan2_z8\.tif: is named 2 times"):
+        list(api.join_planes([tmp_path / "planes"] * 2, tmp_path / "c.h5", gaps=True))
