@@ -86,13 +86,18 @@ class Segmenter:
     def decode(self, scan: Scan, maps: NDArray[np.float32]) -> NDArray[np.int32]:
         """Maps of a scan -> its labels; they are decoded on the voxels of the file, for smooth outlines.
 
-        Maps are rounded to 256 values first, as prediction by blocks keeps them: both give the same labels.
+        They are rounded first, as prediction by blocks keeps them: both give the same labels.
         """
         named = {
-            channel.name: linear(channel.from_bytes(channel.to_bytes(one)), scan.shape, blur=False)
-            for channel, one in zip(self.target.channels, maps, strict=True)
+            name: linear(one, scan.shape, blur=False)
+            for name, one in zip(self.target.names, self.rounded(maps), strict=True)
         }
         return self.decoder(named, scan.file_spacing)
+
+    def rounded(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Maps (K, *S) -> the nearest of 256 values each."""
+        pairs = zip(self.target.channels, maps, strict=True)
+        return np.stack([channel.from_bytes(channel.to_bytes(one)) for channel, one in pairs])
 
     def maps(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Picture (C, *S) in [-1, 1] -> maps (K, *S) in the target's ranges."""

@@ -86,7 +86,7 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
     scans = segmenter.read(path)
     found, rows = list[NDArray[np.int32]](), list[tables.Row]()
     for index, scan in enumerate(scans):
-        maps = segmenter.maps(scan.image)
+        maps = segmenter.rounded(segmenter.maps(scan.image))
         found.append(segmenter.decode(scan, maps))
         if table:
             likely = linear(segmenter.target.likelihood(maps), scan.shape, blur=False)
@@ -94,7 +94,7 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
     if len(scans) > 1 and found[0].ndim == 2:
         log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)
     if table:
-        tables.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim)
+        tables.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim, scans[0].file_spacing)
     result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]
     volumes.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
     return Prediction(path, result, sum(int(labels.max()) for labels in found))

@@ -20,6 +20,9 @@ _PORTION = 1 << 22
 
 _ROWS = 1 << 16
 
+_UNITS = {2: "um2", 3: "um3"}
+"""Of the size of a nucleus, by the number of axes."""
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -64,7 +67,7 @@ class Sums:
     def rows(self, spacing: tuple[float, ...] = (), picture: int = 0) -> Iterator[Row]:
         """A row a nucleus; see `rows`."""
         axes = len(self.places)
-        unit, size = ("um2", "um3")[axes == 3], float(np.prod(spacing)) if spacing else 0.0
+        unit, size = _UNITS[axes], float(np.prod(spacing)) if spacing else 0.0
         columns = (self.labels, self.voxels, self.likely, *self.places)
         for label, count, sure, *places in _transposed(columns):
             row: Row = {"picture": picture, "label": label, "voxels": int(count)}
@@ -98,18 +101,20 @@ def rows(
     return Sums.of(labels, likely).rows(spacing, picture)
 
 
-def write(path: Path, table: Iterable[Row], axes: int) -> None:
+def write(path: Path, table: Iterable[Row], axes: int, spacing: tuple[float, ...] = ()) -> None:
     """A row a nucleus; of a picture without nuclei the head alone.
+
+    Args:
+        path: of the table.
+        table: of `rows`.
+        axes: 2 or 3.
+        spacing: that the rows are of.
 
     Raises:
         OSError: when the disk is full.
     """
-    table = iter(table)
-    first = next(table, None)
-    head = list(first) if first else ["picture", "label", "voxels", *"zyx"[-axes:], "confidence"]
+    head = ["picture", "label", "voxels", *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]
     with atomic(path) as part, part.open("w", newline="") as file:
         writer = csv.DictWriter(file, head)
         writer.writeheader()
-        if first:
-            writer.writerow(first)
         writer.writerows(table)

@@ -25,7 +25,8 @@ class Input:
         path: file or Zarr folder of one picture (2D methods) or volume (3D).
         reader: of the run.
         skip_damaged: whether chunks that are missing or damaged are taken for black.
-        scratch: where it may be noted which chunks are missing; they are looked for if it is not.
+        scratch: where it may be noted which chunks were missing; they stay black.
+        look: whether to look for others all the same.
 
     Raises:
         ImageReadError: when the file cannot be used; says why and what to do.
@@ -33,7 +34,13 @@ class Input:
     """
 
     def __init__(
-        self, path: Path, reader: Reader, *, skip_damaged: bool = False, scratch: Path | None = None
+        self,
+        path: Path,
+        reader: Reader,
+        *,
+        skip_damaged: bool = False,
+        scratch: Path | None = None,
+        look: bool = True,
     ) -> None:
         self.path, self.reader = path, reader
         known = scratch if scratch and _missing.place(scratch).exists() else None
@@ -41,7 +48,7 @@ class Input:
             path,
             dataset=reader.dataset,
             skip_damaged=skip_damaged,
-            missing=reader.empty_chunks or known is not None,
+            missing=reader.empty_chunks or not (look or known is None),
         )
         if known:
             _missing.recall(self.volume, known)

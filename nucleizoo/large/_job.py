@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ import torch
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import duration, plural, storage
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import _memory, _plan
+from nucleizoo.large import _memory, _missing, _plan
 from nucleizoo.large._identity import changes, check_skipped, digest, identity
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
@@ -92,7 +93,8 @@ class Job:
         if self.table:
             yield from carried_out({"table": self.work.table}, crew)
             self.work.table.write(self.table, self.input.spacing, self.work.left)
-        format_, result = FORMATS[self.options.format], self.work.result
+        origin = {**self.work.result.origin, "table": str(bool(self.table))}
+        format_, result = FORMATS[self.options.format], replace(self.work.result, origin=origin)
         yield from carried_out(format_.steps(result), crew)
         format_.write(self.result, result)
         remove(self.scratch)
@@ -138,6 +140,7 @@ class Job:
                 )
             if not self.options.skip_damaged:
                 check_skipped(self.scratch, self.work.skipped(), "remove the folder to begin again")
+            _missing.keep(self.input.volume, self.scratch)  # what was lost meanwhile, for workers
             return
         forget_peak()  # of the volume before
         seconds = self._tile_time()  # and the network takes its memory, that is not left for blocks

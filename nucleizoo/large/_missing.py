@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def recall(volume: LazyVolume, scratch: Path) -> None:
     try:
         with np.load(place(scratch), allow_pickle=False) as file:
             lost = file["lost"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{place(scratch)}: cannot be read ({error}); remove it and go on") from error
     if lost.size:
         volume.lose(lost)

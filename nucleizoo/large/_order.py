@@ -118,7 +118,9 @@ def _opened(order: Order) -> Work:
     try:
         segmenter = _segmenter(order.source, order.weights)
         scratch = Path(order.scratch)
-        seen = Input(Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, scratch=scratch)
+        seen = Input(
+            Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, scratch=scratch, look=False
+        )
     except UserError as error:
         raise UserError(f"the worker {socket.gethostname()}: {error}") from error
     return Work(segmenter, seen, Path(order.scratch), order.limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ class Stage:
         """
         try:
             return np.load(self._file(index), allow_pickle=False)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise _unreadable(self._file(index), error) from error
 
     def labels(self, name: str, box: Box, table: Table | None = None) -> NDArray[np.int32]:

@@ -17,6 +17,9 @@ from nucleizoo.ops.grid import Box
 BYTES = 16
 """Of memory that a column of the table takes for every nucleus: a sum, and as much to work with."""
 
+LEAST = 1 << 16
+"""Nuclei at once, however little memory there is: all blocks are read for them."""
+
 
 class Table:
     """Adds up the voxels of nuclei block by block, a step of which nothing is joined.
@@ -65,8 +68,8 @@ class Table:
             OSError: when the disk is full.
         """
         axes = len(self.stage.grid.shape)
-        at_once = max(int(limit / (BYTES * (3 + axes))), 1)
-        tables.write(path, self._rows(spacing, at_once), axes)
+        at_once = max(int(limit / (BYTES * (3 + axes))), LEAST)
+        tables.write(path, self._rows(spacing, at_once), axes, spacing)
 
     def _rows(self, spacing: tuple[float, ...], at_once: int) -> Iterator[Row]:
         count = self.labels().count

@@ -99,7 +99,7 @@ class LazyVolume:
             self.lose(lost)
 
     def lose(self, lost: NDArray[np.bool_]) -> None:
-        """Take chunks for black.
+        """Take chunks for black, beside those that are already.
 
         Args:
             lost: see the attribute.
@@ -109,8 +109,9 @@ class LazyVolume:
         """
         if lost.shape != self._counts:
             raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
-        self.lost = lost
-        self.skipped += [self._words(tuple(place), self.stored) for place in np.argwhere(lost).tolist()]
+        new = lost if self.lost is None else lost & ~self.lost
+        self.lost = lost if self.lost is None else lost | self.lost
+        self.skipped += [self._words(tuple(place), self.stored) for place in np.argwhere(new).tolist()]
 
     @property
     def _counts(self) -> tuple[int, ...]:

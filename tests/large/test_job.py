@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +34,7 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import (
     FORMATS,
     Options,
+    Source,
     _intensities,
     _job,
     _levels,
@@ -41,6 +43,7 @@ from nucleizoo.large import (
     _table,
     predict_volume,
 )
+from nucleizoo.large._input import Input
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops import memory
@@ -243,23 +246,27 @@ def rows_of(file):
 @pytest.mark.parametrize("at_once", [2, 1000])
 def test_the_table_is_that_of_decoding_in_memory(tmp_path, small, volume, monkeypatch, zoom, at_once):
     monkeypatch.setattr(_job.Work, "left", 6 * _table.BYTES * at_once)
+    monkeypatch.setattr(_table, "LEAST", 1)
     made = segmenter("DATASET.IMAGE.ZOOM", zoom)
     monkeypatch.setattr(Plain, "likelihood", lambda _, maps: 1 - 0.5 * maps[0])  # of the target's own
     predict_volume(made, volume, tmp_path, Options("h5"), table=True)
     (scan,) = made.read(volume)
-    likely = linear(made.target.likelihood(made.maps(scan.image)), scan.shape, blur=False)
+    maps = made.rounded(made.maps(scan.image))
+    likely = linear(made.target.likelihood(maps), scan.shape, blur=False)
     wanted = list(tables.rows(in_memory(made, volume), likely, scan.file_spacing))
     found = rows_of(tmp_path / "brain_nuclei.csv")
     assert len(found) == len(wanted) > 3 and "um3" in found[0]
     for one, other in zip(found, wanted, strict=True):
         sure, also = one.pop("confidence"), other.pop("confidence")
-        assert one == other and sure == pytest.approx(also, abs=0.004)  # maps are stored as bytes
+        assert one == other and sure == pytest.approx(also, abs=1.1e-4)  # it has four digits
 
 
 def test_a_volume_without_nuclei_has_a_table_with_a_head(tmp_path, volume):
     made = segmenter("INFERENCE.DECODER.MIN_SIZE", "100000")
     assert predict_volume(made, volume, tmp_path, Options("h5"), table=True).count == 0
-    assert (tmp_path / "brain_nuclei.csv").read_text().split() == ["picture,label,voxels,z,y,x,confidence"]
+    assert (tmp_path / "brain_nuclei.csv").read_text().split() == [
+        "picture,label,voxels,um3,z,y,x,confidence"
+    ]
 
 
 def test_a_complete_result_without_the_table_that_is_asked_for_is_told(tmp_path, small, volume):
@@ -268,6 +275,11 @@ def test_a_complete_result_without_the_table_that_is_asked_for_is_told(tmp_path,
         predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True), table=True)
     predict_volume(segmenter(), volume, tmp_path, Options("h5"), table=True)
     count = len(rows_of(tmp_path / "brain_nuclei.csv"))
+    other = segmenter("INFERENCE.DECODER.MIN_SIZE", "100000")
+    predict_volume(other, volume, tmp_path, Options("h5"))
+    with pytest.raises(UserError, match="without a table of its nuclei"):  # the one that is there is older
+        predict_volume(other, volume, tmp_path, Options("h5", resume=True), table=True)
+    predict_volume(segmenter(), volume, tmp_path, Options("h5"), table=True)
     again = predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True), table=True)
     assert again.count == count
 
@@ -529,7 +541,7 @@ def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp
 
 
 @pytest.mark.parametrize("repaired", [False, True])
-def test_chunks_are_looked_for_once_and_are_black_until_the_end(tmp_path, small, monkeypatch, repaired):
+def test_chunks_are_looked_for_by_one_process_and_stay_black(tmp_path, small, monkeypatch, repaired):
     zarr, path = pytest.importorskip("zarr"), tmp_path / "brain.zarr"
     picture = toy_picture(0, (12, 40, 48), np.uint16)[1]
     zarr.create_array(path, data=picture, chunks=(4, 16, 16), fill_value=900)
@@ -543,15 +555,36 @@ def test_chunks_are_looked_for_once_and_are_black_until_the_end(tmp_path, small,
     steps.close()
     if repaired:
         chunk.write_bytes(lost)
-    monkeypatch.setattr(volumes.LazyVolume, "check", lambda _: pytest.fail("looked for"))
-    with pytest.raises(
-        UserError, match=r"was made with 1 chunk of the input taken for black .*; repeat with --skip-"
-    ):
+    told = (
+        "was made with 1 chunk of the input taken for black .*; repeat with"
+        if repaired
+        else "1 chunks are not"
+    )
+    with pytest.raises(UserError, match=told):
         predict_volume(made, path, tmp_path, Options("h5", resume=True))
+    order = _job.Job(made, path, tmp_path, replace(options, resume=True)).order(Source("run"))
+    with monkeypatch.context() as patch:
+        patch.setattr(volumes.LazyVolume, "check", lambda _: pytest.fail("a worker looked for them"))
+        seen = Input(path, made.reader, skip_damaged=True, scratch=Path(order.scratch), look=False)
+        assert seen.volume.skipped == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"] and not seen.met
     done = predict_volume(made, path, tmp_path, Options("h5", resume=True, skip_damaged=True))
     np.testing.assert_array_equal(stored(done.result)[0], whole)
     with h5py.File(done.result) as file:
         assert list(file["skipped"].asstr()) == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"]
+
+
+def test_a_chunk_that_is_lost_while_work_is_interrupted_is_told_or_noted(tmp_path, small):
+    zarr, path = pytest.importorskip("zarr"), tmp_path / "brain.zarr"
+    zarr.create_array(path, data=toy_picture(0, (12, 40, 48), np.uint16)[1], chunks=(4, 16, 16))
+    steps = _job.Job(segmenter(), path, tmp_path, Options("h5", skip_damaged=True)).run()
+    next(steps)
+    steps.close()
+    (path / "c" / "2" / "2" / "2").unlink()
+    with pytest.raises(ImageReadError, match=r"1 chunks are not there \(chunk 2\.2\.2"):
+        predict_volume(segmenter(), path, tmp_path, Options("h5", resume=True))
+    done = predict_volume(segmenter(), path, tmp_path, Options("h5", resume=True, skip_damaged=True))
+    with h5py.File(done.result) as file:
+        assert list(file["skipped"].asstr()) == ["chunk 2.2.2 (zyx 8:12, 32:40, 32:48)"]
 
 
 def told_in_time(tmp_path, volume, kind, match):
