@@ -22,6 +22,9 @@ UNIT = 2**27
 MOST = 4096
 """Units, about, of volumes of any size: what they count is put together by one process."""
 
+ENOUGH = 0.5
+"""Seconds for which some of a volume is read, for the estimate."""
+
 COUNTED_A_SECOND = 2e8
 """Voxels that one core counts in a second, beside reading them, for the estimate."""
 
@@ -76,9 +79,12 @@ class Intensities:
         left = sum(len(list(step.missing())) for step in self.steps.values())
         if not left:
             return 0.0
-        begin = time.perf_counter()
-        some = next(self.seen.channels.all(self._grid.box(len(self._grid) // 2)))
-        a_voxel = (time.perf_counter() - begin) / math.prod(some.shape[1:]) + 1 / COUNTED_A_SECOND
+        begin, spent, seen = time.perf_counter(), 0.0, 0
+        for some in self.seen.channels.all(self._grid.box(len(self._grid) // 2)):
+            seen += math.prod(some.shape[1:])
+            if (spent := time.perf_counter() - begin) > ENOUGH:  # a chunk may come in many parts
+                break
+        a_voxel = spent / seen + 1 / COUNTED_A_SECOND
         return left / len(self._grid) * math.prod(self._grid.shape) * a_voxel
 
 

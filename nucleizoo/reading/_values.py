@@ -77,6 +77,10 @@ class Values:
     def at_once(self, *, planes: bool) -> int:
         """Bytes that `all` or `planes` have in memory at most, beside the decoding of a chunk."""
         block = math.prod(self._grown(self._whole_chunks, None)) * self._value(None)
+        if not self.open().dtype.isnative:
+            block *= 2  # as it is stored, and as it is read
+        if self.dtype.kind == "f":
+            block += block // self.dtype.itemsize  # whether a value is a number
         if not planes:
             return block
         plane = math.prod(self._space[-2:]) * self._value(None)
@@ -108,7 +112,7 @@ class Values:
             ImageReadError: as for `read`, or for NaN and infinite values.
         """
         for part in self._cut(box, self._grown(self._whole_chunks, channel)):
-            yield from self._pieces(self._part(part, channel))
+            yield from _pieces(self._part(part, channel))
 
     def planes(self, channel: int | None = None, box: Box | None = None) -> Iterator[NDArray[Any]]:
         """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
@@ -175,15 +179,21 @@ class Values:
         volume = self.open()
         return int(volume.dtype.itemsize) * (volume.channels if channel is None else 1)
 
-    @staticmethod
-    def _pieces(data: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        """A large chunk (channels, ...) in pieces, for what is made of them takes memory, too."""
-        step = max(1, data.shape[1] * _READ_BYTES // max(data.nbytes, 1))
-        return (data[:, start : start + step] for start in range(0, data.shape[1], step))
-
     def _read(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
         volume = self.open()
         if (volume.shape, volume.dtype) != self._stored:
             raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
         data = volume.read(box, stack, channel)
         return data.view(self.dtype) if data.dtype.kind == "b" else data
+
+
+def _pieces(data: NDArray[Any], axis: int = 1) -> Iterator[NDArray[Any]]:
+    """A large chunk (channels, ...) in pieces, for what is made of them takes memory, too."""
+    before, length = (slice(None),) * axis, data.shape[axis]
+    step = length * _READ_BYTES // max(data.nbytes, 1)
+    if step or axis == data.ndim - 1:
+        step = max(1, step)
+        yield from (data[(*before, slice(start, start + step))] for start in range(0, length, step))
+    else:
+        for start in range(length):
+            yield from _pieces(data[(*before, slice(start, start + 1))], axis + 1)
