@@ -86,10 +86,10 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
     scans = segmenter.read(path)
     found, rows = list[NDArray[np.int32]](), list[tables.Row]()
     for index, scan in enumerate(scans):
-        maps = segmenter.rounded(segmenter.maps(scan.image))
+        maps = segmenter.maps(scan.image)
         found.append(segmenter.decode(scan, maps))
         if table:
-            likely = linear(segmenter.target.likelihood(maps), scan.shape, blur=False)
+            likely = linear(segmenter.target.likelihood(segmenter.rounded(maps)), scan.shape, blur=False)
             rows += tables.rows(found[-1], likely, scan.file_spacing, index)
     if len(scans) > 1 and found[0].ndim == 2:
         log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)

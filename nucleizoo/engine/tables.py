@@ -19,6 +19,7 @@ _PORTION = 1 << 22
 """Voxels whose places are in memory at once."""
 
 _ROWS = 1 << 16
+"""Nuclei whose numbers are Python's at once."""
 
 _UNITS = {2: "um2", 3: "um3"}
 """Of the size of a nucleus, by the number of axes."""

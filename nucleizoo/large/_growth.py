@@ -10,7 +10,6 @@ margin that ends, there are none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,14 @@ from numpy.typing import NDArray
 from nucleizoo.large._look import Look
 from nucleizoo.large._room import Room
 from nucleizoo.large._runs import lengths, to_runs
-from nucleizoo.large._stage import Stage
+from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.large._survey import SEVERAL, Survey
 from nucleizoo.ops.flood import STRANGER, flood, to_levels
 from nucleizoo.ops.grid import Box, inside, size
 from nucleizoo.ops.pieces import raster
 
 
-class Growth:
+class Growth(OfBlocks):
     """Grows the seeds of a survey; what has grown are objects.
 
     Args:
@@ -42,13 +41,6 @@ class Growth:
     ) -> None:
         self.stage, self.survey, self.look = stage, survey, look
         self.margin, self.room = tuple(max(m, 1) for m in margin), room
-
-    def __len__(self) -> int:
-        return len(self.stage)
-
-    def missing(self) -> Iterator[int]:
-        """The blocks that nothing has grown into yet."""
-        return self.stage.missing()
 
     def do(self, index: int) -> None:
         """Grow into one block.

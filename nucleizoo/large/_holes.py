@@ -6,20 +6,18 @@ more node is all beyond the volume. An object encloses what its removal cuts off
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from nucleizoo.large._labelled import Labelled, Parts
-from nucleizoo.large._stage import Stage
+from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.large._survey import pieces_in
 from nucleizoo.ops.grid import Box, Grid, size
 from nucleizoo.ops.pieces import Joined, join, pieces
 
 
-class Holes:
+class Holes(OfBlocks):
     """Objects with their holes.
 
     Args:
@@ -29,13 +27,6 @@ class Holes:
 
     def __init__(self, stage: Stage, objects: Labelled) -> None:
         self.stage, self.objects, self._background = stage, objects, Parts(stage, "holes")
-
-    def __len__(self) -> int:
-        return len(self.stage)
-
-    def missing(self) -> Iterator[int]:
-        """The blocks whose background was not looked at yet."""
-        return self.stage.missing()
 
     def do(self, index: int) -> None:
         """Note the background of one block."""

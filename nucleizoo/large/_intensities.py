@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.large._input import Input
-from nucleizoo.large._stage import Stage
+from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.ops.grid import Grid
 from nucleizoo.reading import Found, Known, Limits, Pass, passes
 
@@ -88,7 +88,7 @@ class Intensities:
         return left / len(self._grid) * math.prod(self._grid.shape) * a_voxel
 
 
-class PassStep:
+class PassStep(OfBlocks):
     """A step that is one pass through the volume.
 
     Args:
@@ -100,13 +100,6 @@ class PassStep:
 
     def __init__(self, one: Pass, seen: Input, stage: Stage, known: Known) -> None:
         self.one, self.seen, self.stage, self.known = one, seen, stage, known
-
-    def __len__(self) -> int:
-        return len(self.stage)
-
-    def missing(self) -> Iterator[int]:
-        """The boxes that were not gone through yet."""
-        return self.stage.missing()
 
     def do(self, index: int) -> None:
         """Go through one box.

@@ -93,7 +93,7 @@ class Job:
         if self.table:
             yield from carried_out({"table": self.work.table}, crew)
             self.work.table.write(self.table, self.input.spacing, self.work.left)
-        origin = {**self.work.result.origin, "table": str(bool(self.table))}
+        origin = {**self.work.result.origin, "table": int(bool(self.table))}
         format_, result = FORMATS[self.options.format], replace(self.work.result, origin=origin)
         yield from carried_out(format_.steps(result), crew)
         format_.write(self.result, result)

@@ -54,7 +54,7 @@ def predict_volume(
     result, scratch = places(path, folder, options.format)
     if options.resume and not begun(scratch).exists() and (marks := marks_of(result)) is not None:
         _check_origin(result, marks, identity(segmenter, path))
-        if table and not (marks.get("table") == "True" and place_of_table(path, folder).exists()):
+        if table and not (marks.get("table") and place_of_table(path, folder).exists()):
             raise UserError(
                 f"{result}: is complete, and was made without a table of its nuclei; predict again without "
                 "--resume"

@@ -27,7 +27,7 @@ class Result:
         step: about how much is in memory at once, voxels an axis.
         skipped: gives the chunks of the input that were taken for black, in words.
         scratch: folder for what is written part by part.
-        origin: what is noted of file, settings and weights (`_identity.marked`).
+        origin: what is noted of file, settings and weights (`_identity.marked`), and of a table.
     """
 
     labels: Callable[[], Numbers]
@@ -36,7 +36,7 @@ class Result:
     step: tuple[int, ...]
     skipped: Callable[[], list[str]]
     scratch: Path
-    origin: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:

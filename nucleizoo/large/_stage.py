@@ -122,6 +122,23 @@ class Stage:
         return self.folder / f"{index:07d}.npz"
 
 
+class OfBlocks:
+    """What all steps have whose units are the blocks of a stage.
+
+    Attributes:
+        stage: keeps what the blocks gave.
+    """
+
+    stage: Stage
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    def missing(self) -> Iterator[int]:
+        """The blocks that are not done."""
+        return self.stage.missing()
+
+
 def done_in(folder: Path, suffix: str, count: int) -> NDArray[np.bool_]:
     """Which of the blocks 0..count-1 have a file: (count,). One look into the folder, not one a block."""
     done = np.zeros(count, bool)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.large._labelled import Parts
 from nucleizoo.large._look import Look, Seen
-from nucleizoo.large._stage import Stage
+from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.ops.flood import height_range
 from nucleizoo.ops.grid import Box, size
 from nucleizoo.ops.pieces import Joined, Pieces, join, pieces
@@ -25,7 +25,7 @@ Note = Callable[[Box, NDArray[np.int32], Seen], dict[str, NDArray[Any]]]
 """A block, its seeds and what was seen in it -> what else to keep."""
 
 
-class Survey:
+class Survey(OfBlocks):
     """What is known of a volume once every block was looked at.
 
     Attributes:
@@ -49,13 +49,6 @@ class Survey:
         self.stage, self.look, self.choose, self.keep_rest = stage, look, choose, keep_rest
         self.full_parts, self.full_seeds, self.note = full_parts, full_seeds, note
         self.parts, self.seeds = Parts(stage, "parts"), Parts(stage, "seeds")
-
-    def __len__(self) -> int:
-        return len(self.stage)
-
-    def missing(self) -> Iterator[int]:
-        """The blocks that were not looked at yet."""
-        return self.stage.missing()
 
     def do(self, index: int) -> None:
         """Look at one block."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nucleizoo.engine import tables
 from nucleizoo.engine.tables import Row, Sums
 from nucleizoo.large._labelled import Numbers
-from nucleizoo.large._stage import Stage
+from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.ops.grid import Box
 
 BYTES = 16
@@ -21,7 +21,7 @@ LEAST = 1 << 16
 """Nuclei at once, however little memory there is: all blocks are read for them."""
 
 
-class Table:
+class Table(OfBlocks):
     """Adds up the voxels of nuclei block by block, a step of which nothing is joined.
 
     Args:
@@ -34,13 +34,6 @@ class Table:
         self, labels: Callable[[], Numbers], likely: Callable[[Box], NDArray[np.float32]], stage: Stage
     ) -> None:
         self.labels, self.likely, self.stage = labels, likely, stage
-
-    def __len__(self) -> int:
-        return len(self.stage)
-
-    def missing(self) -> Iterator[int]:
-        """The blocks that are not done."""
-        return self.stage.missing()
 
     def do(self, index: int) -> None:
         """Add up in one block.
