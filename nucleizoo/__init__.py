@@ -13,13 +13,13 @@ __version__ = "0.1.0"
 
 _KINDS = (
     "METHODS", "GENERATORS", "DISCRIMINATORS", "LOSSES", "GAN_LOSSES", "MAP_LOSSES", "TARGETS", "DECODERS",
-    "SOURCES", "AUGMENTS", "SCALINGS",
+    "DATASETS", "AUGMENTS", "SCALINGS",
 )  # fmt: skip
 _CONTRACTS = (
-    "Augment", "Channel", "Clock", "Decoder", "Frame", "Group", "Loss", "Method",
-    "Sample", "Scaling", "Source", "Target", "Task", "Update",
+    "Augment", "Channel", "Clock", "DataSpec", "Dataset", "Decoder", "Group", "Loss", "Method",
+    "Sample", "Scaling", "Target", "Task", "Update",
 )  # fmt: skip
-__all__ = [*_CONTRACTS, *_KINDS]
+__all__ = [*_CONTRACTS, *_KINDS, "Recipe"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,6 +27,12 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("nucleizoo.kinds"), name)
     if name in _CONTRACTS:
         return getattr(importlib.import_module("nucleizoo.contracts"), name)
+    if name == "Recipe":
+        return getattr(importlib.import_module("nucleizoo.core.registry"), name)
+    from nucleizoo.core import renamed
+
+    if name in renamed.NAMES:  # an ImportError: of an AttributeError, Python drops the words
+        raise ImportError(f"nucleizoo.{name} is called nucleizoo.{renamed.NAMES[name]} now")
     raise AttributeError(f"module 'nucleizoo' has no attribute '{name}'")
 
 

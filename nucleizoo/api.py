@@ -11,7 +11,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import comparison, datasets, large, ranges, volumes
+from nucleizoo import comparison, large, published, ranges, volumes
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
@@ -32,7 +32,7 @@ __all__ = [
     "join_planes", "load_config", "predict", "sample", "train", "train_seeds",
 ]  # fmt: skip
 
-arrange_data, check_data = datasets.arrange, datasets.check
+arrange_data, check_data = published.arrange, published.check
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> CfgNode:
@@ -101,8 +101,8 @@ def predict(
             f"{'--overlay' if overlay else f'--to {to}'}"
         )
     folder = outputs.make_folder(output, paths)
-    source = large.Source(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
-    with _workers(dask, source, segmenter.config.SYSTEM.DEVICE) as workers:
+    spec = large.RunSpec(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
+    with _workers(dask, spec, segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
@@ -257,7 +257,7 @@ def sample(
         config: from `load_config`.
         output: folder for `images/0000.tif` and so on (float32 in [0, 1], to be read with the scaling
             'dtype'), `labels/0000.tif` where there are labels, and `panel.png` with the first crops.
-        domain: 'source', the labelled domain (of a source of labels alone, the target's maps seen as a
+        domain: 'source', the labelled domain (of a dataset of labels alone, the target's maps seen as a
             picture), or 'image', the images to be segmented.
         count: crops.
         size: of the crops, in pixels; () is DATASET.SIZE.
@@ -280,9 +280,9 @@ def sample(
 
 
 def _workers(
-    dask: str | None, source: large.Source, device: str
+    dask: str | None, spec: large.RunSpec, device: str
 ) -> AbstractContextManager[large.Cluster | None]:
-    return nullcontext() if dask is None else large.cluster(dask, source, pick_device(device))
+    return nullcontext() if dask is None else large.cluster(dask, spec, pick_device(device))
 
 
 def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:
@@ -300,10 +300,10 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
     return estimates.measure(outputs.distinct(file for one in inputs for file in volumes.find(one)), picture)
 
 
-def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> datasets.Fetched:
-    """Download a data set of the table by its name, and unpack it; see `datasets.fetch`.
+def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> published.Fetched:
+    """Download a data set of the table by its name, and unpack it; see `published.fetch`.
 
     Raises:
-        UserError: for an unknown name, and as `datasets.fetch`.
+        UserError: for an unknown name, and as `published.fetch`.
     """
-    return datasets.fetch(datasets.named(name), to, from_dir)
+    return published.fetch(published.named(name), to, from_dir)

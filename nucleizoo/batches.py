@@ -6,13 +6,13 @@ import logging
 
 import numpy as np
 import torch
+import torch.utils.data
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 from yacs.config import CfgNode
 
 from nucleizoo import build
-from nucleizoo.contracts import Augment, Sample, Source, Target
+from nucleizoo.contracts import Augment, Dataset, Sample, Target
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import METHODS
 
@@ -22,7 +22,7 @@ KEYS = frozenset({"image", "image_clean", "source", "source_clean", "maps"})
 _IMAGE, _SOURCE = 0, 1  # domains, as they enter the seed of a sample
 
 
-class Batches(Dataset[dict[str, Tensor]]):
+class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
     """The batch of every iteration: `batches[iteration]` is always the same batch.
 
     A sample's random numbers are seeded by (seed, iteration, domain, place in the batch), so workers
@@ -30,7 +30,7 @@ class Batches(Dataset[dict[str, Tensor]]):
 
     A batch holds, float32 in [-1, 1] where not said otherwise:
         image, image_clean: (B, channels, *S), the unlabelled domain;
-        source, source_clean: (B, source_channels, *S), the other domain; for a source of labels alone
+        source, source_clean: (B, source_channels, *S), the other domain; for a dataset of labels alone
             the target's maps seen as a picture;
         maps: (B, C, *S) in the target's ranges, the encoded labels of `source`.
 
@@ -50,7 +50,7 @@ class Batches(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(
-        self, image: Source | None, source: Source, augment: Augment, target: Target, *,
+        self, image: Dataset | None, source: Dataset, augment: Augment, target: Target, *,
         size: tuple[int, ...], batch: int, seed: int, needs: frozenset[str] = KEYS,
         share: tuple[int, int] = (0, 1),
     ) -> None:  # fmt: skip
@@ -68,13 +68,13 @@ class Batches(Dataset[dict[str, Tensor]]):
     def of(cls, config: CfgNode, share: tuple[int, int] = (0, 1)) -> Batches:
         """The stream that a configuration describes.
 
-        Its sources are opened and checked here, and a first batch is drawn: what cannot be drawn
+        Its datasets are opened and checked here, and a first batch is drawn: what cannot be drawn
         shows before a training begins.
         """
         needs = METHODS.get(config.METHOD.NAME).needs
         made = cls(
-            build.image_source(config) if needs & {"image", "image_clean"} else None,
-            build.label_source(config),
+            build.image_dataset(config) if needs & {"image", "image_clean"} else None,
+            build.source_dataset(config),
             build.augment(config),
             build.target(config),
             size=config.DATASET.SIZE,
@@ -109,22 +109,22 @@ class Batches(Dataset[dict[str, Tensor]]):
                 "DATASET.SPACING to resample the volumes, for example to cubes", spacing,
             )  # fmt: skip
 
-    def _samples(self, source: Source, iteration: int, domain: int) -> list[Sample]:
-        return [self._sample(source, iteration, domain, place) for place in self.places]
+    def _samples(self, dataset: Dataset, iteration: int, domain: int) -> list[Sample]:
+        return [self._sample(dataset, iteration, domain, place) for place in self.places]
 
-    def _sample(self, source: Source, iteration: int, domain: int, place: int) -> Sample:
+    def _sample(self, dataset: Dataset, iteration: int, domain: int, place: int) -> Sample:
         rng = np.random.default_rng((self.seed, iteration, domain, place))
-        return draw(source, self.augment, rng, self.size)
+        return draw(dataset, self.augment, rng, self.size)
 
     def _encode(self, sample: Sample) -> NDArray[np.float32]:
-        assert sample.labels is not None, "a source that gives labels returned none"
+        assert sample.labels is not None, "a dataset that gives labels returned none"
         return self.target.encode(sample.labels, sample.spacing)
 
 
-def draw(source: Source, augment: Augment, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+def draw(dataset: Dataset, augment: Augment, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
     """A varied sample of exactly `size`; pictures are drawn with the margin that the augmentation needs."""
-    reach = augment.reach(size) if "image" in source.gives else size
-    return augment(source.sample(rng, reach), rng, size)
+    reach = augment.reach(size) if "image" in dataset.gives else size
+    return augment(dataset.sample(rng, reach), rng, size)
 
 
 def _pictures(key: str, samples: list[Sample]) -> dict[str, Tensor]:

@@ -7,23 +7,23 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo.contracts import Augment, Decoder, Frame, Method, Source, Target, Task
-from nucleizoo.core.config import recipe
+from nucleizoo.contracts import Augment, Dataset, DataSpec, Decoder, Method, Target, Task
+from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.registry import Part
-from nucleizoo.kinds import AUGMENTS, DECODERS, METHODS, SOURCES, TARGETS
+from nucleizoo.core.registry import Recipe
+from nucleizoo.kinds import AUGMENTS, DATASETS, DECODERS, METHODS, TARGETS
 from nucleizoo.reading import Reader
 
 
 def target(config: CfgNode) -> Target:
     """TARGET."""
-    return _make("TARGET", recipe(config.TARGET, TARGETS))  # type: ignore[no-any-return]
+    return _make("TARGET", recipe_of(config.TARGET, TARGETS))  # type: ignore[no-any-return]
 
 
 def task(config: CfgNode) -> Task:
     """What the method must know of the data, without opening a file."""
     wanted = target(config)
-    pictures = "image" in SOURCES.get(config.DATASET.SOURCE.NAME).gives
+    pictures = "image" in DATASETS.get(config.DATASET.SOURCE.NAME).gives
     return Task(
         channels=config.DATASET.CHANNELS,
         source_channels=config.DATASET.CHANNELS if pictures else len(wanted.channels),
@@ -37,14 +37,14 @@ def method(config: CfgNode) -> Method:
     """METHOD, its weights drawn from torch's random state.
 
     Raises:
-        ConfigError: when the sources do not give what it needs, or a setting does not fit.
+        ConfigError: when the datasets do not give what it needs, or a setting does not fit.
     """
-    made: Method = _make("METHOD", recipe(config.METHOD, METHODS), task(config))
+    made: Method = _make("METHOD", recipe_of(config.METHOD, METHODS), task(config))
     if missing := made.needs - _provided(config):
         raise ConfigError(
-            f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the sources "
+            f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the datasets "
             f"'{config.DATASET.IMAGE.NAME}' (image) and '{config.DATASET.SOURCE.NAME}' (source) do not give; "
-            "image comes from pictures ('folder'), maps and source_clean from labelled ones ('volumes')"
+            "image comes from pictures ('images'), maps and source_clean from labelled ones ('labelled')"
         )
     step, size = made.divisor, config.DATASET.SIZE
     if step > 1 and any(length % step or length < 2 * step for length in size):
@@ -67,7 +67,7 @@ def decoder(config: CfgNode) -> Decoder:
     Raises:
         ConfigError: when it reads channels that the target does not have.
     """
-    made: Decoder = _make("INFERENCE.DECODER", recipe(config.INFERENCE.DECODER, DECODERS))
+    made: Decoder = _make("INFERENCE.DECODER", recipe_of(config.INFERENCE.DECODER, DECODERS))
     names = target(config).names
     if missing := made.reads - set(names):
         fitting = [name for name in DECODERS.names() if DECODERS.get(name).reads <= set(names)]
@@ -79,25 +79,25 @@ def decoder(config: CfgNode) -> Decoder:
     return made
 
 
-def image_source(config: CfgNode) -> Source:
+def image_dataset(config: CfgNode) -> Dataset:
     """DATASET.IMAGE, its files scanned."""
-    return _source("DATASET.IMAGE", config.DATASET.IMAGE, config)
+    return _dataset("DATASET.IMAGE", config.DATASET.IMAGE, config)
 
 
-def label_source(config: CfgNode) -> Source:
+def source_dataset(config: CfgNode) -> Dataset:
     """DATASET.SOURCE, its files scanned."""
-    return _source("DATASET.SOURCE", config.DATASET.SOURCE, config)
+    return _dataset("DATASET.SOURCE", config.DATASET.SOURCE, config)
 
 
 def augment(config: CfgNode) -> Augment:
     """DATASET.AUGMENT."""
-    return _make("DATASET.AUGMENT", recipe(config.DATASET.AUGMENT, AUGMENTS))  # type: ignore[no-any-return]
+    return _make("DATASET.AUGMENT", recipe_of(config.DATASET.AUGMENT, AUGMENTS))  # type: ignore[no-any-return]
 
 
-def frame(config: CfgNode) -> Frame:
-    """What the sources share."""
+def data_spec(config: CfgNode) -> DataSpec:
+    """What the datasets share."""
     data = config.DATASET
-    return Frame(len(data.SIZE), data.CHANNELS, Path(data.ROOT), data.SPACING, data.SIZE)
+    return DataSpec(len(data.SIZE), data.CHANNELS, Path(data.ROOT), data.SPACING, data.SIZE)
 
 
 def reader(config: CfgNode) -> Reader:
@@ -106,24 +106,24 @@ def reader(config: CfgNode) -> Reader:
     Raises:
         ConfigError: for a setting that is out of range.
     """
-    part = recipe(config.DATASET.IMAGE, SOURCES)
+    recipe = recipe_of(config.DATASET.IMAGE, DATASETS)
     try:
-        made: Reader = SOURCES.get(part.name).reader(Reader, frame(config), **part.settings)
+        made: Reader = DATASETS.get(recipe.name).reader(Reader, data_spec(config), **recipe.settings)
     except ValueError as error:
-        raise ConfigError(f"DATASET.IMAGE '{part.name}': {error}") from error
+        raise ConfigError(f"DATASET.IMAGE '{recipe.name}': {error}") from error
     return made
 
 
-def _source(section: str, node: CfgNode, config: CfgNode) -> Source:
-    return _make(section, recipe(node, SOURCES), frame(config))  # type: ignore[no-any-return]
+def _dataset(section: str, node: CfgNode, config: CfgNode) -> Dataset:
+    return _make(section, recipe_of(node, DATASETS), data_spec(config))  # type: ignore[no-any-return]
 
 
 def _provided(config: CfgNode) -> set[str]:
-    """Batch keys that the two sources make possible."""
+    """Batch keys that the two datasets make possible."""
     keys = set()
-    if "image" in SOURCES.get(config.DATASET.IMAGE.NAME).gives:
+    if "image" in DATASETS.get(config.DATASET.IMAGE.NAME).gives:
         keys |= {"image", "image_clean"}
-    gives = SOURCES.get(config.DATASET.SOURCE.NAME).gives
+    gives = DATASETS.get(config.DATASET.SOURCE.NAME).gives
     if "image" in gives:
         keys |= {"source", "source_clean"}
     if "labels" in gives:
@@ -131,9 +131,9 @@ def _provided(config: CfgNode) -> set[str]:
     return keys
 
 
-def _make(section: str, part: Part, *wired: object) -> Any:
+def _make(section: str, recipe: Recipe, *wired: object) -> Any:
     """Build, and say which section a value out of range stands in."""
     try:
-        return part(*wired)
+        return recipe(*wired)
     except ValueError as error:
-        raise ConfigError(f"{section} '{part.name}': {error}") from error
+        raise ConfigError(f"{section} '{recipe.name}': {error}") from error

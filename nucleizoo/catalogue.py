@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.core.registry import Part, Registry, Setting, nearest
+from nucleizoo.core.registry import Recipe, Registry, Setting, nearest
 from nucleizoo.kinds import KINDS
 
 
@@ -70,7 +70,7 @@ def _described(setting: Setting) -> list[str]:
 
 
 def _value(default: object) -> str:
-    if not isinstance(default, Part):
+    if not isinstance(default, Recipe):
         return repr(default)
     settings = [f"NAME: {default.name}"] + [f"{k.upper()}: {_value(v)}" for k, v in default.settings.items()]
     return "{" + ", ".join(settings) + f"}}  (a {default.registry.kind})"

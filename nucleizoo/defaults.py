@@ -1,12 +1,12 @@
 """The central sections of a configuration and what each key means; entries bring their own keys.
 
-A recipe (`part`) is a slot: its NAME picks the entry, and the entry's settings are the other keys.
+A recipe (`recipe`) is a slot: its NAME picks the entry, and the entry's settings are the other keys.
 `nucleizoo list KIND.NAME` shows them. Plugins never need to edit this file.
 """
 
 from typing import Any
 
-from nucleizoo.kinds import AUGMENTS, DECODERS, METHODS, SOURCES, TARGETS
+from nucleizoo.kinds import AUGMENTS, DATASETS, DECODERS, METHODS, TARGETS
 
 DEFAULTS: dict[str, Any] = {
     "SYSTEM": {
@@ -17,16 +17,16 @@ DEFAULTS: dict[str, Any] = {
         "PLUGINS": [],  # modules, .py files or folders with further entries
     },
     "DATASET": {
-        "ROOT": ".",  # folder that the relative paths of sources start from
+        "ROOT": ".",  # folder that the relative paths of datasets start from
         "SIZE": (256, 256),  # training crop, pixels: (y, x), or (z, y, x) for volumes
         "CHANNELS": 1,  # of a picture
         "SPACING": (),  # working voxel size, micrometres in axis order; (): every file's own
-        "IMAGE": SOURCES.part("folder"),  # the unlabelled pictures to be segmented
-        "SOURCE": SOURCES.part("synthetic"),  # the labelled domain, or synthetic masks
-        "AUGMENT": AUGMENTS.part("simple"),  # of both
+        "IMAGE": DATASETS.recipe("images"),  # the unlabelled pictures to be segmented
+        "SOURCE": DATASETS.recipe("synthetic"),  # the labelled domain, or synthetic masks
+        "AUGMENT": AUGMENTS.recipe("simple"),  # of both
     },
-    "TARGET": TARGETS.part("mask"),  # how labels are written as maps
-    "METHOD": METHODS.part(""),
+    "TARGET": TARGETS.recipe("mask"),  # how labels are written as maps
+    "METHOD": METHODS.recipe(""),
     "SOLVER": {
         "TOTAL": 10000,  # iterations
         "BATCH": 8,  # crops of each domain an iteration, of all ranks together
@@ -43,9 +43,9 @@ DEFAULTS: dict[str, Any] = {
     "INFERENCE": {
         "WINDOW": (),  # tile, pixels; (): the whole image at once
         "OVERLAP": 0.5,  # of neighbouring tiles, share of the window
-        "BLENDING": "tent",  # of tiles where they meet: tent, gaussian (MONAI's), or centre (CySGAN's)
+        "BLENDING": "linear",  # of tiles where they meet: linear, gaussian (MONAI's), or cysgan (its code's)
         "STATISTICS": "auto",  # of norms: training, image or tile; auto: that of a training that saw images
-        "DECODER": DECODERS.part("components"),  # maps to instance labels
+        "DECODER": DECODERS.recipe("components"),  # maps to instance labels
     },
     "MONITOR": {
         "LOG": 20,  # iterations between log lines

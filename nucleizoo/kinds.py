@@ -14,7 +14,7 @@ MAP_LOSSES = Registry(
 )
 TARGETS = Registry("target", "Entry(**settings) -> contracts.Target")
 DECODERS = Registry("decoder", "Entry(**settings) -> contracts.Decoder")
-SOURCES = Registry("source", "Entry(frame, **settings) -> contracts.Source")
+DATASETS = Registry("dataset", "Entry(spec, **settings) -> contracts.Dataset")
 AUGMENTS = Registry("augment", "Entry(**settings) -> contracts.Augment")
 SCALINGS = Registry("scaling", "Entry(**settings) -> contracts.Scaling")
 
@@ -27,7 +27,7 @@ KINDS = {
     "MAP_LOSSES": MAP_LOSSES,
     "TARGETS": TARGETS,
     "DECODERS": DECODERS,
-    "SOURCES": SOURCES,
+    "DATASETS": DATASETS,
     "AUGMENTS": AUGMENTS,
     "SCALINGS": SCALINGS,
 }

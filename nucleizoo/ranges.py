@@ -43,7 +43,7 @@ _RANGES: dict[str, tuple[Check, str]] = {
     "SOLVER.HOLD": (lambda x: 0 <= x <= 1, "a share in [0, 1]"),
     "SOLVER.AVERAGE": _SHARE,
     "INFERENCE.OVERLAP": _SHARE,
-    "INFERENCE.BLENDING": _one_of("tent", "gaussian", "centre"),
+    "INFERENCE.BLENDING": _one_of("linear", "gaussian", "cysgan"),
     "INFERENCE.STATISTICS": _one_of("auto", "training", "image", "tile"),
     "MONITOR.LOG": _COUNT,
     "MONITOR.SNAPSHOT": _NATURAL,

@@ -79,7 +79,7 @@ def workers_watched() -> Iterator[None]:
         reason = str(error).splitlines()[0].strip(" .")
         raise UserError(
             f"a process that prepares batches was lost ({reason}), most often because memory is full; lower "
-            "SYSTEM.WORKERS, DATASET.SIZE, SOLVER.BATCH or the CACHE_GB of the sources, or in a container "
+            "SYSTEM.WORKERS, DATASET.SIZE, SOLVER.BATCH or the CACHE_GB of the datasets, or in a container "
             "allow more shared memory (docker run --shm-size)"
         ) from error
 

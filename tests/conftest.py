@@ -9,6 +9,10 @@ import tifffile
 from PIL import Image
 from toy import toy_picture
 
+from nucleizoo.core.plugins import load_plugins
+
+load_plugins()
+
 
 def pytest_addoption(parser):
     parser.addoption("--runslow", action="store_true", help="run the tests marked slow, too")

@@ -10,10 +10,10 @@ from PIL import Image
 
 from nucleizoo.api import load_config
 from nucleizoo.batches import KEYS, Batches
-from nucleizoo.contracts import Augment, Sample, Source
+from nucleizoo.contracts import Augment, Dataset, Sample
 from nucleizoo.core.errors import ImageReadError, SynthesisError, UserError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.kinds import SOURCES, TARGETS
+from nucleizoo.kinds import DATASETS, TARGETS
 from nucleizoo.workers import stream, workers_watched
 
 load_plugins()
@@ -33,7 +33,7 @@ def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
-class Noise(Source):
+class Noise(Dataset):
     """Pictures of noise; every draw is written down."""
 
     gives = frozenset({"image"})
@@ -42,7 +42,7 @@ class Noise(Source):
         return Sample(image=rng.uniform(-1, 1, (1, *size)).astype(np.float32))
 
 
-class Dots(Source):
+class Dots(Dataset):
     """Labels alone: one voxel of nucleus at a random place."""
 
     gives = frozenset({"labels"})
@@ -53,7 +53,7 @@ class Dots(Source):
         return Sample(labels=labels)
 
 
-class Pairs(Source):
+class Pairs(Dataset):
     """A picture with a cleaner copy, and its labels."""
 
     gives = frozenset({"image", "labels"})
@@ -69,7 +69,7 @@ class Nothing(Augment):
 
 
 def made(source, *, seed=1, batch=3, target="mask", size=(6, 8)):
-    part = TARGETS.part(target)
+    part = TARGETS.recipe(target)
     return Batches(Noise(), source, Nothing(), part(), size=size, batch=batch, seed=seed)
 
 
@@ -218,10 +218,10 @@ def test_workers_outlive_a_signal_to_the_whole_job_and_end_with_the_stream(toy_i
 
 
 PLUGIN = """
-from nucleizoo import SOURCES
+from nucleizoo import DATASETS
 
-@SOURCES.register("mine")
-class Mine(SOURCES.get("folder")):
+@DATASETS.register("mine")
+class Mine(DATASETS.get("images")):
     "A class that no other process can import."
 """
 
@@ -239,7 +239,7 @@ def forkserver():
 def test_workers_that_are_not_forked_know_the_plugins_and_give_the_same(
     toy_images, tmp_path, monkeypatch, forkserver
 ):
-    monkeypatch.setattr(SOURCES, "_entries", dict(SOURCES._entries))  # for this test alone
+    monkeypatch.setattr(DATASETS, "_entries", dict(DATASETS._entries))  # for this test alone
     (tmp_path / "mine.py").write_text(PLUGIN)
     words = ["DATASET.ROOT", str(toy_images / "images"), "DATASET.IMAGE.NAME", "mine"]
     config = load_config(f"{TOY}/adgan_2d.yaml", words, [str(tmp_path / "mine.py")])

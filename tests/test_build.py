@@ -29,7 +29,7 @@ def test_the_task_says_what_methods_must_know(name, dims, target):
 
 def test_a_source_with_pictures_has_their_channels_and_one_of_labels_the_targets():
     assert build.task(config("DATASET.CHANNELS", "3")).source_channels == 1
-    pairs = config("DATASET.CHANNELS", "3", "DATASET.SOURCE.NAME", "volumes")
+    pairs = config("DATASET.CHANNELS", "3", "DATASET.SOURCE.NAME", "labelled")
     assert build.task(pairs).source_channels == 3
 
 
@@ -54,8 +54,8 @@ def test_a_method_must_get_what_it_needs(monkeypatch):
 
     monkeypatch.setitem(METHODS._entries, "hungry", Hungry)
     assert isinstance(build.method(config("METHOD.NAME", "hungry")), Hungry)
-    with pytest.raises(ConfigError, match=r"METHOD 'hungry' needs maps, which .*'folder' \(source\) do not"):
-        build.method(config("METHOD.NAME", "hungry", "DATASET.SOURCE.NAME", "folder"))
+    with pytest.raises(ConfigError, match=r"METHOD 'hungry' needs maps, which .*'images' \(source\) do not"):
+        build.method(config("METHOD.NAME", "hungry", "DATASET.SOURCE.NAME", "images"))
 
 
 def test_the_decoder_must_read_what_the_target_has():
@@ -74,7 +74,7 @@ def test_a_setting_out_of_range_is_told_with_its_section():
     with pytest.raises(ConfigError, match=r"METHOD 'adgan': .* -1"):
         build.method(config("METHOD.POOL", "-1"))
     with pytest.raises(ConfigError, match=r"DATASET.SOURCE 'synthetic': COUNT"):
-        build.label_source(config("DATASET.SOURCE.COUNT", "[5, 1]"))
+        build.source_dataset(config("DATASET.SOURCE.COUNT", "[5, 1]"))
 
 
 def test_channels_that_a_method_cannot_join_are_told():
@@ -90,7 +90,7 @@ def test_a_crop_must_fit_the_strides_of_the_method(size):
 
 def test_the_frame_carries_size_channels_root_and_spacing(tmp_path):
     pairs = ["DATASET.ROOT", str(tmp_path), "DATASET.SPACING", "[0.5, 0.25, 0.25]"]
-    made = build.frame(config(*pairs, name="adgan_3d"))
+    made = build.data_spec(config(*pairs, name="adgan_3d"))
     assert (made.dims, made.channels, made.root, made.spacing) == (3, 1, tmp_path, (0.5, 0.25, 0.25))
 
 
@@ -104,7 +104,9 @@ def test_the_reader_has_the_settings_of_the_image_source(tmp_path):
 
 
 def test_sources_are_opened(toy_images):
-    source = build.image_source(config("DATASET.ROOT", str(toy_images), "DATASET.IMAGE.PATH", "images/*.png"))
+    source = build.image_dataset(
+        config("DATASET.ROOT", str(toy_images), "DATASET.IMAGE.PATH", "images/*.png")
+    )
     assert [file.name for file in source.files] == ["cell0.png", "cell1.png", "cell2.png"]
 
 

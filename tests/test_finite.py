@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import SCALINGS
@@ -35,7 +35,7 @@ def test_it_is_told_by_its_place_in_memory_and_part_by_part(tmp_path, monkeypatc
     data[8, 19, 21] = np.nan  # in the last part
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("image", data=data, chunks=(4, 16, 16))
-    reader = Reader(Frame(dims, 1, ()), scaling=SCALINGS.part(scaling, over=over))
+    reader = Reader(DataSpec(dims, 1, ()), scaling=SCALINGS.recipe(scaling, over=over))
     volume = open_lazily(tmp_path / "a.h5")
     words = r"holds NaN or infinite values, as at z 8, y 19, x 21 \(counted from 0\); repair or remove it$"
     with pytest.raises(ImageReadError, match=rf"a\.h5: {words}"):

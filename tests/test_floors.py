@@ -10,7 +10,7 @@ FLOORS = [
     {"core"},
     {"contracts", "kinds", "ops"},
     {"volumes", "reading", "defaults", "ranges", "build"},
-    {"batches", "datasets", "metrics", "runs"},
+    {"batches", "published", "metrics", "runs"},
     {"workers"},
     {"engine"},
     {"comparison", "large"},

@@ -4,20 +4,18 @@ import tempfile
 import tracemalloc
 
 import h5py
-import nucleizoo.registry.scalings.dtype
-import nucleizoo.registry.scalings.minmax  # noqa: F401
 import numpy as np
 import pytest
 import tifffile
 
 from nucleizoo import volumes
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.reading import Library, Reader, Scan, Stack
 from nucleizoo.volumes import Volume
 
-FLAT, DEEP = Frame(dims=2), Frame(dims=3)
+FLAT, DEEP = DataSpec(dims=2), DataSpec(dims=3)
 RAMP = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)
 
 
@@ -46,7 +44,7 @@ def test_a_stack_becomes_one_scan_a_plane_in_the_range_of_the_file(axes):
 
 
 def test_over_image_every_plane_has_its_own_range():
-    scans = Reader(FLAT, scaling=SCALINGS.part("minmax", over="image")).prepare(Volume(RAMP, "TYX"), "a")
+    scans = Reader(FLAT, scaling=SCALINGS.recipe("minmax", over="image")).prepare(Volume(RAMP, "TYX"), "a")
     assert all(scan.image.min() == -1 and scan.image.max() == 1 for scan in scans)
 
 
@@ -91,7 +89,7 @@ def test_a_channel_is_picked_by_index_and_luminance_is_weighed():
     data[0, 0], data[1, 1], data[2, 2] = (200, 0, 0), (0, 200, 0), (0, 0, 200)
     (green,) = Reader(FLAT, channel="1").prepare(Volume(data, "YXC"), "a")
     assert np.argwhere(green.image[0] > 0).tolist() == [[1, 1]]
-    (grey,) = Reader(FLAT, channel="luminance", scaling=SCALINGS.part("dtype")).prepare(
+    (grey,) = Reader(FLAT, channel="luminance", scaling=SCALINGS.recipe("dtype")).prepare(
         Volume(data, "YXC"), "a"
     )
     values = (grey.image[0, [0, 1, 2], [0, 1, 2]] + 1) / 2 * 255
@@ -100,17 +98,17 @@ def test_a_channel_is_picked_by_index_and_luminance_is_weighed():
 
 def test_three_channels_share_one_range():
     data = np.moveaxis(RAMP[:3], 0, -1)
-    (scan,) = Reader(Frame(dims=2, channels=3), channel="all").prepare(Volume(data, "YXC"), "a")
+    (scan,) = Reader(DataSpec(dims=2, channels=3), channel="all").prepare(Volume(data, "YXC"), "a")
     assert np.allclose(scan.image, RAMP[:3] / 1799 * 2 - 1, atol=1e-6)
     with pytest.raises(ImageReadError, match="wants 3 channels, has 1"):
-        Reader(Frame(dims=2, channels=3)).prepare(Volume(RAMP[0], "YX"), "a")
+        Reader(DataSpec(dims=2, channels=3)).prepare(Volume(RAMP[0], "YX"), "a")
 
 
 # --- voxel size
 
 
 def test_files_are_resampled_to_the_working_voxel_size():
-    reader = Reader(Frame(dims=3, spacing=(0.5, 0.5, 0.5)))
+    reader = Reader(DataSpec(dims=3, spacing=(0.5, 0.5, 0.5)))
     (scan,) = reader.prepare(Volume(RAMP, "ZYX", (2.0, 0.5, 0.25)), "a")
     assert scan.image.shape == (1, 16, 20, 15)
     assert scan.spacing == pytest.approx((0.5, 0.5, 0.5)) and scan.shape == (4, 20, 30)
@@ -119,7 +117,7 @@ def test_files_are_resampled_to_the_working_voxel_size():
 
 
 def test_a_disc_has_the_size_that_zoom_and_spacing_say():
-    area = Reader(Frame(dims=2, spacing=(1.0, 1.0)), zoom=(0.5,), spacing=(3.0, 3.0))
+    area = Reader(DataSpec(dims=2, spacing=(1.0, 1.0)), zoom=(0.5,), spacing=(3.0, 3.0))
     (scan,) = area.prepare(Volume(disc(61, 20), "YX", (9.0, 9.0)), "a")
     assert scan.image.shape == (1, 92, 92) and scan.spacing == pytest.approx((2.0, 2.0))
     assert (scan.image > 0).sum() == pytest.approx(np.pi * 30**2, rel=0.02)
@@ -127,14 +125,14 @@ def test_a_disc_has_the_size_that_zoom_and_spacing_say():
 
 def test_a_file_without_voxel_size_cannot_be_resampled():
     with pytest.raises(ImageReadError, match=r"a\.png.*SPACING"):
-        Reader(Frame(dims=2, spacing=(1.0, 1.0))).prepare(Volume(RAMP[0], "YX"), "a.png")
+        Reader(DataSpec(dims=2, spacing=(1.0, 1.0))).prepare(Volume(RAMP[0], "YX"), "a.png")
     with pytest.raises(ImageReadError, match="SPACING"):  # known in the plane only
-        Reader(Frame(dims=3, spacing=(1.0,) * 3)).prepare(Volume(RAMP, "TYX", (1.0, 1.0)), "a.tif")
+        Reader(DataSpec(dims=3, spacing=(1.0,) * 3)).prepare(Volume(RAMP, "TYX", (1.0, 1.0)), "a.tif")
 
 
 def test_a_wrong_unit_does_not_fill_the_memory():
     with pytest.raises(ImageReadError, match="SPACING"):
-        Reader(Frame(dims=2, spacing=(1.0, 1.0)), spacing=(1e4, 1e4)).prepare(Volume(RAMP[0], "YX"), "a")
+        Reader(DataSpec(dims=2, spacing=(1.0, 1.0)), spacing=(1e4, 1e4)).prepare(Volume(RAMP[0], "YX"), "a")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +168,7 @@ def test_pictures_without_contrast_or_with_broken_values_are_refused(data, word)
 
 def test_a_scaling_that_does_not_fit_names_the_file():
     with pytest.raises(ImageReadError, match=r"a\.tif.*SCALING"):
-        Reader(FLAT, scaling=SCALINGS.part("dtype")).prepare(Volume(np.array([[0.0, 9.0]]), "YX"), "a.tif")
+        Reader(FLAT, scaling=SCALINGS.recipe("dtype")).prepare(Volume(np.array([[0.0, 9.0]]), "YX"), "a.tif")
 
 
 def test_a_look_is_on_the_voxels_of_the_file(tmp_path):
@@ -183,7 +181,7 @@ def test_a_look_is_on_the_voxels_of_the_file(tmp_path):
 @pytest.mark.parametrize("dims", [2, 3])
 def test_reading_takes_little_more_memory_than_twice_the_result(settings, dims):
     volume = Volume(np.random.default_rng(0).integers(0, 255, (16, 256, 256)).astype(np.uint8), "ZYX")
-    reader = Reader(Frame(dims=dims), scaling=SCALINGS.part("minmax", **settings))
+    reader = Reader(DataSpec(dims=dims), scaling=SCALINGS.recipe("minmax", **settings))
     tracemalloc.start()
     scans = reader.prepare(volume, "a")
     peak = tracemalloc.get_traced_memory()[1]
@@ -203,7 +201,7 @@ def test_labels_are_resampled_with_the_factors_of_images(tmp_path):
     labels = np.zeros((4, 20, 30), np.uint32)
     labels[1:3, 5:15, 6:12] = 2**31 - 1
     volumes.write_labels(tmp_path / "a.tif", labels, (2.0, 0.5, 0.25))
-    read = Reader(Frame(dims=3, spacing=(0.5, 0.5, 0.5))).read_labels(tmp_path / "a.tif")
+    read = Reader(DataSpec(dims=3, spacing=(0.5, 0.5, 0.5))).read_labels(tmp_path / "a.tif")
     (found,) = read.planes
     assert read.spacing == pytest.approx((0.5, 0.5, 0.5)) and read.stack == Stack()
     assert found.shape == (16, 20, 15) and found.dtype == np.int32

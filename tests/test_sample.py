@@ -80,7 +80,7 @@ def test_samples_repeat_and_are_not_those_of_training(tmp_path):
         drawn[name] = np.stack([tifffile.imread(tmp_path / name / "images" / f"000{i}.tif") for i in (0, 1)])
     np.testing.assert_array_equal(drawn["a"], drawn["b"])
     assert len({one.tobytes() for name in "ac" for one in drawn[name]}) == 4
-    source, seed = build.image_source(config), config.SYSTEM.SEED
+    source, seed = build.image_dataset(config), config.SYSTEM.SEED
     for iteration in range(3):  # what training draws first in either domain, and second
         for domain in (0, 1):
             for place in (0, 1):
@@ -91,7 +91,7 @@ def test_samples_repeat_and_are_not_those_of_training(tmp_path):
 
 def test_augmentation_is_asked_for_and_gets_the_margin_that_it_needs(tmp_path):
     config = api.load_config(TOY, ["DATASET.SOURCE", SIMULATED])
-    source, vary, seed = build.label_source(config), build.augment(config), config.SYSTEM.SEED
+    source, vary, seed = build.source_dataset(config), build.augment(config), config.SYSTEM.SEED
     assert vary.reach((32, 32)) > (32, 32)
     for name, augment in (("plain", False), ("varied", True)):
         list(api.sample(config, tmp_path / name, count=1, augment=augment))
@@ -117,7 +117,7 @@ def test_volumes_keep_their_axes_and_voxel_size(tmp_path, channels, shape):
     list(api.sample(config, tmp_path / "out", domain="image", count=1, size=(6, 20, 24)))
     with tifffile.TiffFile(tmp_path / "out" / "images" / "0000.tif") as file:
         assert file.asarray().shape == shape and file.imagej_metadata["spacing"] == 2.0
-    (scan,) = build.image_source(config).read(tmp_path / "out" / "images" / "0000.tif")
+    (scan,) = build.image_dataset(config).read(tmp_path / "out" / "images" / "0000.tif")
     assert scan.image.shape == (channels, 6, 20, 24) and scan.spacing == (2.0, 0.5, 0.5)
 
 

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import SCALINGS
@@ -53,8 +53,8 @@ def test_every_chunk_is_loaded_once_and_the_limits_are_those_of_the_planes(
     path = stored(tmp_path, data if channels > 1 else data[..., 0], CHUNK + (1,) * (channels > 1))
     volume = open_lazily(path)
     loads = counted(volume)
-    scaling = SCALINGS.part("percentile", over="image", low=1, high=98)
-    reader = Reader(Frame(dims, channels, ()), channel="all", scaling=scaling)
+    scaling = SCALINGS.recipe("percentile", over="image", low=1, high=98)
+    reader = Reader(DataSpec(dims, channels, ()), channel="all", scaling=scaling)
     low, high = limits_of(Channels(Values(lambda: volume, dims), reader), reader.scaling)
     assert len(loads) == 3 * 3 * 4 * channels and set(loads.values()) == {1}
     planes = np.moveaxis(data, -1, 0).reshape(channels, len(data), -1)

@@ -39,12 +39,12 @@ def _list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", action="store_true", help="the table of docs/datasets.md")
 
     def work(known: argparse.Namespace) -> int:
-        from nucleizoo import datasets
+        from nucleizoo import published
 
         if known.name:
-            print(datasets.described(datasets.named(known.name)))
+            print(published.described(published.named(known.name)))
         else:
-            print(datasets.markdown() if known.markdown else datasets.listed())
+            print(published.markdown() if known.markdown else published.listed())
         return 0
 
     parser.set_defaults(work=work)
@@ -58,9 +58,9 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
     )
 
     def work(known: argparse.Namespace) -> int:
-        from nucleizoo import api, datasets
+        from nucleizoo import api, published
 
-        print(datasets.described(datasets.named(known.name)), flush=True)
+        print(published.described(published.named(known.name)), flush=True)
         done = api.fetch_data(known.name, known.to, known.from_dir)
         for name, sha256 in done.hashes.items():
             print(f"no SHA-256 of {name} is published; this one has {sha256}")

@@ -90,7 +90,7 @@ def predict(argv: Sequence[str] | None = None) -> int:
             dask=known.dask, plugins=known.plugin, overrides=pairs,
         ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
-            print(f"{done.source} -> {done.result}{nuclei}", flush=True)
+            print(f"{done.path} -> {done.result}{nuclei}", flush=True)
         return 0
 
     return guarded(work)

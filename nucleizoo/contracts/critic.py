@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nucleizoo.core.registry import Part
+from nucleizoo.core.registry import Recipe
 
 
-def check_critic(slot: str, part: Part, *, judges: str = "pictures") -> None:
+def check_critic(slot: str, recipe: Recipe, *, judges: str = "pictures") -> None:
     """Refuse a critic that has no use for what its slot shows it.
 
     An entry says what it judges in its attribute `judges`. 'pictures' is called with pictures alone, and
@@ -15,13 +15,15 @@ def check_critic(slot: str, part: Part, *, judges: str = "pictures") -> None:
 
     Args:
         slot: the slot's key, for the message.
-        part: what the configuration put there.
+        recipe: what the configuration put there.
         judges: what the slot asks for.
 
     Raises:
         ValueError: when it judges something else.
     """
-    all_do = {name: getattr(part.registry.get(name), "judges", "pictures") for name in part.registry.names()}
-    if (does := all_do[part.name]) != judges:
+    all_do = {
+        name: getattr(recipe.registry.get(name), "judges", "pictures") for name in recipe.registry.names()
+    }
+    if (does := all_do[recipe.name]) != judges:
         fitting = " or ".join(f"'{name}'" for name, what in all_do.items() if what == judges)
-        raise ValueError(f"{slot} '{part.name}' judges {does}, where {judges} are shown; take {fitting}")
+        raise ValueError(f"{slot} '{recipe.name}' judges {does}, where {judges} are shown; take {fitting}")

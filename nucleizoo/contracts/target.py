@@ -67,7 +67,7 @@ class Target(ABC):
         """Maps (B, C, *S) -> the same maps seen as a picture in [-1, 1], same shape."""
 
     def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
-        """Labels (*S) -> the picture that a source of labels alone has, (C, *S) in [-1, 1]."""
+        """Labels (*S) -> the picture that a dataset of labels alone has, (C, *S) in [-1, 1]."""
         maps = torch.from_numpy(self.encode(labels, spacing))
         return self.as_image(maps[None])[0].numpy()
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.registry import Part, Setting, nearest
+from nucleizoo.core.registry import Recipe, Setting, nearest
 from nucleizoo.core.text import Unread, brief
 from nucleizoo.core.values import MisfitError, fit
 
@@ -27,7 +28,7 @@ def merge(defaults: Tree, layers: Sequence[Tree]) -> tuple[dict[str, Any], list[
     """Lay trees over the defaults, the last one uppermost.
 
     Args:
-        defaults: values, `Part`s for slots, and mappings of these for sections.
+        defaults: values, `Recipe`s for slots, and mappings of these for sections.
         layers: plain trees as files hold them. One that changes a slot's NAME hides what
             the layers below it say about that slot.
 
@@ -56,7 +57,7 @@ class _Walk:
         }
 
     def _value(self, field: _Field, given: Sequence[Any], path: str) -> Any:
-        if isinstance(field.model, Part):
+        if isinstance(field.model, Recipe):
             return self._slot(field.default, given, path)
         if isinstance(field.model, Mapping):
             return self.section(
@@ -64,8 +65,8 @@ class _Walk:
             )
         return self._leaf(field, given, path)
 
-    def _slot(self, part: Part, layers: Sequence[Any], path: str) -> dict[str, Any]:
-        name: Any = part.name
+    def _slot(self, recipe: Recipe, layers: Sequence[Any], path: str) -> dict[str, Any]:
+        name: Any = recipe.name
         kept: list[Any] = []
         for layer in self._mappings(layers, path, hint=f"; name its entry with {path}.NAME"):
             if (named := layer.get("NAME", name)) != name:
@@ -74,17 +75,20 @@ class _Walk:
         if not isinstance(name, str):
             self.problems.append(f"{path}.NAME wants str, got {brief(name)}")
         elif not name:
-            known = ", ".join(part.registry.names()) or "none"
-            self.problems.append(f"{path}.NAME is missing; choose a {part.registry.kind}: {known}")
-        elif name not in part.registry:
-            self.problems.append(f"{path}.NAME: {part.registry.unknown(str(name))}")
+            known = ", ".join(recipe.registry.names()) or "none"
+            self.problems.append(f"{path}.NAME is missing; choose a {recipe.registry.kind}: {known}")
+        elif name not in recipe.registry:
+            self.problems.append(f"{path}.NAME: {recipe.registry.unknown(str(name))}")
         else:
             name = str(name)
-            return {"NAME": name, **self.section(_fields(part, name), kept, path, entry=name)}
+            return {"NAME": name, **self.section(_fields(recipe, name), kept, path, entry=name)}
         return {}
 
     def _leaf(self, field: _Field, given: Sequence[Any], path: str) -> Any:
         value = given[-1] if given else field.default
+        if isinstance(value, str) and (path, value) in renamed.VALUES:
+            self.problems.append(f"{path} {value} is called {renamed.VALUES[path, value]} now")
+            return field.default
         try:
             return fit(field.model, value, field.annotation)
         except MisfitError:
@@ -108,34 +112,38 @@ class _Walk:
         strangers = dict.fromkeys(key for layer in layers for key in layer if key not in known)
         for key in strangers:
             of = f" of '{entry}'" if entry else ""
+            place = _join(path, key)
+            if place in renamed.KEYS:
+                self.problems.append(f"{place} is called {renamed.KEYS[place]} now")
+                continue
             near = nearest(str(key).upper(), known)
             mend = (
                 f"did you mean {_join(path, near)}?" if near else f"known here: {', '.join(known) or 'none'}"
             )
-            self.problems.append(f"{_join(path, key)} is not a key{of}; {mend}")
+            self.problems.append(f"{place} is not a key{of}; {mend}")
 
 
-def _fields(part: Part, name: str) -> dict[str, _Field]:
+def _fields(recipe: Recipe, name: str) -> dict[str, _Field]:
     """The rules of a slot that holds the entry `name`; what the slot overrides holds for any entry."""
-    settings = part.registry.schema(name)
-    if name == part.name and (strangers := sorted(set(part.settings) - set(settings))):
+    settings = recipe.registry.schema(name)
+    if name == recipe.name and (strangers := sorted(set(recipe.settings) - set(settings))):
         raise TypeError(f"'{name}' has no setting {', '.join(strangers)}")
-    return {setting.name.upper(): _field(part, name, setting) for setting in settings.values()}
+    return {setting.name.upper(): _field(recipe, name, setting) for setting in settings.values()}
 
 
-def _field(part: Part, name: str, setting: Setting) -> _Field:
+def _field(recipe: Recipe, name: str, setting: Setting) -> _Field:
     model = default = setting.default
-    if setting.name in part.settings:
-        override = part.settings[setting.name]
-        if isinstance(model, Part):
-            fits = isinstance(override, Part) and override.registry is model.registry
+    if setting.name in recipe.settings:
+        override = recipe.settings[setting.name]
+        if isinstance(model, Recipe):
+            fits = isinstance(override, Recipe) and override.registry is model.registry
             default = override if fits else model
         else:
             try:
                 default, fits = fit(model, override, setting.annotation), True
             except MisfitError:
                 fits = False
-        if not fits and name == part.name:
+        if not fits and name == recipe.name:
             raise TypeError(
                 f"'{name}' cannot be set to {setting.name}={override!r}; its default is {model!r}"
             )

@@ -12,7 +12,7 @@ from nucleizoo.core import text
 from nucleizoo.core.check import merge
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.plugins import is_path, load_plugins, located
-from nucleizoo.core.registry import Part, Registry
+from nucleizoo.core.registry import Recipe, Registry
 
 BASE = "_BASE_"
 MAX_FILES = 50
@@ -32,7 +32,7 @@ def load(
     Args:
         path: a YAML file; its `_BASE_` is a file or a list of files, seen from its own folder.
         overrides: the command line, keys and values in turn: ["SOLVER.LR", "1e-4"].
-        defaults: values, `Part`s for slots, and mappings of these for sections.
+        defaults: values, `Recipe`s for slots, and mappings of these for sections.
         plugins: added to the SYSTEM.PLUGINS of the file, and loaded like them.
 
     Returns:
@@ -95,8 +95,8 @@ def dump(config: CfgNode) -> str:
     return text.write(config)
 
 
-def recipe(node: CfgNode, registry: Registry) -> Part:
-    """The part that a slot of a checked configuration describes, slots inside it included.
+def recipe_of(node: CfgNode, registry: Registry) -> Recipe:
+    """The recipe that a slot of a checked configuration describes, slots inside it included.
 
     Raises:
         ConfigError: when the registry has no entry of that name.
@@ -105,8 +105,8 @@ def recipe(node: CfgNode, registry: Registry) -> Part:
     settings = {key.lower(): value for key, value in node.items() if key != "NAME"}
     for name, value in settings.items():
         if isinstance(value, CfgNode):
-            settings[name] = recipe(value, schema[name].default.registry)
-    return Part(registry, node["NAME"], settings)
+            settings[name] = recipe_of(value, schema[name].default.registry)
+    return Recipe(registry, node["NAME"], settings)
 
 
 def differences(here: CfgNode, there: CfgNode) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import BROKEN_PLUGINS
 
@@ -110,6 +111,8 @@ def _import_path(path: Path) -> None:
 def _reason(error: Exception) -> str:
     """One line: what happened, and the last line of code it went through."""
     reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, ModuleNotFoundError) and (new := renamed.MODULES.get(error.name or "")):
+        reason += f"; it is called {new} now"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
     if isinstance(error, SyntaxError) or not frames or frames[-1].filename == __file__:
         return reason

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from types import FrameType, MappingProxyType
 from typing import Any, TypeVar
 
+from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.schema import Setting, schema
 
-__all__ = ["BROKEN_PLUGINS", "Part", "Registry", "Setting", "nearest", "schema"]
+__all__ = ["BROKEN_PLUGINS", "Recipe", "Registry", "Setting", "nearest", "schema"]
 
 Entry = TypeVar("Entry", bound=Callable[..., Any])
 
@@ -29,7 +30,7 @@ _SCALARS = (bool, int, float, str)
 
 
 @dataclass(frozen=True)
-class Part:
+class Recipe:
     """A recipe: an entry's name and some of its settings, to be built when the wiring is known.
 
     As a default it declares a slot of the configuration. Calling it with the wired arguments makes
@@ -70,7 +71,7 @@ class Registry:
         >>> @LOSSES.register("huber")
         ... class Huber:
         ...     def __init__(self, *, delta: float = 1.0): self.delta = delta
-        >>> LOSSES.part("huber", delta=0.5)().delta
+        >>> LOSSES.recipe("huber", delta=0.5)().delta
         0.5
     """
 
@@ -113,6 +114,8 @@ class Registry:
 
     def unknown(self, name: str) -> str:
         """Say that no entry is called `name`, which is nearest, and which there are."""
+        if new := renamed.ENTRIES.get((self.kind, name)):
+            return f"the {self.kind} '{name}' is called '{new}' now"
         message = f"no {self.kind} is called '{name}'." if name else f"no {self.kind} is named."
         if near := nearest(name, self._entries):
             message += f" Did you mean '{near}'?"
@@ -121,7 +124,7 @@ class Registry:
             message += f". The installed plugin '{plugin}' could not be loaded ({reason})"
         return message
 
-    def part(self, name: str, **overrides: Any) -> Part:
+    def recipe(self, name: str, **overrides: Any) -> Recipe:
         """A recipe for the entry `name`, which may be registered later.
 
         Raises:
@@ -130,7 +133,7 @@ class Registry:
         for key, value in overrides.items():
             if not _holdable(value):
                 raise TypeError(f"a configuration cannot hold {key}={value!r} of {self.kind} '{name}'")
-        return Part(self, name, overrides)
+        return Recipe(self, name, overrides)
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
@@ -139,6 +142,15 @@ class Registry:
     def schema(self, name: str) -> dict[str, Setting]:
         """What a configuration can set of the entry `name`; see the function `schema`."""
         return schema(self.get(name))
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what is not there; where it was renamed, say how.
+
+        Raises:
+            AttributeError: always.
+        """
+        hint = f"; it is called '{renamed.NAMES[name]}' now" if name in renamed.NAMES else ""
+        raise AttributeError(f"a registry has no attribute '{name}'{hint}")
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
@@ -165,8 +177,8 @@ def _problem(setting: Setting) -> str:
 
 def _holdable(value: Any) -> bool:
     if type(value) in (list, tuple):
-        return all(item is not None and not isinstance(item, Part) and _holdable(item) for item in value)
-    return value is None or type(value) in _SCALARS or isinstance(value, Part)
+        return all(item is not None and not isinstance(item, Recipe) and _holdable(item) for item in value)
+    return value is None or type(value) in _SCALARS or isinstance(value, Recipe)
 
 
 def _place(frame: FrameType) -> str:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, volumes
-from nucleizoo.core.config import recipe
+from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError, UserError
-from nucleizoo.kinds import SOURCES
+from nucleizoo.kinds import DATASETS
 from nucleizoo.ops import resize
 from nucleizoo.ops.overlay import outline
 from nucleizoo.ops.sizing import WINDOW, Sizes, measure_sizes
@@ -89,12 +89,12 @@ def completed(config: CfgNode, known: CfgNode | None = None) -> CfgNode:
     Raises:
         ConfigError: when the images show no nucleus.
     """
-    part = recipe(config.DATASET.SOURCE, SOURCES)
-    entry = SOURCES.get(part.name)
-    names = entry.unmeasured(part.settings)
+    recipe = recipe_of(config.DATASET.SOURCE, DATASETS)
+    entry = DATASETS.get(recipe.name)
+    names = entry.unmeasured(recipe.settings)
     if not names:
         return config
-    if known is not None and known.DATASET.SOURCE.NAME == part.name:
+    if known is not None and known.DATASET.SOURCE.NAME == recipe.name:
         values = {name: known.DATASET.SOURCE[name.upper()] for name in names}
     else:
         try:
@@ -122,12 +122,12 @@ def _crops(config: CfgNode) -> tuple[list[NDArray[np.float32]], tuple[float, ...
     straight.defrost()
     if "SCALING" in straight.DATASET.IMAGE:
         straight.DATASET.IMAGE.SCALING.merge_from_list(["GAMMA", 1.0, "ASINH", 0.0])
-    source = build.image_source(straight)
+    dataset = build.image_dataset(straight)
     rng, window = np.random.default_rng(config.SYSTEM.SEED), WINDOW[len(config.DATASET.SIZE)]
     crops, voxels = list[NDArray[np.float32]](), 0
     spacing: tuple[float, ...] = ()
     while len(crops) < MOST and voxels < VOXELS:
-        sample = source.part(rng, window)
+        sample = dataset.sample_at_most(rng, window)
         assert sample.image is not None
         spacing = sample.spacing
         crops.append(_cubic(sample.image.mean(0), sample.spacing))

@@ -134,7 +134,7 @@ class Segmenter:
         return code[0].float().cpu().numpy()
 
     def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
-        """Labels (*S) -> the picture that a source of labels shows the method, (K, *S) in [-1, 1].
+        """Labels (*S) -> the picture that a dataset of labels shows the method, (K, *S) in [-1, 1].
 
         `spacing` is the voxel size in micrometres, in axis order; () when it is unknown.
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class Prediction:
     """What was written for one file: the picture's own name, the file made, nuclei in it."""
 
-    source: Path
+    path: Path
     result: Path
     count: int
 

@@ -18,7 +18,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.engine.estimates import completed
 from nucleizoo.ops.overlay import outline
 
-DOMAINS = {"image": build.image_source, "source": build.label_source}
+DOMAINS = {"image": build.image_dataset, "source": build.source_dataset}
 """What samples are drawn from, as DATASET calls it."""
 SHOWN = 4
 """Crops in the panel."""
@@ -58,13 +58,13 @@ def write(
             raise UserError(f"{folder / name} exists already; remove it, or give another --out")
     if domain == "source":
         config = completed(config)
-    source, target = DOMAINS[domain](config), build.target(config)
+    dataset, target = DOMAINS[domain](config), build.target(config)
     vary = build.augment(config) if augment else None
     (folder / "images").mkdir(parents=True)
     shown = []
     for index in range(count):
         rng = np.random.default_rng((config.SYSTEM.SEED, index, _SEED + list(DOMAINS).index(domain)))
-        sample = draw(source, vary, rng, size) if vary else source.sample(rng, size)
+        sample = draw(dataset, vary, rng, size) if vary else dataset.sample(rng, size)
         if sample.image is None and sample.labels is not None:
             sample = replace(sample, image=target.picture_of(sample.labels, sample.spacing))
         yield _written(sample, folder, f"{index:04d}.tif")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo.batches import draw
-from nucleizoo.contracts import Augment, Source
+from nucleizoo.contracts import Augment, Dataset
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.ops.statistics import Statistics
@@ -32,7 +32,7 @@ class Remembered:
         augment: of the training.
     """
 
-    def __init__(self, config: CfgNode, images: Source, augment: Augment) -> None:
+    def __init__(self, config: CfgNode, images: Dataset, augment: Augment) -> None:
         self.config, self.images, self.augment = config, images, augment
         self._known: tuple[int, Statistics] | None = None
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 from yacs.config import CfgNode
 
-from nucleizoo.contracts import Sample, Source
+from nucleizoo.contracts import Dataset, Sample
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.report import Report
 from nucleizoo.engine.statistics import Remembered, as_it_predicts
@@ -63,7 +63,7 @@ class Unlabelled:
     """
 
     def __init__(
-        self, config: CfgNode, report: Report, images: Source, sources: Source,
+        self, config: CfgNode, report: Report, images: Dataset, sources: Dataset,
         remembered: Remembered | None = None,
     ) -> None:  # fmt: skip
         self.config, self.report, self.remembered = config, report, remembered
@@ -115,7 +115,7 @@ class Unlabelled:
 
     @staticmethod
     def _labels(segmenter: Segmenter, image: Picture | None, crop: Sample) -> Labels:
-        assert image is not None, "a source of images returned none"
+        assert image is not None, "a dataset of images returned none"
         maps = dict(zip(segmenter.target.names, segmenter.maps(image), strict=True))
         return segmenter.decoder(maps, crop.spacing)
 
@@ -154,7 +154,7 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def _changed(image: Picture | None, noise: NDArray[np.float64]) -> Picture:
-    assert image is not None, "a source of images returned none"
+    assert image is not None, "a dataset of images returned none"
     darker = 2 * np.clip((image + 1) / 2, 0, 1) ** GAMMA - 1
     return np.clip(darker + noise, -1, 1).astype(np.float32)
 

@@ -98,10 +98,10 @@ def measured(name: str, segmenter: Segmenter, files: Sequence[Path], count: int)
 
 
 def _sources(segmenter: Segmenter, count: int) -> list[Picture]:
-    source, size = build.label_source(segmenter.config), segmenter.config.DATASET.SIZE
+    dataset, size = build.source_dataset(segmenter.config), segmenter.config.DATASET.SIZE
     pictures = []
     for index in range(count):
-        sample = source.sample(np.random.default_rng((SEED, index)), size)
+        sample = dataset.sample(np.random.default_rng((SEED, index)), size)
         if sample.image is None:
             assert sample.labels is not None
             pictures.append(segmenter.target.picture_of(sample.labels, sample.spacing))

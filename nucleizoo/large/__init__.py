@@ -3,8 +3,8 @@
 from nucleizoo.large._cluster import HERE, Cluster, cluster
 from nucleizoo.large._joining import join_planes
 from nucleizoo.large._options import Options
-from nucleizoo.large._order import Source
+from nucleizoo.large._order import RunSpec
 from nucleizoo.large._output import FORMATS
 from nucleizoo.large._predicting import predict_volume
 
-__all__ = ["FORMATS", "HERE", "Cluster", "Options", "Source", "cluster", "join_planes", "predict_volume"]
+__all__ = ["FORMATS", "HERE", "Cluster", "Options", "RunSpec", "cluster", "join_planes", "predict_volume"]

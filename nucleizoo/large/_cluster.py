@@ -19,7 +19,7 @@ import torch
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.large._address import ANSWER_WITHIN, check_address
-from nucleizoo.large._order import Order, Source, do
+from nucleizoo.large._order import Order, RunSpec, do
 from nucleizoo.large._placing import CPU, places, started
 from nucleizoo.large._step import Crew, Step
 from nucleizoo.large._workers import Workers
@@ -41,15 +41,15 @@ class Cluster:
     """Workers of dask.distributed.
 
     Attributes:
-        source: of the segmenter that they open.
+        spec: of the segmenter that they open.
         is_local: whether they were started for this, on this machine.
 
     Args:
         client: connected.
     """
 
-    def __init__(self, client: Any, source: Source, *, is_local: bool) -> None:
-        self.client, self.source, self.is_local = client, source, is_local
+    def __init__(self, client: Any, spec: RunSpec, *, is_local: bool) -> None:
+        self.client, self.spec, self.is_local = client, spec, is_local
         self.workers = Workers(client, is_local=is_local)
 
     def __len__(self) -> int:
@@ -125,12 +125,12 @@ class Cluster:
 
 
 @contextmanager
-def cluster(address: str, source: Source, device: torch.device = CPU) -> Iterator[Cluster]:
+def cluster(address: str, spec: RunSpec, device: torch.device = CPU) -> Iterator[Cluster]:
     """Workers to predict with.
 
     Args:
         address: `HERE`, a number of processes on this machine, or 'tcp://HOST:PORT' of a scheduler.
-        source: of the segmenter.
+        spec: of the segmenter.
         device: that the run asks for, on this machine.
 
     Raises:
@@ -144,7 +144,7 @@ def cluster(address: str, source: Source, device: torch.device = CPU) -> Iterato
         each = places(device, 0 if address == HERE else int(address))
         with started(distributed, each) as local:
             with distributed.Client(local) as client:
-                yield Cluster(client, source, is_local=True)
+                yield Cluster(client, spec, is_local=True)
         return
     check_address(distributed, address)
     try:
@@ -152,7 +152,7 @@ def cluster(address: str, source: Source, device: torch.device = CPU) -> Iterato
     except OSError as error:
         raise UserError(f"the scheduler {address} is gone again; see why, and start it anew") from error
     with client:
-        found = Cluster(client, source, is_local=False)
+        found = Cluster(client, spec, is_local=False)
         found.workers.wait()
         yield found
 

@@ -53,7 +53,7 @@ class Input:
         if known:
             _missing.recall(self.volume, known)
         _check_axes(self.volume, reader)
-        values = Values(lambda: self.volume, reader.frame.dims)
+        values = Values(lambda: self.volume, reader.spec.dims)
         self.shape = values.shape
         self.spacing = reader.voxel_size(self.volume.spacing)
         factor = reader.magnification(self.spacing, str(path))
@@ -79,7 +79,7 @@ class Input:
 
 
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:
-    dims = reader.frame.dims
+    dims = reader.spec.dims
     stacks = [n for a, n in zip(volume.axes, volume.shape, strict=True) if a not in "ZYXCS" and n > 1]
     # a volume may have one plane, which a 2D run takes for a picture
     depth = "Z" in volume.axes and (dims == 3 or volume.shape[volume.axes.index("Z")] > 1)

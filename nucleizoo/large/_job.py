@@ -20,7 +20,7 @@ from nucleizoo.large import _memory, _missing, _plan
 from nucleizoo.large._identity import changes, check_skipped, digest, identity
 from nucleizoo.large._input import Input
 from nucleizoo.large._options import Options
-from nucleizoo.large._order import Order, Source
+from nucleizoo.large._order import Order, RunSpec
 from nucleizoo.large._output import FORMATS, check_place, place_of_table, places
 from nucleizoo.large._scratch import begun, remove
 from nucleizoo.large._step import Crew, Progress, alone, carried_out
@@ -100,15 +100,15 @@ class Job:
         remove(self.scratch)
         return count
 
-    def order(self, source: Source) -> Order:
+    def order(self, spec: RunSpec) -> Order:
         """What other processes must know to do units of this job.
 
         Args:
-            source: of the segmenter.
+            spec: of the segmenter.
         """
         number = json.loads(begun(self.scratch).read_text())["job"]
         return Order(
-            source, digest(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
+            spec, digest(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
             number, self.options.limit, self.options.skip_damaged,
         )  # fmt: skip
 

@@ -30,7 +30,7 @@ _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Source:
+class RunSpec:
     """What a segmenter is opened from.
 
     Attributes:
@@ -54,7 +54,7 @@ class Order:
     """Names a job; a few hundred bytes.
 
     Attributes:
-        source: of the segmenter.
+        spec: of the segmenter.
         weights: what `digest` gives for them.
         path: of the volume, absolute, as all paths.
         scratch: folder of what is found on the way.
@@ -64,7 +64,7 @@ class Order:
         versions: of `PACKAGES`, where the job was begun.
     """
 
-    source: Source
+    spec: RunSpec
     weights: str
     path: str
     scratch: str
@@ -112,11 +112,11 @@ def check_versions(name: str, found: tuple[str, ...], wanted: tuple[str, ...]) -
 @lru_cache(maxsize=1)
 def _opened(order: Order) -> Work:
     check_versions(socket.gethostname(), versions(), order.versions)
-    for path in (order.source.run, *filter(is_path, order.source.plugins), order.path):
+    for path in (order.spec.run, *filter(is_path, order.spec.plugins), order.path):
         if not Path(path).exists():
             raise _unseen(path)
     try:
-        segmenter = _segmenter(order.source, order.weights)
+        segmenter = _segmenter(order.spec, order.weights)
         scratch = Path(order.scratch)
         seen = Input(
             Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, scratch=scratch, look=False
@@ -127,11 +127,11 @@ def _opened(order: Order) -> Work:
 
 
 @lru_cache(maxsize=1)
-def _segmenter(source: Source, weights: str) -> Segmenter:
-    segmenter = Segmenter.open(Run.open(Path(source.run), source.plugins, source.overrides))
+def _segmenter(spec: RunSpec, weights: str) -> Segmenter:
+    segmenter = Segmenter.open(Run.open(Path(spec.run), spec.plugins, spec.overrides))
     if digest(segmenter) != weights:
         raise UserError(
-            f"{source.run}: has other weights, or was trained again meanwhile; all must see the same files"
+            f"{spec.run}: has other weights, or was trained again meanwhile; all must see the same files"
         )
     return segmenter
 

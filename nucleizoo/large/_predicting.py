@@ -67,7 +67,7 @@ def predict_volume(
     with held(scratch):
         job = Job(segmenter, path, folder, options, len(workers) if workers else 0, table=table)
         log.info("%s", job.estimate())
-        crew = workers.crew(job.order(workers.source)) if workers else alone
+        crew = workers.crew(job.order(workers.spec)) if workers else alone
         try:
             done = Prediction(path, result, _drained(job, crew))
         except KeyboardInterrupt:

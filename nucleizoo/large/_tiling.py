@@ -26,7 +26,7 @@ class Tiling:
     shape: tuple[int, ...]
     window: tuple[int, ...]
     overlap: float
-    blending: str = "tent"
+    blending: str = "linear"
 
     @cached_property
     def starts(self) -> list[list[int]]:

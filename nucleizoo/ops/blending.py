@@ -14,7 +14,7 @@ Ramp = Callable[[int], Tensor]
 """A window's length -> its weights along one axis, (length,), above 0."""
 
 
-def _tent(length: int) -> Tensor:
+def _triangle(length: int) -> Tensor:
     """1 in the middle, falling linearly to the rim."""
     ramp = torch.minimum(torch.arange(1, length + 1), torch.arange(length, 0, -1)).float()
     return ramp / ramp.max()
@@ -27,13 +27,13 @@ def _bell(length: int, *, width: float) -> Tensor:
 
 
 BLENDINGS: dict[str, tuple[tuple[float, Ramp], ...]] = {
-    "tent": ((1.0, _tent),),
+    "linear": ((1.0, _triangle),),
     "gaussian": ((1.0, partial(_bell, width=0.125)),),
-    "centre": ((1.0, partial(_bell, width=0.1)), (1e-4, torch.ones)),
+    "cysgan": ((1.0, partial(_bell, width=0.1)), (1e-4, torch.ones)),
 }
 """Weights of windows: a sum of terms, each a factor and what is multiplied along the axes.
 
-'tent' falls linearly; 'gaussian' is that of nnU-Net and MONAI; 'centre' that of CySGAN's code, in which
+'linear' falls linearly; 'gaussian' is that of nnU-Net and MONAI; 'cysgan' that of CySGAN's code, in which
 r is 1 at the rim: 1e-4 + exp(-r^2 / (2 * 0.2^2)) (ours is of the window's voxels, whose rim is half a voxel
 further out)."""
 

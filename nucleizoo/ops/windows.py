@@ -17,7 +17,7 @@ def slide(
     image: Tensor,
     window: tuple[int, ...],
     overlap: float = 0.5,
-    blending: str = "tent",
+    blending: str = "linear",
 ) -> Tensor:
     """Apply `predict` window by window and blend the results.
 

@@ -53,7 +53,7 @@ class Channels:
 
 def _channel(volume: LazyVolume, reader: Reader) -> tuple[bool, int | None]:
     """Whether colours become grey, and the only channel to read, once it is known how many there are."""
-    count, wanted, channel = volume.channels, reader.frame.channels, reader.channel
+    count, wanted, channel = volume.channels, reader.spec.channels, reader.channel
     if channel == "luminance" and count in (1, 3):
         return count == 3, None
     if channel.isdigit() and int(channel) < count:

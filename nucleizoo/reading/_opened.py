@@ -67,7 +67,7 @@ def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> 
 
 
 def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Picture]:
-    missing, dims = reader.empty_chunks, reader.frame.dims
+    missing, dims = reader.empty_chunks, reader.spec.dims
     told = volumes.open_lazily(path, dataset=reader.dataset, missing=missing)
     told.close()
     values = Values(volumes.Handle(path, reader.dataset).open, dims)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo import volumes
-from nucleizoo.contracts import Frame, Scaling
+from nucleizoo.contracts import DataSpec, Scaling
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.core.registry import Part
+from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.resize import linear, nearest
 from nucleizoo.reading._finite import check_finite
@@ -25,7 +25,7 @@ class Reader:
     """Reads files the way one experiment wants them.
 
     Args:
-        frame: dims, channels and working voxel size of the experiment.
+        spec: dims, channels and working voxel size of the experiment.
         channel: which channel: 'auto' takes grey as it is, colour only when it is grey in truth (or
             colour is wanted), and asks otherwise; 'luminance' turns RGB to grey; '0', '1', ... is an
             index; 'all' takes every channel.
@@ -44,24 +44,24 @@ class Reader:
 
     def __init__(
         self,
-        frame: Frame,
+        spec: DataSpec,
         *,
         channel: str = "auto",
         dataset: str = "",
         zoom: tuple[float, ...] = (),
         spacing: tuple[float, ...] = (),
-        scaling: Part = SCALINGS.part("minmax"),
+        scaling: Recipe = SCALINGS.recipe("minmax"),
         empty_chunks: bool = False,
     ) -> None:
         if channel not in ("auto", "all", "luminance") and not channel.isdecimal():
             raise ValueError(f"CHANNEL is 'auto', 'all', 'luminance' or an index like '0', got '{channel}'")
-        if len(zoom) not in (0, 1, frame.dims) or not all(0 < z < math.inf for z in zoom):
-            raise ValueError(f"ZOOM wants 1 or {frame.dims} values above 0, got {tuple(zoom)}")
-        if len(spacing) not in (0, frame.dims) or not all(0 < s < math.inf for s in spacing):
-            raise ValueError(f"SPACING wants {frame.dims} values above 0 (micrometres), got {tuple(spacing)}")
-        self.frame = frame
+        if len(zoom) not in (0, 1, spec.dims) or not all(0 < z < math.inf for z in zoom):
+            raise ValueError(f"ZOOM wants 1 or {spec.dims} values above 0, got {tuple(zoom)}")
+        if len(spacing) not in (0, spec.dims) or not all(0 < s < math.inf for s in spacing):
+            raise ValueError(f"SPACING wants {spec.dims} values above 0 (micrometres), got {tuple(spacing)}")
+        self.spec = spec
         self.channel, self.dataset = channel, dataset
-        self.zoom = tuple(zoom) * (frame.dims if len(zoom) == 1 else 1) or (1.0,) * frame.dims
+        self.zoom = tuple(zoom) * (spec.dims if len(zoom) == 1 else 1) or (1.0,) * spec.dims
         self.spacing = tuple(spacing)
         self.scaling: Scaling = scaling()
         self.empty_chunks = empty_chunks
@@ -89,12 +89,12 @@ class Reader:
             ImageReadError: as for `read`.
         """
         own, factor = self._spacing(volume, name)
-        data = channels_first(volume, name, self.channel, self.frame.channels)
+        data = channels_first(volume, name, self.channel, self.spec.channels)
         scaled = self._scale(data, volume.axes, name)
-        working, stack = magnified(own, factor), stack_of(volume, self.frame.dims)
+        working, stack = magnified(own, factor), stack_of(volume, self.spec.dims)
         return [
             Scan(self._finish(picture, factor, name), working, picture.shape[1:], own, stack=stack)
-            for picture in pictures(scaled, volume.axes, self.frame.dims, name)
+            for picture in pictures(scaled, volume.axes, self.spec.dims, name)
         ]
 
     def looks(self, path: str | Path) -> list[NDArray[np.float32]]:
@@ -107,9 +107,9 @@ class Reader:
             ImageReadError: as for `read`.
         """
         volume = volumes.read(path, dataset=self.dataset, missing=self.empty_chunks)
-        data = channels_first(volume, str(path), self.channel, self.frame.channels)
+        data = channels_first(volume, str(path), self.channel, self.spec.channels)
         data = self.scaling.curve(self._scale(data, volume.axes, str(path)))
-        return [one[0] for one in pictures(data, volume.axes, self.frame.dims, str(path))]
+        return [one[0] for one in pictures(data, volume.axes, self.spec.dims, str(path))]
 
     def label_planes(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
         """Read instance labels as they are in the file.
@@ -138,11 +138,11 @@ class Reader:
         own, factor = self._spacing(volume, name)
         planes = self._label_planes(volume, name)
         planes = [nearest(plane, self.resampled(plane.shape, factor, name)) for plane in planes]
-        return LabelFile(planes, magnified(own, factor), stack_of(volume, self.frame.dims))
+        return LabelFile(planes, magnified(own, factor), stack_of(volume, self.spec.dims))
 
     def _label_planes(self, volume: Volume, name: str) -> list[NDArray[np.int32]]:
         labels = as_labels(volume, name)[None]
-        return [one[0] for one in pictures(labels, volume.axes, self.frame.dims, name)]
+        return [one[0] for one in pictures(labels, volume.axes, self.spec.dims, name)]
 
     def _finish(
         self, picture: NDArray[np.float32], factor: tuple[float, ...], name: str
@@ -174,7 +174,7 @@ class Reader:
 
     def voxel_size(self, told: tuple[float, ...]) -> tuple[float, ...]:
         """Micrometres in axis order, () when unknown, for a file that tells one or ()."""
-        dims = self.frame.dims
+        dims = self.spec.dims
         return self.spacing or (told[-dims:] if len(told) >= dims else ())
 
     def magnification(self, own: tuple[float, ...], name: str) -> tuple[float, ...]:
@@ -187,11 +187,11 @@ class Reader:
         Raises:
             ImageReadError: when it is needed and unknown.
         """
-        dims, wanted = self.frame.dims, self.frame.spacing
+        dims, wanted = self.spec.dims, self.spec.spacing
         if wanted and not own:
             raise ImageReadError(
                 f"{name}: does not say its voxel size, which resampling to {wanted} um needs; set the key "
-                f"SPACING of this source to {dims} values in micrometres"
+                f"SPACING of this dataset to {dims} values in micrometres"
             )
         ratios = tuple(o / w for o, w in zip(own, wanted, strict=True)) if wanted else (1.0,) * dims
         return tuple(ratio * zoom for ratio, zoom in zip(ratios, self.zoom, strict=True))

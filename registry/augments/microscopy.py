@@ -112,7 +112,7 @@ class Microscopy(Augment):
         self.coarsen, self.noise, self.box = coarsen, noise, box
 
     def reach(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """The crop to ask the source for: what stretching, bending, slips and lost planes can need."""
+        """The crop to ask the dataset for: what stretching, bending, slips and lost planes can need."""
         *depth, height, width = size
         zoom = min(1.0, self.scale[0]) if self.chance["rescale"] else 1.0
         bent = 2 * warp.farthest(self.elastic_alpha, self.elastic_sigma) if self.chance["elastic"] else 0.0

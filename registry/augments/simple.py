@@ -19,7 +19,7 @@ T = TypeVar("T", bound=np.generic)
 class Simple(Augment):
     """Rotate in the image plane, zoom, mirror; then cut to size.
 
-    Asked for `reach(size)`, a source gives a crop so large that no corner of the result lies outside
+    Asked for `reach(size)`, a dataset gives a crop so large that no corner of the result lies outside
     of it. Samples without an image (synthetic masks) are only cut, as the paper never varies masks.
 
     Args:
@@ -59,7 +59,7 @@ class Simple(Augment):
         self.rotate, self.angle, self.flip, self.scale = rotate, angle, flip, scale
 
     def reach(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """The crop to ask the source for: the diagonal of `size`, as far as `angle` turns it."""
+        """The crop to ask the dataset for: the diagonal of `size`, as far as `angle` turns it."""
         return extent(size, self.angle if self.rotate else 0.0, self.scale[0])
 
     def __call__(self, sample: Sample, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
-from nucleizoo.core.registry import Part
+from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
 from nucleizoo.ops.gather import gather_gradients
 from nucleizoo.ops.layout import channels_last
@@ -66,12 +66,12 @@ class ADGAN(Method):
         self,
         task: Task,
         *,
-        generator: Part = GENERATORS.part("adain"),
-        discriminator: Part = DISCRIMINATORS.part("domain"),
-        gan: Part = GAN_LOSSES.part("lsgan"),
-        reconstruction: Part = LOSSES.part("l1", weight=20.0),
-        cycle: Part = LOSSES.part("l1", weight=20.0),
-        content: Part = LOSSES.part("l1", weight=1.0),
+        generator: Recipe = GENERATORS.recipe("adain"),
+        discriminator: Recipe = DISCRIMINATORS.recipe("domain"),
+        gan: Recipe = GAN_LOSSES.recipe("lsgan"),
+        reconstruction: Recipe = LOSSES.recipe("l1", weight=20.0),
+        cycle: Recipe = LOSSES.recipe("l1", weight=20.0),
+        content: Recipe = LOSSES.recipe("l1", weight=1.0),
         aligned: bool = True,
         pool: int = 50,
     ) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.registry import Part
+from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
 from nucleizoo.ops.pool import ImagePool
 
@@ -39,9 +39,9 @@ class Trip:
 class CycleGAN(Method):
     """Translates between images and the source domain without pairs, in 2D and in 3D.
 
-    With a source of labels alone (synthetic masks) the source domain is the target seen as a picture, and
+    With a dataset of labels alone (synthetic masks) the source domain is the target seen as a picture, and
     translating an image segments it. With a labelled source of pictures it only translates: train a
-    segmenter on what it made (source 'translated'), or segment what `--to source` gives.
+    segmenter on what it made (dataset 'translated'), or segment what `--to source` gives.
 
     Args:
         generator: either translator.
@@ -65,11 +65,11 @@ class CycleGAN(Method):
         self,
         task: Task,
         *,
-        generator: Part = GENERATORS.part("resnet"),
-        discriminator: Part = DISCRIMINATORS.part("patchgan"),
-        gan: Part = GAN_LOSSES.part("lsgan"),
-        cycle: Part = LOSSES.part("l1", weight=10.0),
-        identity: Part = LOSSES.part("l1", weight=0.0),
+        generator: Recipe = GENERATORS.recipe("resnet"),
+        discriminator: Recipe = DISCRIMINATORS.recipe("patchgan"),
+        gan: Recipe = GAN_LOSSES.recipe("lsgan"),
+        cycle: Recipe = LOSSES.recipe("l1", weight=10.0),
+        identity: Recipe = LOSSES.recipe("l1", weight=0.0),
         residual: bool = False,
         pool: int = 50,
     ) -> None:
@@ -86,7 +86,7 @@ class CycleGAN(Method):
             )
         self.pools = nn.ModuleDict({d: self.make_pool(pool, i) for i, d in enumerate(DOMAINS)})
 
-    def make_translators(self, generator: Part) -> nn.ModuleDict:
+    def make_translators(self, generator: Recipe) -> nn.ModuleDict:
         """Translators by the domain that they translate to."""
         return nn.ModuleDict(
             {d: generator(self.channels[other(d)], self.channels[d], self.task.dims) for d in DOMAINS}

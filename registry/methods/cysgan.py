@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nucleizoo.contracts import Clock, Group, Task, Update, check_critic
-from nucleizoo.core.registry import Part
+from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, MAP_LOSSES, METHODS
 
 from .cyclegan import DOMAINS, MADE, REAL, CycleGAN, Trip, other
@@ -63,13 +63,13 @@ class CySGAN(CycleGAN):
         self,
         task: Task,
         *,
-        generator: Part = GENERATORS.part("unet"),
-        discriminator: Part = DISCRIMINATORS.part("strided"),
-        map_discriminator: Part = DISCRIMINATORS.part("strided"),
-        cycle: Part = LOSSES.part("l1", weight=1.0),
-        segmentation: Part = MAP_LOSSES.part("by_channel"),
-        map_gan: Part = GAN_LOSSES.part("lsgan", weight=1.0),
-        consistency: Part = LOSSES.part("l1", weight=1.0),
+        generator: Recipe = GENERATORS.recipe("unet"),
+        discriminator: Recipe = DISCRIMINATORS.recipe("strided"),
+        map_discriminator: Recipe = DISCRIMINATORS.recipe("strided"),
+        cycle: Recipe = LOSSES.recipe("l1", weight=1.0),
+        segmentation: Recipe = MAP_LOSSES.recipe("by_channel"),
+        map_gan: Recipe = GAN_LOSSES.recipe("lsgan", weight=1.0),
+        consistency: Recipe = LOSSES.recipe("l1", weight=1.0),
         pool: int = 40,
         legacy_critic: bool = False,
         **settings: Any,
@@ -83,7 +83,7 @@ class CySGAN(CycleGAN):
         self.segmentation, self.map_gan, self.consistency = segmentation(), map_gan(), consistency()
         self.legacy_critic = legacy_critic
 
-    def make_translators(self, generator: Part) -> nn.ModuleDict:
+    def make_translators(self, generator: Recipe) -> nn.ModuleDict:
         """Translators by the domain that they translate to; they are born equal [2]."""
         maps, dims = len(self.task.target.channels), self.task.dims
         made = {d: generator(self.channels[other(d)], self.channels[d] + maps, dims) for d in DOMAINS}

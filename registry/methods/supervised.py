@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nucleizoo.contracts import Clock, Group, Method, Task, Update
-from nucleizoo.core.registry import Part
+from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import GENERATORS, MAP_LOSSES, METHODS
 
 
@@ -23,11 +23,11 @@ class Supervised(Method):
     """Learns maps from the labelled source, and segments images with what it learnt.
 
     The unlabelled images are never looked at. Source pictures must therefore look like images: take them
-    from the same microscope, match their histogram (source 'matched'), or translate them with a trained
-    run (source 'translated').
+    from the same microscope, match their histogram (dataset 'matched'), or translate them with a trained
+    run (dataset 'translated').
 
     Args:
-        generator: the network, from a picture to the target's maps (U3D-BCD: unet).
+        network: from a picture to the target's maps (U3D-BCD: unet).
         segmentation: loss of its maps.
 
     Raises:
@@ -40,8 +40,8 @@ class Supervised(Method):
         self,
         task: Task,
         *,
-        generator: Part = GENERATORS.part("unet"),
-        segmentation: Part = MAP_LOSSES.part("by_channel"),
+        network: Recipe = GENERATORS.recipe("unet"),
+        segmentation: Recipe = MAP_LOSSES.recipe("by_channel"),
     ) -> None:
         super().__init__(task)
         if not task.source_pictures:
@@ -51,7 +51,7 @@ class Supervised(Method):
                 f"it trains on source pictures and segments images: both need as many channels, got "
                 f"{task.source_channels} and {task.channels}"
             )
-        self.network = generator(task.channels, len(task.target.channels), task.dims)
+        self.network = network(task.channels, len(task.target.channels), task.dims)
         self.segmentation = segmentation()
 
     def groups(self) -> dict[str, Group]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nucleizoo.contracts import Clock, Group, Task, check_critic
-from nucleizoo.core.registry import Part
+from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, METHODS
 
 from .cyclegan import DOMAINS, MADE, REAL, CycleGAN, Trip
@@ -50,10 +50,10 @@ class UDCT(CycleGAN):
         self,
         task: Task,
         *,
-        generator: Part = GENERATORS.part("resnet", blocks=6),
-        discriminator: Part = DISCRIMINATORS.part("patchgan", padding="reflect"),
-        histogram: Part = DISCRIMINATORS.part("histogram"),
-        histogram_gan: Part = GAN_LOSSES.part("lsgan", weight=1.0),
+        generator: Recipe = GENERATORS.recipe("resnet", blocks=6),
+        discriminator: Recipe = DISCRIMINATORS.recipe("patchgan", padding="reflect"),
+        histogram: Recipe = DISCRIMINATORS.recipe("histogram"),
+        histogram_gan: Recipe = GAN_LOSSES.recipe("lsgan", weight=1.0),
         noise: float = 0.2,
         pool: int = 50,
         **settings: Any,

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from scipy import ndimage
 
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.large._input import Input
@@ -47,8 +47,8 @@ def zarr3(path, data):
 
 
 def seconds(path, over, scratch):
-    scaling = SCALINGS.part("percentile", over=over)
-    seen = Input(path, Reader(Frame(3, 1, ()), scaling=scaling))
+    scaling = SCALINGS.recipe("percentile", over=over)
+    seen = Input(path, Reader(DataSpec(3, 1, ()), scaling=scaling))
     steps = Intensities(seen, unit_of(seen), scratch)
     told, begin = steps.seconds(), time.process_time()
     units = sum(1 for _ in carried_out(steps.steps))

@@ -19,13 +19,13 @@ COUNTED, TIMED = (33, 257, 257), (17, 129, 129)
 def operations(width):
     """Multiplications and additions a voxel, without computing any."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        GENERATORS.part("unet", width=width)(1, 4, 3)(torch.zeros(1, 1, *COUNTED))
+        GENERATORS.recipe("unet", width=width)(1, 4, 3)(torch.zeros(1, 1, *COUNTED))
     return counter.get_total_flops() / torch.Size(COUNTED).numel()
 
 
 def voxels_a_second(width):
     """On one core, float32, processor time."""
-    network = GENERATORS.part("unet", width=width)(1, 4, 3).eval().to(memory_format=torch.channels_last_3d)
+    network = GENERATORS.recipe("unet", width=width)(1, 4, 3).eval().to(memory_format=torch.channels_last_3d)
     window = torch.randn(1, 1, *TIMED)
     network(window)
     begun = time.process_time()

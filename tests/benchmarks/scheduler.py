@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from nucleizoo.large import Source, _cluster, cluster
+from nucleizoo.large import RunSpec, _cluster, cluster
 from nucleizoo.large._cluster import Cluster
 from nucleizoo.large._labelled import Parts, numbered
 from nucleizoo.large._order import Order
@@ -29,7 +29,7 @@ from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.memory import peak, resident
 from nucleizoo.ops.pieces import Pieces, join, pieces
 
-ORDER = Order(Source("run"), "", "volume", "scratch", "job", 0.0, False)
+ORDER = Order(RunSpec("run"), "", "volume", "scratch", "job", 0.0, False)
 WORKERS, PER_BLOCK, ACROSS = 64, 20, (8, 1, 1)
 """Imagined workers; pieces of a block, and how many of them reach into the next one along z, y and x."""
 

@@ -30,9 +30,9 @@ def both(dims, width, precision="auto", device="auto"):
 
     torch.manual_seed(0)
     method = METHODS.get("adgan")(
-        Task(1, 1, dims, TARGETS.part("mask")()),
-        generator=GENERATORS.part("adain", width=width, style_width=64),
-        discriminator=DISCRIMINATORS.part("domain", width=width, full_map=False),
+        Task(1, 1, dims, TARGETS.recipe("mask")()),
+        generator=GENERATORS.recipe("adain", width=width, style_width=64),
+        discriminator=DISCRIMINATORS.recipe("domain", width=width, full_map=False),
     )
     place = pick_device(device)
     image = torch.rand(CROPS[dims], device=place) * 2 - 1

@@ -24,7 +24,7 @@ def one_thread():
 
 def timed(benchmark, size, labelled=True, **settings):
     """Many samples at random, as in training."""
-    augment = AUGMENTS.part("microscopy", **settings)()
+    augment = AUGMENTS.recipe("microscopy", **settings)()
     reach = augment.reach(size)
     rng = np.random.default_rng(0)
     image = rng.random((1, *reach), dtype=np.float32) * 2 - 1

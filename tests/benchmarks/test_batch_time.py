@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from nucleizoo import AUGMENTS, SOURCES, TARGETS, Frame, Sample, Source
+from nucleizoo import AUGMENTS, DATASETS, TARGETS, Dataset, DataSpec, Sample
 from nucleizoo.batches import Batches
 from nucleizoo.core.plugins import load_plugins
 
 load_plugins()
 
 
-class Noise(Source):
+class Noise(Dataset):
     """Crops of one picture in memory, as `folder` cuts them."""
 
     gives = frozenset({"image"})
@@ -33,9 +33,9 @@ class Noise(Source):
     ],
 )
 def test_batch(benchmark, size, batch, semi_axis, count, target):
-    masks = SOURCES.part("synthetic", semi_axis=semi_axis, count=count)(Frame(2))
+    masks = DATASETS.recipe("synthetic", semi_axis=semi_axis, count=count)(DataSpec(2))
     batches = Batches(
-        Noise(), masks, AUGMENTS.part("simple")(), TARGETS.part(target)(), size=size, batch=batch, seed=0
+        Noise(), masks, AUGMENTS.recipe("simple")(), TARGETS.recipe(target)(), size=size, batch=batch, seed=0
     )
     iterations = iter(range(10**6))
     benchmark.pedantic(lambda: batches[next(iterations)], rounds=30, warmup_rounds=2)

@@ -26,7 +26,7 @@ def test_encoding(benchmark, monkeypatch, crop, transform):
         pytest.importorskip("edt")
     else:
         monkeypatch.setattr(distance, "edt", None)
-    target = TARGETS.part("bcd")()
+    target = TARGETS.recipe("bcd")()
     benchmark.pedantic(lambda: target.encode(crop), rounds=40, warmup_rounds=2)
 
 
@@ -49,7 +49,7 @@ def test_encoding_by_whole_arrays(benchmark, crop):
 def predicted():
     """Maps of 128x256x256 voxels and 900 nuclei as a network might give them: blurred and noisy."""
     rng = np.random.default_rng(0)
-    target = TARGETS.part("bcd")()
+    target = TARGETS.recipe("bcd")()
     labels = place(rng, (128, 256, 256), semi_axis=(8, 11), count=(900, 900))
     assert labels.max() == 900
     maps = target.encode(labels)
@@ -65,7 +65,7 @@ def predicted():
 def test_decoding(benchmark, predicted, watershed, landscape):
     # thresholds halfway between the two sides, where a blurred edge stays in its place
     halfway = {"seed_contour": 0.5, "foreground": 0.5, "foreground_distance": -0.5}
-    decoder = DECODERS.part("bcd", watershed=watershed, landscape=landscape, **halfway)()
+    decoder = DECODERS.recipe("bcd", watershed=watershed, landscape=landscape, **halfway)()
     labels = benchmark.pedantic(lambda: decoder(predicted), rounds=5, warmup_rounds=1)
     benchmark.extra_info["nuclei"] = int(labels.max())
 
@@ -74,7 +74,7 @@ def test_decoding(benchmark, predicted, watershed, landscape):
 def test_decoding_as_in_pytorch_connectomics(benchmark, predicted):
     """Its present form: mahotas floods everything, and what is not foreground is taken away afterwards."""
     mahotas = pytest.importorskip("mahotas")
-    rules = DECODERS.part("bcd", seed_contour=0.5, foreground=0.5, foreground_distance=-0.5)().rules(3)
+    rules = DECODERS.recipe("bcd", seed_contour=0.5, foreground=0.5, foreground_distance=-0.5)().rules(3)
 
     def work():
         seeds, _ = ndimage.label(rules.seeds.where(predicted), np.ones((3, 3, 3)))

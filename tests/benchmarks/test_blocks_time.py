@@ -123,7 +123,7 @@ RULES = {"seed_binary": 0.8, "seed_contour": 0.9, "foreground": 0.2, "foreground
 @pytest.mark.benchmark(group="decoder bcd on 64x512x512 voxels")
 @pytest.mark.parametrize("block", [(64, 512, 512), (64, 256, 256), (32, 128, 128)])
 def test_decoding_by_blocks(benchmark, maps, tmp_path, block):
-    grid, rules = Grid((64, 512, 512), block), DECODERS.part("bcd", **RULES)().rules(3)
+    grid, rules = Grid((64, 512, 512), block), DECODERS.recipe("bcd", **RULES)().rules(3)
     folders = iter(range(1000))
 
     def work():
@@ -137,5 +137,5 @@ def test_decoding_by_blocks(benchmark, maps, tmp_path, block):
 
 @pytest.mark.benchmark(group="decoder bcd on 64x512x512 voxels")
 def test_decoding_at_once(benchmark, maps):
-    decoder = DECODERS.part("bcd", **RULES)()
+    decoder = DECODERS.recipe("bcd", **RULES)()
     benchmark.pedantic(lambda: decoder(maps), rounds=3, warmup_rounds=1)

@@ -5,15 +5,13 @@ what is timed is decoding, not the disk.
 """
 
 import h5py
-import nucleizoo.registry.scalings.dtype
-import nucleizoo.registry.sources.folder  # noqa: F401
 import numpy as np
 import pytest
 import tifffile
 from scipy import ndimage
 
-from nucleizoo.contracts import Frame
-from nucleizoo.kinds import SCALINGS, SOURCES
+from nucleizoo.contracts import DataSpec
+from nucleizoo.kinds import DATASETS, SCALINGS
 from nucleizoo.reading import random_crop
 
 SHAPE, SIZE = (128, 512, 512), (32, 96, 96)
@@ -67,14 +65,14 @@ def crops_of(source):
 def test_crops(benchmark, tmp_path, volume, way, side):
     write, cache, _, packed = WAYS[way]
     write(tmp_path, volume, side, **packed())
-    part = SOURCES.part("folder", cache_gb=cache, scaling=SCALINGS.part("dtype"))
-    source = part(Frame(dims=3, root=tmp_path))
+    part = DATASETS.recipe("images", cache_gb=cache, scaling=SCALINGS.recipe("dtype"))
+    source = part(DataSpec(dims=3, root=tmp_path))
     benchmark.pedantic(crops_of(source), rounds=60, warmup_rounds=3)
 
 
 @pytest.mark.benchmark(group="crops of 32x96x96 from 128x512x512, uint8")
 def test_crops_of_a_volume_decoded_for_each(benchmark, tmp_path, volume):
     hdf5(tmp_path, volume, 64, compression="gzip")
-    source = SOURCES.part("folder", scaling=SCALINGS.part("dtype"))(Frame(dims=3, root=tmp_path))
+    source = DATASETS.recipe("images", scaling=SCALINGS.recipe("dtype"))(DataSpec(dims=3, root=tmp_path))
     rng = np.random.default_rng(0)
     benchmark.pedantic(lambda: random_crop(source.read(tmp_path / "a.h5")[0], rng, SIZE), rounds=3)

@@ -49,10 +49,10 @@ def plain_step(method, solver, batch):
 def ways(precision="auto"):
     """The step, its six passes alone, forwards and backwards, and the plain step, by name."""
     torch.manual_seed(0)
-    critic = DISCRIMINATORS.part("strided", width=2 * WIDTH)
+    critic = DISCRIMINATORS.recipe("strided", width=2 * WIDTH)
     method = METHODS.get("cysgan")(
-        Task(1, 1, 3, TARGETS.part("bcd")(), source_pictures=True),
-        generator=GENERATORS.part("unet", width=WIDTH),
+        Task(1, 1, 3, TARGETS.recipe("bcd")(), source_pictures=True),
+        generator=GENERATORS.recipe("unet", width=WIDTH),
         discriminator=critic,
         map_discriminator=critic,
     )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.kinds import SOURCES
+from nucleizoo.kinds import DATASETS
 
 load_plugins()
 SIZE = (32, 96, 96)
@@ -14,12 +14,12 @@ LAW = {"semi_axis": (8.0, 12.0), "count": (25.0, 25.0), "patch": SIZE, "gap": 1}
 
 @pytest.mark.parametrize("name", ["simulated_em", "simulated_exm"])
 def test_rendering_alone(benchmark, name):
-    source, rng = SOURCES.get(name)(Frame(3), **LAW), np.random.default_rng(0)
+    source, rng = DATASETS.get(name)(DataSpec(3), **LAW), np.random.default_rng(0)
     labels = source.sample(rng, SIZE).labels
     benchmark(source.render, labels, rng)
 
 
 @pytest.mark.parametrize("name", ["simulated_em", "simulated_exm"])
 def test_placing_and_rendering(benchmark, name):
-    source, rng = SOURCES.get(name)(Frame(3), **LAW), np.random.default_rng(0)
+    source, rng = DATASETS.get(name)(DataSpec(3), **LAW), np.random.default_rng(0)
     benchmark(source.sample, rng, SIZE)

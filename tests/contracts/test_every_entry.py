@@ -25,7 +25,7 @@ from nucleizoo import (
 from nucleizoo.catalogue import describe
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.core.registry import Part, schema
+from nucleizoo.core.registry import Recipe, schema
 from nucleizoo.kinds import KINDS
 
 load_plugins()
@@ -44,15 +44,15 @@ def tiny(registry, name):
             settings[setting.name] = SMALL[setting.name]
         elif setting.name == "pool":
             settings["pool"] = 2
-        elif isinstance(setting.default, Part) and setting.default.name:
+        elif isinstance(setting.default, Recipe) and setting.default.name:
             part = setting.default
             inner = tiny(part.registry, part.name)
-            settings[setting.name] = Part(part.registry, part.name, {**part.settings, **inner.settings})
-    return Part(registry, name, settings)
+            settings[setting.name] = Recipe(part.registry, part.name, {**part.settings, **inner.settings})
+    return Recipe(registry, name, settings)
 
 
 def a_task(dims, target="mask", pictures=False):
-    made = TARGETS.part(target)()
+    made = TARGETS.recipe(target)()
     return Task(1, len(made.channels), dims, made, source_pictures=pictures)
 
 
@@ -76,7 +76,7 @@ def nuclei(dims):
 @pytest.mark.parametrize("name", TARGETS.names())
 @pytest.mark.parametrize("dims", [2, 3])
 def test_perfect_maps_are_sure_of_all_that_is_nucleus_and_of_nothing_else(name, dims):
-    target, labels = TARGETS.part(name)(), nuclei(dims)
+    target, labels = TARGETS.recipe(name)(), nuclei(dims)
     np.testing.assert_array_equal(target.likelihood(target.encode(labels)), labels > 0)
 
 
@@ -157,7 +157,7 @@ def test_snapshot_gives_pictures_of_one_size(method_and_batch):
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("name", TARGETS.names())
 def test_a_target_encodes_into_its_ranges_and_pictures_go_back(name, dims):
-    target = TARGETS.part(name)()
+    target = TARGETS.recipe(name)()
     maps = target.encode(nuclei(dims))
     assert maps.shape == (len(target.channels), *SIZES[dims]) and maps.dtype == np.float32
     for one, channel in zip(maps, target.channels, strict=True):
@@ -172,10 +172,10 @@ def test_a_target_encodes_into_its_ranges_and_pictures_go_back(name, dims):
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("name", DECODERS.names())
 def test_a_decoder_labels_nothing_as_nothing_and_two_boxes_as_nuclei(name, dims):
-    decoder = DECODERS.part(name)()
-    targets = [t for t in TARGETS.names() if decoder.reads <= set(TARGETS.part(t)().names)]
+    decoder = DECODERS.recipe(name)()
+    targets = [t for t in TARGETS.names() if decoder.reads <= set(TARGETS.recipe(t)().names)]
     assert targets, f"no target gives {set(decoder.reads)}"
-    target = TARGETS.part(targets[0])()
+    target = TARGETS.recipe(targets[0])()
     labels = nuclei(dims)
     apart = labels.copy()
     apart[..., 12:16] = 0
@@ -188,7 +188,7 @@ def test_a_decoder_labels_nothing_as_nothing_and_two_boxes_as_nuclei(name, dims)
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("name", AUGMENTS.names())
 def test_an_augment_cuts_to_size_and_moves_labels_along(name, dims):
-    augment = AUGMENTS.part(name)()
+    augment = AUGMENTS.recipe(name)()
     size = SIZES[dims]
     reach = augment.reach(size)
     labels = np.zeros(reach, np.int32)
@@ -205,7 +205,7 @@ def test_an_augment_cuts_to_size_and_moves_labels_along(name, dims):
 @pytest.mark.parametrize("name", SCALINGS.names())
 def test_a_scaling_fills_zero_to_one(name):
     raw = np.random.default_rng(0).integers(0, 256, (40, 50)).astype(np.uint8)
-    scaled = SCALINGS.part(name)()(raw)
+    scaled = SCALINGS.recipe(name)()(raw)
     assert scaled.dtype == np.float32 and scaled.shape == raw.shape
     assert scaled.min() >= 0 and 0.9 < scaled.max() <= 1
 
@@ -214,14 +214,14 @@ def test_a_scaling_fills_zero_to_one(name):
 def test_a_loss_is_its_weight_times_its_formula(name):
     assert "weight" in LOSSES.schema(name)
     a, b = torch.rand(2, 1, 4, 4), torch.rand(2, 1, 4, 4)
-    one, three = LOSSES.part(name)(), LOSSES.part(name, weight=3.0)()
+    one, three = LOSSES.recipe(name)(), LOSSES.recipe(name, weight=3.0)()
     torch.testing.assert_close(three(a, b), 3 * one(a, b))
     assert one(a, a) == 0 < one(a, b)
 
 
 @pytest.mark.parametrize("name", GAN_LOSSES.names())
 def test_an_adversarial_loss_falls_as_scores_near_the_verdict(name):
-    one, three = GAN_LOSSES.part(name)(), GAN_LOSSES.part(name, weight=3.0)()
+    one, three = GAN_LOSSES.recipe(name)(), GAN_LOSSES.recipe(name, weight=3.0)()
     low, high = torch.full((2, 1, 4, 4), 0.1), torch.full((2, 1, 4, 4), 0.9)
     assert one(high, True) < one(low, True) and one(low, False) < one(high, False)
     torch.testing.assert_close(three(low, True), 3 * one(low, True))
@@ -229,9 +229,9 @@ def test_an_adversarial_loss_falls_as_scores_near_the_verdict(name):
 
 @pytest.mark.parametrize("name", MAP_LOSSES.names())
 def test_a_segmentation_loss_falls_as_logits_near_the_truth_and_grows_with_its_weight(name):
-    target = TARGETS.part("mask")()
+    target = TARGETS.recipe("mask")()
     truth = torch.from_numpy(target.encode(nuclei(2)))[None]
-    one, three = MAP_LOSSES.part(name)(), MAP_LOSSES.part(name, weight=3.0)()
+    one, three = MAP_LOSSES.recipe(name)(), MAP_LOSSES.recipe(name, weight=3.0)()
     good, bad = 4 * (2 * truth - 1), torch.zeros_like(truth)
     assert 0 <= one(good, truth, target) < one(bad, truth, target)
     torch.testing.assert_close(three(bad, truth, target), 3 * one(bad, truth, target))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nucleizoo.core import plugins, text
-from nucleizoo.core.config import differences, dump, load, loads, recipe
+from nucleizoo.core.config import differences, dump, load, loads, recipe_of
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Registry
 
@@ -71,9 +71,9 @@ class CycleGAN:
         self,
         task,
         *,
-        generator=GENERATORS.part("resnet"),
-        discriminator=DISCRIMINATORS.part("patchgan"),
-        cycle=LOSSES.part("l1", weight=10.0),
+        generator=GENERATORS.recipe("resnet"),
+        discriminator=DISCRIMINATORS.recipe("patchgan"),
+        cycle=LOSSES.recipe("l1", weight=10.0),
         pool: int = 50,
     ):
         self.task, self.generator, self.cycle, self.pool = task, generator(task), cycle(), pool
@@ -81,7 +81,7 @@ class CycleGAN:
 
 @METHODS.register("softgan")
 class SoftGAN(CycleGAN):
-    def __init__(self, task, *, cycle=LOSSES.part("charbonnier", weight=10.0), **settings):
+    def __init__(self, task, *, cycle=LOSSES.recipe("charbonnier", weight=10.0), **settings):
         super().__init__(task, cycle=cycle, **settings)
 
 
@@ -109,7 +109,7 @@ class Leaves:
 
 DEFAULTS = {
     "SYSTEM": {"SEED": 0, "PLUGINS": (), "OUT": "runs"},
-    "METHOD": METHODS.part("cyclegan"),
+    "METHOD": METHODS.recipe("cyclegan"),
     "SOLVER": {"LR": 0.1, "TOTAL": 100},
 }
 
@@ -188,21 +188,21 @@ def test_defaults_are_not_shared_with_the_tree(write):
 
 
 def test_wrong_override_in_code_is_a_type_error(write):
-    for part in (LOSSES.part("l1", wieght=1.0), LOSSES.part("l1", weight="ten")):
+    for part in (LOSSES.recipe("l1", wieght=1.0), LOSSES.recipe("l1", weight="ten")):
         with pytest.raises(TypeError, match="'l1'"):
             checked("", defaults={"LOSS": part})
 
 
 def test_recipe_builds_what_the_tree_says(write):
     config = checked("METHOD: {NAME: softgan, GENERATOR: {NAME: unet, PLUS: true}, CYCLE: {EPS: 0.2}}")
-    method = recipe(config.METHOD, METHODS)(3)
+    method = recipe_of(config.METHOD, METHODS)(3)
     assert type(method) is SoftGAN
     assert (method.generator.channels, method.generator.width, method.generator.plus) == (3, 16, True)
     assert (method.cycle.eps, method.cycle.weight) == (0.2, 10.0)
 
 
 def test_recipe_of_the_defaults_builds_what_the_constructor_builds(write):
-    built, direct = recipe(checked("").METHOD, METHODS)(3), CycleGAN(3)
+    built, direct = recipe_of(checked("").METHOD, METHODS)(3), CycleGAN(3)
     assert (built.generator.width, built.cycle.weight) == (direct.generator.width, direct.cycle.weight)
 
 
@@ -313,14 +313,14 @@ def test_all_problems_are_told_at_once():
     def cyclegan(
         task,
         *,
-        generator=GENERATORS.part("resnet"),
-        discriminator=discriminators.part("patchgan"),
-        cycle=LOSSES.part("l1", weight=10.0),
+        generator=GENERATORS.recipe("resnet"),
+        discriminator=discriminators.recipe("patchgan"),
+        cycle=LOSSES.recipe("l1", weight=10.0),
     ): ...
 
     methods = Registry("method", "")
     methods.register("cyclegan")(cyclegan)
-    defaults = {"METHOD": methods.part("cyclegan"), "SOLVER": {"LR": 0.1}}
+    defaults = {"METHOD": methods.recipe("cyclegan"), "SOLVER": {"LR": 0.1}}
     content = """
     SOLVR: {LR: 1.0}
     METHOD:
@@ -365,7 +365,7 @@ def test_problem_is_told(write, content, told):
 
 
 def test_empty_slot_must_be_named(write):
-    defaults = {"METHOD": METHODS.part(""), "LOSS": LOSSES.part("", weight=3.0)}
+    defaults = {"METHOD": METHODS.recipe(""), "LOSS": LOSSES.recipe("", weight=3.0)}
     assert problems("", defaults=defaults).splitlines()[1:] == [
         "  METHOD.NAME is missing; choose a method: cyclegan, leaves, softgan",
         "  LOSS.NAME is missing; choose a loss: charbonnier, classes, l1, plain",

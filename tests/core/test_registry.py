@@ -9,7 +9,7 @@ import pytest
 
 from nucleizoo.core import registry as registry_module
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.registry import Part, Registry, schema
+from nucleizoo.core.registry import Recipe, Registry, schema
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_settings_that_collide_in_upper_case_are_refused():
 
 
 def test_part_builds_twice(losses):
-    part = losses.part("charbonnier", weight=10.0)
+    part = losses.recipe("charbonnier", weight=10.0)
     first, second = part(), part()
     assert first is not second
     assert (first.weight, first.eps) == (10.0, 1e-3)
@@ -167,34 +167,34 @@ def test_part_builds_twice(losses):
 
 def test_part_passes_wired_arguments_and_keeps_nested_parts(losses):
     @losses.register("pair")
-    def pair(a, b, *, inner=losses.part("l1")):
+    def pair(a, b, *, inner=losses.recipe("l1")):
         return a, b, inner
 
-    a, b, inner = losses.part("pair")(1, 2)
-    assert (a, b) == (1, 2) and isinstance(inner, Part) and inner().weight == 1.0
+    a, b, inner = losses.recipe("pair")(1, 2)
+    assert (a, b) == (1, 2) and isinstance(inner, Recipe) and inner().weight == 1.0
 
 
 def test_part_may_come_before_its_entry():
     registry = Registry("toy", "")
-    part = registry.part("later", width=2)
+    part = registry.recipe("later", width=2)
     registry.register("later")(lambda *, width=1: width)
     assert part() == 2
 
 
 def test_part_refuses_foreign_settings_when_built(losses):
-    part = losses.part("l1", wieght=1.0)
+    part = losses.recipe("l1", wieght=1.0)
     with pytest.raises(TypeError, match=r"'l1' has no setting wieght; it has: weight"):
         part()
 
 
 def test_part_refuses_what_a_configuration_cannot_hold(losses):
     with pytest.raises(TypeError, match="cannot hold"):
-        losses.part("l1", weight=object())
+        losses.recipe("l1", weight=object())
 
 
 def test_part_is_read_only(losses):
     given = {"weight": 2.0}
-    part = Part(losses, "l1", given)
+    part = Recipe(losses, "l1", given)
     given["weight"] = 3.0
     assert part.settings == {"weight": 2.0}
     with pytest.raises(TypeError):

@@ -11,7 +11,7 @@ from scipy import ndimage
 from nucleizoo import api, build, volumes
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.engine.estimates import completed
-from nucleizoo.kinds import SOURCES
+from nucleizoo.kinds import DATASETS
 from nucleizoo.ops.ellipsoids import place
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
@@ -74,7 +74,7 @@ def test_images_without_nuclei_are_refused_with_the_keys_to_set(ellipses, tmp_pa
     def nothing(images, spacing):
         raise ValueError("no nucleus was found")
 
-    monkeypatch.setattr(SOURCES.get("synthetic"), "measured", nothing)
+    monkeypatch.setattr(DATASETS.get("synthetic"), "measured", nothing)
     with pytest.raises(ConfigError, match=r"SEMI_AXIS cannot be measured.*set them"):
         api.train(config(ellipses, *EMPTY), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -113,7 +113,7 @@ def test_as_many_nuclei_are_drawn_whatever_the_thickness_of_planes(tmp_path, thi
     )  # fmt: skip
     source = completed(whole)
     assert source.DATASET.SOURCE.PATCH[0] == round(40 / thick)
-    drawn = build.label_source(source)
+    drawn = build.source_dataset(source)
     shape = (round(40 / thick), 128, 128)
     counts = [drawn.sample(np.random.default_rng(i), shape).labels.max() for i in range(8)]
     assert 20 <= np.mean(counts) <= 45

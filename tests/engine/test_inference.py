@@ -200,7 +200,7 @@ def remembering(tmp_path, kind, method):
     """A segmenter that knows what its norms see of the picture that it was trained on."""
     config = load_config(TOY / "adgan_2d.yaml", ["INFERENCE.STATISTICS", kind, *trained_on(tmp_path)])
     trainer = SimpleNamespace(method=method, precision=torch.float32, iteration=0)
-    seen = Remembered(config, build.image_source(config), build.augment(config))(trainer)
+    seen = Remembered(config, build.image_dataset(config), build.augment(config))(trainer)
     return Segmenter(method, config, torch.float32, seen)
 
 
@@ -221,7 +221,7 @@ def test_statistics_of_the_training_are_kept_with_its_weights(tmp_path, average)
     made = Segmenter.open(train(config, tmp_path / "run"))
     rng, seen = np.random.default_rng(config.SYSTEM.SEED), Statistics()
     for _ in range(statistics.CROPS):
-        made.watch(draw(build.image_source(config), build.augment(config), rng, (32, 32)).image, seen)
+        made.watch(draw(build.image_dataset(config), build.augment(config), rng, (32, 32)).image, seen)
     assert seen.layers[0].count == statistics.CROPS * 32 * 32
     for one, other in zip(seen.layers, made.remembered.layers, strict=True):
         assert torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)

@@ -51,7 +51,7 @@ class Bright(Duo):
 
 def segmenter(dims, target="pair", *pairs):
     config = load_config(TOY / f"adgan_{dims}d.yaml", ["TARGET.NAME", target, *pairs])
-    task = Task(channels=1, source_channels=1, dims=dims, target=TARGETS.part(target)())
+    task = Task(channels=1, source_channels=1, dims=dims, target=TARGETS.recipe(target)())
     return Segmenter(Bright(task), config, torch.float32)
 
 

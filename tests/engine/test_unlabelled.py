@@ -7,14 +7,14 @@ import pytest
 from scipy import ndimage
 
 from nucleizoo import api
-from nucleizoo.contracts import Sample, Source
+from nucleizoo.contracts import Dataset, Sample
 from nucleizoo.engine.unlabelled import Unlabelled
 from nucleizoo.ops.ellipsoids import place
 
 BRIGHT, DARK = 0.8, -0.8
 
 
-class Nuclei(Source):
+class Nuclei(Dataset):
     """Bright nuclei on a dark ground, of one size."""
 
     gives = frozenset({"image", "labels"})

@@ -22,7 +22,7 @@ from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import (
     Options,
-    Source,
+    RunSpec,
     _address,
     _intensities,
     _job,
@@ -82,7 +82,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def workers(folder):
     """Two processes."""
-    with cluster("2", Source(str(folder / "run"), (str(folder / "bright.py"),))) as workers:
+    with cluster("2", RunSpec(str(folder / "run"), (str(folder / "bright.py"),))) as workers:
         yield workers
 
 
@@ -261,13 +261,13 @@ def test_a_job_that_was_begun_again_or_is_not_seen_is_left_alone(folder, tmp_pat
         (replace(order, job="another"), "was begun again meanwhile"),
         (replace(order, scratch=str(tmp_path / "elsewhere")), "does not see .* all must see the same files"),
         (replace(order, path="/elsewhere/brain.h5"), "the worker .* does not see /elsewhere/brain.h5; all"),
-        (replace(order, source=Source("/elsewhere/run")), "the worker .* does not see /elsewhere/run; all"),
+        (replace(order, spec=RunSpec("/elsewhere/run")), "the worker .* does not see /elsewhere/run; all"),
         (
-            replace(order, source=replace(order.source, plugins=("/elsewhere/a.py",))),
+            replace(order, spec=replace(order.source, plugins=("/elsewhere/a.py",))),
             "the worker .* does not see /elsewhere/a.py; all",
         ),
         (
-            replace(order, source=replace(order.source, overrides=("SYSTEM.DEVICE", "cuda:7"))),
+            replace(order, spec=replace(order.source, overrides=("SYSTEM.DEVICE", "cuda:7"))),
             "the worker .*: SYSTEM.DEVICE: cuda:7 is not on this machine",
         ),
         (replace(order, weights="others", job=order.job), "the worker .* has other weights"),
@@ -320,7 +320,7 @@ def test_nobody_at_an_address_is_told_soon(monkeypatch, listens):
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         began = time.monotonic()
         with pytest.raises(UserError, match=f"no dask scheduler answers at {address} within 0.5 s"):
-            with cluster(address, Source("run")):
+            with cluster(address, RunSpec("run")):
                 pass
     assert time.monotonic() - began < 10
 
@@ -339,7 +339,7 @@ def test_a_stranger_at_an_address_is_told_as_one(says):
         with pytest.raises(
             UserError, match=f"something else than a dask scheduler listens at {address}; see"
         ):
-            with cluster(address, Source("run")):
+            with cluster(address, RunSpec("run")):
                 pass
         talking.join()
         held[0].close()
@@ -349,7 +349,7 @@ def test_an_address_that_is_that_of_a_worker_is_told_so(workers):
     ((address, nanny),) = list(workers.client.run(lambda dask_worker: dask_worker.nanny).items())[:1]
     for one in (address, nanny):
         with pytest.raises(UserError, match=f"{one} is the address of a worker; --dask wants .* scheduler"):
-            with cluster(one, Source("run")):
+            with cluster(one, RunSpec("run")):
                 pass
 
 
@@ -367,7 +367,7 @@ def test_what_is_no_address_is_refused():
         "tcp://a:0",
     ):
         with pytest.raises(UserError, match="--dask is a number of processes"):
-            with cluster(address, Source("run")):
+            with cluster(address, RunSpec("run")):
                 pass
 
 
@@ -380,5 +380,5 @@ def test_dask_is_not_loaded_before_it_is_wanted():
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UserError, match=r"pip install 'nucleizoo\[dask\]'"):
-        with cluster("2", Source("run")):
+        with cluster("2", RunSpec("run")):
             pass

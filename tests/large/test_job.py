@@ -34,7 +34,7 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large import (
     FORMATS,
     Options,
-    Source,
+    RunSpec,
     _intensities,
     _job,
     _levels,
@@ -562,7 +562,7 @@ def test_chunks_are_looked_for_by_one_process_and_stay_black(tmp_path, small, mo
     )
     with pytest.raises(UserError, match=told):
         predict_volume(made, path, tmp_path, Options("h5", resume=True))
-    order = _job.Job(made, path, tmp_path, replace(options, resume=True)).order(Source("run"))
+    order = _job.Job(made, path, tmp_path, replace(options, resume=True)).order(RunSpec("run"))
     with monkeypatch.context() as patch:
         patch.setattr(volumes.LazyVolume, "check", lambda _: pytest.fail("a worker looked for them"))
         seen = Input(path, made.reader, skip_damaged=True, scratch=Path(order.scratch), look=False)

@@ -19,7 +19,7 @@ from toy import toy_picture
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.large import Options, Source, _job, _plan, _workers, cluster
+from nucleizoo.large import Options, RunSpec, _job, _plan, _workers, cluster
 from nucleizoo.large._step import alone
 from nucleizoo.runs import Run
 
@@ -127,7 +127,7 @@ def test_the_last_worker_may_die_and_another_go_on(
     folder, tmp_path, scheduler, segmenter, caplog, monkeypatch
 ):
     """A new one is waited for; one of another version is refused; and nobody is waited for in vain."""
-    source = Source(str(folder / "run"), (str(folder / "bright.py"),))
+    source = RunSpec(str(folder / "run"), (str(folder / "bright.py"),))
     begin = lambda name: _job.Job(segmenter, folder / "brain.h5", tmp_path / name, Options("h5"), 1)  # noqa: E731
     wanted = labels(begin("alone"), alone)
     with worker(scheduler) as first, cluster(scheduler, source) as workers, ThreadPoolExecutor(1) as thread:

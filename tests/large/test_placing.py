@@ -8,7 +8,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import api
 from nucleizoo.core.errors import UserError
-from nucleizoo.large import Source, _placing, cluster
+from nucleizoo.large import RunSpec, _placing, cluster
 
 GPU, CPU = torch.device("cuda"), torch.device("cpu")
 
@@ -74,7 +74,7 @@ def test_the_device_is_that_of_the_run_and_not_where_its_weights_lie(monkeypatch
 def test_processes_of_a_cluster_see_a_gpu_each(machine):
     pytest.importorskip("distributed")
     machine(cores=4, gpus=2, visible="5,GPU-x")
-    with cluster("local", Source("run"), GPU) as workers:
+    with cluster("local", RunSpec("run"), GPU) as workers:
         assert len(workers) == 2
         assert sorted(workers.client.run(environment).values()) == [("5", "2"), ("GPU-x", "2")]
 

@@ -21,7 +21,7 @@ def network(tiles):
     return torch.cat([tiles * where, tiles.square() + where.flip(0)], dim=1)
 
 
-def collected(picture, window, overlap, columns=((),), blending="tent", **settings):
+def collected(picture, window, overlap, columns=((),), blending="linear", **settings):
     tiling = Tiling(picture.shape[1:], window, overlap, blending)
     made = np.full((2, *picture.shape[1:]), np.nan, np.float32)
     for cuts in columns:

@@ -22,9 +22,9 @@ def make(target="mask", dims=2, seed=0, generator=(), discriminator=(), **settin
     torch.manual_seed(seed)
     small = {"width": 4, "blocks": 2, "style_width": 8} | dict(generator)
     return METHODS.get("adgan")(
-        Task(1, 1, dims, TARGETS.part(target)()),
-        generator=GENERATORS.part("adain", **small),
-        discriminator=DISCRIMINATORS.part(
+        Task(1, 1, dims, TARGETS.recipe(target)()),
+        generator=GENERATORS.recipe("adain", **small),
+        discriminator=DISCRIMINATORS.recipe(
             "domain", **({"width": 4, "full_map": False} | dict(discriminator))
         ),
         **settings,
@@ -53,14 +53,14 @@ def count(module):
 )
 def test_parameter_counts_are_the_references(dims, width, encoder, decoder, critic):
     with torch.device("meta"):
-        net = GENERATORS.part("adain", width=width, style_width=64)(1, 1, dims)
-        judge = DISCRIMINATORS.part("domain", width=width)(1, dims)
+        net = GENERATORS.recipe("adain", width=width, style_width=64)(1, 1, dims)
+        judge = DISCRIMINATORS.recipe("domain", width=width)(1, dims)
     assert (count(net.encoder), count(net.decoder), count(judge)) == (encoder, decoder, critic)
 
 
 def test_style_sizes_are_the_references():
     with torch.device("meta"):
-        net = GENERATORS.part("adain")(1, 1, 2)
+        net = GENERATORS.recipe("adain")(1, 1, 2)
     assert sum(net.encoder.sizes) == 4992 and sum(net.decoder["body"].sizes) == 4480
 
 
@@ -226,7 +226,7 @@ def test_an_ablated_term_is_zero_and_leaves_the_others(term):
         t = method.translate(batch["image"], batch["source"])
         return method.reconstruction_losses(t) | method.alignment_losses(t)
 
-    full, without = terms(make()), terms(make(**{term: LOSSES.part("l1", weight=0.0)}))
+    full, without = terms(make()), terms(make(**{term: LOSSES.recipe("l1", weight=0.0)}))
     assert without.pop(term).detach() == 0 < full.pop(term).detach()
     assert {k: float(v.detach()) for k, v in without.items()} == {
         k: float(v.detach()) for k, v in full.items()
@@ -268,4 +268,4 @@ def test_channels_last_is_kept_through_the_whole_network():
 
 def test_a_target_of_several_channels_is_refused_with_the_reason():
     with pytest.raises(ValueError, match="as many channels, got 1 and 3"):
-        METHODS.get("adgan")(Task(1, 3, 2, TARGETS.part("mask")()))
+        METHODS.get("adgan")(Task(1, 3, 2, TARGETS.recipe("mask")()))

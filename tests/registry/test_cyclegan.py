@@ -15,9 +15,9 @@ CLOCK = Clock(0, 100)
 def make(name="cyclegan", pictures=False, **settings):
     torch.manual_seed(0)
     return METHODS.get(name)(
-        Task(1, 1, 2, TARGETS.part("mask")(), source_pictures=pictures),
-        generator=GENERATORS.part("resnet", width=4, blocks=1),
-        discriminator=DISCRIMINATORS.part("patchgan", width=4, blocks=1),
+        Task(1, 1, 2, TARGETS.recipe("mask")(), source_pictures=pictures),
+        generator=GENERATORS.recipe("resnet", width=4, blocks=1),
+        discriminator=DISCRIMINATORS.recipe("patchgan", width=4, blocks=1),
         **settings,
     )
 
@@ -63,7 +63,7 @@ def test_a_cycle_costs_ten_times_its_mean_difference():
 
 
 def test_identity_is_asked_only_where_it_weighs():
-    plain, strict = make(), make(identity=LOSSES.part("l1", weight=5.0))
+    plain, strict = make(), make(identity=LOSSES.recipe("l1", weight=5.0))
     for method, names in ((plain, set()), (strict, {"identity_image", "identity_source"})):
         losses = next(iter(with_known_answers(method).train_step(a_batch(), CLOCK))).losses
         assert {n for n in losses if n.startswith("identity")} == names
@@ -76,8 +76,8 @@ def test_identity_is_asked_only_where_it_weighs():
 @pytest.mark.parametrize("name", ["cyclegan", "cysgan"])
 def test_residual_translators_start_near_the_identity(name):
     method = METHODS.get(name)(
-        Task(1, 1, 2, TARGETS.part("mask")(), source_pictures=True),
-        generator=GENERATORS.part("resnet", width=4, blocks=1), residual=True,
+        Task(1, 1, 2, TARGETS.recipe("mask")(), source_pictures=True),
+        generator=GENERATORS.recipe("resnet", width=4, blocks=1), residual=True,
     )  # fmt: skip
     picture = torch.linspace(-1, 1, 256).reshape(1, 1, 16, 16)
     for network in method.translators.values():
@@ -86,7 +86,7 @@ def test_residual_translators_start_near_the_identity(name):
     for made in (method.to_source(picture), method.to_image(picture)):
         assert torch.allclose(made, picture.clamp(-0.9, 0.9), atol=1e-5)
     with pytest.raises(ValueError, match="RESIDUAL want as many channels"):
-        METHODS.get("cyclegan")(Task(3, 1, 2, TARGETS.part("mask")(), source_pictures=True), residual=True)
+        METHODS.get("cyclegan")(Task(3, 1, 2, TARGETS.recipe("mask")(), source_pictures=True), residual=True)
 
 
 def test_each_critic_sees_real_pictures_of_its_domain_and_translations_into_it():

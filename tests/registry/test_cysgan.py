@@ -14,10 +14,10 @@ CLOCK = Clock(0, 100)
 def make(**settings):
     torch.manual_seed(0)
     return METHODS.get("cysgan")(
-        Task(1, 1, 2, TARGETS.part("mask")(), source_pictures=True),
-        generator=GENERATORS.part("unet", width=4, blocks=2),
-        discriminator=DISCRIMINATORS.part("strided", width=2),
-        map_discriminator=DISCRIMINATORS.part("strided", width=2),
+        Task(1, 1, 2, TARGETS.recipe("mask")(), source_pictures=True),
+        generator=GENERATORS.recipe("unet", width=4, blocks=2),
+        discriminator=DISCRIMINATORS.recipe("strided", width=2),
+        map_discriminator=DISCRIMINATORS.recipe("strided", width=2),
         **settings,
     )
 
@@ -85,7 +85,7 @@ def test_critics_and_cycles_are_held_against_clean_pictures():
 
 
 def test_without_semi_supervised_losses_nothing_of_them_is_left():
-    off = make(map_gan=GAN_LOSSES.part("lsgan", weight=0.0), consistency=LOSSES.part("l1", weight=0.0))
+    off = make(map_gan=GAN_LOSSES.recipe("lsgan", weight=0.0), consistency=LOSSES.recipe("l1", weight=0.0))
     found = off.generator_losses(off.travel(a_batch()), CLOCK)
     assert found["map_adversarial"] == 0 and found["consistency"] == 0
     on = make()

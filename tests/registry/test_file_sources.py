@@ -1,30 +1,27 @@
 import pickle
 
 import h5py
-import nucleizoo.registry.scalings.minmax
-import nucleizoo.registry.sources.folder
-import nucleizoo.registry.sources.volumes  # noqa: F401
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
 from nucleizoo import volumes
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.kinds import SOURCES
+from nucleizoo.kinds import DATASETS
 
 
-def frame(root, dims=2, **settings):
-    return Frame(dims=dims, root=root, **settings)
+def spec(root, dims=2, **settings):
+    return DataSpec(dims=dims, root=root, **settings)
 
 
 def folder(root, dims=2, **settings):
-    return SOURCES.part("folder", **settings)(frame(root, dims))
+    return DATASETS.recipe("images", **settings)(spec(root, dims))
 
 
 def pairs(root, dims=2, **settings):
-    return SOURCES.part("volumes", **settings)(frame(root, dims))
+    return DATASETS.recipe("labelled", **settings)(spec(root, dims))
 
 
 def grid(shape, start=0):
@@ -126,8 +123,8 @@ def test_a_crop_does_not_touch_the_cache(images):
 
 
 def test_settings_of_the_reader_are_settings_of_the_sources(images):
-    for name in ("folder", "volumes"):
-        assert {"channel", "dataset", "zoom", "spacing", "scaling", "cache_gb"} <= set(SOURCES.schema(name))
+    for name in ("images", "labelled"):
+        assert {"channel", "dataset", "zoom", "spacing", "scaling", "cache_gb"} <= set(DATASETS.schema(name))
     sample = folder(images, zoom=(2.0,), spacing=(0.5, 0.25)).sample(np.random.default_rng(0), (80, 60))
     assert sample.spacing == (0.25, 0.125)
     with pytest.raises(ValueError, match="CACHE_GB"):
@@ -243,8 +240,8 @@ def test_labels_follow_the_image_through_resampling(tmp_path):
     ome = {"axes": "YX", "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}
     tifffile.imwrite(tmp_path / "images" / "a.ome.tif", disc * 900, ome=True, metadata=ome)
     tifffile.imwrite(tmp_path / "labels" / "a.ome.tif", disc * 60000, metadata=None)  # without a voxel size
-    part = SOURCES.part("volumes", images="images", labels="labels", zoom=(1.3,))
-    source = part(frame(tmp_path, spacing=(0.4, 0.4)))
+    part = DATASETS.recipe("labelled", images="images", labels="labels", zoom=(1.3,))
+    source = part(spec(tmp_path, spacing=(0.4, 0.4)))
     sample = source.sample(np.random.default_rng(0), (98, 98))  # 60 * 0.5 / 0.4 * 1.3 = 97.5
     assert np.mean((sample.image[0] > 0) == (sample.labels > 0)) > 0.985
 

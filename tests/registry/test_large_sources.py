@@ -4,20 +4,14 @@ import multiprocessing
 import pickle
 
 import h5py
-import nucleizoo.registry.scalings.dtype
-import nucleizoo.registry.scalings.minmax
-import nucleizoo.registry.scalings.percentile
-import nucleizoo.registry.sources.folder
-import nucleizoo.registry.sources.matched
-import nucleizoo.registry.sources.volumes  # noqa: F401
 import numpy as np
 import pytest
 import tifffile
 
 from nucleizoo import volumes
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.kinds import SCALINGS, SOURCES
+from nucleizoo.kinds import DATASETS, SCALINGS
 from nucleizoo.reading import FiledScan, Scan
 
 SHAPE = (24, 50, 70)
@@ -72,7 +66,7 @@ KINDS = [
 
 
 def source(name, root, dims=3, **settings):
-    return SOURCES.part(name, **settings)(Frame(dims=dims, root=root, size=(16,) * dims))
+    return DATASETS.recipe(name, **settings)(DataSpec(dims=dims, root=root, size=(16,) * dims))
 
 
 def both(name, root, dims=3, **settings):
@@ -98,8 +92,8 @@ def assert_same(whole, filed, size, atol=0.0, draws=12):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_crop_from_the_file_is_that_of_the_whole_voxel_for_voxel(tmp_path, kind, dims):
     written(tmp_path / "a", kind, VOLUME)
-    assert_same(*both("folder", tmp_path, dims), (9, 20, 30)[-dims:])
-    whole, filed = both("folder", tmp_path, dims)
+    assert_same(*both("images", tmp_path, dims), (9, 20, 30)[-dims:])
+    whole, filed = both("images", tmp_path, dims)
     assert len(whole.library) == len(filed.library) == (1 if dims == 3 else 24)
 
 
@@ -110,8 +104,8 @@ def test_intensities_are_scaled_as_of_the_whole(tmp_path, scaling, over, dims):
     data = VOLUME.copy()
     data[5] = 7  # a plane without contrast
     written(tmp_path / "a", "h5-chunked", data)
-    part = SCALINGS.part(scaling, over=over, gamma=0.7, asinh=0.1, invert=True)
-    assert_same(*both("folder", tmp_path, dims, scaling=part), (9, 20, 30)[-dims:])
+    part = SCALINGS.recipe(scaling, over=over, gamma=0.7, asinh=0.1, invert=True)
+    assert_same(*both("images", tmp_path, dims, scaling=part), (9, 20, 30)[-dims:])
 
 
 @pytest.mark.parametrize("zoom", [(0.6,), (1.7,), (1.0, 0.5, 0.37), (2.0, 1.0, 0.9)])
@@ -119,7 +113,9 @@ def test_a_resampled_crop_is_that_of_the_whole_but_for_rounding(tmp_path, zoom):
     for name, data in (("image", VOLUME), ("label", LABELS)):
         (tmp_path / name).mkdir()
         written(tmp_path / name / "a", "h5-chunked", data)
-    whole, filed = both("volumes", tmp_path, zoom=zoom, images="image", labels="label", label_dataset="image")
+    whole, filed = both(
+        "labelled", tmp_path, zoom=zoom, images="image", labels="label", label_dataset="image"
+    )
     assert_same(whole, filed, (8, 15, 17), atol=1e-6)  # a few steps of float32; labels are the same
     assert_same(whole, filed, (60, 15, 200), atol=1e-6)
 
@@ -128,25 +124,25 @@ def test_a_picture_smaller_than_the_crop_is_mirrored_with_its_labels(tmp_path):
     for name, data in (("image", VOLUME), ("label", LABELS)):
         (tmp_path / name).mkdir()
         written(tmp_path / name / "a", "tif-tiled", data)
-    assert_same(*both("volumes", tmp_path, images="image", labels="label"), (31, 20, 99))
+    assert_same(*both("labelled", tmp_path, images="image", labels="label"), (31, 20, 99))
 
 
 def test_black_and_white_and_other_types_are_scaled_as_in_memory(tmp_path):
     for name, data in (("b", VOLUME > 60), ("f", VOLUME * 0.37 - 11), ("i", VOLUME.astype(">i4") * 70000)):
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "a.npy", data)
-        assert_same(*both("folder", tmp_path, path=name), (9, 20, 30), atol=2e-6, draws=3)
+        assert_same(*both("images", tmp_path, path=name), (9, 20, 30), atol=2e-6, draws=3)
 
 
 def test_colours_and_channels_are_chosen_as_in_memory(tmp_path):
     colour = RNG.integers(0, 255, (60, 80, 3)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb", tile=(16, 16), compression="zlib")
     for channel in ("luminance", "0", "2"):
-        assert_same(*both("folder", tmp_path, 2, channel=channel), (20, 30))
+        assert_same(*both("images", tmp_path, 2, channel=channel), (20, 30))
     with pytest.raises(
         ImageReadError, match="has 3 channels, which 'auto' does not fit; set the key CHANNEL"
     ):
-        source("folder", tmp_path, 2, cache_gb=0.0)
+        source("images", tmp_path, 2, cache_gb=0.0)
 
 
 @pytest.mark.parametrize("axes", ["TYX", "TZYX", "ZCYX"])
@@ -157,17 +153,17 @@ def test_stacks_are_taken_apart_as_in_memory(tmp_path, axes):
     )
     channel = "1" if "C" in axes else "auto"
     for dims in (2, 3):
-        assert_same(*both("folder", tmp_path, dims, channel=channel), (4, 9, 9)[-dims:], draws=30)
+        assert_same(*both("images", tmp_path, dims, channel=channel), (4, 9, 9)[-dims:], draws=30)
 
 
 def test_axes_in_another_order_are_put_right_and_wrong_ones_told(tmp_path):
     zarr_array(tmp_path / "a.zarr", VOLUME.transpose(2, 0, 1).copy(), dimension_names=["x", "z", "y"])
     written(tmp_path / "b", "npy", VOLUME)
-    one, other = (source("folder", tmp_path, path=p, cache_gb=0.0) for p in ("a.zarr", "b.npy"))
+    one, other = (source("images", tmp_path, path=p, cache_gb=0.0) for p in ("a.zarr", "b.npy"))
     assert_same(other, one, (9, 20, 30))
     zarr_array(tmp_path / "c.zarr", VOLUME, dimension_names=["a", "y", "y"])
     with pytest.raises(ImageReadError, match=r"c\.zarr: its axes 'AYY' are not those of a picture"):
-        source("folder", tmp_path, path="c.zarr", cache_gb=0.0)
+        source("images", tmp_path, path="c.zarr", cache_gb=0.0)
 
 
 def test_one_zarr_group_or_hdf5_file_holds_both(tmp_path):
@@ -178,14 +174,14 @@ def test_one_zarr_group_or_hdf5_file_holds_both(tmp_path):
             file.create_dataset(name, data=data, chunks=(8, 16, 16))
             group.create_array(name, data=data, chunks=(8, 16, 16))
     for path in ("a.zarr", "a.h5"):
-        assert_same(*both("volumes", tmp_path, images=path), (9, 20, 30))
+        assert_same(*both("labelled", tmp_path, images=path), (9, 20, 30))
 
 
 def test_every_process_has_its_own_handle_and_none_measures_again(tmp_path, monkeypatch):
     kinds = ["h5-chunked", "tif-tiled", "zarr-3"]
     for kind in kinds:
         written(tmp_path / kind, kind, VOLUME)
-    filed = source("folder", tmp_path, cache_gb=0.0)
+    filed = source("images", tmp_path, cache_gb=0.0)
     draw = lambda each: [each.sample(np.random.default_rng(i), (9, 20, 30)).image for i in range(9)]  # noqa: E731
     wanted = draw(filed)  # opened here: a forked process must not go on with these handles
     monkeypatch.setattr("nucleizoo.reading._range.counts_of", None)
@@ -202,7 +198,7 @@ def test_every_process_has_its_own_handle_and_none_measures_again(tmp_path, monk
 
 def test_no_more_than_the_crop_is_read(tmp_path, monkeypatch):
     written(tmp_path / "a", "h5-chunked", VOLUME)
-    filed, read = source("folder", tmp_path, cache_gb=0.0), []
+    filed, read = source("images", tmp_path, cache_gb=0.0), []
     load = volumes.LazyVolume.read
     monkeypatch.setattr(volumes.LazyVolume, "read", lambda *a: read.append(load(*a)) or read[-1])
     filed.sample(np.random.default_rng(0), (8, 10, 12))
@@ -216,8 +212,8 @@ def test_matched_pictures_come_from_files_too(tmp_path):
     made = [
         source(
             "matched_images", tmp_path, draws=4,
-            source=SOURCES.part("folder", path="one", cache_gb=gb),
-            reference=SOURCES.part("folder", path="other", cache_gb=gb),
+            source=DATASETS.recipe("images", path="one", cache_gb=gb),
+            reference=DATASETS.recipe("images", path="other", cache_gb=gb),
         )
         for gb in (1.0, 0.0)
     ]  # fmt: skip
@@ -227,7 +223,7 @@ def test_matched_pictures_come_from_files_too(tmp_path):
 # --- what cannot be used
 
 
-def refused(match, root, name="folder", dims=3, **settings):
+def refused(match, root, name="images", dims=3, **settings):
     with pytest.raises(ImageReadError, match=match):
         source(name, root, dims, cache_gb=0.0, **settings)
 
@@ -237,8 +233,8 @@ def test_missing_chunks_are_named_or_empty_when_the_key_says_so(tmp_path):
     (path / "c" / "0" / "1" / "1").unlink()
     refused(r"a\.zarr: 1 chunks are not there \(chunk 0\.1\.1 \(zyx 0:8, 16:32.*EMPTY_CHUNKS", tmp_path)
     with pytest.raises(ImageReadError, match="chunk 0"):
-        source("folder", tmp_path)  # small enough for memory: as strict
-    assert_same(*both("folder", tmp_path, empty_chunks=True), (24, 50, 70))
+        source("images", tmp_path)  # small enough for memory: as strict
+    assert_same(*both("images", tmp_path, empty_chunks=True), (24, 50, 70))
 
 
 def test_a_damaged_chunk_is_named_when_the_training_begins_and_in_its_midst(tmp_path):
@@ -252,11 +248,11 @@ def test_a_damaged_chunk_is_named_when_the_training_begins_and_in_its_midst(tmp_
     refused(
         r"label.a\.zarr: chunk 1\.1\.1 \(zyx 8:16, 16:32, 16:32\) cannot be read",
         tmp_path,
-        "volumes",
+        "labelled",
         **settings,
     )
     chunk.write_bytes(whole)
-    opened = source("volumes", tmp_path, cache_gb=0.0, **settings)
+    opened = source("labelled", tmp_path, cache_gb=0.0, **settings)
     chunk.write_bytes(b"no chunk")
     with pytest.raises(ImageReadError, match=r"chunk 1\.1\.1 .* cannot be read"):
         opened.sample(np.random.default_rng(0), SHAPE)
@@ -299,7 +295,7 @@ def test_pictures_and_labels_that_cannot_be_used_are_named(tmp_path):
     np.save(tmp_path / "image.npy", VOLUME)
     np.save(tmp_path / "short.npy", LABELS[:9])
     np.save(tmp_path / "half.npy", LABELS + 0.5)
-    labelled = {"name": "volumes", "images": "image.npy"}
+    labelled = {"name": "labelled", "images": "image.npy"}
     refused(
         r"short\.npy: has labels for 1 picture of 9x50x70, but .*24x50x70",
         tmp_path,
@@ -311,7 +307,7 @@ def test_pictures_and_labels_that_cannot_be_used_are_named(tmp_path):
 
 def test_a_file_that_changes_or_goes_in_the_midst_is_told(tmp_path):
     path = written(tmp_path / "a", "npy", VOLUME)
-    filed = pickle.loads(pickle.dumps(source("folder", tmp_path, cache_gb=0.0)))
+    filed = pickle.loads(pickle.dumps(source("images", tmp_path, cache_gb=0.0)))
     volumes._handle._OPEN.volumes.clear()
     np.save(path, VOLUME[:9])
     with pytest.raises(ImageReadError, match=r"a\.npy: is another one than at the start"):

@@ -7,13 +7,13 @@ from scipy import stats
 
 from nucleizoo import build
 from nucleizoo.api import load_config
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.kinds import SCALINGS, SOURCES
+from nucleizoo.kinds import DATASETS, SCALINGS
 
 load_plugins()
-AS_IT_IS = SCALINGS.part("dtype")
+AS_IT_IS = SCALINGS.recipe("dtype")
 
 
 @pytest.fixture
@@ -31,16 +31,16 @@ def domains(tmp_path):
 
 
 def folder(name):
-    return SOURCES.part("folder", path=f"{name}/images", scaling=AS_IT_IS)
+    return DATASETS.recipe("images", path=f"{name}/images", scaling=AS_IT_IS)
 
 
 def pairs(name):
     places = {"images": f"{name}/images", "labels": f"{name}/labels"}
-    return SOURCES.part("volumes", **places, scaling=AS_IT_IS)
+    return DATASETS.recipe("labelled", **places, scaling=AS_IT_IS)
 
 
-def frame(root):
-    return Frame(2, root=root, size=(40, 40))
+def data_spec(root):
+    return DataSpec(2, root=root, size=(40, 40))
 
 
 def pictures(source, count=40):
@@ -48,40 +48,44 @@ def pictures(source, count=40):
 
 
 def test_intensities_take_on_the_distribution_of_the_reference(domains):
-    matched = SOURCES.part("matched", source=pairs("low"), reference=folder("high"))(frame(domains))
-    wanted = pictures(folder("high")(frame(domains)))
+    matched = DATASETS.recipe("matched", source=pairs("low"), reference=folder("high"))(data_spec(domains))
+    wanted = pictures(folder("high")(data_spec(domains)))
     assert stats.ks_2samp(pictures(matched).ravel(), wanted.ravel()).statistic < 0.02
     # even over [0, 1/2] to a square root of even: x becomes sqrt(2 x), in closed form
-    raw = (pictures(pairs("low")(frame(domains))) + 1) / 2
+    raw = (pictures(pairs("low")(data_spec(domains))) + 1) / 2
     np.testing.assert_allclose((pictures(matched) + 1) / 2, np.sqrt(2 * raw), atol=0.02)
 
 
 def test_labels_and_places_stay(domains):
-    plain = pairs("low")(frame(domains))
-    matched = SOURCES.part("matched", source=pairs("low"), reference=folder("high"))(frame(domains))
+    plain = pairs("low")(data_spec(domains))
+    matched = DATASETS.recipe("matched", source=pairs("low"), reference=folder("high"))(data_spec(domains))
     one, two = (s.sample(np.random.default_rng(5), (30, 30)) for s in (plain, matched))
     np.testing.assert_array_equal(one.labels, two.labels)
     assert (np.argsort(one.image.ravel()) == np.argsort(two.image.ravel())).mean() > 0.99
 
 
 def test_the_other_direction_maps_the_images_and_back(domains):
-    there = SOURCES.part("matched_images", source=folder("high"), reference=pairs("low"))(frame(domains))
+    there = DATASETS.recipe("matched_images", source=folder("high"), reference=pairs("low"))(
+        data_spec(domains)
+    )
     sample = there.sample(np.random.default_rng(0), (40, 40))
     assert sample.labels is None and there.gives == {"image"}
-    raw = (pictures(folder("high")(frame(domains))) + 1) / 2
+    raw = (pictures(folder("high")(data_spec(domains))) + 1) / 2
     np.testing.assert_allclose((pictures(there) + 1) / 2, raw**2 / 2, atol=0.02)
 
 
 def test_the_table_is_the_same_every_time(domains):
-    part = SOURCES.part("matched_images", source=folder("high"), reference=folder("low"))
-    np.testing.assert_array_equal(pictures(part(frame(domains)), 3), pictures(part(frame(domains)), 3))
+    part = DATASETS.recipe("matched_images", source=folder("high"), reference=folder("low"))
+    np.testing.assert_array_equal(
+        pictures(part(data_spec(domains)), 3), pictures(part(data_spec(domains)), 3)
+    )
 
 
 def test_simulated_domains_are_matched_too():
     law = {"semi_axis": (5.0, 7.0), "count": (8.0, 8.0)}
-    em, exm = (SOURCES.part(name, **law) for name in ("simulated_em", "simulated_exm"))
-    space = Frame(2, size=(48, 48))
-    matched = SOURCES.part("matched", source=em, reference=exm)(space)
+    em, exm = (DATASETS.recipe(name, **law) for name in ("simulated_em", "simulated_exm"))
+    space = DataSpec(2, size=(48, 48))
+    matched = DATASETS.recipe("matched", source=em, reference=exm)(space)
     fresh, wanted = (np.stack([s.sample(np.random.default_rng(i), (48, 48)).image for i in range(40)])
                      for s in (matched, exm(space)))  # fmt: skip
     assert stats.ks_2samp(fresh.ravel(), wanted.ravel()).statistic < 0.05
@@ -94,11 +98,11 @@ def config(root, image):
 
 def test_prediction_reads_new_files_through_the_same_table(domains, tmp_path):
     image = (
-        "{NAME: matched_images, SOURCE: {NAME: folder, PATH: high/images, ZOOM: [2], SCALING: {NAME: dtype}},"
-        " REFERENCE: {NAME: folder, PATH: low/images, SCALING: {NAME: dtype}}}"
+        "{NAME: matched_images, SOURCE: {NAME: images, PATH: high/images, ZOOM: [2], SCALING: {NAME: dtype}},"
+        " REFERENCE: {NAME: images, PATH: low/images, SCALING: {NAME: dtype}}}"
     )
     made = build.reader(config(domains, image))
-    source = build.image_source(config(domains, image))
+    source = build.image_dataset(config(domains, image))
     file = domains / "high" / "images" / "1.tif"
     (scan,) = made.read(file)
     assert scan.image.shape == (1, 120, 140)  # the zoom of the wrapped source
@@ -110,12 +114,14 @@ def test_prediction_reads_new_files_through_the_same_table(domains, tmp_path):
 
 
 def test_a_part_without_pictures_or_labels_is_refused(domains):
-    with pytest.raises(ValueError, match="SOURCE 'folder' gives no labels"):
-        SOURCES.part("matched", source=folder("low"), reference=folder("high"))(frame(domains))
+    with pytest.raises(ValueError, match="SOURCE 'images' gives no labels"):
+        DATASETS.recipe("matched", source=folder("low"), reference=folder("high"))(data_spec(domains))
     with pytest.raises(ValueError, match="REFERENCE 'synthetic' gives no image"):
-        SOURCES.part("matched", source=pairs("low"), reference=SOURCES.part("synthetic"))(frame(domains))
+        DATASETS.recipe("matched", source=pairs("low"), reference=DATASETS.recipe("synthetic"))(
+            data_spec(domains)
+        )
     with pytest.raises(ValueError, match="DRAWS"):
-        SOURCES.part("matched", source=pairs("low"), reference=folder("high"), draws=0)(frame(domains))
+        DATASETS.recipe("matched", source=pairs("low"), reference=folder("high"), draws=0)(data_spec(domains))
     with pytest.raises(
         ConfigError, match=r"DATASET.IMAGE 'matched_images': SOURCE 'synthetic' gives no image"
     ):
@@ -123,6 +129,6 @@ def test_a_part_without_pictures_or_labels_is_refused(domains):
 
 
 def test_prediction_says_that_it_needs_both_domains(domains):
-    parts = "SOURCE: {NAME: folder, PATH: low/images}, REFERENCE: {NAME: folder, PATH: gone}"
+    parts = "SOURCE: {NAME: images, PATH: low/images}, REFERENCE: {NAME: images, PATH: gone}"
     with pytest.raises(UserError, match=r"files of both domains: .*gone: there is no such.*REFERENCE anew"):
         build.reader(config(domains, f"{{NAME: matched_images, {parts}}}"))

@@ -26,7 +26,7 @@ def count(module):
 )
 def test_parameter_counts_are_the_references(kind, name, settings, wired, parameters):
     with torch.device("meta"):
-        assert count(kind.part(name, **settings)(*wired)) == parameters
+        assert count(kind.recipe(name, **settings)(*wired)) == parameters
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_parameter_counts_are_the_references(kind, name, settings, wired, parame
 )
 def test_score_maps_have_the_published_shapes(name, settings, dims, size, scores):
     with torch.device("meta"):
-        critic = DISCRIMINATORS.part(name, **settings)(1, dims)
+        critic = DISCRIMINATORS.recipe(name, **settings)(1, dims)
         assert critic(torch.zeros(1, 1, *size)).shape == (1, 1, *scores)
 
 
@@ -49,7 +49,7 @@ def test_resizing_leaves_no_chequerboard():
     torch.manual_seed(0)
     phases = {}
     for resize in (False, True):
-        net = GENERATORS.part("resnet", width=4, blocks=0, resize=resize)(1, 1, 2)
+        net = GENERATORS.recipe("resnet", width=4, blocks=0, resize=resize)(1, 1, 2)
         up = next(m for m in net.layers if "Upsample" in str(m) or "Transpose" in str(m)).layer
         with torch.no_grad():
             made = up(torch.ones(1, 16, 12, 12))[0, 0, 8:16, 8:16]
@@ -60,7 +60,7 @@ def test_resizing_leaves_no_chequerboard():
 @pytest.mark.parametrize("name", ["resnet", "unet"])
 @pytest.mark.parametrize("size", [(33, 50), (1, 7), (16, 16), (5, 33, 21), (1, 9, 17)], ids=str)
 def test_any_size_comes_back_as_it_was(name, size):
-    net = GENERATORS.part(name, width=4, blocks=2)(2, 3, len(size))
+    net = GENERATORS.recipe(name, width=4, blocks=2)(2, 3, len(size))
     with torch.no_grad():
         assert net(torch.rand(1, 2, *size)).shape == (1, 3, *size)
 
@@ -69,7 +69,7 @@ def test_any_size_comes_back_as_it_was(name, size):
 def test_a_picture_whose_size_fits_is_not_padded(name):
     """A network that pads what fits would answer otherwise near the border than one that does not."""
     torch.manual_seed(0)
-    net = GENERATORS.part(name, width=4, blocks=2)(1, 1, 2).eval()
+    net = GENERATORS.recipe(name, width=4, blocks=2)(1, 1, 2).eval()
     seen = []
     first = next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d))
     first.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
@@ -79,7 +79,7 @@ def test_a_picture_whose_size_fits_is_not_padded(name):
 
 
 def test_attention_adds_nothing_before_it_is_trained():
-    net = GENERATORS.part("unet", width=8, blocks=2)(1, 1, 2)
+    net = GENERATORS.recipe("unet", width=8, blocks=2)(1, 1, 2)
     x = torch.rand(1, 16, 6, 5)
     assert torch.equal(net.attend(x), x)
 
@@ -87,7 +87,7 @@ def test_attention_adds_nothing_before_it_is_trained():
 def test_attention_is_the_embedded_gaussian():
     """Wang et al., equation 1: the softmax over all places of query times key, applied to the values."""
     torch.manual_seed(0)
-    attend = GENERATORS.part("unet", width=8, blocks=2)(1, 1, 2).attend
+    attend = GENERATORS.recipe("unet", width=8, blocks=2)(1, 1, 2).attend
     torch.nn.init.ones_(attend.norm.weight)
     x = torch.rand(2, 16, 3, 4)
     flat = x.flatten(2)
@@ -105,14 +105,14 @@ def test_attention_is_the_embedded_gaussian():
 def test_flat_stages_do_not_look_along_depth():
     """With every stage flat a plane's result depends on the planes it is asked with only through norms."""
     torch.manual_seed(0)
-    net = GENERATORS.part("unet", width=4, blocks=3, flat=3, plus=False)(1, 1, 3)
+    net = GENERATORS.recipe("unet", width=4, blocks=3, flat=3, plus=False)(1, 1, 3)
     kernels = {m.kernel_size[0] for m in net.modules() if isinstance(m, torch.nn.Conv3d)}
     strides = {m.stride[0] for m in net.modules() if isinstance(m, torch.nn.Conv3d)}
     assert kernels == {1} and strides == {1}
 
 
 def test_the_histogram_critic_sees_the_sorted_intensities_alone():
-    critic = DISCRIMINATORS.part("histogram", bins=4, width=3)(1, 2)
+    critic = DISCRIMINATORS.recipe("histogram", bins=4, width=3)(1, 2)
     x = torch.tensor([[0.0, 1.0], [-1.0, 0.5]]).reshape(1, 1, 2, 2)
     assert critic.profile(x).tolist() == [[0.5, 0.25, 0.0, -0.5]]
     shuffled = x.flip(2).transpose(2, 3)
@@ -120,7 +120,7 @@ def test_the_histogram_critic_sees_the_sorted_intensities_alone():
 
 
 def test_quantiles_are_means_of_equal_shares_whatever_the_number_of_pixels():
-    critic = DISCRIMINATORS.part("histogram", bins=2)(2, 2)
+    critic = DISCRIMINATORS.recipe("histogram", bins=2)(2, 2)
     x = torch.stack([torch.linspace(-1, 1, 6).reshape(2, 3), torch.ones(2, 3)])[None]
     torch.testing.assert_close(critic.profile(x), torch.tensor([[0.3, -0.3, 0.5, 0.5]]))
 
@@ -129,13 +129,13 @@ def test_adain_alone_says_whom_it_belongs_to():
     from nucleizoo.core.errors import ConfigError
 
     with pytest.raises(ConfigError, match="adgan"):
-        GENERATORS.part("adain", width=4)(1, 1, 2)(torch.zeros(1, 1, 8, 8))
+        GENERATORS.recipe("adain", width=4)(1, 1, 2)(torch.zeros(1, 1, 8, 8))
 
 
 @pytest.mark.parametrize("width", [2, 4, 8, 16])
 @pytest.mark.parametrize("size", [(1, 1), (16, 16)])
 def test_one_voxel_at_the_bottleneck_is_enough_for_the_unet(width, size):
-    net = GENERATORS.part("unet", width=width, blocks=5)(1, 1, 2)
+    net = GENERATORS.recipe("unet", width=width, blocks=5)(1, 1, 2)
     assert torch.isfinite(net(torch.rand(1, 1, *size))).all()
 
 
@@ -143,6 +143,6 @@ def test_one_voxel_at_the_bottleneck_is_enough_for_the_unet(width, size):
 def test_gradients_of_a_narrow_unet_stay_small_in_a_crop_without_contrast(width):
     """Normalised alone, a flat channel has its gradient multiplied by 1 / sqrt(1e-5) in every layer."""
     torch.manual_seed(0)
-    net = GENERATORS.part("unet", width=width, blocks=3)(1, 1, 2)
+    net = GENERATORS.recipe("unet", width=width, blocks=3)(1, 1, 2)
     (net(torch.full((2, 1, 32, 32), -1.0)) * torch.rand(2, 1, 32, 32)).sum().backward()
     assert max(float(p.grad.abs().max()) for p in net.parameters()) < 1e8

@@ -27,38 +27,38 @@ def crop(*truth):
 
 def test_the_rarer_class_weighs_as_much_as_the_other():
     """One voxel in four: its weight is three; at logits 0 every term is log 2."""
-    loss = MAP_LOSSES.part("by_channel", dice=0.0)()
+    loss = MAP_LOSSES.recipe("by_channel", dice=0.0)()
     truth = crop(1.0, 0.0, 0.0, 0.0)
     assert loss(torch.zeros_like(truth), truth, One()) == pytest.approx(math.log(2) * (3 + 3) / 4)
 
 
 def test_weights_stop_growing_at_one_in_twenty():
-    loss = MAP_LOSSES.part("by_channel", dice=0.0)()
+    loss = MAP_LOSSES.recipe("by_channel", dice=0.0)()
     truth = crop(1.0, *[0.0] * 99)
     assert loss(torch.zeros_like(truth), truth, One()) == pytest.approx(math.log(2) * (19 + 99) / 100)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_a_crop_of_one_class_counts_every_voxel_once(value):
-    loss = MAP_LOSSES.part("by_channel", dice=0.0)()
+    loss = MAP_LOSSES.recipe("by_channel", dice=0.0)()
     truth = crop(*[value] * 8)
     assert loss(torch.zeros_like(truth), truth, One()) == pytest.approx(math.log(2))
 
 
 def test_crops_are_balanced_one_by_one():
-    loss = MAP_LOSSES.part("by_channel", dice=0.0)()
+    loss = MAP_LOSSES.recipe("by_channel", dice=0.0)()
     truth = torch.cat([crop(1.0, 0.0, 0.0, 0.0), crop(0.0, 0.0, 0.0, 0.0)])
     assert loss(torch.zeros_like(truth), truth, One()) == pytest.approx(math.log(2) * (6 / 4 + 1) / 2)
 
 
 def test_dice_is_smoothed_by_a_hundred_voxels():
-    loss = MAP_LOSSES.part("by_channel", bce=0.0, dice=1.0)()
+    loss = MAP_LOSSES.recipe("by_channel", bce=0.0, dice=1.0)()
     truth = crop(1.0, 1.0, 0.0, 0.0)  # probabilities of a half: 1 voxel in common, sums 2 and 2
     assert loss(torch.zeros_like(truth), truth, One()) == pytest.approx(1 - (2 + 100) / (2 + 2 + 100))
 
 
 def test_distances_are_compared_after_tanh_and_weigh_five():
-    loss = MAP_LOSSES.part("by_channel", bce=0.0, dice=0.0)()
+    loss = MAP_LOSSES.recipe("by_channel", bce=0.0, dice=0.0)()
     logits = torch.zeros(1, 2, 1, 4)
     logits[:, 1] = 0.3
     truth = torch.zeros(1, 2, 1, 4)
@@ -70,4 +70,4 @@ def test_a_perfect_prediction_costs_nothing():
     truth = torch.zeros(2, 2, 4, 4)
     truth[:, 0, :2], truth[:, 1] = 1.0, 0.5
     logits = torch.stack([(truth[:, 0] * 2 - 1) * 50, torch.full((2, 4, 4), math.atanh(0.5))], dim=1)
-    assert MAP_LOSSES.part("by_channel")()(logits, truth, Two()) < 1e-6
+    assert MAP_LOSSES.recipe("by_channel")()(logits, truth, Two()) < 1e-6

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.kinds import SOURCES
+from nucleizoo.kinds import DATASETS
 from nucleizoo.reading import Reader
 
 load_plugins()
@@ -13,7 +13,7 @@ MODALITIES = ("simulated_em", "simulated_exm")
 
 
 def source(name, dims=2, spacing=(), **settings):
-    return SOURCES.get(name)(Frame(dims, spacing=spacing), **{"patch": SIZES[dims]} | LAW | settings)
+    return DATASETS.get(name)(DataSpec(dims, spacing=spacing), **{"patch": SIZES[dims]} | LAW | settings)
 
 
 def drawn(name, dims=2, seed=3, **settings):
@@ -28,7 +28,7 @@ def test_a_sample_is_a_picture_with_labels_and_repeats_with_its_seed(name, dims)
     assert one.labels.shape == SIZES[dims] and one.labels.dtype == np.int32 and one.clean is None
     assert -1 <= one.image.min() < one.image.max() <= 1
     np.testing.assert_array_equal(one.image, two.image)
-    assert SOURCES.get(name).gives == {"image", "labels"}
+    assert DATASETS.get(name).gives == {"image", "labels"}
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -80,7 +80,7 @@ def test_files_of_its_pictures_are_read_as_they_are(name, tmp_path):
 
     sample = drawn(name)
     volumes.write_image(tmp_path / "a.tif", (sample.image[0] + 1) / 2)
-    made = SOURCES.get(name).reader(Reader, Frame(2), **LAW)
+    made = DATASETS.get(name).reader(Reader, DataSpec(2), **LAW)
     (scan,) = made.read(tmp_path / "a.tif")
     np.testing.assert_allclose(scan.image, sample.image, atol=1e-6)
 
@@ -104,4 +104,4 @@ def test_a_value_out_of_range_is_named(name, settings, key):
 
 def test_colour_is_refused():
     with pytest.raises(ValueError, match="CHANNELS is 3"):
-        SOURCES.get("simulated_em")(Frame(2, channels=3))
+        DATASETS.get("simulated_em")(DataSpec(2, channels=3))

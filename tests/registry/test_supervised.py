@@ -12,8 +12,8 @@ load_plugins()
 def make(channels=1, source_channels=1, pictures=True):
     torch.manual_seed(0)
     return METHODS.get("supervised")(
-        Task(channels, source_channels, 2, TARGETS.part("mask")(), source_pictures=pictures),
-        generator=GENERATORS.part("unet", width=8, blocks=2),
+        Task(channels, source_channels, 2, TARGETS.recipe("mask")(), source_pictures=pictures),
+        network=GENERATORS.recipe("unet", width=8, blocks=2),
     )
 
 

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from nucleizoo.contracts import Frame
+from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import SynthesisError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.kinds import SOURCES
+from nucleizoo.kinds import DATASETS
 
 load_plugins()
 
 
 def source(dims=2, spacing=(), **settings):
-    return SOURCES.get("synthetic")(Frame(dims, spacing=spacing), **settings)
+    return DATASETS.get("synthetic")(DataSpec(dims, spacing=spacing), **settings)
 
 
 def test_a_sample_is_labels_alone_and_repeats_with_its_seed():

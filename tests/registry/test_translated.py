@@ -7,10 +7,10 @@ from torch import nn
 
 from nucleizoo import build
 from nucleizoo.api import load_config
-from nucleizoo.contracts import Frame, Group, Method
+from nucleizoo.contracts import DataSpec, Group, Method
 from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.kinds import METHODS, SOURCES
+from nucleizoo.kinds import DATASETS, METHODS
 from nucleizoo.runs import Run, weights_of
 
 load_plugins()
@@ -63,7 +63,7 @@ def trained(path, *pairs, source=SIMULATED, method="negative", iteration=2, fact
 
 def translated(path, dims=2, channels=1, spacing=(), **settings):
     settings = {"count": 3, **settings}
-    return SOURCES.get("translated")(Frame(dims, channels, spacing=spacing), run=str(path), **settings)
+    return DATASETS.get("translated")(DataSpec(dims, channels, spacing=spacing), run=str(path), **settings)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_pictures_of_the_runs_source_are_translated_and_keep_their_labels(tmp_pa
     run = trained(tmp_path / "run", source=source)
     made = translated(tmp_path / "run", patch=() if size == (24, 24) else size)
     assert made.gives == {"image", "labels"} and len(made.scans) == 3
-    plain, seen = build.label_source(run.config), set()
+    plain, seen = build.source_dataset(run.config), set()
     for i, scan in enumerate(made.scans):
         sample = plain.sample(np.random.default_rng((run.config.SYSTEM.SEED, i, 4)), size)
         picture = sample.image
@@ -129,7 +129,7 @@ def test_a_missing_run_and_a_folder_that_is_none_are_named(tmp_path):
     with pytest.raises(RunError, match="is not a run folder"):
         translated(tmp_path)
     with pytest.raises(ValueError, match="RUN is missing"):
-        SOURCES.get("translated")(Frame(2))
+        DATASETS.get("translated")(DataSpec(2))
 
 
 @pytest.mark.parametrize(("iteration", "done"), [(1, 1), (None, 0)])
@@ -143,8 +143,8 @@ def test_a_run_that_does_not_translate_or_has_no_labels_is_refused(tmp_path):
     trained(tmp_path / "mute", method="mute")
     with pytest.raises(RunError, match="method 'mute' does not translate"):
         translated(tmp_path / "mute")
-    trained(tmp_path / "bare", source="{NAME: folder}")
-    with pytest.raises(RunError, match="without labels: its source 'folder' has none"):
+    trained(tmp_path / "bare", source="{NAME: images}")
+    with pytest.raises(RunError, match="without labels: its dataset 'images' has none"):
         translated(tmp_path / "bare")
 
 
@@ -193,6 +193,6 @@ def test_it_is_a_source_of_a_configuration(tmp_path):
     file.write_text(f"DATASET: {{SIZE: [24, 24], SOURCE: {source}}}\nMETHOD: {{NAME: negative}}\n")
     config = load_config(file)
     assert build.task(config).source_pictures
-    assert build.label_source(config).sample(np.random.default_rng(0), (24, 24)).labels.shape == (24, 24)
+    assert build.source_dataset(config).sample(np.random.default_rng(0), (24, 24)).labels.shape == (24, 24)
     with pytest.raises(ConfigError, match=r"DATASET.SOURCE 'translated': RUN is missing"):
-        build.label_source(load_config(file, ["DATASET.SOURCE.RUN", ""]))
+        build.source_dataset(load_config(file, ["DATASET.SOURCE.RUN", ""]))

@@ -1,0 +1,46 @@
+"""Images without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nucleizoo import volumes
+from nucleizoo.contracts import Dataset, DataSpec, Sample
+from nucleizoo.kinds import DATASETS
+from nucleizoo.reading import Library, Picture, Reader, open_pictures, random_crop
+
+
+@DATASETS.register("images")
+class Images(Reader, Dataset):
+    """Random crops of all images of a folder; any image, wherever the other domain stands.
+
+    Args:
+        path: a folder, a file or a pattern such as 'train/*.tif', from the root of the data.
+        cache_gb: memory for images, in 10^9 bytes (4 bytes a voxel). Of a TIFF, HDF5, NumPy or Zarr file
+            that is larger, crops are read from the file; the rest goes to a temporary file (in TMPDIR).
+
+    Raises:
+        ImageReadError: when there is no image, or one that cannot be used.
+    """
+
+    gives = frozenset({"image"})
+
+    def __init__(self, spec: DataSpec, *, path: str = "", cache_gb: float = 4.0, **settings: Any) -> None:
+        super().__init__(spec, **settings)
+        self.files, self.room = volumes.find(spec.root / path), cache_gb * 1e9
+        self.library = Library(self._load, len(self.files), cache_gb)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """A random window of a random image; images smaller than `size` are mirrored."""
+        return random_crop(self.library.draw(rng), rng, size)
+
+    def sample_at_most(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """A random window of a random image, no larger than it."""
+        picture = self.library.draw(rng)
+        return random_crop(picture, rng, tuple(map(min, size, picture.extent)))
+
+    def _load(self, file: int) -> Sequence[Picture]:
+        return open_pictures(self, self.files[file], self.room)

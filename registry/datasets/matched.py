@@ -1,0 +1,151 @@
+"""Pictures of one domain with the histogram of another: the simplest adaptation there is [1].
+
+[1] Lauenburg et al., "Instance segmentation of unlabeled modalities via cyclic segmentation GAN", 2022,
+    section 3: histogram matching, then segmentation, in both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.contracts import Dataset, DataSpec, Sample, Scaling
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.registry import Recipe
+from nucleizoo.kinds import DATASETS
+from nucleizoo.ops.histogram import Table
+
+VALUES = 2**14
+"""Intensities taken at random from each of them."""
+
+
+@DATASETS.register("matched_images")
+class MatchedImages(Dataset):
+    """Pictures whose intensities are mapped to the distribution of another domain's; no labels.
+
+    For DATASET.IMAGE: the images to be segmented are made to look like the labelled ones, in training
+    and in prediction. One table serves all pictures; it is estimated again whenever the dataset is
+    opened, from the same crops, so prediction needs the files of both domains.
+
+    Args:
+        source: gives the pictures.
+        reference: gives the distribution that they take on.
+        draws: crops of each, of the size of training crops, that the table is estimated from.
+
+    Raises:
+        ValueError: when one of the two has no pictures, or `draws` is not above 0.
+        UserError: when one of the two cannot be opened.
+
+    Differs: [1] matches whole volumes. Large empty borders shift the table there as well as here.
+    """
+
+    gives = frozenset({"image"})
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        source: Recipe = DATASETS.recipe("images"),
+        reference: Recipe = DATASETS.recipe("labelled"),
+        draws: int = 64,
+    ) -> None:
+        for key, part, wanted in (("SOURCE", source, self.gives), ("REFERENCE", reference, {"image"})):
+            if lacks := wanted - DATASETS.get(part.name).gives:
+                raise ValueError(f"{key} '{part.name}' gives no {' and no '.join(sorted(lacks))}")
+        if draws < 1:
+            raise ValueError(f"DRAWS must be 1 or more, got {draws}")
+        self.source: Dataset = source(spec)
+        self.table = Table.matching(
+            _intensities(self.source, spec, draws), _intensities(reference(spec), spec, draws)
+        )
+
+    @classmethod
+    def reader(cls, plain: Callable[..., Any], spec: DataSpec, **settings: Any) -> Any:
+        """Reads as `source` does, and maps what was read.
+
+        Raises:
+            UserError: when one of the two domains cannot be opened.
+        """
+        wrapped: Recipe = settings["source"]
+        made = DATASETS.get(wrapped.name).reader(plain, spec, **wrapped.settings)
+        try:
+            made.scaling = Mapped(made.scaling, cls(spec, **settings).table)
+        except UserError as error:
+            raise UserError(
+                f"prediction matches histograms as training did, with the files of both domains: {error}; "
+                "bring them back, or set the keys DATASET.IMAGE.SOURCE and DATASET.IMAGE.REFERENCE anew"
+            ) from error
+        return made
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """A sample of `source`, its intensities mapped."""
+        sample = self.source.sample(rng, size)
+        assert sample.image is not None, "a dataset that gives images returned none"
+        clean = None if sample.clean is None else self.table(sample.clean)
+        return replace(sample, image=self.table(sample.image), clean=clean)
+
+
+@DATASETS.register("matched")
+class Matched(MatchedImages):
+    """Labelled pictures whose intensities are mapped to the distribution of another domain's.
+
+    For DATASET.SOURCE: the labelled pictures are made to look like the images to be segmented.
+
+    Args:
+        source: gives pictures and labels.
+        reference: gives the distribution that the pictures take on.
+        settings: of `matched_images`.
+
+    Raises:
+        ValueError: when one of the two lacks pictures or labels.
+    """
+
+    gives = frozenset({"image", "labels"})
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        source: Recipe = DATASETS.recipe("labelled"),
+        reference: Recipe = DATASETS.recipe("images"),
+        **settings: Any,
+    ) -> None:
+        super().__init__(spec, source=source, reference=reference, **settings)
+
+
+class Mapped(Scaling):
+    """Another scaling, and then a table; both are of intensities as networks see them, in [-1, 1]."""
+
+    def __init__(self, scaling: Scaling, table: Table) -> None:
+        super().__init__(over=scaling.over)
+        self.scaling, self.table = scaling, table
+
+    def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
+        """Those of the other scaling."""
+        return self.scaling.limits(raw)
+
+    def between(self, raw: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
+        """Straight, as the other scaling."""
+        return self.scaling.between(raw, low, high)
+
+    def curve(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The curve of the other scaling, then the table."""
+        mapped = self.table(2 * self.scaling.curve(scaled) - 1)
+        mapped += 1
+        mapped /= 2
+        return mapped
+
+
+def _intensities(dataset: Dataset, spec: DataSpec, draws: int) -> NDArray[np.float32]:
+    """Intensities in [-1, 1] at random places of random crops, always the same."""
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(draws):
+        image = dataset.sample(rng, spec.size).image
+        assert image is not None, "a dataset that gives images returned none"
+        drawn.append(rng.choice(image.ravel(), VALUES))
+    return np.concatenate(drawn)

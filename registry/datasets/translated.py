@@ -1,0 +1,166 @@
+"""The labelled source of a finished run, translated to the image domain by that run.
+
+The second stage of 'translate, then segment': train cyclegan first, then `supervised` on what it makes.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nucleizoo.contracts import Dataset, DataSpec, Method, Sample
+from nucleizoo.core.config import recipe_of
+from nucleizoo.core.errors import ConfigError, RunError, UserError
+from nucleizoo.kinds import DATASETS, METHODS
+from nucleizoo.ops.device import pick_device
+from nucleizoo.ops.windows import grown_and_cut
+from nucleizoo.reading import Scan, random_crop
+from nucleizoo.runs import Run
+
+log = logging.getLogger(__name__)
+
+_SEED = 4
+"""Tells the random numbers of these patches from those of the run's own training (domains 0 and 1)."""
+
+
+@DATASETS.register("translated")
+class Translated(Dataset):
+    """Patches of a run's labelled source that look like its images, with their labels.
+
+    They are made once, when the dataset is opened, from always the same random numbers, and kept in
+    memory; training draws random crops of them. Beyond its border a patch goes on as its mirror image.
+
+    Args:
+        run: folder of the finished run; a relative path starts from the folder that the command runs in.
+        patch: size of the patches, (y, x) or (z, y, x) in voxels; best larger than DATASET.SIZE, as
+            augmentation asks for more. Empty: the DATASET.SIZE of the run, as is best for synthetic
+            masks whose COUNT refers to no PATCH.
+        count: how many.
+        cache_gb: memory that they may take, in 10^9 bytes (4 a voxel and channel, and 4 for labels).
+        plugins: plugin files that the run needs.
+
+    Raises:
+        ValueError: for a value out of range.
+        RunError: when the run is missing, not finished, or does not translate labelled pictures.
+        ConfigError: when it was trained on pictures of other dimensions, channels or voxel size.
+        UserError: when its source cannot be opened, or the patches would not fit in memory.
+    """
+
+    gives = frozenset({"image", "labels"})
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        run: str = "",
+        patch: tuple[int, ...] = (),
+        count: int = 200,
+        cache_gb: float = 4.0,
+        plugins: tuple[str, ...] = (),
+    ) -> None:
+        if not run:
+            raise ValueError("RUN is missing; give the folder of a finished run that translates")
+        if patch and (len(patch) != spec.dims or min(patch) < 1):
+            raise ValueError(f"PATCH wants {spec.dims} sizes above 0 or none, got {list(patch)}")
+        if count < 1:
+            raise ValueError(f"COUNT must be 1 or more, got {count}")
+        opened = _open(Path(run), plugins)
+        _check(opened, spec)
+        size = patch or opened.config.DATASET.SIZE
+        needed = count * math.prod(size) * 4 * (spec.channels + 1) / 1e9
+        if needed > cache_gb:
+            raise UserError(
+                f"{count} patches of {'x'.join(map(str, size))} take {needed:.1f} GB, more than CACHE_GB "
+                f"({cache_gb:g}); lower COUNT or PATCH of the dataset 'translated', or raise CACHE_GB"
+            )
+        log.info("translating %d patches with %s (%.2f GB in memory)", count, run, needed)
+        self.scans = _translate(opened, size, count)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
+        """A random crop of a random patch, with its labels."""
+        return random_crop(self.scans[int(rng.integers(len(self.scans)))], rng, size)
+
+
+def _open(path: Path, plugins: tuple[str, ...]) -> Run:
+    """A run that is finished.
+
+    Raises:
+        RunError: when it is not, or there is none.
+        ConfigError: when its configuration cannot be read, for want of a plugin for example.
+    """
+    if not path.exists():
+        raise RunError(
+            f"the dataset 'translated' wants the folder of a finished run, and there is no {path} (seen from "
+            f"{Path.cwd()}); train it first, or set RUN"
+        )
+    try:
+        run = Run.open(path, plugins)
+    except ConfigError as error:
+        told = "the run of the dataset 'translated' cannot be opened (plugins for it go into its key PLUGINS)"
+        raise ConfigError(f"{told}: {error}") from error
+    if not run.is_finished:
+        files, total = run.checkpoints(), run.config.SOLVER.TOTAL
+        done = int(files[-1].stem.removeprefix("iteration_")) if files else 0
+        raise RunError(
+            f"{path} is not finished: {done} of {total} iterations are done. Train it to its end with "
+            f"--out {path} --resume before its translations are used"
+        )
+    return run
+
+
+def _check(run: Run, spec: DataSpec) -> None:
+    """Refuse a run whose translations are no training pictures for this experiment.
+
+    Raises:
+        RunError: when it has no labels to go with them, or does not translate.
+        ConfigError: when its pictures are of another kind.
+    """
+    data, name = run.config.DATASET, run.config.METHOD.NAME
+    if "labels" not in DATASETS.get(data.SOURCE.NAME).gives:
+        raise RunError(f"{run.path} was trained without labels: its dataset '{data.SOURCE.NAME}' has none")
+    if METHODS.get(name).to_image is Method.to_image:
+        raise RunError(f"{run.path}: its method '{name}' does not translate; give a run of one that does")
+    theirs = {"SIZE": len(data.SIZE), "CHANNELS": data.CHANNELS, "SPACING": data.SPACING}
+    mine = {"SIZE": spec.dims, "CHANNELS": spec.channels, "SPACING": spec.spacing}
+    for key, value in mine.items():
+        if theirs[key] != value:
+            told = "axes of DATASET.SIZE" if key == "SIZE" else f"DATASET.{key}"
+            raise ConfigError(f"{run.path} was trained with {told} {theirs[key]}, and here it is {value}")
+
+
+@torch.no_grad()
+def _translate(run: Run, size: tuple[int, ...], count: int) -> list[Scan]:
+    """Draw patches of the run's labelled source and translate their pictures, one by one.
+
+    Raises:
+        RunError: when the weights are missing or damaged.
+        UserError: when the dataset cannot be opened.
+    """
+    data, seed = run.config.DATASET, run.config.SYSTEM.SEED
+    spec = DataSpec(len(data.SIZE), data.CHANNELS, Path(data.ROOT), data.SPACING, data.SIZE)
+    dataset: Dataset = recipe_of(data.SOURCE, DATASETS)(spec)
+    device = pick_device(run.config.SYSTEM.DEVICE)
+    # building a method draws weights: the random numbers of the training that is to come stay as they are
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        method = run.method().to(device).eval()
+        samples = (dataset.sample(np.random.default_rng((seed, i, _SEED)), size) for i in range(count))
+        return [_translated(method, sample, device) for sample in samples]
+
+
+def _translated(method: Method, sample: Sample, device: torch.device) -> Scan:
+    """A labelled sample (C, *S) -> its labels, under a picture that looks like the image domain."""
+    assert sample.labels is not None, "a dataset that gives labels returned none"
+    picture = sample.image
+    if picture is None:
+        picture = method.task.target.picture_of(sample.labels, sample.spacing)
+    batch = torch.from_numpy(picture)[None].to(device)
+    made = grown_and_cut(method.to_image, batch, method.divisor).float()
+    if not torch.isfinite(made).all():
+        raise RunError("a translation is not finite: the weights of the run are damaged, train it again")
+    image = made[0].cpu().numpy()
+    return Scan(image=image, spacing=sample.spacing, shape=sample.labels.shape, labels=sample.labels)

@@ -1,0 +1,88 @@
+"""Old spellings are refused wherever they may still stand, and each refusal has the new one."""
+
+import importlib
+import importlib.util
+
+import pytest
+
+import nucleizoo
+from nucleizoo import api
+from nucleizoo.core import renamed
+from nucleizoo.core.errors import ConfigError, RunError
+from nucleizoo.core.plugins import load_plugins
+from nucleizoo.core.registry import Registry
+from nucleizoo.kinds import KINDS
+from nucleizoo.runs import Run
+
+LEAST = "METHOD: {NAME: supervised}\nDATASET: {SOURCE: {NAME: simulated_exm}}\n"
+
+
+def refused(tmp_path, *words):
+    """What is said of a configuration with KEY VALUE pairs laid over it."""
+    (tmp_path / "c.yaml").write_text(LEAST)
+    with pytest.raises(ConfigError) as caught:
+        api.load_config(tmp_path / "c.yaml", words)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("old", "new"), renamed.ENTRIES.items(), ids=str)
+def test_an_entry_is_found_under_its_new_name_alone(old, new):
+    kind, name = old
+    registry = next(one for one in KINDS.values() if one.kind == kind)
+    load_plugins()
+    assert name not in registry and new in registry
+    with pytest.raises(ConfigError, match=f"'{name}' is called '{new}' now"):
+        registry.get(name)
+
+
+def test_entries_in_a_configuration_are_refused_with_the_new_name(tmp_path):
+    assert "'images' now" in refused(tmp_path, "DATASET.IMAGE.NAME", "folder")
+    assert "'labelled' now" in refused(tmp_path, "DATASET.SOURCE.NAME", "volumes")
+
+
+@pytest.mark.parametrize(("old", "new"), renamed.KEYS.items(), ids=str)
+def test_keys_are_refused_with_the_new_key(old, new, tmp_path):
+    assert f"{old} is called {new} now" in refused(tmp_path, old, "1")
+    node = api.load_config(tmp_path / "c.yaml")
+    for part in new.split("."):
+        node = node[part]
+
+
+@pytest.mark.parametrize(("old", "new"), renamed.VALUES.items(), ids=str)
+def test_values_are_refused_with_the_new_value(old, new, tmp_path):
+    key, value = old
+    assert f"{key} {value} is called {new} now" in refused(tmp_path, key, value)
+    api.load_config(tmp_path / "c.yaml", [key, new])
+
+
+@pytest.mark.parametrize(("old", "new"), renamed.NAMES.items(), ids=str)
+def test_what_plugins_import_is_refused_with_the_new_name(old, new):
+    if old == "part":
+        with pytest.raises(AttributeError, match=new):
+            Registry("toy", "").part("l1")
+        return
+    with pytest.raises(ImportError, match=new):
+        getattr(nucleizoo, old)
+
+
+@pytest.mark.parametrize(("old", "new"), renamed.MODULES.items(), ids=str)
+def test_a_plugin_that_imports_an_old_module_is_told_the_new_one(old, new, tmp_path):
+    assert importlib.util.find_spec(new) is not None
+    plugin = tmp_path / f"{old.replace('.', '_')}.py"
+    plugin.write_text(f"import {old}\n")
+    with pytest.raises(ConfigError, match=f"it is called {new} now"):
+        load_plugins([str(plugin)])
+
+
+def test_a_run_folder_of_before_says_what_to_change_in_it(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(
+        "DATASET: {IMAGE: {NAME: folder}, SOURCE: {NAME: simulated_exm}}\n"
+        "METHOD: {NAME: supervised, GENERATOR: {NAME: unet}}\nINFERENCE: {BLENDING: tent}\n"
+    )
+    with pytest.raises((ConfigError, RunError)) as caught:
+        Run.open(tmp_path / "run")
+    said = str(caught.value)
+    assert str(tmp_path / "run" / "config.yaml") in said
+    for new in ("'images'", "METHOD.NETWORK", "linear"):
+        assert new in said

@@ -1,0 +1,196 @@
+import shutil
+
+import numpy as np
+import pytest
+import sets
+from sets import nuclei
+
+from nucleizoo import published, volumes
+from nucleizoo.core.errors import UserError
+
+
+def arranged(folder, output, **settings):
+    """What was written: names by kind of folder."""
+    list(published.arrange(folder, output, **settings))
+    return {kind.name: sorted(file.stem for file in kind.iterdir()) for kind in output.iterdir()}
+
+
+LAYOUTS = {
+    "Fluo-N2DL-HeLa": (sets.ctc, ["01_t001", "02_t001"], (0.645, 0.645)),
+    "S-BSST265": (sets.s_bsst265, ["Neuroblastoma_0", "normal_0", "normal_1"], None),
+    "HaCaT": (sets.s_bsst265, ["normal_0", "normal_1"], None),
+    "BBBC024": (sets.bbbc024, ["volume_0000", "volume_0001"], ()),
+    "Scaffold-A549": (sets.scaffold, ["sf_a549_21"], ()),
+    "NucMM-Z": (sets.nucmm, ["train_0000_0576_0768", "val_0000_0576_0768"], (0.48, 0.48, 0.48)),
+    "NucExM": (sets.pairs, ["vol1", "vol2"], ()),
+    "DSB2018": (sets.dsb2018, ["a1", "b2"], ()),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_becomes_images_and_labels_of_equal_names(name, tmp_path):
+    build, names, spacing = LAYOUTS[name]
+    build(tmp_path / name)
+    found = arranged(tmp_path / name, tmp_path / "out")
+    assert found["images"] == found["labels"] == names
+    for item in names:
+        image = volumes.read(tmp_path / "out" / "images" / f"{item}.tif")
+        labels = volumes.read(tmp_path / "out" / "labels" / f"{item}.tif")
+        assert labels.data.shape == image.data.shape[: labels.data.ndim]  # channels are read as the last axis
+        truth, _ = nuclei(labels.data.shape)
+        np.testing.assert_array_equal(labels.data, truth if item != "b2" else truth == 1)
+        if spacing is not None:
+            assert image.spacing == labels.spacing == pytest.approx(spacing)
+
+
+def test_the_layout_is_found_below_the_folders_that_an_archive_wraps_around_it(tmp_path):
+    sets.ctc(tmp_path / "wrapped" / "once" / "Fluo-N2DH-GOWT1")
+    report = published.check(tmp_path / "wrapped")
+    assert report.name == "Fluo-N2DH-GOWT1" and not report.problems
+
+
+def test_only_annotated_frames_unless_all_are_wanted(tmp_path):
+    root = sets.ctc(tmp_path / "Fluo-N2DL-HeLa", frames=3, annotated=(1,))
+    assert arranged(root, tmp_path / "test", split="test") == {
+        "images": ["02_t001"], "labels": ["02_t001"], "markers": ["02_t001"],
+    }  # fmt: skip
+    every = arranged(root, tmp_path / "every", every=True)
+    assert every["images"] == every["markers"] == [f"0{s}_t00{t}" for s in (1, 2) for t in (0, 1, 2)]
+    assert every["labels"] == ["01_t001", "02_t001"]
+
+
+def test_silver_truth_is_taken_when_asked_for(tmp_path):
+    root = sets.ctc(tmp_path / "Fluo-N2DL-HeLa", annotated=())
+    assert len(arranged(root, tmp_path / "silver", truth="st")["labels"]) == 6
+    with pytest.raises(UserError, match="no gt labels"):
+        arranged(root, tmp_path / "gold")
+    with pytest.raises(UserError, match="not 'st'"):
+        arranged(sets.bbbc024(tmp_path / "BBBC024"), tmp_path / "other", truth="st")
+
+
+def test_annotated_planes_of_volumes_are_pictures_and_volumes_come_whole_to_train_on(tmp_path):
+    root = sets.ctc_planes(tmp_path / "Fluo-N3DH-CHO")
+    found = arranged(root, tmp_path / "planes")
+    assert found["images"] == found["labels"] == found["markers"] == ["01_t001_z003", "02_t001_z003"]
+    plane = volumes.read(tmp_path / "planes" / "images" / "01_t001_z003.tif")
+    assert plane.data.shape == (12, 16) and plane.spacing == pytest.approx((0.202, 0.202))
+    assert plane.data[0, 0] == 6  # of frame 1
+
+    found = arranged(root, tmp_path / "volumes", every=True)
+    assert len(found["images"]) == 6 and "labels" not in found
+    volume = volumes.read(tmp_path / "volumes" / "images" / "01_t000.tif")
+    assert volume.axes == "ZYX" and volume.spacing == pytest.approx((1.0, 0.202, 0.202))
+    silver = arranged(root, tmp_path / "silver", truth="st")
+    assert silver["labels"] == silver["images"] == found["images"]
+
+
+def test_planes_are_pictures_beside_frames_that_are_annotated_whole(tmp_path):
+    root = sets.ctc_planes(tmp_path / "Fluo-N3DH-CHO")
+    labels, _ = nuclei((5, 12, 16))
+    for frame in (1, 2):  # of frame 1 in sequence 02 there is a plane too
+        sets.write(root / "02_GT" / "SEG" / f"man_seg{frame:03d}.tif", labels)
+    sets.write(root / "02_GT" / "SEG" / "man_seg_000_004.tif", labels[4])
+    found = arranged(root, tmp_path / "out", split="test")
+    assert found["images"] == found["labels"] == ["02_t000_z004", "02_t001", "02_t002"]
+    assert published.check(root).counts["test"].labels["gt"] == 3
+    every = arranged(root, tmp_path / "every", split="test", every=True)
+    assert every["images"] == ["02_t000", "02_t001", "02_t002"] and every["labels"] == every["images"][1:]
+
+
+def test_magnification_becomes_the_voxel_size(tmp_path):
+    arranged(sets.s_bsst265(tmp_path / "HaCaT"), tmp_path / "out")
+    sizes = [volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif").spacing for i in (0, 1)]
+    assert sizes[0] == pytest.approx((0.5, 0.5)) and sizes[1] == pytest.approx((10 / 63, 10 / 63))
+
+
+def test_grey_that_is_stored_as_colour_becomes_grey_and_colour_stays(tmp_path):
+    arranged(sets.dsb2018(tmp_path / "DSB2018"), tmp_path / "out")
+    grey, colour = (volumes.read(tmp_path / "out" / "images" / f"{name}.tif") for name in ("a1", "b2"))
+    np.testing.assert_array_equal(grey.data, nuclei((12, 16))[1])
+    assert (colour.axes, colour.data.shape) == ("YXC", (12, 16, 3))
+
+
+def test_colours_that_were_saved_as_pages_are_colours(tmp_path):
+    root = sets.s_bsst265(tmp_path / "HaCaT")
+    _, image = nuclei((12, 16))
+    sets.write(root / "rawimages" / "normal_0.tif", np.stack([image] * 3))
+    sets.write(root / "rawimages" / "normal_1.tif", np.stack([image, image // 2, image]))
+    arranged(root, tmp_path / "out")
+    grey, colour = (volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif") for i in (0, 1))
+    np.testing.assert_array_equal(grey.data, image)
+    np.testing.assert_array_equal(colour.data, np.stack([image, image // 2, image], axis=-1))
+
+
+@pytest.mark.parametrize(("stored", "written"), [
+    (np.uint8, np.uint8), (np.uint16, np.uint16), (np.int16, np.float32), (np.int32, np.float32),
+    (np.float32, np.float32), (np.float64, np.float32),
+])  # fmt: skip
+def test_all_pictures_of_a_set_are_written_in_one_type_whatever_their_values(stored, written, tmp_path):
+    maxima = [200, min(300, np.iinfo(stored).max) if np.dtype(stored).kind in "iu" else 70000.0]
+    root = sets.s_bsst265(tmp_path / "HaCaT")
+    for number, highest in enumerate(maxima):
+        image = np.zeros((12, 16), stored)
+        image[3, 4] = highest
+        sets.write(root / "rawimages" / f"normal_{number}.tif", image)
+    arranged(root, tmp_path / "out")
+    for number, highest in enumerate(maxima):
+        found = volumes.read(tmp_path / "out" / "images" / f"normal_{number}.tif").data
+        assert (found.dtype, found.max()) == (written, highest)
+
+
+def test_two_items_of_one_name_are_refused_and_both_files_named(tmp_path):
+    root = sets.s_bsst265(tmp_path / "HaCaT")
+    description = root / "image_description.csv"
+    rows = description.read_text(encoding="utf-8-sig").splitlines()
+    description.write_text("\n".join([*rows, rows[1]]) + "\n")
+    with pytest.raises(UserError, match=r"rawimages/normal_0.tif and .*normal_0.tif .* 'normal_0'"):
+        arranged(root, tmp_path / "out")
+
+
+def test_two_files_of_labels_of_one_volume_are_refused_as_two_volumes_are(tmp_path):
+    root = sets.pairs(tmp_path / "NucExM")
+    shutil.copy(root / "vol1_seg.h5", root / "vol1_mask.h5")
+    with pytest.raises(UserError, match=r"vol1_mask.h5 and .*vol1_seg.h5 are both labels called 'vol1'"):
+        arranged(root, tmp_path / "out")
+    (root / "vol1_mask.h5").rename(root / "vol1_raw.h5")
+    with pytest.raises(UserError, match=r"vol1_im.h5 and .*vol1_raw.h5 are both volumes called 'vol1'"):
+        arranged(root, tmp_path / "out")
+
+
+def test_nothing_is_overwritten_and_nothing_is_left_of_what_failed(tmp_path):
+    root = sets.ctc(tmp_path / "Fluo-N2DL-HeLa")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "note.txt").write_text("mine")
+    with pytest.raises(UserError, match="is there already"):
+        arranged(root, tmp_path / "mine")
+    sets.write(root / "02_GT" / "SEG" / "man_seg001.tif", np.zeros((7, 7), np.uint16))
+    with pytest.raises(UserError, match=r"man_seg001.tif has the shape \(7, 7\), .*t001.tif \(12, 16\)"):
+        arranged(root, tmp_path / "out")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["Fluo-N2DL-HeLa", "mine"]
+
+
+@pytest.mark.parametrize(("settings", "match"), [
+    ({"split": "val"}, "SPLIT is one of train, test"),
+    ({"name": "Fluo-N2DL-Hela2"}, "did you mean Fluo-N2DL-HeLa"),
+    ({"name": "BBBC024"}, "nothing in it is laid out"),
+])  # fmt: skip
+def test_what_cannot_be_is_said(settings, match, tmp_path):
+    root = sets.ctc(tmp_path / "data")
+    with pytest.raises(UserError, match=match):
+        arranged(root, tmp_path / "out", **settings)
+
+
+def test_a_set_is_only_read_and_an_unknown_one_has_the_voxel_size_of_its_files(tmp_path, caplog):
+    root = sets.ctc(tmp_path / "data")
+    with pytest.raises(UserError, match="lies in the data set"):
+        arranged(root, root / "out")
+    arranged(root, tmp_path / "out")
+    assert "see --name" in caplog.text
+    assert volumes.read(tmp_path / "out" / "images" / "01_t001.tif").spacing == ()
+
+
+def test_a_folder_of_two_sets_asks_which(tmp_path):
+    for name in ("Fluo-N2DL-HeLa", "Fluo-N2DH-GOWT1"):
+        sets.ctc(tmp_path / name)
+    with pytest.raises(UserError, match=r"several sets .* Fluo-N2DH-GOWT1, Fluo-N2DL-HeLa"):
+        arranged(tmp_path, tmp_path / "out")
