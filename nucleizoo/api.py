@@ -11,7 +11,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import comparison, large, published, ranges, volumes
+from nucleizoo import comparison, io, large, published, ranges
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
@@ -93,8 +93,8 @@ def predict(
     if options.format not in large.FORMATS:
         raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
-    paths = outputs.distinct(file for one in inputs for file in volumes.find(one))
-    by_blocks = {path for path in paths if blocks or dask is not None or volumes.is_zarr(path)}
+    paths = outputs.distinct(file for one in inputs for file in io.find(one))
+    by_blocks = {path for path in paths if blocks or dask is not None or io.is_zarr(path)}
     if by_blocks and (overlay or to != "labels"):
         raise UserError(
             f"{min(by_blocks)}: is predicted by blocks, which writes labels and tables; leave out "
@@ -109,7 +109,7 @@ def predict(
             if path in by_blocks:
                 yield large.predict_volume(segmenter, path, folder, options, workers, table=table)
                 continue
-            if volumes.is_large(path):
+            if io.is_large(path):
                 log.info(
                     "%s is large; --blocks predicts it with bounded memory, and can be gone on with", path
                 )
@@ -137,7 +137,7 @@ def join_planes(
     """
     if not all(0 < edge < float("inf") for edge in spacing):
         raise UserError(f"SPACING is in micrometres, above 0; got {', '.join(map(str, spacing))}")
-    found = [file for one in planes for file in volumes.find(one) if file != Path(output)]
+    found = [file for one in planes for file in io.find(one) if file != Path(output)]
     if not found:
         raise UserError("there is no plane to join")
     yield from large.join_planes(found, Path(output), tuple(spacing), gaps=gaps)
@@ -297,7 +297,7 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
     Raises:
         UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
     """
-    return estimates.measure(outputs.distinct(file for one in inputs for file in volumes.find(one)), picture)
+    return estimates.measure(outputs.distinct(file for one in inputs for file in io.find(one)), picture)
 
 
 def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> published.Fetched:

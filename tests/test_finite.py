@@ -7,11 +7,11 @@ import pytest
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.plugins import load_plugins
+from nucleizoo.io import open_lazily
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.distribution import span_of
 from nucleizoo.reading import Channels, Reader, Values, _values
 from nucleizoo.reading._range import limits_of
-from nucleizoo.volumes import open_lazily
 
 load_plugins()
 

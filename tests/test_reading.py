@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.reading import Library, Reader, Scan, Stack
-from nucleizoo.volumes import Volume
 
 FLAT, DEEP = DataSpec(dims=2), DataSpec(dims=3)
 RAMP = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)
@@ -200,7 +200,7 @@ def test_a_black_and_white_picture_is_read():
 def test_labels_are_resampled_with_the_factors_of_images(tmp_path):
     labels = np.zeros((4, 20, 30), np.uint32)
     labels[1:3, 5:15, 6:12] = 2**31 - 1
-    volumes.write_labels(tmp_path / "a.tif", labels, (2.0, 0.5, 0.25))
+    io.write_labels(tmp_path / "a.tif", labels, (2.0, 0.5, 0.25))
     read = Reader(DataSpec(dims=3, spacing=(0.5, 0.5, 0.5))).read_labels(tmp_path / "a.tif")
     (found,) = read.planes
     assert read.spacing == pytest.approx((0.5, 0.5, 0.5)) and read.stack == Stack()
@@ -328,10 +328,10 @@ def test_the_file_of_the_library_leaves_nothing_behind(monkeypatch, tmp_path, ca
 
 
 def test_a_16_bit_picture_far_from_zero_keeps_its_grey_levels(real_data, tmp_path):
-    path = volumes.find(real_data / "hela_n2dl" / "train" / "images")[0]
-    raw = volumes.read(path).data.astype(np.float64)
+    path = io.find(real_data / "hela_n2dl" / "train" / "images")[0]
+    raw = io.read(path).data.astype(np.float64)
     (scan,) = Reader(FLAT).read(path)
     exact = (raw - raw.min()) / (raw.max() - raw.min()) * 2 - 1
     assert np.abs(scan.image[0] - exact).max() < 1e-6
-    tifffile.imwrite(tmp_path / "a.tif", volumes.read(path).data)
+    tifffile.imwrite(tmp_path / "a.tif", io.read(path).data)
     assert np.array_equal(Reader(FLAT).read(tmp_path / "a.tif")[0].image, scan.image)

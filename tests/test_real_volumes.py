@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nucleizoo import api, volumes
+from nucleizoo import api, io
 
 ROOT = Path(__file__).parents[1] / "configs"
 SHORT = ["SOLVER.TOTAL", "2", "SYSTEM.WORKERS", "0", "MONITOR.SNAPSHOT", "2", "MONITOR.TENSORBOARD", "false"]
@@ -32,6 +32,6 @@ def test_a_volume_of_thick_planes_is_trained_on_and_segmented(config, two_volume
     loaded = api.load_config(ROOT / f"{config}.yaml", [*SHORT, "DATASET.ROOT", str(two_volumes)])
     api.train(loaded, two_volumes / "run")
     list(api.predict(two_volumes / "run", [two_volumes / "cho_n3dh" / "images"], two_volumes / "labels"))
-    found = volumes.read(two_volumes / "labels" / "vol_0000_label.tif")
+    found = io.read(two_volumes / "labels" / "vol_0000_label.tif")
     assert found.data.shape == (5, 160, 160) and found.data.dtype == np.uint16
     assert found.spacing == pytest.approx((1.0, 0.202, 0.202), rel=1e-3)

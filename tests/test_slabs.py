@@ -10,9 +10,9 @@ import pytest
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
+from nucleizoo.io import open_lazily
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.reading import Channels, Reader, Values, _slabs, _values, limits_of
-from nucleizoo.volumes import open_lazily
 
 load_plugins()
 SHAPE, CHUNK = (11, 40, 50), (4, 16, 16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.metrics.folders import by_name, distinct
 
@@ -33,7 +33,7 @@ def find_pairs(images: str | Path, truth: str | Path) -> tuple[list[Pair], list[
         UserError: when a folder holds nothing, no name fits, or two files have one name.
     """
     wanted = by_name(truth, whole=Path(truth).resolve() != Path(images).resolve())
-    pictures = distinct([path for path in volumes.find(images) if not path.stem.endswith("_label")])
+    pictures = distinct([path for path in io.find(images) if not path.stem.endswith("_label")])
     pairs = [Pair(name, pictures[name], path) for name, path in wanted.items() if name in pictures]
     if not pairs:
         raise UserError(

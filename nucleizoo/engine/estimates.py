@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from yacs.config import CfgNode
 
-from nucleizoo import build, volumes
+from nucleizoo import build, io
 from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.kinds import DATASETS
@@ -55,7 +55,7 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
     except ValueError as error:
         raise UserError(f"{files[0]} and {len(files) - 1} more: {error}") from error
     if picture is not None:
-        volumes.write_png(picture, outline(images[0], sizes.labels[0]))
+        io.write_png(picture, outline(images[0], sizes.labels[0]))
     return sizes.in_voxels(read[0][1])
 
 
@@ -147,7 +147,7 @@ def _enough(files: Sequence[Path]) -> Iterator[_Read]:
 
 def _images(file: Path) -> list[_Read]:
     """The pictures of a file in grey: planes, or volumes of cubes as wide as a pixel."""
-    volume = volumes.read(file)
+    volume = io.read(file)
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
     gray = channels_first(volume, str(file), "luminance" if channels in (1, 3) else "0", 1)[0]
     dims = len(volume.spatial)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.engine import tables
 from nucleizoo.engine.inference import Segmenter
@@ -66,9 +66,9 @@ def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
         OSError: when it cannot be made.
     """
     folder = Path(output)
-    for path in filter(volumes.is_zarr, inputs):
+    for path in filter(io.is_zarr, inputs):
         root = path.resolve()
-        while volumes.is_zarr(root.parent):
+        while io.is_zarr(root.parent):
             root = root.parent
         if folder.resolve().is_relative_to(root):
             raise UserError(
@@ -96,7 +96,7 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
     if table:
         tables.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim, scans[0].file_spacing)
     result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]
-    volumes.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
+    io.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
     return Prediction(path, result, sum(int(labels.max()) for labels in found))
 
 
@@ -106,7 +106,7 @@ def write_overlays(segmenter: Segmenter, path: Path, folder: Path) -> None:
     planes = segmenter.reader.label_planes(_label_file(path, folder))
     for index, (picture, labels) in enumerate(zip(pictures, planes, strict=True)):
         plane = f"_{index:04d}" if len(pictures) > 1 else ""
-        volumes.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
+        io.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
 
 
 def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
@@ -157,7 +157,7 @@ def _written(
         axes, made = axes.replace("YX", "CYX"), [np.moveaxis(one, 0, -3) for one in made]
     else:
         made = [one[0] for one in made]
-    volumes.write_image(result, *_as_in_file(made, axes, spacing, stack))
+    io.write_image(result, *_as_in_file(made, axes, spacing, stack))
     return Prediction(path, result, 0)
 
 

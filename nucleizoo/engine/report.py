@@ -17,8 +17,8 @@ from tqdm import tqdm
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.hooks import Hook
 from nucleizoo.engine.trainer import Trainer
+from nucleizoo.io import write_png
 from nucleizoo.runs import Run
-from nucleizoo.volumes import write_png
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from yacs.config import CfgNode
 
-from nucleizoo import build, volumes
+from nucleizoo import build, io
 from nucleizoo.batches import draw
 from nucleizoo.contracts import Sample
 from nucleizoo.core.errors import UserError
@@ -69,7 +69,7 @@ def write(
             sample = replace(sample, image=target.picture_of(sample.labels, sample.spacing))
         yield _written(sample, folder, f"{index:04d}.tif")
         shown += [sample] if index < SHOWN else []
-    volumes.write_png(folder / "panel.png", panel(shown))
+    io.write_png(folder / "panel.png", panel(shown))
 
 
 def panel(samples: Sequence[Sample]) -> NDArray[np.uint8]:
@@ -109,11 +109,11 @@ def _written(sample: Sample, folder: Path, name: str) -> Written:
         picture, axes = np.moveaxis(picture, 0, -3), axes.replace("YX", "CYX")
     else:
         picture = picture[0]
-    volumes.write_image(folder / "images" / name, picture, sample.spacing, axes)
+    io.write_image(folder / "images" / name, picture, sample.spacing, axes)
     if sample.labels is None:
         return Written(folder / "images" / name, None)
     (folder / "labels").mkdir(exist_ok=True)
-    volumes.write_labels(folder / "labels" / name, sample.labels, sample.spacing)
+    io.write_labels(folder / "labels" / name, sample.labels, sample.spacing)
     return Written(folder / "images" / name, np.unique(sample.labels[sample.labels > 0]).size)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from yacs.config import CfgNode
 
-from nucleizoo import build, volumes
+from nucleizoo import build, io
 from nucleizoo.core.errors import ConfigError, ImageReadError
 from nucleizoo.engine.report import Report
 from nucleizoo.engine.statistics import Remembered, as_it_predicts
@@ -31,12 +31,12 @@ class Truth:
     def __init__(self, config: CfgNode, report: Report, remembered: Remembered | None = None) -> None:
         root = Path(config.DATASET.ROOT)
         self.config, self.report, self.remembered = config, report, remembered
-        pictures = volumes.find(root / config.MONITOR.PICTURES)
-        truths = volumes.find(root / config.MONITOR.TRUTH)
+        pictures = io.find(root / config.MONITOR.PICTURES)
+        truths = io.find(root / config.MONITOR.TRUTH)
         if len(pictures) != len(truths):
             raise ConfigError(f"MONITOR.TRUTH has {len(truths)} files, MONITOR.PICTURES {len(pictures)}")
         try:
-            named = volumes.pair(pictures, truths)
+            named = io.pair(pictures, truths)
         except ImageReadError as error:
             raise ConfigError(f"MONITOR.TRUTH: {error}") from error
         reader = build.reader(config)

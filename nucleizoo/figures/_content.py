@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.figures import _drawing
 from nucleizoo.figures._codes import FOLDS, KINDS, Cloud, measured
@@ -54,7 +54,7 @@ def content(
     if count < 2 * FOLDS:
         raise UserError(f"COUNT must be {2 * FOLDS} or more, got {count}")
     folder = _drawing.prepare(out)
-    files = [file for one in inputs for file in volumes.find(one)]
+    files = [file for one in inputs for file in io.find(one)]
     named = _named([Path(run) for run in runs])
     segmenters = {name: finished(run, plugins, overrides) for name, run in named.items()}
     clouds = [cloud for name, one in segmenters.items() for cloud in measured(name, one, files, count)]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.figures import _drawing
@@ -70,7 +70,7 @@ def interpolation(
     segmenter = finished(run, plugins, overrides)
     shares = np.linspace(0, 1, steps)
     rows, table = [], []
-    for path in [file for one in inputs for file in volumes.find(one)]:
+    for path in [file for one in inputs for file in io.find(one)]:
         scans = segmenter.read(path)
         for index, scan in enumerate(scans):
             name = path.name if len(scans) == 1 else f"{path.name} {index}"

@@ -1,7 +1,7 @@
 """Volumes larger than memory: read, predicted, decoded and written block by block."""
 
+from nucleizoo.io.join_planes import join_planes
 from nucleizoo.large._cluster import HERE, Cluster, cluster
-from nucleizoo.large._joining import join_planes
 from nucleizoo.large._options import Options
 from nucleizoo.large._order import RunSpec
 from nucleizoo.large._output import FORMATS

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import listed, plural
 from nucleizoo.engine.inference import Segmenter
@@ -18,7 +18,7 @@ from nucleizoo.engine.inference import Segmenter
 
 def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
     """What must not change between an interruption and going on: the volume's file, settings and weights."""
-    stats = [file.stat() for file in volumes.described_in(path, segmenter.reader.dataset)]
+    stats = [file.stat() for file in io.described_in(path, segmenter.reader.dataset)]
     config = segmenter.config
     settings = {"INFERENCE": config.INFERENCE, "DATASET.IMAGE": config.DATASET.IMAGE, "TARGET": config.TARGET}
     return {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io import LazyVolume, open_lazily
 from nucleizoo.large import _missing
 from nucleizoo.ops.resize import Resizing
 from nucleizoo.reading import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
-from nucleizoo.volumes import LazyVolume, open_lazily
 
 
 class Input:

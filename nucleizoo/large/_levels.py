@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nucleizoo.io import zarr_library
 from nucleizoo.large._result import Result, units
 from nucleizoo.large._stage import done_in
 from nucleizoo.large._step import Step
 from nucleizoo.ops.grid import Box, Grid
-from nucleizoo.volumes import zarr_library
 
 SMALLEST = 256
 """OME-Zarr halves the resolution until no axis is longer than this."""

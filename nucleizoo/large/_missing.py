@@ -10,7 +10,7 @@ import numpy as np
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.volumes import LazyVolume
+from nucleizoo.io import LazyVolume
 
 
 def place(scratch: Path) -> Path:

@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from nucleizoo.io import zarr_library
 from nucleizoo.large._levels import levels, pyramid
 from nucleizoo.large._result import Result
-from nucleizoo.volumes import zarr_library
 
 
 def write_ome_zarr(path: Path, result: Result) -> None:

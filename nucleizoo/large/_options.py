@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.io import zarr_library
 from nucleizoo.large import _memory
-from nucleizoo.volumes import zarr_library
 
 
 @dataclass(frozen=True)

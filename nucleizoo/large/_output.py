@@ -15,13 +15,13 @@ import tifffile
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.engine.outputs import name_of
-from nucleizoo.large._disk import Disk
+from nucleizoo.io import is_zarr
+from nucleizoo.io.hdf5_disk import Disk
 from nucleizoo.large._levels import level_steps
 from nucleizoo.large._ome_zarr import write_ome_zarr
 from nucleizoo.large._result import Result, units
 from nucleizoo.large._step import Step
 from nucleizoo.large._tiff import write_tiff
-from nucleizoo.volumes import is_zarr
 
 
 def write_hdf5(path: Path, result: Result) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nucleizoo.io import LazyVolume
 from nucleizoo.reading import Values
-from nucleizoo.volumes import LazyVolume
 
 
 @dataclass(frozen=True)

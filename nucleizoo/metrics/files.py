@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.metrics.errors import Errors
@@ -77,7 +77,7 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
     Raises:
         UserError: when two pictures have one name; while drawing, for one missing or of another shape.
     """
-    files = distinct(volumes.find(images)) if images else None
+    files = distinct(io.find(images)) if images else None
 
     def draw(name: str, pictures: Mapping[str, tuple[Labels, Labels, Errors]]) -> None:
         shape = next(iter(pictures.values()))[1].shape
@@ -85,7 +85,7 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
         backgrounds = blank if files is None else _backgrounds(files, name, blank.shape)
         for background, (one, (prediction, truth, errors)) in zip(backgrounds, pictures.items(), strict=True):
             kinds = {kind: (of, COLOURS[kind]) for kind, of in kinds_of(prediction, truth, errors).items()}
-            volumes.write_png(Path(folder) / f"{one}_errors.png", marks(background, kinds))
+            io.write_png(Path(folder) / f"{one}_errors.png", marks(background, kinds))
 
     return draw
 
@@ -107,7 +107,7 @@ def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -
     if name not in files:
         raise UserError(f"there is no picture called '{name}' to draw its errors on")
     path = files[name]
-    volume = volumes.read(path)
+    volume = io.read(path)
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
     choice = "luminance" if channels in (1, 3) else "0"
     picture: NDArray[np.float64] = channels_first(volume, str(path), choice, 1)[0].astype(float)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.metrics import doubts, pixels, summary, tables, tracking
 from nucleizoo.metrics.errors import Errors
@@ -118,7 +118,7 @@ def by_name(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
     Raises:
         UserError: when there is no file, two have one name, or one is left out.
     """
-    files = volumes.find(folder)
+    files = io.find(folder)
     marked = [path for path in files if path.stem.endswith("_label")]
     named = distinct(marked or files, "_label")
     others = [path for path in files if path.stem.removesuffix("_label") not in named]
@@ -149,7 +149,7 @@ def _dots(folder: str | Path | None, truths: str | Path, names: Sequence[str]) -
     """The files of markers by the names of the truths; none without a folder."""
     if folder is None:
         return {}
-    dots = distinct(volumes.find(folder))
+    dots = distinct(io.find(folder))
     if alone := [name for name in names if name not in dots]:
         raise UserError(
             f"{folder} has no markers for {', '.join(alone[:3])}{', ...' * (len(alone) > 3)} of {truths}; "
@@ -161,7 +161,7 @@ def _dots(folder: str | Path | None, truths: str | Path, names: Sequence[str]) -
 def _pictures(name: str, prediction: Path, truth: Path, markers: Path | None, planes: bool) -> Pictures:
     """The files' labels, picture by picture."""
     paths = [prediction, truth, *([markers] if markers else [])]
-    stacks = [as_labels(volumes.read(path, usual="label"), str(path)) for path in paths]
+    stacks = [as_labels(io.read(path, usual="label"), str(path)) for path in paths]
     for path, stack in zip(paths, stacks, strict=True):
         if stack.shape != stacks[0].shape:
             raise UserError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic_folder
 from nucleizoo.published._folder import opened
@@ -75,10 +75,10 @@ def arrange(
 
 def _write(item: Item, spacing: tuple[float, ...], folder: Path) -> None:
     seen = picture(item, spacing)
-    volumes.write_image(_file(folder, "images", item), seen.image, seen.spacing, seen.axes)
+    io.write_image(_file(folder, "images", item), seen.image, seen.spacing, seen.axes)
     for kind, labels in (("labels", seen.labels), ("markers", seen.markers)):
         if labels is not None:
-            volumes.write_labels(_file(folder, kind, item), labels, seen.spacing)
+            io.write_labels(_file(folder, kind, item), labels, seen.spacing)
 
 
 def _file(folder: Path, kind: str, item: Item) -> Path:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.io import Volume
 from nucleizoo.reading import as_labels
-from nucleizoo.volumes import Volume
 
 SPLITS = ("train", "test")
 
@@ -30,7 +30,7 @@ class Place:
         Raises:
             ImageReadError: when it cannot be read, or has no such plane.
         """
-        volume = volumes.read(self.path, dataset=self.dataset, usual=usual)
+        volume = io.read(self.path, dataset=self.dataset, usual=usual)
         if self.plane is None:
             return volume
         axes, stack = volume.axes, volume.axes[0]
@@ -90,7 +90,7 @@ def _joined(masks: tuple[Path, ...]) -> NDArray[np.int32]:
     """One picture a nucleus -> labels; where two claim a pixel, the later one has it."""
     labels: NDArray[np.int32] | None = None
     for number, path in enumerate(masks, start=1):
-        volume = volumes.read(path)
+        volume = io.read(path)
         nonzero = np.asarray(volume.data != 0)
         mask = np.asarray(nonzero.any(axis=-1)) if "C" in volume.axes else nonzero
         labels = np.zeros(mask.shape, np.int32) if labels is None else labels

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.io import Volume
 from nucleizoo.published._item import Item, Place
 from nucleizoo.reading import as_labels
-from nucleizoo.volumes import Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io import LazyVolume
 from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.intensity import luminance
 from nucleizoo.reading._reader import Reader
 from nucleizoo.reading._values import Values
-from nucleizoo.volumes import LazyVolume
 
 
 class Channels:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io import Volume
 from nucleizoo.ops.intensity import luminance
 from nucleizoo.reading._scan import Stack
-from nucleizoo.volumes import Volume
 
 _MAX_LABEL = 2**31 - 1
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.resize import Resizing, nearest
 from nucleizoo.reading._channels import Channels
@@ -48,12 +48,12 @@ def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None
     Raises:
         ImageReadError: when a file cannot be used, or labels and pictures have not the same shape.
     """
-    most = min(volumes.MAX_VOXELS, int(room / (4 if labels is None else 8)))
-    if not all(volumes.is_lazy(file) for file in (path, *([labels.path] if labels else []))):
-        return _in_memory(reader, path, labels, volumes.MAX_VOXELS)
+    most = min(io.MAX_VOXELS, int(room / (4 if labels is None else 8)))
+    if not all(io.is_lazy(file) for file in (path, *([labels.path] if labels else []))):
+        return _in_memory(reader, path, labels, io.MAX_VOXELS)
     try:
         return _in_memory(reader, path, labels, most)
-    except volumes.TooManyVoxels:
+    except io.TooManyVoxels:
         return _in_files(reader, path, labels)
 
 
@@ -68,13 +68,13 @@ def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> 
 
 def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Picture]:
     missing, dims = reader.empty_chunks, reader.spec.dims
-    told = volumes.open_lazily(path, dataset=reader.dataset, missing=missing)
+    told = io.open_lazily(path, dataset=reader.dataset, missing=missing)
     told.close()
-    values = Values(volumes.Handle(path, reader.dataset).open, dims)
+    values = Values(io.Handle(path, reader.dataset).open, dims)
     truth = None
     if labels is not None:
-        volumes.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
-        truth = Values(volumes.Handle(labels.path, labels.dataset, "label").open, dims)
+        io.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
+        truth = Values(io.Handle(labels.path, labels.dataset, "label").open, dims)
         counts = [len(list(one.places())) for one in (values, truth)]
         _check_fit(path, [values.shape] * counts[0], labels.path, [truth.shape] * counts[1])
     own = reader.voxel_size(told.spacing)

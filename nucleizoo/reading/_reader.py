@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.contracts import DataSpec, Scaling
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.registry import Recipe
+from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.resize import linear, nearest
 from nucleizoo.reading._finite import check_finite
 from nucleizoo.reading._layout import as_labels, channels_first, pictures, stack_of
 from nucleizoo.reading._scan import LabelFile, Scan
-from nucleizoo.volumes import Volume
 
 
 class Reader:
@@ -66,7 +66,7 @@ class Reader:
         self.scaling: Scaling = scaling()
         self.empty_chunks = empty_chunks
 
-    def read(self, path: str | Path, *, max_voxels: int = volumes.MAX_VOXELS) -> list[Scan]:
+    def read(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> list[Scan]:
         """Read a file: one scan, or one for every picture of a stack.
 
         With volumes wanted, planes of a stack of unknown kind are taken for depth.
@@ -79,7 +79,7 @@ class Reader:
             TooManyVoxels: when it has more.
             ImageReadError: when the file cannot be used; says why and what to do.
         """
-        volume = volumes.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
+        volume = io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
         return self.prepare(volume, str(path))
 
     def prepare(self, volume: Volume, name: str) -> list[Scan]:
@@ -106,7 +106,7 @@ class Reader:
         Raises:
             ImageReadError: as for `read`.
         """
-        volume = volumes.read(path, dataset=self.dataset, missing=self.empty_chunks)
+        volume = io.read(path, dataset=self.dataset, missing=self.empty_chunks)
         data = channels_first(volume, str(path), self.channel, self.spec.channels)
         data = self.scaling.curve(self._scale(data, volume.axes, str(path)))
         return [one[0] for one in pictures(data, volume.axes, self.spec.dims, str(path))]
@@ -124,7 +124,7 @@ class Reader:
         Raises:
             ImageReadError: when the file cannot be read or does not hold labels.
         """
-        volume = volumes.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
+        volume = io.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
         return self._label_planes(volume, str(path))
 
     def read_labels(self, path: str | Path, *, dataset: str = "") -> LabelFile:
@@ -133,7 +133,7 @@ class Reader:
         Raises:
             ImageReadError: as for `label_planes`, or when the voxel size is needed and unknown.
         """
-        volume = volumes.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
+        volume = io.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
         name = str(path)
         own, factor = self._spacing(volume, name)
         planes = self._label_planes(volume, name)
@@ -203,7 +203,7 @@ class Reader:
             ImageReadError: when it is far larger than a file can be.
         """
         new = tuple(max(1, round(n * f)) for n, f in zip(shape, factor, strict=True))
-        if math.prod(new) > max(volumes.MAX_VOXELS, math.prod(shape)):
+        if math.prod(new) > max(io.MAX_VOXELS, math.prod(shape)):
             raise ImageReadError(
                 f"{name}: would become {'x'.join(map(str, new))} voxels when resampled from {shape}; "
                 "check the keys SPACING (micrometres) and ZOOM"

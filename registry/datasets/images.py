@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.kinds import DATASETS
 from nucleizoo.reading import Library, Picture, Reader, open_pictures, random_crop
@@ -30,7 +30,7 @@ class Images(Reader, Dataset):
 
     def __init__(self, spec: DataSpec, *, path: str = "", cache_gb: float = 4.0, **settings: Any) -> None:
         super().__init__(spec, **settings)
-        self.files, self.room = volumes.find(spec.root / path), cache_gb * 1e9
+        self.files, self.room = io.find(spec.root / path), cache_gb * 1e9
         self.library = Library(self._load, len(self.files), cache_gb)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:

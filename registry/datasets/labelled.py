@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS
@@ -61,10 +61,8 @@ class Labelled(Reader, Dataset):
             )
         self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
         self.room = cache_gb * 1e9
-        files = volumes.find(spec.root / images)
-        self.pairs = (
-            volumes.pair(files, volumes.find(spec.root / labels)) if labels else [(f, f) for f in files]
-        )
+        files = io.find(spec.root / images)
+        self.pairs = io.pair(files, io.find(spec.root / labels)) if labels else [(f, f) for f in files]
         self.library = Library(self._load, len(self.pairs), cache_gb)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
@@ -82,7 +80,7 @@ class Labelled(Reader, Dataset):
             ImageReadError: when one of the files cannot be used, or their shapes differ.
         """
         image, label = self.pairs[pair]
-        if image == label and not (volumes.is_zarr(image) or image.suffix.lower() in (".h5", ".hdf5")):
+        if image == label and not (io.is_zarr(image) or image.suffix.lower() in (".h5", ".hdf5")):
             raise ImageReadError(f"{image}: has no labels in it; name files of labels with the key LABELS")
         # the only dataset of a file is its image
         dataset = self.label_dataset or ("label" if image == label else "")

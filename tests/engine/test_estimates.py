@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from nucleizoo import api, build, volumes
+from nucleizoo import api, build, io
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.engine.estimates import completed
 from nucleizoo.kinds import DATASETS
@@ -98,7 +98,7 @@ def balls(folder, spacing, count=30):
         blurred = ndimage.gaussian_filter(np.where(labels > 0, 200.0, 10.0), 1)
         thick = blurred.reshape(depth, -1, 128, 128).mean(1)
         noisy = thick + rng.normal(0, 2, thick.shape)
-        volumes.write_image(folder / f"{i}.tif", noisy.astype(np.float32), spacing, "ZYX")
+        io.write_image(folder / f"{i}.tif", noisy.astype(np.float32), spacing, "ZYX")
     return folder
 
 

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from toys import Duo, Plain
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Channel, Task
 from nucleizoo.engine import outputs, tables
@@ -60,7 +60,7 @@ def a_stack(tmp_path, axes, spacing=()):
     picture = np.zeros([SIZES[axis] for axis in axes], np.uint8)
     for index, plane in enumerate(picture.reshape(-1, 12, 10)):
         plane[3:8, 2:7] = 200 + 5 * index
-    volumes.write_image(tmp_path / "many.tif", picture, spacing, axes)
+    io.write_image(tmp_path / "many.tif", picture, spacing, axes)
     return tmp_path / "many.tif", picture
 
 
@@ -76,7 +76,7 @@ STACKS = pytest.mark.parametrize(("dims", "axes", "spacing"), [
 def test_labels_have_the_axes_and_voxel_size_of_the_file(tmp_path, dims, axes, spacing):
     path, picture = a_stack(tmp_path, axes, spacing)
     outputs.write_labels(segmenter(dims), path, tmp_path)
-    found = volumes.read(tmp_path / "many_label.tif")
+    found = io.read(tmp_path / "many_label.tif")
     assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
     assert np.array_equal(found.data > 0, picture > 0)
     outputs.write_overlays(segmenter(dims), path, tmp_path)  # finds as many label planes as pictures
@@ -86,7 +86,7 @@ def test_labels_have_the_axes_and_voxel_size_of_the_file(tmp_path, dims, axes, s
 def test_several_maps_are_channels_of_the_file(tmp_path, dims, axes, spacing):
     path, picture = a_stack(tmp_path, axes, spacing)
     outputs.write_maps(segmenter(dims), path, tmp_path)
-    found = volumes.read(tmp_path / "many_maps.tif")
+    found = io.read(tmp_path / "many_maps.tif")
     assert (found.axes, found.spacing) == (axes + "C", pytest.approx(spacing))
     light = picture / picture.max()
     np.testing.assert_allclose(found.data, np.stack([light, 1 - light], axis=-1), atol=1e-6)
@@ -97,7 +97,7 @@ def test_one_map_and_a_translation_have_the_axes_of_the_file(tmp_path, dims, axe
     path, picture = a_stack(tmp_path, axes, spacing)
     for write, name in ((outputs.write_maps, "maps"), (outputs.write_source, "source")):
         write(segmenter(dims, "mask"), path, tmp_path)
-        found = volumes.read(tmp_path / f"many_{name}.tif")
+        found = io.read(tmp_path / f"many_{name}.tif")
         assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
         light = picture / picture.max()
         np.testing.assert_allclose(found.data, light, atol=1e-6)
@@ -107,7 +107,7 @@ def test_one_map_and_a_translation_have_the_axes_of_the_file(tmp_path, dims, axe
 def test_a_picture_made_of_labels_has_the_axes_of_their_file(tmp_path, dims, axes, spacing):
     path, picture = a_stack(tmp_path, axes, spacing)
     outputs.write_image(segmenter(dims, "mask"), path, tmp_path)
-    found = volumes.read(tmp_path / "many_image.tif")
+    found = io.read(tmp_path / "many_image.tif")
     assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
     assert np.array_equal(found.data, picture > 0)
 
@@ -115,10 +115,10 @@ def test_a_picture_made_of_labels_has_the_axes_of_their_file(tmp_path, dims, axe
 def test_labels_are_shown_to_the_method_with_the_voxel_size_of_their_file(tmp_path):
     path, picture = a_stack(tmp_path, "ZYX", (2.0, 0.5, 0.5))
     outputs.write_image(segmenter(3), path, tmp_path)
-    found = volumes.read(tmp_path / "many_image.tif")
+    found = io.read(tmp_path / "many_image.tif")
     np.testing.assert_allclose(found.data[..., 1], np.where(picture, 0.25, 0))
     outputs.write_image(segmenter(3, "pair", "DATASET.IMAGE.ZOOM", "[4.0, 1.0, 1.0]"), path, tmp_path)
-    found = volumes.read(tmp_path / "many_image.tif")
+    found = io.read(tmp_path / "many_image.tif")
     assert found.spacing == pytest.approx((0.5, 0.5, 0.5)) and found.data.shape == (12, 12, 10, 2)
     assert found.data[..., 1].max() == 1.0
 
@@ -126,7 +126,7 @@ def test_labels_are_shown_to_the_method_with_the_voxel_size_of_their_file(tmp_pa
 def test_planes_of_an_unknown_distance_have_no_voxel_size(tmp_path):
     path, _ = a_stack(tmp_path, "ZYX")
     outputs.write_labels(segmenter(2, "mask", "DATASET.IMAGE.SPACING", "[0.5, 0.25]"), path, tmp_path)
-    found = volumes.read(tmp_path / "many_label.tif")
+    found = io.read(tmp_path / "many_label.tif")
     assert (found.axes, found.spacing) == ("ZYX", ())
 
 
@@ -156,7 +156,7 @@ def test_a_rim_makes_a_nucleus_no_less_sure(tmp_path):
     path, picture = a_stack(tmp_path, "YX")
     picture[3:8, 2:7] = 100  # the rim of the ternary map
     picture[5, 4] = 200
-    volumes.write_image(path, picture, (), "YX")
+    io.write_image(path, picture, (), "YX")
     outputs.write_labels(
         segmenter(2, "ternary", "INFERENCE.DECODER.NAME", "ternary"), path, tmp_path, table=True
     )
@@ -167,7 +167,7 @@ def test_a_rim_makes_a_nucleus_no_less_sure(tmp_path):
 def test_the_table_of_a_file_describes_its_labels(tmp_path):
     path, _ = a_stack(tmp_path, "TYX", (0.2, 0.2))
     outputs.write_labels(segmenter(2), path, tmp_path, table=True)
-    labels = volumes.read(tmp_path / "many_label.tif").data
+    labels = io.read(tmp_path / "many_label.tif").data
     table = np.genfromtxt(tmp_path / "many_nuclei.csv", delimiter=",", names=True)
     wanted = [(t, n, (labels[t] == n).sum()) for t in range(2) for n in range(1, labels[t].max() + 1)]
     assert [(row["picture"], row["label"], row["voxels"]) for row in np.atleast_1d(table)] == wanted

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from toy import toy_picture
 from toys import Duo, Plain
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Task
 from nucleizoo.core.errors import ImageReadError, UserError
@@ -102,9 +102,9 @@ def volume(tmp_path):
 
 def stored(path):
     if path.suffix == ".zarr":
-        opened = volumes.open_lazily(path)
+        opened = io.open_lazily(path)
         return opened.read(tuple(slice(0, n) for n in opened.shape))[0], opened.spacing
-    read = volumes.read(path, usual="label")
+    read = io.read(path, usual="label")
     return read.data, read.spacing
 
 
@@ -564,7 +564,7 @@ def test_chunks_are_looked_for_by_one_process_and_stay_black(tmp_path, small, mo
         predict_volume(made, path, tmp_path, Options("h5", resume=True))
     order = _job.Job(made, path, tmp_path, replace(options, resume=True)).order(RunSpec("run"))
     with monkeypatch.context() as patch:
-        patch.setattr(volumes.LazyVolume, "check", lambda _: pytest.fail("a worker looked for them"))
+        patch.setattr(io.LazyVolume, "check", lambda _: pytest.fail("a worker looked for them"))
         seen = Input(path, made.reader, skip_damaged=True, scratch=Path(order.scratch), look=False)
         assert seen.volume.skipped == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"] and not seen.met
     done = predict_volume(made, path, tmp_path, Options("h5", resume=True, skip_damaged=True))
@@ -680,7 +680,7 @@ def test_large_chunks_keep_to_the_memory_that_is_told_or_are_refused_unread(
         UserError, match=r"brain.* its (chunks|planes) of .* take .* to read, the program"
     ) as told:
         with monkeypatch.context() as patch:
-            patch.setattr(volumes.LazyVolume, "read", lambda *_: pytest.fail("was read"))
+            patch.setattr(io.LazyVolume, "read", lambda *_: pytest.fail("was read"))
             _job.Job(made, path, tmp_path, Options("h5", max_memory=memory.resident() * 1e-9 + 0.24))
     enough = float(re.search(r"--max-memory to ([\d.]+)", str(told.value))[1])
     memory.forget_peak()

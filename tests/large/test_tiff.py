@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.large._output import marks_of
 from nucleizoo.large._result import Result
 from nucleizoo.large._stage import Stage
@@ -38,11 +38,11 @@ def test_it_is_the_same_file_however_the_volume_is_cut(tmp_path, shape, count):
         (series,) = tiff.series
         assert tiff.is_bigtiff and tiff.is_ome and tiff.pages[0].is_tiled
         assert series.axes == "ZYX"[-len(shape) :] and series.dtype == ("u2" if count == 9 else "u4")
-    read = volumes.read(tmp_path / "a.tif")
+    read = io.read(tmp_path / "a.tif")
     np.testing.assert_array_equal(read.data, labels)
     assert read.spacing == SPACING[-len(shape) :]
     part = tuple(slice(n // 3, n // 3 + 2) for n in shape)
-    np.testing.assert_array_equal(volumes.open_lazily(tmp_path / "a.tif").read(part)[0], labels[part])
+    np.testing.assert_array_equal(io.open_lazily(tmp_path / "a.tif").read(part)[0], labels[part])
     assert marks_of(tmp_path / "a.tif") == {
         "nuclei": count, "skipped": ["chunk 3"], "made_of": "word", "complete": 1
     }  # fmt: skip

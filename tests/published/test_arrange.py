@@ -5,7 +5,7 @@ import pytest
 import sets
 from sets import nuclei
 
-from nucleizoo import published, volumes
+from nucleizoo import io, published
 from nucleizoo.core.errors import UserError
 
 
@@ -34,8 +34,8 @@ def test_every_layout_becomes_images_and_labels_of_equal_names(name, tmp_path):
     found = arranged(tmp_path / name, tmp_path / "out")
     assert found["images"] == found["labels"] == names
     for item in names:
-        image = volumes.read(tmp_path / "out" / "images" / f"{item}.tif")
-        labels = volumes.read(tmp_path / "out" / "labels" / f"{item}.tif")
+        image = io.read(tmp_path / "out" / "images" / f"{item}.tif")
+        labels = io.read(tmp_path / "out" / "labels" / f"{item}.tif")
         assert labels.data.shape == image.data.shape[: labels.data.ndim]  # channels are read as the last axis
         truth, _ = nuclei(labels.data.shape)
         np.testing.assert_array_equal(labels.data, truth if item != "b2" else truth == 1)
@@ -72,13 +72,13 @@ def test_annotated_planes_of_volumes_are_pictures_and_volumes_come_whole_to_trai
     root = sets.ctc_planes(tmp_path / "Fluo-N3DH-CHO")
     found = arranged(root, tmp_path / "planes")
     assert found["images"] == found["labels"] == found["markers"] == ["01_t001_z003", "02_t001_z003"]
-    plane = volumes.read(tmp_path / "planes" / "images" / "01_t001_z003.tif")
+    plane = io.read(tmp_path / "planes" / "images" / "01_t001_z003.tif")
     assert plane.data.shape == (12, 16) and plane.spacing == pytest.approx((0.202, 0.202))
     assert plane.data[0, 0] == 6  # of frame 1
 
     found = arranged(root, tmp_path / "volumes", every=True)
     assert len(found["images"]) == 6 and "labels" not in found
-    volume = volumes.read(tmp_path / "volumes" / "images" / "01_t000.tif")
+    volume = io.read(tmp_path / "volumes" / "images" / "01_t000.tif")
     assert volume.axes == "ZYX" and volume.spacing == pytest.approx((1.0, 0.202, 0.202))
     silver = arranged(root, tmp_path / "silver", truth="st")
     assert silver["labels"] == silver["images"] == found["images"]
@@ -99,13 +99,13 @@ def test_planes_are_pictures_beside_frames_that_are_annotated_whole(tmp_path):
 
 def test_magnification_becomes_the_voxel_size(tmp_path):
     arranged(sets.s_bsst265(tmp_path / "HaCaT"), tmp_path / "out")
-    sizes = [volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif").spacing for i in (0, 1)]
+    sizes = [io.read(tmp_path / "out" / "images" / f"normal_{i}.tif").spacing for i in (0, 1)]
     assert sizes[0] == pytest.approx((0.5, 0.5)) and sizes[1] == pytest.approx((10 / 63, 10 / 63))
 
 
 def test_grey_that_is_stored_as_colour_becomes_grey_and_colour_stays(tmp_path):
     arranged(sets.dsb2018(tmp_path / "DSB2018"), tmp_path / "out")
-    grey, colour = (volumes.read(tmp_path / "out" / "images" / f"{name}.tif") for name in ("a1", "b2"))
+    grey, colour = (io.read(tmp_path / "out" / "images" / f"{name}.tif") for name in ("a1", "b2"))
     np.testing.assert_array_equal(grey.data, nuclei((12, 16))[1])
     assert (colour.axes, colour.data.shape) == ("YXC", (12, 16, 3))
 
@@ -116,7 +116,7 @@ def test_colours_that_were_saved_as_pages_are_colours(tmp_path):
     sets.write(root / "rawimages" / "normal_0.tif", np.stack([image] * 3))
     sets.write(root / "rawimages" / "normal_1.tif", np.stack([image, image // 2, image]))
     arranged(root, tmp_path / "out")
-    grey, colour = (volumes.read(tmp_path / "out" / "images" / f"normal_{i}.tif") for i in (0, 1))
+    grey, colour = (io.read(tmp_path / "out" / "images" / f"normal_{i}.tif") for i in (0, 1))
     np.testing.assert_array_equal(grey.data, image)
     np.testing.assert_array_equal(colour.data, np.stack([image, image // 2, image], axis=-1))
 
@@ -134,7 +134,7 @@ def test_all_pictures_of_a_set_are_written_in_one_type_whatever_their_values(sto
         sets.write(root / "rawimages" / f"normal_{number}.tif", image)
     arranged(root, tmp_path / "out")
     for number, highest in enumerate(maxima):
-        found = volumes.read(tmp_path / "out" / "images" / f"normal_{number}.tif").data
+        found = io.read(tmp_path / "out" / "images" / f"normal_{number}.tif").data
         assert (found.dtype, found.max()) == (written, highest)
 
 
@@ -186,7 +186,7 @@ def test_a_set_is_only_read_and_an_unknown_one_has_the_voxel_size_of_its_files(t
         arranged(root, root / "out")
     arranged(root, tmp_path / "out")
     assert "see --name" in caplog.text
-    assert volumes.read(tmp_path / "out" / "images" / "01_t001.tif").spacing == ()
+    assert io.read(tmp_path / "out" / "images" / "01_t001.tif").spacing == ()
 
 
 def test_a_folder_of_two_sets_asks_which(tmp_path):

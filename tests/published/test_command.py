@@ -9,7 +9,7 @@ import pytest
 import sets
 import torch
 
-from nucleizoo import api, build, cli, volumes
+from nucleizoo import api, build, cli, io
 from nucleizoo.contracts import Method
 from nucleizoo.engine.inference import Segmenter
 
@@ -145,7 +145,7 @@ def test_magnifications_become_one_for_the_network_and_labels_come_back_in_pixel
     seen, found = segmented(config, output / "images" / "normal_1.tif")
     assert seen == (40, 40)  # 63x to 20x
     assert found.shape == labels.shape
-    truth = volumes.read(output / "labels" / "normal_1.tif").data
+    truth = io.read(output / "labels" / "normal_1.tif").data
     assert found.max() == 2 and ((found > 0) & (truth > 0)).sum() / ((found > 0) | (truth > 0)).sum() > 0.9
 
 

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS
@@ -143,7 +143,7 @@ def test_crops_are_cut_from_memory_without_opening_the_file_again(tmp_path, monk
         tmp_path / "a.png"
     )
     source, rng = folder(tmp_path), np.random.default_rng(0)
-    monkeypatch.setattr(volumes, "read", None)
+    monkeypatch.setattr(io, "read", None)
     assert source.sample(rng, (256, 256)).image.shape == (1, 256, 256)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS, SCALINGS
@@ -199,8 +199,8 @@ def test_every_process_has_its_own_handle_and_none_measures_again(tmp_path, monk
 def test_no_more_than_the_crop_is_read(tmp_path, monkeypatch):
     written(tmp_path / "a", "h5-chunked", VOLUME)
     filed, read = source("images", tmp_path, cache_gb=0.0), []
-    load = volumes.LazyVolume.read
-    monkeypatch.setattr(volumes.LazyVolume, "read", lambda *a: read.append(load(*a)) or read[-1])
+    load = io.LazyVolume.read
+    monkeypatch.setattr(io.LazyVolume, "read", lambda *a: read.append(load(*a)) or read[-1])
     filed.sample(np.random.default_rng(0), (8, 10, 12))
     assert [part.shape for part in read] == [(1, 8, 10, 12)]
 
@@ -308,11 +308,11 @@ def test_pictures_and_labels_that_cannot_be_used_are_named(tmp_path):
 def test_a_file_that_changes_or_goes_in_the_midst_is_told(tmp_path):
     path = written(tmp_path / "a", "npy", VOLUME)
     filed = pickle.loads(pickle.dumps(source("images", tmp_path, cache_gb=0.0)))
-    volumes._handle._OPEN.volumes.clear()
+    io.handle._OPEN.volumes.clear()
     np.save(path, VOLUME[:9])
     with pytest.raises(ImageReadError, match=r"a\.npy: is another one than at the start"):
         filed.sample(np.random.default_rng(0), (8, 8, 8))
-    volumes._handle._OPEN.volumes.clear()
+    io.handle._OPEN.volumes.clear()
     path.unlink()
     with pytest.raises(ImageReadError, match=r"a\.npy: there is no such file"):
         filed.sample(np.random.default_rng(0), (8, 8, 8))

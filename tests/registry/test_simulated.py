@@ -76,10 +76,10 @@ def test_lost_sections_are_black_and_keep_their_labels():
 
 @pytest.mark.parametrize("name", MODALITIES)
 def test_files_of_its_pictures_are_read_as_they_are(name, tmp_path):
-    from nucleizoo import volumes
+    from nucleizoo import io
 
     sample = drawn(name)
-    volumes.write_image(tmp_path / "a.tif", (sample.image[0] + 1) / 2)
+    io.write_image(tmp_path / "a.tif", (sample.image[0] + 1) / 2)
     made = DATASETS.get(name).reader(Reader, DataSpec(2), **LAW)
     (scan,) = made.read(tmp_path / "a.tif")
     np.testing.assert_allclose(scan.image, sample.image, atol=1e-6)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.volumes._chunks import Load, check_claim, grid_of, one_by_one
-from nucleizoo.volumes._dimensions import axes_of
-from nucleizoo.volumes._lazy import LazyVolume
+from nucleizoo.io.chunks import Load, check_claim, grid_of, one_by_one
+from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.zarr_axes import axes_of
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """One of these files makes a folder an array or a group."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._chunks import Cut, Load
+from nucleizoo.io.chunks import Cut, Load
 
 
 def contiguous(path: Path, tiff: Any, series: Any) -> Load:

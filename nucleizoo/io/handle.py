@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from nucleizoo.volumes._lazy import LazyVolume
-from nucleizoo.volumes._opening import open_lazily
+from nucleizoo.io.lazy_open import open_lazily
+from nucleizoo.io.lazy_volume import LazyVolume
 
 MOST = 64
 """Files that one process keeps open; systems allow some hundreds."""

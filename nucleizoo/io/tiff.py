@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._spacing import spacing_of
-from nucleizoo.volumes._volume import Check, Volume, from_array
+from nucleizoo.io.tiff_spacing import spacing_of
+from nucleizoo.io.volume import Check, Volume, from_array
 
 _TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Size of one value by the type number of a tag; 1 for those not listed."""

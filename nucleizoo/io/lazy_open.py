@@ -13,13 +13,13 @@ import numpy as np
 import tifffile
 
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.volumes import _hdf5, _tiff, _zarr
-from nucleizoo.volumes._chunks import Cut
-from nucleizoo.volumes._damage import check_damage
-from nucleizoo.volumes._lazy import LazyVolume
-from nucleizoo.volumes._parts import by_pages, contiguous
-from nucleizoo.volumes._spacing import spacing_of
-from nucleizoo.volumes._volume import check, guess_axes
+from nucleizoo.io import hdf5, tiff, zarr
+from nucleizoo.io.chunks import Cut
+from nucleizoo.io.damage import check_damage
+from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.tiff_parts import by_pages, contiguous
+from nucleizoo.io.tiff_spacing import spacing_of
+from nucleizoo.io.volume import check, guess_axes
 
 LAZY_SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".npy", ".zarr")
 """Suffixes of what is read part by part; a Zarr folder may have any name."""
@@ -37,7 +37,7 @@ def is_large(path: Path) -> bool:
 
 def is_lazy(path: Path) -> bool:
     """Whether a file can be read part by part."""
-    return path.suffix.lower() in LAZY_SUFFIXES or _zarr.is_zarr(path)
+    return path.suffix.lower() in LAZY_SUFFIXES or zarr.is_zarr(path)
 
 
 def open_lazily(
@@ -64,7 +64,7 @@ def open_lazily(
         OSError: for what is no damage of the file, as MemoryError; see `check_damage`.
     """
     path = Path(path)
-    opener = _zarr.open_array if _zarr.is_zarr(path) else _OPENERS.get(path.suffix.lower())
+    opener = zarr.open_array if zarr.is_zarr(path) else _OPENERS.get(path.suffix.lower())
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
     if opener is None:
@@ -94,10 +94,10 @@ def described_in(path: Path, dataset: str = "") -> list[Path]:
     Raises:
         ImageReadError: when there is no such array.
     """
-    if not _zarr.is_zarr(path):
+    if not zarr.is_zarr(path):
         return [path]
     with _readable(path):
-        return _zarr.described_in(path, dataset)
+        return zarr.described_in(path, dataset)
 
 
 @contextmanager
@@ -128,23 +128,23 @@ def _open_numpy(path: Path, dataset: str, usual: str) -> LazyVolume:
 
 def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
     file = h5py.File(path, "r")
-    data = _hdf5.dataset_of(path, file, dataset, usual)
+    data = hdf5.dataset_of(path, file, dataset, usual)
     axes = guess_axes(path, data.shape)
     chunks = data.chunks or _planes(axes, data.shape)
 
     name = f"{path}:{data.name}"
-    spacing = _hdf5.spacing_of(data, axes)
+    spacing = hdf5.spacing_of(data, axes)
     return LazyVolume(
         name, axes, data.shape, data.dtype, spacing, chunks, data.__getitem__,
-        lambda: _hdf5.absent(name, data, chunks), decoding=_hdf5.decoding(data), close=file.close,
+        lambda: hdf5.absent(name, data, chunks), decoding=hdf5.decoding(data), close=file.close,
     )  # fmt: skip
 
 
 def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
     with path.open("rb") as file:
-        _tiff.check_pages(path, file)
-    tiff = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are wanted
-    series = _tiff.only_series(path, tiff)
+        tiff.check_pages(path, file)
+    opened = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are wanted
+    series = tiff.only_series(path, opened)
     _check_decoder(path, series.keyframe)
     size = path.stat().st_size
     for number, page in enumerate(series.pages):
@@ -155,15 +155,15 @@ def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
                 f"{path}: is cut short, page {number} lies beyond its end ({size} bytes); copy it again"
             )
     axes, letters, dtype = series.axes, set(series.axes), np.dtype(series.dtype)
-    if (tiff.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
+    if (opened.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
         axes = axes.replace("I", "Z")
     if series.dataoffset is not None:
-        chunks, load, copies = _planes(axes, series.shape), contiguous(path, tiff, series), 0
+        chunks, load, copies = _planes(axes, series.shape), contiguous(path, opened, series), 0
     else:
         chunks, load, copies = by_pages(series)
     return LazyVolume(
-        str(path), axes, series.shape, dtype, spacing_of(tiff, "Z" in axes), chunks, load,
-        decoding=copies * math.prod(chunks) * dtype.itemsize, close=tiff.close,
+        str(path), axes, series.shape, dtype, spacing_of(opened, "Z" in axes), chunks, load,
+        decoding=copies * math.prod(chunks) * dtype.itemsize, close=opened.close,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nucleizoo.volumes._volume import Check, Volume, from_array
+from nucleizoo.io.volume import Check, Volume, from_array
 
 _AS_COLOUR = ("P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
 _AS_GREY = ("LA", "La")

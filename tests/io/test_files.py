@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes import Volume
+from nucleizoo.io import Volume
 
 RAMP = np.arange(6 * 40 * 30, dtype=np.uint16).reshape(6, 40, 30)
 NOISE = np.random.default_rng(0).integers(0, 60000, (10, 64, 64)).astype(np.uint16)
@@ -19,7 +19,7 @@ NOISE = np.random.default_rng(0).integers(0, 60000, (10, 64, 64)).astype(np.uint
 def refused(path, *words, **settings):
     """The file is refused, with its name and all words in the message."""
     with pytest.raises(ImageReadError) as caught:
-        volumes.read(path, **settings)
+        io.read(path, **settings)
     message = str(caught.value)
     for word in (path.name, *words):
         assert word in message, message
@@ -46,7 +46,7 @@ def test_a_volume_refuses_axes_that_do_not_fit(axes, spacing):
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".PNG"])
 def test_grey_pictures_come_back_as_they_were(tmp_path, suffix):
     Image.fromarray(RAMP[0].astype(np.uint8)).save(tmp_path / f"a{suffix}")
-    found = volumes.read(tmp_path / f"a{suffix}")
+    found = io.read(tmp_path / f"a{suffix}")
     assert found.axes == "YX" and found.data.dtype == np.uint8 and found.spacing == ()
     assert np.array_equal(found.data, RAMP[0].astype(np.uint8))
 
@@ -54,15 +54,15 @@ def test_grey_pictures_come_back_as_they_were(tmp_path, suffix):
 def test_png_keeps_16_bits_and_1_bit_is_bool(tmp_path):
     Image.fromarray(NOISE[0]).save(tmp_path / "a.png")
     Image.fromarray(RAMP[0] > 500).save(tmp_path / "b.png")
-    assert np.array_equal(volumes.read(tmp_path / "a.png").data, NOISE[0])
-    mask = volumes.read(tmp_path / "b.png").data
+    assert np.array_equal(io.read(tmp_path / "a.png").data, NOISE[0])
+    mask = io.read(tmp_path / "b.png").data
     assert mask.dtype == bool and np.array_equal(mask, RAMP[0] > 500)
 
 
 def test_jpeg_is_near_what_was_stored(tmp_path):
     smooth = np.tile(np.arange(64, dtype=np.uint8) * 3, (64, 1))
     Image.fromarray(smooth).save(tmp_path / "a.jpg", quality=95)
-    assert np.abs(volumes.read(tmp_path / "a.jpg").data.astype(int) - smooth).max() < 8
+    assert np.abs(io.read(tmp_path / "a.jpg").data.astype(int) - smooth).max() < 8
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "RGB"])
@@ -71,14 +71,14 @@ def test_colour_comes_as_three_channels(tmp_path, mode):
     red.convert("RGB").convert(mode).save(tmp_path / "a.png") if mode != "RGBA" else red.save(
         tmp_path / "a.png"
     )
-    found = volumes.read(tmp_path / "a.png")
+    found = io.read(tmp_path / "a.png")
     assert found.axes == "YXC" and found.data.shape == (40, 30, 3)
     assert np.abs(found.data[0, 0].astype(int) - [250, 0, 10]).max() <= 26  # web palette: steps of 51
 
 
 def test_alpha_of_grey_is_dropped(tmp_path):
     Image.new("LA", (30, 40), (77, 3)).save(tmp_path / "a.png")
-    found = volumes.read(tmp_path / "a.png")
+    found = io.read(tmp_path / "a.png")
     assert found.axes == "YX" and (found.data == 77).all()
 
 
@@ -91,7 +91,7 @@ def test_alpha_of_grey_is_dropped(tmp_path):
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_tiff_keeps_every_type(tmp_path, dtype, compression):
     tifffile.imwrite(tmp_path / "a.tif", RAMP[0].astype(dtype), compression=compression)
-    found = volumes.read(tmp_path / "a.tif")
+    found = io.read(tmp_path / "a.tif")
     assert found.data.dtype == dtype and np.array_equal(found.data, RAMP[0].astype(dtype))
 
 
@@ -108,7 +108,7 @@ def test_tiff_keeps_every_type(tmp_path, dtype, compression):
 )
 def test_plain_multi_page_tiff_is_a_stack(tmp_path, layout):
     tifffile.imwrite(tmp_path / "a.tif", RAMP, photometric="minisblack", **layout)
-    found = volumes.read(tmp_path / "a.tif")
+    found = io.read(tmp_path / "a.tif")
     assert found.axes == "TYX" and np.array_equal(found.data, RAMP)
     assert found.data.dtype.isnative
 
@@ -116,7 +116,7 @@ def test_plain_multi_page_tiff_is_a_stack(tmp_path, layout):
 @pytest.mark.parametrize(("axes", "wanted"), [("ZYX", "ZYX"), ("TYX", "TYX"), ("CYX", "YXC")])
 def test_imagej_says_what_its_planes_are(tmp_path, axes, wanted):
     tifffile.imwrite(tmp_path / "a.tif", RAMP, imagej=True, metadata={"axes": axes})
-    found = volumes.read(tmp_path / "a.tif")
+    found = io.read(tmp_path / "a.tif")
     assert found.axes == wanted
     assert np.array_equal(found.data, RAMP if wanted != "YXC" else np.moveaxis(RAMP, 0, -1))
 
@@ -124,7 +124,7 @@ def test_imagej_says_what_its_planes_are(tmp_path, axes, wanted):
 def test_a_hyperstack_comes_in_the_order_frames_depth_picture_channels(tmp_path):
     data = np.arange(2 * 3 * 4 * 20 * 10, dtype=np.uint16).reshape(2, 3, 4, 20, 10)
     tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, metadata={"axes": "TZCYX"})
-    found = volumes.read(tmp_path / "a.tif")
+    found = io.read(tmp_path / "a.tif")
     assert found.axes == "TZYXC" and np.array_equal(found.data, np.moveaxis(data, 2, -1))
 
 
@@ -135,14 +135,14 @@ def test_colour_tiff_loses_its_alpha(tmp_path):
         tmp_path / "b.tif", np.moveaxis(colour, -1, 0), photometric="rgb", planarconfig="separate"
     )
     for name in "ab":
-        found = volumes.read(tmp_path / f"{name}.tif")
+        found = io.read(tmp_path / f"{name}.tif")
         assert found.axes == "YXC" and np.array_equal(found.data, colour[..., :3])
 
 
 def test_lzw_is_read_without_further_packages(tmp_path):
     pages = [Image.fromarray(plane) for plane in RAMP]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:], compression="tiff_lzw")
-    assert np.array_equal(volumes.read(tmp_path / "a.tif").data, RAMP)
+    assert np.array_equal(io.read(tmp_path / "a.tif").data, RAMP)
 
 
 def test_files_of_an_ome_set_are_read_each_for_itself(tmp_path):
@@ -160,7 +160,7 @@ def test_files_of_an_ome_set_are_read_each_for_itself(tmp_path):
     (tmp_path / "in").mkdir()
     for name, plane in (("in/a.tif", RAMP[0]), ("b.tif", RAMP[1])):
         tifffile.imwrite(tmp_path / name, plane, description=xml, metadata=None)
-    assert np.array_equal(volumes.read(tmp_path / "in" / "a.tif").data.squeeze(), RAMP[0])
+    assert np.array_equal(io.read(tmp_path / "in" / "a.tif").data.squeeze(), RAMP[0])
 
 
 # --- voxel sizes
@@ -176,7 +176,7 @@ def test_imagej_units_become_micrometres(tmp_path, unit):
         resolution=(4 / one, 2 / one),
         metadata={"axes": "ZYX", "unit": unit, "spacing": 1.5 * one},
     )
-    assert volumes.read(tmp_path / "a.tif").spacing == pytest.approx((1.5, 0.5, 0.25), rel=1e-5)
+    assert io.read(tmp_path / "a.tif").spacing == pytest.approx((1.5, 0.5, 0.25), rel=1e-5)
 
 
 @pytest.mark.parametrize("unit", ["nm", "µm", "mm"])
@@ -186,7 +186,7 @@ def test_ome_units_become_micrometres(tmp_path, unit):
     tifffile.imwrite(
         tmp_path / "a.ome.tif", RAMP, metadata={"axes": "ZYX", **sizes, **{f"{k}Unit": unit for k in sizes}}
     )
-    found = volumes.read(tmp_path / "a.ome.tif")
+    found = io.read(tmp_path / "a.ome.tif")
     assert found.axes == "ZYX" and found.spacing == pytest.approx((1.5, 0.5, 0.25))
 
 
@@ -203,7 +203,7 @@ def test_ome_units_become_micrometres(tmp_path, unit):
 )
 def test_a_plain_resolution_counts_only_where_it_can_be_a_microscopes(tmp_path, resolution, unit, wanted):
     tifffile.imwrite(tmp_path / "a.tif", RAMP[0], resolution=resolution, resolutionunit=unit, metadata=None)
-    assert volumes.read(tmp_path / "a.tif").spacing == pytest.approx(wanted)
+    assert io.read(tmp_path / "a.tif").spacing == pytest.approx(wanted)
 
 
 def test_a_size_in_pixels_is_no_size(tmp_path):
@@ -214,7 +214,7 @@ def test_a_size_in_pixels_is_no_size(tmp_path):
         resolution=(2, 2),
         metadata={"axes": "ZYX", "unit": "pixel", "spacing": 3},
     )
-    assert volumes.read(tmp_path / "a.tif").spacing == ()
+    assert io.read(tmp_path / "a.tif").spacing == ()
 
 
 @pytest.mark.parametrize("name", ["voxel_size_um_zyx", "element_size_um", "resolution"])
@@ -223,8 +223,8 @@ def test_hdf5_attributes_give_the_voxel_size(tmp_path, name):
         file["image"], file["flat"] = RAMP, RAMP[0]
         for dataset in file.values():
             dataset.attrs[name] = [1.5, 0.5, 0.25]
-    assert volumes.read(tmp_path / "a.h5").spacing == (1.5, 0.5, 0.25)
-    assert volumes.read(tmp_path / "a.h5", dataset="flat").spacing == (0.5, 0.25)
+    assert io.read(tmp_path / "a.h5").spacing == (1.5, 0.5, 0.25)
+    assert io.read(tmp_path / "a.h5", dataset="flat").spacing == (0.5, 0.25)
 
 
 def test_unusable_hdf5_sizes_are_unknown(tmp_path):
@@ -232,7 +232,7 @@ def test_unusable_hdf5_sizes_are_unknown(tmp_path):
         file["image"] = RAMP
         file["image"].attrs["element_size_um"] = [0.0, 1.0, 1.0]
         file["image"].attrs["resolution"] = "fine"
-    assert volumes.read(tmp_path / "a.h5").spacing == ()
+    assert io.read(tmp_path / "a.h5").spacing == ()
 
 
 # --- HDF5 and NumPy
@@ -243,10 +243,10 @@ def test_hdf5_takes_the_usual_dataset_or_the_only_one(tmp_path):
         file["image"], file["label"] = RAMP, RAMP + 1
     with h5py.File(tmp_path / "b.hdf5", "w") as file:
         file["deep/raw"] = RAMP
-    assert np.array_equal(volumes.read(tmp_path / "a.h5").data, RAMP)
-    assert np.array_equal(volumes.read(tmp_path / "a.h5", usual="label").data, RAMP + 1)
-    assert np.array_equal(volumes.read(tmp_path / "a.h5", dataset="/label").data, RAMP + 1)
-    found = volumes.read(tmp_path / "b.hdf5")
+    assert np.array_equal(io.read(tmp_path / "a.h5").data, RAMP)
+    assert np.array_equal(io.read(tmp_path / "a.h5", usual="label").data, RAMP + 1)
+    assert np.array_equal(io.read(tmp_path / "a.h5", dataset="/label").data, RAMP + 1)
+    found = io.read(tmp_path / "b.hdf5")
     assert found.axes == "ZYX" and np.array_equal(found.data, RAMP)
 
 
@@ -294,9 +294,9 @@ def test_hdf5_and_numpy_guess_axes(tmp_path):
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["image"] = np.ones(shape, np.float32)
             file["image"].attrs["element_size_um"] = [3.0, 2.0, 1.0]
-        found = volumes.read(tmp_path / "a.npy")
+        found = io.read(tmp_path / "a.npy")
         assert found.axes == axes and found.data.shape == shape
-        assert volumes.read(tmp_path / "a.h5").spacing == ((3.0, 2.0, 1.0) if "Z" in axes else (2.0, 1.0))
+        assert io.read(tmp_path / "a.h5").spacing == ((3.0, 2.0, 1.0) if "Z" in axes else (2.0, 1.0))
     np.save(tmp_path / "a.npy", np.ones((2, 6, 40, 30)))
     refused(tmp_path / "a.npy", "2x6x40x30")
 
@@ -348,7 +348,7 @@ TIFF_LAYOUTS = {
 @pytest.mark.parametrize("layout", TIFF_LAYOUTS)
 def test_a_tiff_cut_short_is_never_read_as_a_smaller_one(tmp_path, layout, share):
     tifffile.imwrite(tmp_path / "a.tif", NOISE, photometric="minisblack", **TIFF_LAYOUTS[layout])
-    assert np.array_equal(volumes.read(tmp_path / "a.tif").data, NOISE)
+    assert np.array_equal(io.read(tmp_path / "a.tif").data, NOISE)
     refused(cut(tmp_path / "a.tif", share))
 
 
@@ -369,7 +369,7 @@ def test_a_stack_with_one_directory_must_have_all_its_planes(tmp_path):
     content = struct.pack(">2sHIH", b"MM", 42, 8, 10) + b"".join(struct.pack(">HHII", *tag) for tag in tags)
     path = tmp_path / "a.tif"
     path.write_bytes(content + struct.pack(">I", 0) + text + planes)
-    found = volumes.read(path)
+    found = io.read(path)
     assert found.axes == "ZYX" and np.array_equal(found.data, NOISE)
     refused(cut(path, 0.7), "cut short")
 
@@ -410,7 +410,7 @@ def test_files_that_declare_too_much_are_refused_before_decoding(tmp_path):
     refused(tmp_path / "a.h5", "4096x4096x4096")
     tifffile.imwrite(tmp_path / "a.tif", RAMP)
     refused(tmp_path / "a.tif", "6x40x30", max_voxels=7199)
-    assert volumes.read(tmp_path / "a.tif", max_voxels=7200).data.size == 7200
+    assert io.read(tmp_path / "a.tif", max_voxels=7200).data.size == 7200
     np.save(tmp_path / "a.npy", RAMP)
     refused(tmp_path / "a.npy", "6x40x30", max_voxels=7199)
     Image.fromarray(NOISE[0]).save(tmp_path / "a.png")
@@ -466,17 +466,17 @@ def test_files_are_found_in_natural_order(tmp_path):
     for name in ("t10.tif", "t2.TIF", "t1_overlay.png", ".hidden.png", "notes.txt", "t2_label.tif"):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
-    assert [f.name for f in volumes.find(tmp_path)] == ["t1_overlay.png", "t2.TIF", "t2_label.tif", "t10.tif"]
-    assert [f.name for f in volumes.find(tmp_path / "t*0.tif")] == ["t10.tif"]
-    assert volumes.find(tmp_path / "t10.tif") == [tmp_path / "t10.tif"]
+    assert [f.name for f in io.find(tmp_path)] == ["t1_overlay.png", "t2.TIF", "t2_label.tif", "t10.tif"]
+    assert [f.name for f in io.find(tmp_path / "t*0.tif")] == ["t10.tif"]
+    assert io.find(tmp_path / "t10.tif") == [tmp_path / "t10.tif"]
 
 
 def test_finding_nothing_names_the_place_and_the_suffixes(tmp_path):
     with pytest.raises(ImageReadError, match="missing: there is no such file or folder"):
-        volumes.find(tmp_path / "missing")
+        io.find(tmp_path / "missing")
     for path in (tmp_path, tmp_path / "*.tif"):
         with pytest.raises(ImageReadError) as caught:
-            volumes.find(path)
+            io.find(path)
         assert str(path) in str(caught.value) and ".tif" in str(caught.value)
 
 
@@ -485,18 +485,18 @@ def test_a_link_to_nowhere_is_told(tmp_path):
     (tmp_path / "t2.png").symlink_to("not_fetched.png")
     for path in (tmp_path, tmp_path / "*.png", tmp_path / "t2.png"):
         with pytest.raises(ImageReadError, match=r"t2\.png: is a link to nowhere \(not_fetched\.png\)"):
-            volumes.find(path)
+            io.find(path)
     (tmp_path / "t2.png").unlink()
     (tmp_path / "t2.png").symlink_to("t2.png")
     with pytest.raises(ImageReadError, match="link to nowhere"):
-        volumes.find(tmp_path)
+        io.find(tmp_path)
 
 
 def test_folders_in_a_circle_are_gone_through_once(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "t1.png").touch(), (tmp_path / "a" / "t1.png").touch(), (tmp_path / "a" / "t2.png").touch()
     (tmp_path / "a" / "back").symlink_to(tmp_path)
-    found = volumes.find(tmp_path / "**" / "*.png")
+    found = io.find(tmp_path / "**" / "*.png")
     assert found == [tmp_path / "a" / "t1.png", tmp_path / "a" / "t2.png", tmp_path / "t1.png"]
 
 
@@ -505,8 +505,8 @@ def test_names_of_any_letters_are_found_and_read(tmp_path, name):
     (tmp_path / name).mkdir()
     Image.fromarray(NOISE[0]).save(tmp_path / name / f"{name}.png")
     for path in (tmp_path / name, tmp_path / name / "*.png", tmp_path / "*" / "*.png"):
-        assert volumes.find(path) == [tmp_path / name / f"{name}.png"]
-    assert np.array_equal(volumes.read(tmp_path / name / f"{name}.png").data, NOISE[0])
+        assert io.find(path) == [tmp_path / name / f"{name}.png"]
+    assert np.array_equal(io.read(tmp_path / name / f"{name}.png").data, NOISE[0])
 
 
 # --- writing
@@ -527,8 +527,8 @@ def test_names_of_any_letters_are_found_and_read(tmp_path, name):
 def test_labels_come_back_with_their_axes_and_voxel_size(tmp_path, largest, shape, spacing, axes):
     labels = np.zeros(shape, np.int64)
     labels[..., 2, 3] = largest
-    volumes.write_labels(tmp_path / "a.tif", labels, spacing, axes)
-    found = volumes.read(tmp_path / "a.tif")
+    io.write_labels(tmp_path / "a.tif", labels, spacing, axes)
+    found = io.read(tmp_path / "a.tif")
     assert found.data.dtype == (np.uint16 if largest < 65536 else np.uint32)
     assert np.array_equal(found.data, labels)
     assert found.spacing == pytest.approx(spacing, rel=1e-5)
@@ -539,20 +539,20 @@ def test_labels_come_back_with_their_axes_and_voxel_size(tmp_path, largest, shap
 @pytest.mark.parametrize("labels", [np.ones((4, 4), np.float32), np.full((4, 4), -1), np.full((4, 4), 2**32)])
 def test_what_cannot_be_labels_is_not_written(tmp_path, labels):
     with pytest.raises(ValueError, match="labels"):
-        volumes.write_labels(tmp_path / "a.tif", labels)
+        io.write_labels(tmp_path / "a.tif", labels)
     with pytest.raises(ValueError, match="spacing"):
-        volumes.write_labels(tmp_path / "a.tif", np.zeros((3, 4, 5), int), (1.0,))
+        io.write_labels(tmp_path / "a.tif", np.zeros((3, 4, 5), int), (1.0,))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_pictures_come_back_as_they_were(tmp_path, dtype):
     picture = np.linspace(0, 200, 60).reshape(6, 10).astype(dtype)
-    volumes.write_image(tmp_path / "a.tif", picture, (0.5, 0.25))
-    found = volumes.read(tmp_path / "a.tif")
+    io.write_image(tmp_path / "a.tif", picture, (0.5, 0.25))
+    found = io.read(tmp_path / "a.tif")
     assert np.array_equal(found.data, picture) and found.data.dtype == dtype
     assert found.spacing == pytest.approx((0.5, 0.25))
     with pytest.raises(ValueError, match="float64"):
-        volumes.write_image(tmp_path / "a.tif", picture.astype(float))
+        io.write_image(tmp_path / "a.tif", picture.astype(float))
 
 
 @pytest.mark.parametrize("axes", ["CYX", "TCYX", "ZCYX", "TZCYX"])
@@ -561,9 +561,9 @@ def test_channels_come_back_as_channels(tmp_path, monkeypatch, axes, limit):
     shape = tuple({"T": 2, "Z": 3, "C": 4, "Y": 5, "X": 6}[axis] for axis in axes)
     maps = np.random.default_rng(0).random(shape).astype(np.float32)
     spacing = (2.0, 0.5, 0.25) if "Z" in axes else (0.5, 0.25)
-    monkeypatch.setattr("nucleizoo.volumes._writing._IMAGEJ_BYTES", limit)
-    volumes.write_image(tmp_path / "a.tif", maps, spacing, axes)
-    found = volumes.read(tmp_path / "a.tif")
+    monkeypatch.setattr("nucleizoo.io.writing._IMAGEJ_BYTES", limit)
+    io.write_image(tmp_path / "a.tif", maps, spacing, axes)
+    found = io.read(tmp_path / "a.tif")
     assert found.axes == axes.replace("C", "") + "C" and found.spacing == pytest.approx(spacing)
     assert np.array_equal(found.data, np.moveaxis(maps, axes.index("C"), -1))
 
@@ -573,19 +573,19 @@ def test_channels_come_back_as_channels(tmp_path, monkeypatch, axes, limit):
 ])  # fmt: skip
 def test_axes_that_do_not_fit_are_not_written(tmp_path, axes, spacing):
     with pytest.raises(ValueError, match=f"as '{axes}'"):
-        volumes.write_image(tmp_path / "a.tif", np.zeros((3, 4, 5), np.float32), spacing, axes)
+        io.write_image(tmp_path / "a.tif", np.zeros((3, 4, 5), np.float32), spacing, axes)
 
 
 def test_pngs_come_back_as_they_were(tmp_path):
     for picture in (RAMP[0].astype(np.uint8), np.stack([RAMP[i].astype(np.uint8) for i in range(3)], -1)):
-        volumes.write_png(tmp_path / "a.png", picture)
-        assert np.array_equal(volumes.read(tmp_path / "a.png").data, picture)
+        io.write_png(tmp_path / "a.png", picture)
+        assert np.array_equal(io.read(tmp_path / "a.png").data, picture)
     with pytest.raises(ValueError, match="uint8"):
-        volumes.write_png(tmp_path / "a.png", RAMP[0])
+        io.write_png(tmp_path / "a.png", RAMP[0])
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    volumes.write_labels(tmp_path / "a.tif", RAMP[0])
+    io.write_labels(tmp_path / "a.tif", RAMP[0])
 
     def full(part, *_, **__):
         part.write_bytes(b"half")
@@ -593,19 +593,19 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
 
     monkeypatch.setattr(tifffile, "imwrite", full)
     with pytest.raises(OSError, match="No space"):
-        volumes.write_labels(tmp_path / "a.tif", RAMP[1])
+        io.write_labels(tmp_path / "a.tif", RAMP[1])
     assert [f.name for f in tmp_path.iterdir()] == ["a.tif"]
-    assert np.array_equal(volumes.read(tmp_path / "a.tif").data, RAMP[0])
+    assert np.array_equal(io.read(tmp_path / "a.tif").data, RAMP[0])
     with pytest.raises(OSError, match="missing"):
-        volumes.write_png(tmp_path / "missing" / "a.png", RAMP[0].astype(np.uint8))
+        io.write_png(tmp_path / "missing" / "a.png", RAMP[0].astype(np.uint8))
 
 
 def test_real_files_are_read(real_data):
-    found = volumes.read(real_data / "mouse_embryo_3d" / "vol_8cell.h5")
+    found = io.read(real_data / "mouse_embryo_3d" / "vol_8cell.h5")
     assert (found.axes, found.data.shape, found.spacing) == ("ZYX", (51, 120, 122), (1.75, 0.8, 0.8))
-    hela = volumes.find(real_data / "hela_n2dl" / "train" / "images")
-    assert len(hela) == 20 and volumes.read(hela[0]).data.dtype == np.uint16
-    colour = volumes.read(volumes.find(real_data / "histology_white" / "test" / "images_rgb")[0])
+    hela = io.find(real_data / "hela_n2dl" / "train" / "images")
+    assert len(hela) == 20 and io.read(hela[0]).data.dtype == np.uint16
+    colour = io.read(io.find(real_data / "histology_white" / "test" / "images_rgb")[0])
     assert colour.axes == "YXC" and colour.data.shape == (256, 320, 3)
 
 
@@ -625,7 +625,7 @@ def test_a_deep_colour_png_is_refused_rather_than_cut_to_eight_bits(tmp_path):
     )
     file.write_bytes(png)
     with pytest.raises(ImageReadError, match=r"deep\.png.*16 bits in several channels"):
-        volumes.read(file)
+        io.read(file)
 
 
 # --- pairs
@@ -642,7 +642,7 @@ def files(*names):
     (files("x/1.png", "y/1.png"), files("x/1.tif", "y/1.tif"), files("x/1.tif", "y/1.tif")),
 ])  # fmt: skip
 def test_partners_have_one_name_or_else_one_place(images, labels, partners):
-    assert volumes.pair(images, labels) == list(zip(images, partners, strict=True))
+    assert io.pair(images, labels) == list(zip(images, partners, strict=True))
 
 
 @pytest.mark.parametrize(("images", "labels", "told"), [
@@ -652,4 +652,4 @@ def test_partners_have_one_name_or_else_one_place(images, labels, partners):
 ])  # fmt: skip
 def test_partners_that_are_not_clear_are_refused(images, labels, told):
     with pytest.raises(ImageReadError, match=told):
-        volumes.pair(images, labels)
+        io.pair(images, labels)

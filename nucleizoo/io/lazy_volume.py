@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._chunks import Cut, Load, cut_apart, seen_from
-from nucleizoo.volumes._damage import check_damage
+from nucleizoo.io.chunks import Cut, Load, cut_apart, seen_from
+from nucleizoo.io.damage import check_damage
 
 
 @dataclass(eq=False)

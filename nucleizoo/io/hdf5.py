@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._chunks import check_claim, grid_of
-from nucleizoo.volumes._volume import SPATIAL, Check, Volume, from_array, guess_axes
+from nucleizoo.io.chunks import check_claim, grid_of
+from nucleizoo.io.volume import SPATIAL, Check, Volume, from_array, guess_axes
 
 _SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
 """Attributes that give a voxel size in micrometres, in axis order."""

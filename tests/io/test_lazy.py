@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes import LazyVolume, _hdf5, open_lazily
+from nucleizoo.io import LazyVolume, hdf5, open_lazily
 
 VOLUME = np.random.default_rng(0).integers(0, 60000, (7, 40, 50)).astype(np.uint16)
 BOX = (slice(2, 6), slice(11, 40), slice(3, 27))
@@ -223,7 +223,7 @@ def test_what_is_not_read_by_parts_is_said(tmp_path):
     refused(tmp_path / "folder", "is not read by blocks")
     (tmp_path / "a.tif").write_text("no")
     refused(tmp_path / "a.tif", "is not a TIFF")
-    assert not volumes.is_zarr(tmp_path) and not volumes.is_large(tmp_path / "a.tif")
+    assert not io.is_zarr(tmp_path) and not io.is_large(tmp_path / "a.tif")
 
 
 def test_broken_zarr_metadata_are_told_by_the_folder(tmp_path):
@@ -237,12 +237,12 @@ def test_broken_zarr_metadata_are_told_by_the_folder(tmp_path):
 @pytest.mark.parametrize("kind", ["zarr-array", "zarr-0.4", "zarr-0.5"])
 def test_zarr_folders_are_found_and_read_whole_too(tmp_path, kind):
     path = written(tmp_path, kind)
-    assert volumes.find(tmp_path) == volumes.find(path) == volumes.find(tmp_path / "*.zarr") == [path]
-    read = volumes.read(path)
+    assert io.find(tmp_path) == io.find(path) == io.find(tmp_path / "*.zarr") == [path]
+    read = io.read(path)
     assert read.axes == "ZYX" and read.spacing == (() if kind == "zarr-array" else (2.0, 0.5, 0.25))
     np.testing.assert_array_equal(read.data, VOLUME)
-    with pytest.raises(volumes.TooManyVoxels, match="declares 7x40x50 values, more than the 100"):
-        volumes.read(path, max_voxels=100)
+    with pytest.raises(io.TooManyVoxels, match="declares 7x40x50 values, more than the 100"):
+        io.read(path, max_voxels=100)
 
 
 def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp_path):
@@ -332,7 +332,7 @@ def test_a_voxel_size_that_cannot_be_is_not_believed(tmp_path):
         shown = dict(group.attrs["ome"])
         shown["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][1] = wrong
         group.attrs["ome"] = shown
-        assert open_lazily(path).spacing == volumes.read(path).spacing == ()
+        assert open_lazily(path).spacing == io.read(path).spacing == ()
 
 
 def test_chunks_without_voxels_are_refused(tmp_path):
@@ -344,7 +344,7 @@ def test_chunks_without_voxels_are_refused(tmp_path):
 
 
 def test_chunks_of_hdf5_are_not_looked_for_where_none_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(_hdf5, "grid_of", lambda *_: pytest.fail("looked for"))
+    monkeypatch.setattr(hdf5, "grid_of", lambda *_: pytest.fail("looked for"))
     open_lazily(written(tmp_path, "h5-chunked"))
 
 
@@ -362,12 +362,12 @@ def test_of_many_missing_chunks_no_more_are_named_than_are_told(tmp_path, monkey
 
 def test_what_describes_a_zarr_array_is_its_own_metadata_and_those_above(tmp_path):
     path = zarr_group(tmp_path / "a.zarr", version="0.4")
-    told = [str(file.relative_to(path)) for file in volumes.described_in(path)]
+    told = [str(file.relative_to(path)) for file in io.described_in(path)]
     assert sorted(told) == [".zattrs", ".zgroup", "s0/.zarray", "s0/.zattrs"]
     path = zarr_group(tmp_path / "b.zarr")
-    assert volumes.described_in(path) == [path / "zarr.json", path / "s0" / "zarr.json"]
+    assert io.described_in(path) == [path / "zarr.json", path / "s0" / "zarr.json"]
     path = written(tmp_path, "npy")
-    assert volumes.described_in(path) == [path]
+    assert io.described_in(path) == [path]
 
 
 def test_numbers_of_every_order_and_size_are_read(tmp_path):

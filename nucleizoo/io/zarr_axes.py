@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes._volume import guess_axes
+from nucleizoo.io.volume import guess_axes
 
 _LETTERS = {
     "depth": "Z", "plane": "Z", "height": "Y", "row": "Y", "width": "X", "column": "X", "col": "X",

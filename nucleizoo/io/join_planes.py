@@ -16,10 +16,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo import volumes
+from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.large._disk import Disk
+from nucleizoo.io.hdf5_disk import Disk
 from nucleizoo.ops.grid import Grid
 
 CHUNK = (32, 64, 64)
@@ -106,12 +106,12 @@ class _Plane:
 @contextmanager
 def _opened(path: Path) -> Iterator[_Plane]:
     """A plane, of which no more is read than is asked for, where that can be."""
-    if volumes.is_lazy(path):
-        with closing(volumes.open_lazily(path)) as lazy:
+    if io.is_lazy(path):
+        with closing(io.open_lazily(path)) as lazy:
             _check_axes(path, lazy.axes, lazy.shape)
             yield _Plane(lazy.shape, lazy.dtype, lambda box: lazy.read(box)[0])
     else:
-        whole = volumes.read(path)
+        whole = io.read(path)
         _check_axes(path, whole.axes, whole.data.shape)
         yield _Plane(whole.data.shape, whole.data.dtype, whole.data.__getitem__)
 

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes import _zarr, open_lazily
+from nucleizoo.io import open_lazily, zarr
 
 VOLUME = np.random.default_rng(0).integers(1, 60000, (7, 40, 50)).astype(np.uint16)
 
@@ -86,8 +86,8 @@ def test_files_that_may_not_be_opened_are_not_called_damaged(tmp_path, monkeypat
     def refuse(*_):
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr(_zarr, "is_zarr", lambda path: True)
-    monkeypatch.setattr(_zarr, "open_array", refuse)
+    monkeypatch.setattr(zarr, "is_zarr", lambda path: True)
+    monkeypatch.setattr(zarr, "open_array", refuse)
     with pytest.raises(PermissionError, match=str(tmp_path)):
         open_lazily(tmp_path)
 

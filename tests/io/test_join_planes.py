@@ -9,8 +9,7 @@ from PIL import Image
 from nucleizoo import api
 from nucleizoo.cli import main
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.large import _joining
-from nucleizoo.volumes import open_lazily
+from nucleizoo.io import join_planes, open_lazily
 
 
 def written(folder, volume, suffix=".tif", start=8):
@@ -34,8 +33,8 @@ def joined(folder, out, *spacing, **settings):
 def test_planes_are_stacked_in_the_order_of_their_numbers(tmp_path, monkeypatch, suffix, dtype):
     volume = np.random.default_rng(0).integers(0, 200, (7, 90, 50)).astype(dtype)
     written(tmp_path / "planes", volume, suffix)
-    monkeypatch.setattr(_joining, "CHUNK", (2, 16, 32))
-    monkeypatch.setattr(_joining, "ROOM", 2 * 50 * 33 * volume.itemsize)  # 32 rows of two planes
+    monkeypatch.setattr(join_planes, "CHUNK", (2, 16, 32))
+    monkeypatch.setattr(join_planes, "ROOM", 2 * 50 * 33 * volume.itemsize)  # 32 rows of two planes
     found, parts = joined(tmp_path / "planes", tmp_path / "new" / "brain.h5", 5.0, 1.6, 1.6)
     np.testing.assert_array_equal(found, volume)
     assert found.dtype == dtype and parts == 4 * 3

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.volumes import _hdf5, _picture, _tiff, _zarr
-from nucleizoo.volumes._lazy import LazyVolume
-from nucleizoo.volumes._opening import open_lazily
-from nucleizoo.volumes._volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
+from nucleizoo.io import bitmap, hdf5, tiff, zarr
+from nucleizoo.io.lazy_open import open_lazily
+from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
 
 _HDF5_SUFFIXES = (".h5", ".hdf5")
 
@@ -50,7 +50,7 @@ def read(
             files.
     """
     path = Path(path)
-    if _zarr.is_zarr(path):
+    if zarr.is_zarr(path):
         opened = open_lazily(path, dataset=dataset, usual=usual, missing=missing)
         check(path, max_voxels, opened.shape, opened.dtype)
         return _whole(opened)
@@ -68,7 +68,7 @@ def read(
     allowed = partial(check, path, max_voxels)
     try:
         if path.suffix.lower() in _HDF5_SUFFIXES:
-            return _hdf5.read(path, allowed, dataset, usual)
+            return hdf5.read(path, allowed, dataset, usual)
         return reader(path, allowed)
     except ImageReadError:
         raise
@@ -94,12 +94,10 @@ def find(path: str | Path) -> list[Path]:
         ImageReadError: when there is none, or one is a link to nowhere.
     """
     path = Path(path)
-    if path.is_file() or _zarr.is_zarr(path):
+    if path.is_file() or zarr.is_zarr(path):
         return [path]
     if path.is_dir() and path.suffix.lower() == ".zarr":
-        raise ImageReadError(
-            f"{path}: is no Zarr folder, it has no {' or '.join(_zarr.MARKS)}; copy it again"
-        )
+        raise ImageReadError(f"{path}: is no Zarr folder, it has no {' or '.join(zarr.MARKS)}; copy it again")
     candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
     shown = [f for f in candidates if f.name[0] != "."]
     pictures = [f for f in shown if f.suffix.lower() in IMAGE_SUFFIXES]
@@ -108,7 +106,7 @@ def find(path: str | Path) -> list[Path]:
             raise ImageReadError(
                 f"{link}: is a link to nowhere ({os.readlink(link)}); bring its file back, or remove it"
             )
-    files = [f for f in pictures if f.is_file()] + [f for f in shown if _zarr.is_zarr(f)]
+    files = [f for f in pictures if f.is_file()] + [f for f in shown if zarr.is_zarr(f)]
     if not files:
         if not path.exists() and not glob.has_magic(str(path)):
             raise ImageReadError(f"{path}: there is no such file or folder; check the path")
@@ -146,9 +144,9 @@ def _whole(opened: LazyVolume) -> Volume:
 
 
 _READERS: dict[str, Callable[[Path, Check], Volume]] = {
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _picture.read),
-    **dict.fromkeys((".tif", ".tiff"), _tiff.read),
-    **dict.fromkeys(_HDF5_SUFFIXES, _hdf5.read),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), bitmap.read),
+    **dict.fromkeys((".tif", ".tiff"), tiff.read),
+    **dict.fromkeys(_HDF5_SUFFIXES, hdf5.read),
     ".npy": _read_numpy,
 }
 
