@@ -12,7 +12,7 @@ from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import AUGMENTS, DATASETS, DECODERS, METHODS, TARGETS
-from nucleizoo.reading import Reader
+from nucleizoo.preprocess import Reader
 
 
 def target(config: CfgNode) -> Target:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"core"},
     {"contracts", "kinds", "ops"},
-    {"io", "reading", "defaults", "ranges", "build"},
+    {"io", "preprocess", "defaults", "ranges", "build"},
     {"batches", "published", "metrics", "runs"},
     {"workers"},
     {"engine"},
@@ -17,7 +17,7 @@ FLOORS = [
     {"api", "catalogue", "figures"},
     {"cli"},
 ]
-SHELF = {"core", "contracts", "kinds", "ops", "io", "reading", "runs"}
+SHELF = {"core", "contracts", "kinds", "ops", "io", "preprocess", "runs"}
 """What entries of the registry may import of nucleizoo."""
 
 

@@ -21,7 +21,7 @@ from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.files import COLOURS
 from nucleizoo.metrics.folders import Labels, compared_pair
 from nucleizoo.metrics.summary import Compared
-from nucleizoo.reading import Scan
+from nucleizoo.preprocess import Scan
 from nucleizoo.runs import Run
 
 

@@ -18,7 +18,7 @@ from nucleizoo.kinds import DATASETS
 from nucleizoo.ops import resize
 from nucleizoo.ops.overlay import outline
 from nucleizoo.ops.sizing import WINDOW, Sizes, measure_sizes
-from nucleizoo.reading import channels_first
+from nucleizoo.preprocess import channels_first
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from nucleizoo.ops.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.resize import linear
 from nucleizoo.ops.statistics import Statistics, watched
 from nucleizoo.ops.windows import grown_and_cut, slide
-from nucleizoo.reading import Reader, Scan
+from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.runs import Run
 
 

@@ -17,7 +17,7 @@ from nucleizoo.engine import tables
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.ops.overlay import outline
 from nucleizoo.ops.resize import linear
-from nucleizoo.reading import Stack
+from nucleizoo.preprocess import Stack
 
 log = logging.getLogger(__name__)
 

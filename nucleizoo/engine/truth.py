@@ -15,7 +15,7 @@ from nucleizoo.engine.report import Report
 from nucleizoo.engine.statistics import Remembered, as_it_predicts
 from nucleizoo.engine.trainer import Trainer
 from nucleizoo.metrics import objects, pixels
-from nucleizoo.reading import Scan
+from nucleizoo.preprocess import Scan
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.figures import _drawing
 from nucleizoo.figures._pictures import Picture, finished, plane, tiles
 from nucleizoo.metrics.files import write_rows
-from nucleizoo.reading import Scan
+from nucleizoo.preprocess import Scan
 
 ROWS = 6
 """Images drawn at most, evenly taken from all; the table has every image."""

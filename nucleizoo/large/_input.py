@@ -8,7 +8,7 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume, open_lazily
 from nucleizoo.large import _missing
 from nucleizoo.ops.resize import Resizing
-from nucleizoo.reading import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
+from nucleizoo.preprocess import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
 
 
 class Input:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nucleizoo.large._input import Input
 from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.ops.grid import Grid
-from nucleizoo.reading import Found, Known, Limits, Pass, passes
+from nucleizoo.preprocess import Found, Known, Limits, Pass, passes
 
 UNIT = 2**27
 """Bytes of a unit at least, where the volume has so many; they take a second or so."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nucleizoo.io import LazyVolume
-from nucleizoo.reading import Values
+from nucleizoo.preprocess import Values
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.resize import Resizing
 from nucleizoo.ops.statistics import Statistics
-from nucleizoo.reading import FiledScan
+from nucleizoo.preprocess import FiledScan
 
 RESERVE = 1e8
 """Bytes kept for what is not counted."""

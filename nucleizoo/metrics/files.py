@@ -19,7 +19,7 @@ from nucleizoo.core.files import atomic
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.folders import Draw, Labels, distinct
 from nucleizoo.ops.overlay import marks
-from nucleizoo.reading import channels_first
+from nucleizoo.preprocess import channels_first
 
 COLOURS = {
     "matched": (0, 158, 115),

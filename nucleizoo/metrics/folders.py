@@ -16,7 +16,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.metrics import doubts, pixels, summary, tables, tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.overlap import Overlap
-from nucleizoo.reading import as_labels
+from nucleizoo.preprocess import as_labels
 
 log = logging.getLogger(__name__)
 

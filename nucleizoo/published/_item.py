@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io import Volume
-from nucleizoo.reading import as_labels
+from nucleizoo.preprocess import as_labels
 
 SPLITS = ("train", "test")
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.io import Volume
+from nucleizoo.preprocess import as_labels
 from nucleizoo.published._item import Item, Place
-from nucleizoo.reading import as_labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from nucleizoo import io
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.kinds import DATASETS
-from nucleizoo.reading import Library, Picture, Reader, open_pictures, random_crop
+from nucleizoo.preprocess import Library, Picture, Reader, open_pictures, random_crop
 
 
 @DATASETS.register("images")

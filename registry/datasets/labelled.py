@@ -11,7 +11,7 @@ from nucleizoo import io
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS
-from nucleizoo.reading import Labels, Library, Picture, Reader, open_pictures, random_crop
+from nucleizoo.preprocess import Labels, Library, Picture, Reader, open_pictures, random_crop
 
 
 @DATASETS.register("labelled")

@@ -18,7 +18,7 @@ from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.kinds import DATASETS, METHODS
 from nucleizoo.ops.device import pick_device
 from nucleizoo.ops.windows import grown_and_cut
-from nucleizoo.reading import Scan, random_crop
+from nucleizoo.preprocess import Scan, random_crop
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)

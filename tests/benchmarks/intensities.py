@@ -20,7 +20,7 @@ from nucleizoo.kinds import SCALINGS
 from nucleizoo.large._input import Input
 from nucleizoo.large._intensities import Intensities, unit_of
 from nucleizoo.large._step import carried_out
-from nucleizoo.reading import Reader
+from nucleizoo.preprocess import Reader
 
 SHAPE, CHUNKS = (256, 1024, 1024), (64, 64, 64)
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from nucleizoo.contracts import DataSpec
 from nucleizoo.kinds import DATASETS, SCALINGS
-from nucleizoo.reading import random_crop
+from nucleizoo.preprocess import random_crop
 
 SHAPE, SIZE = (128, 512, 512), (32, 96, 96)
 WHOLE, FILED = 4.0, 0.0  # CACHE_GB

@@ -17,7 +17,7 @@ from nucleizoo.engine import statistics
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.statistics import Remembered
 from nucleizoo.ops.statistics import Statistics
-from nucleizoo.reading import Scan
+from nucleizoo.preprocess import Scan
 from nucleizoo.runs import Run, weights_of
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"

@@ -34,7 +34,7 @@ from nucleizoo.large import (
     predict_volume,
 )
 from nucleizoo.large._step import alone
-from nucleizoo.reading import limits_of
+from nucleizoo.preprocess import limits_of
 from nucleizoo.runs import Run
 
 pytest.importorskip("distributed")

@@ -50,7 +50,7 @@ from nucleizoo.ops import memory
 from nucleizoo.ops.adain import instance_norm
 from nucleizoo.ops.resize import linear
 from nucleizoo.ops.statistics import Moments, Statistics
-from nucleizoo.reading import limits_of
+from nucleizoo.preprocess import limits_of
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 SPACING = (2.0, 0.5, 0.5)

@@ -12,7 +12,7 @@ from nucleizoo import io
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS, SCALINGS
-from nucleizoo.reading import FiledScan, Scan
+from nucleizoo.preprocess import FiledScan, Scan
 
 SHAPE = (24, 50, 70)
 RNG = np.random.default_rng(0)
@@ -184,7 +184,7 @@ def test_every_process_has_its_own_handle_and_none_measures_again(tmp_path, monk
     filed = source("images", tmp_path, cache_gb=0.0)
     draw = lambda each: [each.sample(np.random.default_rng(i), (9, 20, 30)).image for i in range(9)]  # noqa: E731
     wanted = draw(filed)  # opened here: a forked process must not go on with these handles
-    monkeypatch.setattr("nucleizoo.reading._range.counts_of", None)
+    monkeypatch.setattr("nucleizoo.preprocess.intensity_range.counts_of", None)
     said, process = multiprocessing.get_context("fork").SimpleQueue(), None
     for _ in range(2):
         process = multiprocessing.get_context("fork").Process(target=lambda: said.put(draw(filed)))

@@ -4,7 +4,7 @@ import pytest
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DATASETS
-from nucleizoo.reading import Reader
+from nucleizoo.preprocess import Reader
 
 load_plugins()
 LAW = {"semi_axis": (6.0, 9.0), "count": (6.0, 9.0), "gap": 1}

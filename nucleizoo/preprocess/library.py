@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nucleizoo.reading._picture import Picture
-from nucleizoo.reading._store import Store
+from nucleizoo.preprocess.picture import Picture
+from nucleizoo.preprocess.scan_store import Store
 
 log = logging.getLogger(__name__)
 

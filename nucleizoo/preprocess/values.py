@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume
 from nucleizoo.ops.grid import Box, Grid, placed, size
-from nucleizoo.reading._finite import check_finite
-from nucleizoo.reading._slabs import planes_of
+from nucleizoo.preprocess.finite import check_finite
+from nucleizoo.preprocess.slabs import planes_of
 
 _READ_BYTES = 2**23
 """About how much is read at once when all of a file is gone through."""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.reading._picture import Picture
-from nucleizoo.reading._scan import Scan
+from nucleizoo.preprocess.picture import Picture
+from nucleizoo.preprocess.scan import Scan
 
 
 class Store:

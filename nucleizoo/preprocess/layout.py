@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import Volume
 from nucleizoo.ops.intensity import luminance
-from nucleizoo.reading._scan import Stack
+from nucleizoo.preprocess.scan import Stack
 
 _MAX_LABEL = 2**31 - 1
 

@@ -12,7 +12,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.io import open_lazily
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.reading import Channels, Reader, Values, _slabs, _values, limits_of
+from nucleizoo.preprocess import Channels, Reader, Values, limits_of, slabs, values
 
 load_plugins()
 SHAPE, CHUNK = (11, 40, 50), (4, 16, 16)
@@ -46,8 +46,8 @@ def counted(volume):
 def test_every_chunk_is_loaded_once_and_the_limits_are_those_of_the_planes(
     tmp_path, monkeypatch, dims, channels, slab
 ):
-    monkeypatch.setattr(_values, "_SLAB_BYTES", slab)
-    monkeypatch.setattr(_values, "_READ_BYTES", 4000)
+    monkeypatch.setattr(values, "_SLAB_BYTES", slab)
+    monkeypatch.setattr(values, "_READ_BYTES", 4000)
     data = np.random.default_rng(0).normal(300, 80, (*SHAPE, channels)).astype(np.float32)
     data[3] = 7  # a plane without contrast
     path = stored(tmp_path, data if channels > 1 else data[..., 0], CHUNK + (1,) * (channels > 1))
@@ -64,8 +64,8 @@ def test_every_chunk_is_loaded_once_and_the_limits_are_those_of_the_planes(
 
 
 def test_a_disk_too_small_for_the_planes_is_told_with_what_they_need(tmp_path, monkeypatch):
-    monkeypatch.setattr(_values, "_SLAB_BYTES", 0)
-    monkeypatch.setattr(_slabs.tempfile, "TemporaryFile", lambda buffering: open("/dev/full", "r+b", 0))
+    monkeypatch.setattr(values, "_SLAB_BYTES", 0)
+    monkeypatch.setattr(slabs.tempfile, "TemporaryFile", lambda buffering: open("/dev/full", "r+b", 0))
     volume = open_lazily(stored(tmp_path, np.zeros(SHAPE, np.uint16), CHUNK))
     with pytest.raises(UserError, match=r"No space left on device; it takes 0\.0 GB: set .* TMPDIR"):
         list(Values(lambda: volume, 3).planes())

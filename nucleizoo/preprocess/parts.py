@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Scaling
 from nucleizoo.ops.grid import Box
-from nucleizoo.reading._channels import Channels
-from nucleizoo.reading._range import Limits
+from nucleizoo.preprocess.channels import Channels
+from nucleizoo.preprocess.intensity_range import Limits
 
 _ROWS = 2**18
 """Voxels that are scaled at once."""

@@ -13,7 +13,7 @@ from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.reading import Library, Reader, Scan, Stack
+from nucleizoo.preprocess import Library, Reader, Scan, Stack
 
 FLAT, DEEP = DataSpec(dims=2), DataSpec(dims=3)
 RAMP = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)

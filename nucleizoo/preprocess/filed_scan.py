@@ -11,9 +11,9 @@ from nucleizoo.contracts import Sample
 from nucleizoo.ops.crops import crop
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.resize import Resizing
-from nucleizoo.reading._layout import as_ids
-from nucleizoo.reading._parts import Parts
-from nucleizoo.reading._values import Values
+from nucleizoo.preprocess.layout import as_ids
+from nucleizoo.preprocess.parts import Parts
+from nucleizoo.preprocess.values import Values
 
 
 @dataclass(frozen=True, eq=False)

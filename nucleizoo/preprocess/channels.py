@@ -12,8 +12,8 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume
 from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.intensity import luminance
-from nucleizoo.reading._reader import Reader
-from nucleizoo.reading._values import Values
+from nucleizoo.preprocess.reader import Reader
+from nucleizoo.preprocess.values import Values
 
 
 class Channels:

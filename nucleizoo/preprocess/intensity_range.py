@@ -13,7 +13,7 @@ from nucleizoo.contracts import Scaling
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.distribution import counts_of, known_span, sample_of, span_of
 from nucleizoo.ops.grid import Box
-from nucleizoo.reading._channels import Channels
+from nucleizoo.preprocess.channels import Channels
 
 Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
 """What becomes 0 and 1: of the whole file, (), or (channels, *outer, depth) of every plane."""

@@ -16,9 +16,9 @@ from nucleizoo.core.registry import Recipe
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.resize import linear, nearest
-from nucleizoo.reading._finite import check_finite
-from nucleizoo.reading._layout import as_labels, channels_first, pictures, stack_of
-from nucleizoo.reading._scan import LabelFile, Scan
+from nucleizoo.preprocess.finite import check_finite
+from nucleizoo.preprocess.layout import as_labels, channels_first, pictures, stack_of
+from nucleizoo.preprocess.scan import LabelFile, Scan
 
 
 class Reader:

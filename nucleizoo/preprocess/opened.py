@@ -10,14 +10,14 @@ from pathlib import Path
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.resize import Resizing, nearest
-from nucleizoo.reading._channels import Channels
-from nucleizoo.reading._filed import FiledScan
-from nucleizoo.reading._layout import as_ids
-from nucleizoo.reading._parts import Parts
-from nucleizoo.reading._picture import Picture
-from nucleizoo.reading._range import limits_of
-from nucleizoo.reading._reader import Reader, magnified
-from nucleizoo.reading._values import Values
+from nucleizoo.preprocess.channels import Channels
+from nucleizoo.preprocess.filed_scan import FiledScan
+from nucleizoo.preprocess.intensity_range import limits_of
+from nucleizoo.preprocess.layout import as_ids
+from nucleizoo.preprocess.parts import Parts
+from nucleizoo.preprocess.picture import Picture
+from nucleizoo.preprocess.reader import Reader, magnified
+from nucleizoo.preprocess.values import Values
 
 log = logging.getLogger(__name__)
 

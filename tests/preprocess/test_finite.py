@@ -10,8 +10,8 @@ from nucleizoo.core.plugins import load_plugins
 from nucleizoo.io import open_lazily
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.distribution import span_of
-from nucleizoo.reading import Channels, Reader, Values, _values
-from nucleizoo.reading._range import limits_of
+from nucleizoo.preprocess import Channels, Reader, Values, values
+from nucleizoo.preprocess.intensity_range import limits_of
 
 load_plugins()
 
@@ -29,8 +29,8 @@ def test_a_distribution_notices_it_in_every_part(value, at):
 @pytest.mark.parametrize("over", ["volume", "image"])
 @pytest.mark.parametrize("slab", [2**26, 0])
 def test_it_is_told_by_its_place_in_memory_and_part_by_part(tmp_path, monkeypatch, dims, scaling, over, slab):
-    monkeypatch.setattr(_values, "_READ_BYTES", 2000)
-    monkeypatch.setattr(_values, "_SLAB_BYTES", slab)
+    monkeypatch.setattr(values, "_READ_BYTES", 2000)
+    monkeypatch.setattr(values, "_SLAB_BYTES", slab)
     data = np.random.default_rng(0).random((9, 20, 24)).astype(np.float32)
     data[8, 19, 21] = np.nan  # in the last part
     with h5py.File(tmp_path / "a.h5", "w") as file:
