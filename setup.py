@@ -14,7 +14,7 @@ setup(
     packages=[*find_packages(include=["nucleizoo", "nucleizoo.*"]), *shelf],
     package_dir={"nucleizoo.registry": "registry"},
     package_data={
-        "nucleizoo": ["py.typed", "datasets/table.yaml"],
+        "nucleizoo": ["py.typed", "published/table.yaml"],
         "nucleizoo.comparison": ["page.*", "published.yaml"],
     },
     install_requires=[

@@ -21,8 +21,8 @@ from nucleizoo.engine import estimates, outputs, samples
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.session import train
 from nucleizoo.metrics import files, folders
-from nucleizoo.ops.device import pick_device
-from nucleizoo.ops.sizing import Sizes
+from nucleizoo.ops.nn.device import pick_device
+from nucleizoo.ops.synthesis.nucleus_size import Sizes
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)

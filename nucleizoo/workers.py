@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from nucleizoo.batches import Batches
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.ops.device import cores
+from nucleizoo.ops.nn.device import cores
 
 WORKER_LOST = "DataLoader worker (pid"
 """How PyTorch's message begins when a process that prepares batches was killed or has crashed."""

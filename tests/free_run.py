@@ -15,7 +15,7 @@ import pytest
 from nucleizoo import METHODS, build
 from nucleizoo.api import load_config
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.ops.statistics import Statistics
+from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import Run
 
 ROOT = Path(__file__).parents[1]

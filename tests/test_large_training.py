@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 ROOT = Path(__file__).parents[1]
 SHAPE, TILE = (64, 1024, 1024), (32, 128, 128)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 
 def toy_picture(seed, size, dtype):

@@ -14,10 +14,10 @@ from PIL import Image
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.files import COLOURS, kinds_of
 from nucleizoo.metrics.folders import Labels
-from nucleizoo.ops.edges import outlines
-from nucleizoo.ops.overlay import COLOURS as PALETTE
-from nucleizoo.ops.overlay import stretched
-from nucleizoo.ops.resize import linear, nearest
+from nucleizoo.ops.image.resize import linear, nearest
+from nucleizoo.ops.labels.edges import outlines
+from nucleizoo.ops.labels.overlay import COLOURS as PALETTE
+from nucleizoo.ops.labels.overlay import stretched
 
 SIDE = 512
 """Pixels of the longer side: larger pictures are shrunk to it, outlines on small ones drawn up to it."""

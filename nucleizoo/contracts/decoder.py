@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.ops.rules import Maps, Rules
+from nucleizoo.ops.labels.rules import Maps, Rules
 
 
 class Decoder:

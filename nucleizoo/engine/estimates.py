@@ -15,9 +15,9 @@ from nucleizoo import build, io
 from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.kinds import DATASETS
-from nucleizoo.ops import resize
-from nucleizoo.ops.overlay import outline
-from nucleizoo.ops.sizing import WINDOW, Sizes, measure_sizes
+from nucleizoo.ops.image import resize
+from nucleizoo.ops.labels.overlay import outline
+from nucleizoo.ops.synthesis.nucleus_size import WINDOW, Sizes, measure_sizes
 from nucleizoo.preprocess import channels_first
 
 log = logging.getLogger(__name__)

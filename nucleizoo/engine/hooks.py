@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.engine.randomness import random_numbers_kept
-from nucleizoo.ops.statistics import Statistics
+from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import Run, weights_of
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from yacs.config import CfgNode
 from nucleizoo import build
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
-from nucleizoo.ops.device import autocast, pick_device, pick_precision
-from nucleizoo.ops.resize import linear
-from nucleizoo.ops.statistics import Statistics, watched
-from nucleizoo.ops.windows import grown_and_cut, slide
+from nucleizoo.ops.image.resize import linear
+from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.nn.norm_statistics import Statistics, watched
+from nucleizoo.ops.nn.sliding_window import grown_and_cut, slide
 from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.runs import Run
 
@@ -154,7 +154,7 @@ class Segmenter:
     ) -> Tensor:
         """Pictures (B, C, *S) in [-1, 1] on any device -> maps (B, K, *S) float32 on the CPU.
 
-        `into` and `given` are those of `ops.statistics.watched`.
+        `into` and `given` are those of `ops.nn.norm_statistics.watched`.
 
         Raises:
             RunError: when the maps are not finite.

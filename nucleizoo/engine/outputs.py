@@ -15,8 +15,8 @@ from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.engine import tables
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.ops.overlay import outline
-from nucleizoo.ops.resize import linear
+from nucleizoo.ops.image.resize import linear
+from nucleizoo.ops.labels.overlay import outline
 from nucleizoo.preprocess import Stack
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from nucleizoo.batches import draw
 from nucleizoo.contracts import Sample
 from nucleizoo.core.errors import UserError
 from nucleizoo.engine.estimates import completed
-from nucleizoo.ops.overlay import outline
+from nucleizoo.ops.labels.overlay import outline
 
 DOMAINS = {"image": build.image_dataset, "source": build.source_dataset}
 """What samples are drawn from, as DATASET calls it."""

@@ -13,7 +13,7 @@ from nucleizoo.batches import draw
 from nucleizoo.contracts import Augment, Dataset
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.trainer import Trainer
-from nucleizoo.ops.statistics import Statistics
+from nucleizoo.ops.nn.norm_statistics import Statistics
 
 CROPS, FEWEST, VOXELS = 64, 8, 2**24
 """Crops that statistics are pooled over: at most, at least, and of about how many voxels together."""

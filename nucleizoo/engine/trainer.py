@@ -16,9 +16,9 @@ from nucleizoo.engine import solver
 from nucleizoo.engine.hooks import Hook
 from nucleizoo.engine.randomness import random_state, set_random_state
 from nucleizoo.engine.ranks import ALONE, Ranks
-from nucleizoo.ops.device import autocast, pick_device, pick_precision
-from nucleizoo.ops.gather import all_gathered
-from nucleizoo.ops.layout import channels_last
+from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.nn.joint_backward import all_gathered
+from nucleizoo.ops.nn.layout import channels_last
 from nucleizoo.runs import weights_of
 from nucleizoo.workers import workers_watched
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import RunError
 from nucleizoo.engine.inference import Segmenter
-from nucleizoo.ops.crops import crop
+from nucleizoo.ops.image.crops import crop
 from nucleizoo.runs import Run
 
 Picture = NDArray[np.float32]

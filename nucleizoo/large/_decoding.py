@@ -21,8 +21,8 @@ from nucleizoo.large._step import Step
 from nucleizoo.large._survey import Survey
 from nucleizoo.large._waists import DepthLook
 from nucleizoo.ops.grid import Grid
-from nucleizoo.ops.pieces import Joined
-from nucleizoo.ops.rules import Rules
+from nucleizoo.ops.labels.block_components import Joined
+from nucleizoo.ops.labels.rules import Rules
 
 
 @dataclass(frozen=True)

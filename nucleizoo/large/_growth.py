@@ -3,8 +3,8 @@
 Parts of the foreground do not touch, so a flood of one knows nothing of the others: a part with one seed
 is that seed's, and one without is nobody's. Only parts with several seeds are flooded, within a block and
 a margin around it. Fronts that come in from beyond the margin start there as strangers, earlier than they
-can be (`ops.flood`); what they do not reach is as in the whole volume. Where they do reach voxels of the
-block, these are flooded again with twice the margin, until no stranger reaches any: at last, without a
+can be (`ops.labels.watershed`); what they do not reach is as in the whole volume. Where they do reach voxels
+of the block, these are flooded again with twice the margin, until no stranger reaches any: at last, without a
 margin that ends, there are none.
 """
 
@@ -20,9 +20,9 @@ from nucleizoo.large._room import Room
 from nucleizoo.large._runs import lengths, to_runs
 from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.large._survey import SEVERAL, Survey
-from nucleizoo.ops.flood import STRANGER, flood, to_levels
 from nucleizoo.ops.grid import Box, inside, size
-from nucleizoo.ops.pieces import raster
+from nucleizoo.ops.labels.block_components import raster
+from nucleizoo.ops.labels.watershed import STRANGER, flood, to_levels
 
 
 class Growth(OfBlocks):

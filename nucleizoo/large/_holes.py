@@ -14,7 +14,7 @@ from nucleizoo.large._labelled import Labelled, Parts
 from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.large._survey import pieces_in
 from nucleizoo.ops.grid import Box, Grid, size
-from nucleizoo.ops.pieces import Joined, join, pieces
+from nucleizoo.ops.labels.block_components import Joined, join, pieces
 
 
 class Holes(OfBlocks):

@@ -7,7 +7,7 @@ from pathlib import Path
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume, open_lazily
 from nucleizoo.large import _missing
-from nucleizoo.ops.resize import Resizing
+from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.preprocess import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
 
 

@@ -25,8 +25,8 @@ from nucleizoo.large._output import FORMATS, check_place, place_of_table, places
 from nucleizoo.large._scratch import begun, remove
 from nucleizoo.large._step import Crew, Progress, alone, carried_out
 from nucleizoo.large._work import RESERVE, Work
-from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.memory import forget_peak
 
 UNITS = 4

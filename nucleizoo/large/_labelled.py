@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.large._stage import Stage
 from nucleizoo.ops.grid import Box
-from nucleizoo.ops.pieces import Joined
+from nucleizoo.ops.labels.block_components import Joined
 
 
 class Labelled(Protocol):

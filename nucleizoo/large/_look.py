@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.ops.grid import Box, Grid, inside
-from nucleizoo.ops.rules import Maps, Rules
+from nucleizoo.ops.labels.rules import Maps, Rules
 
 ReadMaps = Callable[[Box], Maps]
 """A part of a volume -> its maps by channel, float32 in the channels' ranges."""

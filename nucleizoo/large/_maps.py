@@ -15,7 +15,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.large._stage import done_in
 from nucleizoo.ops.grid import Box, Grid, common, inside, size
-from nucleizoo.ops.resize import Resizing
+from nucleizoo.ops.image.resize import Resizing
 
 Write = Callable[[NDArray[np.float32]], None]
 """Takes the next plane of the first axis, (K, *rest), in the ranges of the maps."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from nucleizoo.ops.device import cores
+from nucleizoo.ops.nn.device import cores
 
 CPU = torch.device("cpu")
 

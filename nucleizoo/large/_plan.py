@@ -10,7 +10,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.large._memory import in_option
 from nucleizoo.large._reading import NOTHING, Reading
 from nucleizoo.ops.grid import size
-from nucleizoo.ops.resize import Resizing
+from nucleizoo.ops.image.resize import Resizing
 
 BYTES = 72.0
 """Memory that decoding takes for every voxel that it looks at, at most, beside the reading of its maps."""

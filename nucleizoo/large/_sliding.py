@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Box, common, inside, size
-from nucleizoo.ops.windows import extend
+from nucleizoo.ops.nn.sliding_window import extend
 
 Predict = Callable[[Tensor], Tensor]
 """Pictures (B, C, *window) -> maps (B, K, *window) float32 on the CPU."""
@@ -33,8 +33,8 @@ def slide_column(
     """Predict a column, all of the volume along the first axis.
 
     Every window that has voxels in the column is predicted; sums are taken in the order in which
-    `ops.windows.slide` takes them, so that they are the same however the volume is cut into columns and
-    wherever work begins.
+    `ops.nn.sliding_window.slide` takes them, so that they are the same however the volume is cut into columns
+    and wherever work begins.
 
     Args:
         predict: the network.

@@ -18,8 +18,8 @@ from nucleizoo.engine.inference import Segmenter
 from nucleizoo.large._sliding import Picture
 from nucleizoo.large._stage import done_in
 from nucleizoo.large._tiling import Tiling
-from nucleizoo.ops.statistics import Statistics
-from nucleizoo.ops.windows import extend
+from nucleizoo.ops.nn.norm_statistics import Statistics
+from nucleizoo.ops.nn.sliding_window import extend
 
 
 class GivenStatistics:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from nucleizoo.large._labelled import Parts
 from nucleizoo.large._look import Look, Seen
 from nucleizoo.large._stage import OfBlocks, Stage
-from nucleizoo.ops.flood import height_range
 from nucleizoo.ops.grid import Box, size
-from nucleizoo.ops.pieces import Joined, Pieces, join, pieces
+from nucleizoo.ops.labels.block_components import Joined, Pieces, join, pieces
+from nucleizoo.ops.labels.watershed import height_range
 
 SEVERAL = -2
 """Stands for the seed of a part that has more than one."""

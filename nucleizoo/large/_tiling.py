@@ -7,14 +7,14 @@ from functools import cached_property
 
 from torch import Tensor
 
-from nucleizoo.ops.blending import Blending
 from nucleizoo.ops.grid import Box
-from nucleizoo.ops.windows import starts
+from nucleizoo.ops.nn.blending import Blending
+from nucleizoo.ops.nn.sliding_window import starts
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """The windows of `ops.windows.slide`, row by row along the first axis.
+    """The windows of `ops.nn.sliding_window.slide`, row by row along the first axis.
 
     Attributes:
         shape: of the volume.

@@ -11,12 +11,12 @@ from nucleizoo.large._labelled import Labelled
 from nucleizoo.large._look import Seen
 from nucleizoo.large._room import Room
 from nucleizoo.large._stage import Stage
-from nucleizoo.ops.distance import instance_distance
-from nucleizoo.ops.geometry import voxel_shape
 from nucleizoo.ops.grid import Box, Grid, inside
-from nucleizoo.ops.pieces import Joined
-from nucleizoo.ops.rules import gaussian_reach
-from nucleizoo.ops.waists import SMOOTHING, chosen, is_summit, smooth_depth, to_steps
+from nucleizoo.ops.image.geometry import voxel_shape
+from nucleizoo.ops.labels.block_components import Joined
+from nucleizoo.ops.labels.distance import instance_distance
+from nucleizoo.ops.labels.rules import gaussian_reach
+from nucleizoo.ops.labels.split_touching import SMOOTHING, chosen, is_summit, smooth_depth, to_steps
 
 
 class DepthLook:

@@ -35,8 +35,8 @@ from nucleizoo.large._step import Step
 from nucleizoo.large._table import Table
 from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Box, Grid
-from nucleizoo.ops.resize import Resizing
-from nucleizoo.ops.statistics import Statistics
+from nucleizoo.ops.image.resize import Resizing
+from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.preprocess import FiledScan
 
 RESERVE = 1e8

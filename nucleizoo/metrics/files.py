@@ -18,7 +18,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.folders import Draw, Labels, distinct
-from nucleizoo.ops.overlay import marks
+from nucleizoo.ops.labels.overlay import marks
 from nucleizoo.preprocess import channels_first
 
 COLOURS = {

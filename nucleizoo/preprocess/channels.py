@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume
 from nucleizoo.ops.grid import Box, Grid
-from nucleizoo.ops.intensity import luminance
+from nucleizoo.ops.image.intensity import luminance
 from nucleizoo.preprocess.reader import Reader
 from nucleizoo.preprocess.values import Values
 

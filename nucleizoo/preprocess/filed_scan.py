@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.contracts import Sample
-from nucleizoo.ops.crops import crop
 from nucleizoo.ops.grid import Box
-from nucleizoo.ops.resize import Resizing
+from nucleizoo.ops.image.crops import crop
+from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.preprocess.layout import as_ids
 from nucleizoo.preprocess.parts import Parts
 from nucleizoo.preprocess.values import Values

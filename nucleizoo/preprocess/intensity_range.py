@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Scaling
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.ops.distribution import counts_of, known_span, sample_of, span_of
 from nucleizoo.ops.grid import Box
+from nucleizoo.ops.image.histogram import counts_of, known_span, sample_of, span_of
 from nucleizoo.preprocess.channels import Channels
 
 Limits = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import Volume
-from nucleizoo.ops.intensity import luminance
+from nucleizoo.ops.image.intensity import luminance
 from nucleizoo.preprocess.scan import Stack
 
 _MAX_LABEL = 2**31 - 1

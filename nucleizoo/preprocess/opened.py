@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.ops.resize import Resizing, nearest
+from nucleizoo.ops.image.resize import Resizing, nearest
 from nucleizoo.preprocess.channels import Channels
 from nucleizoo.preprocess.filed_scan import FiledScan
 from nucleizoo.preprocess.intensity_range import limits_of

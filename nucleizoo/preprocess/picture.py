@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from nucleizoo.contracts import Sample
-from nucleizoo.ops.crops import random_start, separate
+from nucleizoo.ops.image.crops import random_start, separate
 
 
 class Picture(Protocol):

@@ -15,7 +15,7 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.registry import Recipe
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.ops.resize import linear, nearest
+from nucleizoo.ops.image.resize import linear, nearest
 from nucleizoo.preprocess.finite import check_finite
 from nucleizoo.preprocess.layout import as_labels, channels_first, pictures, stack_of
 from nucleizoo.preprocess.scan import LabelFile, Scan

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.contracts import Sample
-from nucleizoo.ops.crops import crop
+from nucleizoo.ops.image.crops import crop
 
 
 @dataclass(frozen=True)

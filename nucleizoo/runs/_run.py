@@ -16,7 +16,7 @@ from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic, is_part, locked
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.ops.statistics import Statistics
+from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import _state
 from nucleizoo.runs._circumstances import circumstances
 

@@ -17,7 +17,7 @@ from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic
 from nucleizoo.core.words import first_line
-from nucleizoo.ops.statistics import Statistics
+from nucleizoo.ops.nn.norm_statistics import Statistics
 
 log = logging.getLogger(__name__)
 

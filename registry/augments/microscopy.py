@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Augment, Sample
 from nucleizoo.kinds import AUGMENTS
-from nucleizoo.ops import degrade, warp
-from nucleizoo.ops.geometry import centre_crop
+from nucleizoo.ops.image import degrade, warp
+from nucleizoo.ops.image.geometry import centre_crop
 
 Draws = dict[str, np.random.Generator]
 """What is to be done to a sample, by name, each with random numbers of its own."""

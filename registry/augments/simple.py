@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Augment, Sample
 from nucleizoo.kinds import AUGMENTS
-from nucleizoo.ops.geometry import centre_crop, extent, flip, resample
+from nucleizoo.ops.image.geometry import centre_crop, extent, flip, resample
 
 T = TypeVar("T", bound=np.generic)
 

@@ -17,7 +17,7 @@ from nucleizoo.contracts import Dataset, DataSpec, Sample, Scaling
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DATASETS
-from nucleizoo.ops.histogram import Table
+from nucleizoo.ops.image.histogram_matching import Table
 
 VALUES = 2**14
 """Intensities taken at random from each of them."""

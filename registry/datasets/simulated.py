@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import DataSpec, Sample
 from nucleizoo.kinds import DATASETS, SCALINGS
-from nucleizoo.ops import rendering
-from nucleizoo.ops.geometry import voxel_shape
+from nucleizoo.ops.image.geometry import voxel_shape
+from nucleizoo.ops.synthesis import rendering
 
 from .synthetic import Synthetic
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.kinds import DATASETS
-from nucleizoo.ops.ellipsoids import place
-from nucleizoo.ops.sizing import measure_sizes
+from nucleizoo.ops.synthesis.ellipsoids import place
+from nucleizoo.ops.synthesis.nucleus_size import measure_sizes
 
 log = logging.getLogger(__name__)
 

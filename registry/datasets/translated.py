@@ -16,8 +16,8 @@ from nucleizoo.contracts import Dataset, DataSpec, Method, Sample
 from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.kinds import DATASETS, METHODS
-from nucleizoo.ops.device import pick_device
-from nucleizoo.ops.windows import grown_and_cut
+from nucleizoo.ops.nn.device import pick_device
+from nucleizoo.ops.nn.sliding_window import grown_and_cut
 from nucleizoo.preprocess import Scan, random_crop
 from nucleizoo.runs import Run
 

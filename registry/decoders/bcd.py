@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
-from nucleizoo.ops.rules import Maps, Rules, Seeds
-from nucleizoo.ops.watershed import check_backend
+from nucleizoo.ops.labels.components import check_backend
+from nucleizoo.ops.labels.rules import Maps, Rules, Seeds
 
 
 @DECODERS.register("bc")
@@ -33,7 +33,7 @@ class BC(Decoder):
             which keeps apart what a thin gap separates.
         min_seed: smaller seeds are dropped, in voxels (library, README: 32).
         min_size: smaller nuclei are dropped, in voxels (library: 128; README: 256). 0 keeps all.
-        watershed: its back end, 'frontier' or 'skimage'; see `ops.watershed`.
+        watershed: its back end, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
         ValueError: for a setting outside of its range.

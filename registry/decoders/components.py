@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
-from nucleizoo.ops.geometry import voxel_shape
-from nucleizoo.ops.rules import Maps, Rules, gaussian_reach
-from nucleizoo.ops.watershed import check_backend
+from nucleizoo.ops.image.geometry import voxel_shape
+from nucleizoo.ops.labels.components import check_backend
+from nucleizoo.ops.labels.rules import Maps, Rules, gaussian_reach
 
 
 @DECODERS.register("components")
@@ -28,7 +28,7 @@ class Components(Decoder):
         split: touching nuclei are split by a watershed on the distance to the background, with seeds
             at least so far apart, in pixels of the last axis; about the smallest radius of a nucleus.
             0 does not split.
-        watershed: back end of the split, 'frontier' or 'skimage'; see `ops.watershed`.
+        watershed: back end of the split, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
         ValueError: for a setting outside of its range.

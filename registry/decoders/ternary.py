@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
-from nucleizoo.ops.geometry import voxel_shape
-from nucleizoo.ops.rules import Maps, Rules, Seeds, gaussian_reach
-from nucleizoo.ops.watershed import check_backend
+from nucleizoo.ops.image.geometry import voxel_shape
+from nucleizoo.ops.labels.components import check_backend
+from nucleizoo.ops.labels.rules import Maps, Rules, Seeds, gaussian_reach
 
 
 @DECODERS.register("ternary")
@@ -30,7 +30,7 @@ class Ternary(Decoder):
             own: small and dim ones often have no core. Otherwise it is dropped.
         min_size: smaller objects are dropped, in voxels; fits one voxel size only. 0 keeps all.
         fill_holes: whether background that one nucleus encloses becomes part of it.
-        watershed: its back end, 'frontier' or 'skimage'; see `ops.watershed`.
+        watershed: its back end, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
         ValueError: for a setting outside of its range.

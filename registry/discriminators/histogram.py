@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nucleizoo.kinds import DISCRIMINATORS
-from nucleizoo.ops.layers import mlp
+from nucleizoo.ops.nn.layers import mlp
 
 
 @DISCRIMINATORS.register("histogram")

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nucleizoo.kinds import DISCRIMINATORS
-from nucleizoo.ops.adain import instance_norm
-from nucleizoo.ops.layers import CONV, init_normal
+from nucleizoo.ops.nn.adain import instance_norm
+from nucleizoo.ops.nn.layers import CONV, init_normal
 
 SLOPE = 0.2  # of the leaky ReLU
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from nucleizoo.kinds import DISCRIMINATORS
-from nucleizoo.ops.adain import instance_norm
-from nucleizoo.ops.layers import CONV, in_plane
+from nucleizoo.ops.nn.adain import instance_norm
+from nucleizoo.ops.nn.layers import CONV, in_plane
 
 SLOPE = 0.2  # of the leaky ReLU
 WIDTHS = (1, 1, 2, 2, 4)  # times `width`

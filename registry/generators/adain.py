@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import GENERATORS
-from nucleizoo.ops.adain import adain
-from nucleizoo.ops.layers import conv, init_kaiming, mlp, upconv
+from nucleizoo.ops.nn.adain import adain
+from nucleizoo.ops.nn.layers import conv, init_kaiming, mlp, upconv
 
 DOWNS = 2  # halvings of the resolution between picture and content
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from nucleizoo.kinds import GENERATORS
-from nucleizoo.ops.adain import instance_norm
-from nucleizoo.ops.layers import conv, init_normal, resized, upconv
-from nucleizoo.ops.windows import grown_and_cut
+from nucleizoo.ops.nn.adain import instance_norm
+from nucleizoo.ops.nn.layers import conv, init_normal, resized, upconv
+from nucleizoo.ops.nn.sliding_window import grown_and_cut
 
 DOWNS = 2  # halvings of the resolution
 

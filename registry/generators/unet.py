@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nucleizoo.kinds import GENERATORS
-from nucleizoo.ops import statistics
-from nucleizoo.ops.layers import CONV, in_plane, init_orthogonal
+from nucleizoo.ops.nn import norm_statistics
+from nucleizoo.ops.nn.layers import CONV, in_plane, init_orthogonal
 
 SLOPE = 0.2  # of the leaky ReLU
 GROUPS = 8  # of the group normalisation, fewer where channels are not a multiple of it, or as few
@@ -38,16 +38,16 @@ class Norm(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         """X (B, C, *S) -> the same shape."""
         x = x.to(self.weight.dtype)
-        return self._as_told(x) if statistics.is_watched() else super().forward(x)
+        return self._as_told(x) if norm_statistics.is_watched() else super().forward(x)
 
     def _as_told(self, x: Tensor) -> Tensor:
         """A group's moments are those of its channels, and what their means differ by."""
-        mean, variance = (m.reshape(len(x), self.num_groups, -1) for m in statistics.moments(x))
+        mean, variance = (m.reshape(len(x), self.num_groups, -1) for m in norm_statistics.moments(x))
         middle = mean.mean(2, keepdim=True)
         rate = torch.rsqrt((variance + (mean - middle).square()).mean(2, keepdim=True) + self.eps)
         gain = rate * self.weight.reshape(self.num_groups, -1)
         shift = self.bias - (middle * gain).flatten(1)
-        at = statistics.wide(x)
+        at = norm_statistics.wide(x)
         return torch.addcmul(shift[at], x, gain.flatten(1)[at])
 
 
@@ -81,9 +81,13 @@ class Excite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, C, *S) -> the same shape."""
-        mean = statistics.moments(x)[0].to(x.dtype) if statistics.is_watched() else x.flatten(2).mean(2)
+        mean = (
+            norm_statistics.moments(x)[0].to(x.dtype)
+            if norm_statistics.is_watched()
+            else x.flatten(2).mean(2)
+        )
         gate: Tensor = self.gate(mean)
-        return x * gate[statistics.wide(x)]
+        return x * gate[norm_statistics.wide(x)]
 
 
 class Residual(nn.Module):

@@ -17,9 +17,9 @@ from torch import Tensor
 from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
-from nucleizoo.ops.gather import gather_gradients
-from nucleizoo.ops.layout import channels_last
-from nucleizoo.ops.pool import ImagePool
+from nucleizoo.ops.nn.image_pool import ImagePool
+from nucleizoo.ops.nn.joint_backward import gather_gradients
+from nucleizoo.ops.nn.layout import channels_last
 
 REAL, MADE = True, False  # what the critic should say of reconstructions and of translations
 

@@ -17,7 +17,7 @@ from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
-from nucleizoo.ops.pool import ImagePool
+from nucleizoo.ops.nn.image_pool import ImagePool
 
 DOMAINS = ("image", "source")
 REAL, MADE = True, False

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nucleizoo.contracts import Scaling
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.ops.intensity import dtype_range, min_max_range
+from nucleizoo.ops.image.intensity import dtype_range, min_max_range
 
 
 @SCALINGS.register("dtype")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Scaling
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.ops.intensity import min_max_range
+from nucleizoo.ops.image.intensity import min_max_range
 
 
 @SCALINGS.register("minmax")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Scaling
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.ops.intensity import percentile_range
+from nucleizoo.ops.image.intensity import percentile_range
 
 
 @SCALINGS.register("percentile")

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from nucleizoo.contracts import Channel, Target
 from nucleizoo.kinds import TARGETS
-from nucleizoo.ops.distance import relative_distance
-from nucleizoo.ops.edges import contours
-from nucleizoo.ops.watershed import fill_pockets, parts
+from nucleizoo.ops.labels.components import fill_pockets, parts
+from nucleizoo.ops.labels.distance import relative_distance
+from nucleizoo.ops.labels.edges import contours
 
 
 @TARGETS.register("bc")

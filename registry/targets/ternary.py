@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nucleizoo.contracts import Channel, Target
 from nucleizoo.kinds import TARGETS
-from nucleizoo.ops.edges import rims
+from nucleizoo.ops.labels.edges import rims
 
 RIM = 0.5
 """Gray of the rim; the reference code writes 127 of 255."""

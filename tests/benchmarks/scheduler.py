@@ -24,10 +24,10 @@ from nucleizoo.large._order import Order
 from nucleizoo.large._stage import Stage
 from nucleizoo.large._step import alone, carried_out
 from nucleizoo.large._survey import pieces_in
-from nucleizoo.ops.ellipsoids import place
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.labels.block_components import Pieces, join, pieces
 from nucleizoo.ops.memory import peak, resident
-from nucleizoo.ops.pieces import Pieces, join, pieces
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 ORDER = Order(RunSpec("run"), "", "volume", "scratch", "job", 0.0, False)
 WORKERS, PER_BLOCK, ACROSS = 64, 20, (8, 1, 1)

@@ -14,7 +14,7 @@ from timing import seconds
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Task
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.engine.trainer import Trainer
-from nucleizoo.ops.device import pick_device, pick_precision
+from nucleizoo.ops.nn.device import pick_device, pick_precision
 
 load_plugins()
 

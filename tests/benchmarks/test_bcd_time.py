@@ -6,8 +6,8 @@ from scipy import ndimage
 
 from nucleizoo import DECODERS, TARGETS
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.ops import distance
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.labels import distance
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 load_plugins()
 

@@ -16,10 +16,10 @@ from nucleizoo.large._decoding import Decoding
 from nucleizoo.large._sliding import slide_column
 from nucleizoo.large._step import carried_out
 from nucleizoo.large._tiling import Tiling
-from nucleizoo.ops.ellipsoids import place
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.memory import forget_peak, peak, resident
-from nucleizoo.ops.windows import slide
+from nucleizoo.ops.nn.sliding_window import slide
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 load_plugins()
 

@@ -16,7 +16,7 @@ from nucleizoo.core.plugins import load_plugins
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.engine.solver import optimiser
 from nucleizoo.engine.trainer import Trainer
-from nucleizoo.ops.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 
 load_plugins()
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from free_run import finished, make, own_plugin, predicting, tiled
 
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 DEPTH, TILE, LIMIT = 255, 256, 3
 CONFIG = """

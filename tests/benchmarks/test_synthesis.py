@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 CASES = {
     "hela": ((256, 256), (13.0, 18.0), (5.0, 40.0)),

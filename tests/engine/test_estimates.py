@@ -12,7 +12,7 @@ from nucleizoo import api, build, io
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.engine.estimates import completed
 from nucleizoo.kinds import DATASETS
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
 EMPTY = ["DATASET.SOURCE.SEMI_AXIS", "[]", "DATASET.SOURCE.COUNT", "[]"]

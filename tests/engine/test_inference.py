@@ -16,7 +16,7 @@ from nucleizoo.core.errors import RunError, UserError
 from nucleizoo.engine import statistics
 from nucleizoo.engine.inference import Segmenter
 from nucleizoo.engine.statistics import Remembered
-from nucleizoo.ops.statistics import Statistics
+from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.preprocess import Scan
 from nucleizoo.runs import Run, weights_of
 

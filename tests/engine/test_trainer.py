@@ -16,7 +16,7 @@ from nucleizoo.core.errors import DivergedError, UserError
 from nucleizoo.engine import solver
 from nucleizoo.engine.hooks import Hook, Save
 from nucleizoo.engine.trainer import Trainer
-from nucleizoo.ops.gather import gather_gradients
+from nucleizoo.ops.nn.joint_backward import gather_gradients
 from nucleizoo.runs import Run
 from nucleizoo.workers import stream
 

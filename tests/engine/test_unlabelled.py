@@ -9,7 +9,7 @@ from scipy import ndimage
 from nucleizoo import api
 from nucleizoo.contracts import Dataset, Sample
 from nucleizoo.engine.unlabelled import Unlabelled
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 BRIGHT, DARK = 0.8, -0.8
 

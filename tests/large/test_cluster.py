@@ -43,7 +43,7 @@ UNEVEN = PLUGIN.replace(
     "        return torch",
     "        image = image - torch.linspace(0, 0.6, image.shape[-1]).square()\n"
     "        image = image + 0.1 * instance_norm(image)\n        return torch",
-).replace("import torch\n", "import torch\nfrom nucleizoo.ops.adain import instance_norm\n")
+).replace("import torch\n", "import torch\nfrom nucleizoo.ops.nn.adain import instance_norm\n")
 CONFIG = """
 SYSTEM: {DEVICE: cpu, PRECISION: fp32}
 DATASET: {SIZE: [4, 16, 16], IMAGE: {SCALING: {NAME: percentile, HIGH: 99.9}}}

@@ -47,9 +47,9 @@ from nucleizoo.large._input import Input
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._output import write_hdf5
 from nucleizoo.ops import memory
-from nucleizoo.ops.adain import instance_norm
-from nucleizoo.ops.resize import linear
-from nucleizoo.ops.statistics import Moments, Statistics
+from nucleizoo.ops.image.resize import linear
+from nucleizoo.ops.nn.adain import instance_norm
+from nucleizoo.ops.nn.norm_statistics import Moments, Statistics
 from nucleizoo.preprocess import limits_of
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from free_run import finished, make, own_plugin, predicting, tiled
 
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 LIMIT = 0.75
 SHAPE = (64, 1088, 1536)

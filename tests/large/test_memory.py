@@ -11,7 +11,7 @@ import pytest
 from nucleizoo.core.errors import UserError
 from nucleizoo.large._plan import BYTES, Costs, plan
 from nucleizoo.large._reading import Reading
-from nucleizoo.ops.resize import Resizing
+from nucleizoo.ops.image.resize import Resizing
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory cannot be told here")

@@ -10,9 +10,9 @@ from nucleizoo.large._maps import MapFiles
 from nucleizoo.large._network import NetworkMaps
 from nucleizoo.large._sliding import slide_column
 from nucleizoo.large._tiling import Tiling
-from nucleizoo.ops.blending import BLENDINGS
 from nucleizoo.ops.grid import Grid
-from nucleizoo.ops.windows import slide
+from nucleizoo.ops.nn.blending import BLENDINGS
+from nucleizoo.ops.nn.sliding_window import slide
 
 
 def network(tiles):

@@ -9,7 +9,7 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.io import open_lazily
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.ops.distribution import span_of
+from nucleizoo.ops.image.histogram import span_of
 from nucleizoo.preprocess import Channels, Reader, Values, values
 from nucleizoo.preprocess.intensity_range import limits_of
 

@@ -7,8 +7,8 @@ from scipy.spatial.distance import cdist
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS, TARGETS
 from nucleizoo.metrics.objects import score
-from nucleizoo.ops import distance
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.labels import distance
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 load_plugins()
 

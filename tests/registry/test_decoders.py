@@ -4,8 +4,8 @@ from scipy import ndimage
 
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS, TARGETS
-from nucleizoo.ops import watershed
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.labels import components
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 load_plugins()
 
@@ -89,7 +89,7 @@ def test_a_decoder_floods_with_the_watershed_asked_for(monkeypatch, name, channe
     def refuse(*_):
         raise AssertionError("frontier")
 
-    monkeypatch.setattr(watershed, "flood", refuse)
+    monkeypatch.setattr(components, "flood", refuse)
     maps = {channel: discs((20, 20)) for channel in channels}
     maps["contour"] = 1 - discs((20, 20))
     assert DECODERS.get(name)(watershed="skimage", **settings)(maps).max() == 1

@@ -4,9 +4,9 @@ import pytest
 from nucleizoo.contracts import Sample
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import AUGMENTS
-from nucleizoo.ops import warp
-from nucleizoo.ops.ellipsoids import place
-from nucleizoo.ops.geometry import centre_crop
+from nucleizoo.ops.image import warp
+from nucleizoo.ops.image.geometry import centre_crop
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 load_plugins()
 

@@ -4,7 +4,7 @@ import torch
 
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import TARGETS
-from nucleizoo.ops.ellipsoids import place
+from nucleizoo.ops.synthesis.ellipsoids import place
 
 load_plugins()
 

@@ -1,0 +1,1 @@
+"""Pictures and the labels that move with them: geometry, resampling, degradation, intensities."""

@@ -1,0 +1,1 @@
+"""Instance labels: components, watershed, distances, edges and outlines."""

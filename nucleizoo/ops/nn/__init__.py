@@ -1,0 +1,1 @@
+"""Layers, norms and windows that networks are built of and applied with."""

@@ -1,0 +1,95 @@
+"""A large image seen through overlapping windows, blended so that no seam shows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from nucleizoo.ops.nn.blending import Blending
+from nucleizoo.ops.nn.layout import channels_last
+
+
+def slide(
+    predict: Callable[[Tensor], Tensor],
+    image: Tensor,
+    window: tuple[int, ...],
+    overlap: float = 0.5,
+    blending: str = "linear",
+) -> Tensor:
+    """Apply `predict` window by window and blend the results.
+
+    Args:
+        predict: (1, C, *window) -> (1, K, *window).
+        image: (1, C, *S); axes shorter than the window are extended by reflection and cut again.
+        window: pixels an axis.
+        overlap: share of the window that neighbours have in common, in [0, 1).
+        blending: how windows are weighted where they meet, one of `BLENDINGS`.
+
+    Returns:
+        (1, K, *S) float32: the weighted mean of all windows that cover a place.
+
+    Raises:
+        ValueError: for another number of axes, or an overlap outside [0, 1).
+    """
+    shape = tuple(image.shape[2:])
+    if len(window) != len(shape):
+        raise ValueError(f"WINDOW {window} has {len(window)} axes, the image {len(shape)}")
+    if not 0 <= overlap < 1:
+        raise ValueError(f"OVERLAP is at least 0 and below 1, got {overlap}")
+    image = extend(image, tuple(max(s, w) for s, w in zip(shape, window, strict=True)))
+    extent = tuple(image.shape[2:])
+    begins = [starts(n, w, overlap) for n, w in zip(extent, window, strict=True)]
+    blend = Blending(blending, window, begins, extent)
+    weight, total = blend.weights.to(image.device), None
+    for corner in itertools.product(*begins):
+        place = tuple(slice(c, c + w) for c, w in zip(corner, window, strict=True))
+        here = (slice(None), slice(None), *place)
+        part = predict(image[here]).float()
+        if total is None:
+            total = part.new_zeros(1, part.shape[1], *extent)
+        total[here].addcmul_(part, weight)
+    assert total is not None
+    return cut(blend.divide(total[0], tuple(slice(0, n) for n in extent))[None], shape)
+
+
+def starts(length: int, window: int, overlap: float) -> list[int]:
+    """Where windows begin along one axis: evenly spread, the last ends at the border."""
+    if length <= window:
+        return [0]
+    step = max(1, int(window * (1 - overlap)))
+    count = -(-(length - window) // step) + 1
+    return [round(i * (length - window) / (count - 1)) for i in range(count)]
+
+
+def extend(image: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Grow (B, C, *S) to at least `shape` at the far ends, by reflection as often as needed."""
+    for axis, wanted in enumerate(shape, start=2):
+        while (missing := wanted - image.shape[axis]) > 0:
+            mirrored = image.flip(axis).narrow(axis, 0, min(missing, image.shape[axis]))
+            image = torch.cat([image, mirrored], dim=axis)
+    return image
+
+
+def cut(image: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Take back what `extend` added to (B, C, *S)."""
+    for axis, size in enumerate(shape, start=2):
+        image = image.narrow(axis, 0, size)
+    return image
+
+
+def grown_and_cut(network: Callable[[Tensor], Tensor], image: Tensor, divisor: int) -> Tensor:
+    """Apply a network to (B, C, *S) of a size that its strides may not fit: grow, apply, cut to *S again."""
+    grown = to_multiple(image, divisor)
+    return cut(network(grown.contiguous(memory_format=channels_last(image.ndim - 2))), tuple(image.shape[2:]))
+
+
+def to_multiple(image: Tensor, divisor: int) -> Tensor:
+    """Grow every spatial axis of (B, C, *S) to a multiple of `divisor`, by reflection.
+
+    It becomes twice the divisor at least: where a network is coarsest, an axis still has two cells,
+    and reflecting padding there has a neighbour to reflect.
+    """
+    return extend(image, tuple(max(2, -(-size // divisor)) * divisor for size in image.shape[2:]))

@@ -1,0 +1,1 @@
+"""Nuclei that nobody imaged: shapes, textures, rendering, and how large they must be."""
