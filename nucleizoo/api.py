@@ -17,13 +17,14 @@ from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.engine import estimates, outputs, samples
-from nucleizoo.engine.inference import Segmenter
-from nucleizoo.engine.session import train
+from nucleizoo.inference import writers
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.metrics import files, folders
 from nucleizoo.ops.nn.device import pick_device
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
 from nucleizoo.runs import Run
+from nucleizoo.training import autoconfig, export_samples
+from nucleizoo.training.session import train
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def predict(
     dask: str | None = None,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
-) -> Iterator[outputs.Prediction]:
+) -> Iterator[writers.Prediction]:
     """Apply a trained run to files; yields after each file, so that a caller can show progress.
 
     Args:
@@ -84,23 +85,23 @@ def predict(
     Raises:
         UserError: for a run, input or output that cannot be used.
     """
-    if to not in outputs.WRITERS:
-        raise UserError(f"TO is one of {', '.join(outputs.WRITERS)}, got '{to}'")
+    if to not in writers.WRITERS:
+        raise UserError(f"TO is one of {', '.join(writers.WRITERS)}, got '{to}'")
     if (overlay or table) and to != "labels":
         raise UserError(f"overlays and tables show labels; there are none when {to} is written")
-    write = partial(outputs.write_labels, table=True) if table else outputs.WRITERS[to]
+    write = partial(writers.write_labels, table=True) if table else writers.WRITERS[to]
     options = options or large.Options()
     if options.format not in large.FORMATS:
         raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
-    paths = outputs.distinct(file for one in inputs for file in io.find(one))
+    paths = writers.distinct(file for one in inputs for file in io.find(one))
     by_blocks = {path for path in paths if blocks or dask is not None or io.is_zarr(path)}
     if by_blocks and (overlay or to != "labels"):
         raise UserError(
             f"{min(by_blocks)}: is predicted by blocks, which writes labels and tables; leave out "
             f"{'--overlay' if overlay else f'--to {to}'}"
         )
-    folder = outputs.make_folder(output, paths)
+    folder = writers.make_folder(output, paths)
     spec = large.RunSpec(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
     with _workers(dask, spec, segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:
@@ -115,7 +116,7 @@ def predict(
                 )
             yield write(segmenter, path, folder)
             if overlay:
-                outputs.write_overlays(segmenter, path, folder)
+                writers.write_overlays(segmenter, path, folder)
 
 
 def join_planes(
@@ -250,7 +251,7 @@ def sample(
     count: int = 8,
     size: Sequence[int] = (),
     augment: bool = False,
-) -> Iterator[samples.Written]:
+) -> Iterator[export_samples.Written]:
     """Write what a training sees to files; yields after each crop, so that a caller can show progress.
 
     Args:
@@ -267,13 +268,13 @@ def sample(
         UserError: for a source that cannot be opened, or a folder that holds samples already.
     """
     axes = len(config.DATASET.SIZE)
-    if domain not in samples.DOMAINS:
-        raise UserError(f"samples are drawn from {' or '.join(samples.DOMAINS)}, not from '{domain}'")
+    if domain not in export_samples.DOMAINS:
+        raise UserError(f"samples are drawn from {' or '.join(export_samples.DOMAINS)}, not from '{domain}'")
     if count < 1:
         raise UserError(f"COUNT must be 1 or more, got {count}")
     if size and (len(size) != axes or min(size) < 1):
         raise UserError(f"SIZE wants {axes} pixel counts, as DATASET.SIZE has, got {list(size)}")
-    yield from samples.write(
+    yield from export_samples.write(
         config, Path(output), domain=domain, count=count,
         size=tuple(size) or config.DATASET.SIZE, augment=augment,
     )  # fmt: skip
@@ -297,7 +298,7 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
     Raises:
         UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
     """
-    return estimates.measure(outputs.distinct(file for one in inputs for file in io.find(one)), picture)
+    return autoconfig.measure(writers.distinct(file for one in inputs for file in io.find(one)), picture)
 
 
 def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> published.Fetched:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from toy import toy_picture
+from support.toy_picture import toy_picture
 
 from nucleizoo.core.plugins import load_plugins
 

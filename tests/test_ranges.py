@@ -7,7 +7,7 @@ from nucleizoo.api import load_config
 from nucleizoo.contracts import Clock, Group
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.engine import solver
+from nucleizoo.training import solver
 
 TOY = Path(__file__).parents[1] / "configs" / "toy" / "adgan_2d.yaml"
 

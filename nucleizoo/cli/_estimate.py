@@ -21,7 +21,7 @@ def estimate(argv: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         from nucleizoo import api
-        from nucleizoo.engine.estimates import settings
+        from nucleizoo.training.autoconfig import settings
 
         print(settings(api.estimate(known.images, known.picture)))
         return 0

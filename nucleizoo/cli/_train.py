@@ -30,7 +30,7 @@ def train(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         steady_threads()
         from nucleizoo import api
-        from nucleizoo.engine.together import joined
+        from nucleizoo.training.distributed.process_group import joined
 
         with joined() as ranks:
             for file in configs:

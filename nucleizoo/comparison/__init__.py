@@ -4,6 +4,6 @@ from nucleizoo.comparison._models import open_run
 from nucleizoo.comparison._pairs import Pair, find_pairs
 from nucleizoo.comparison._published import datasets
 from nucleizoo.comparison._report import Comparison, compare
-from nucleizoo.comparison._training import trained
+from nucleizoo.experiments.seeds import trained
 
 __all__ = ["Comparison", "Pair", "compare", "datasets", "find_pairs", "open_run", "trained"]

@@ -15,7 +15,7 @@ from nucleizoo.comparison._meter import metered
 from nucleizoo.comparison._pairs import Pair
 from nucleizoo.contracts import Method
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.metrics import tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.files import COLOURS

@@ -11,7 +11,7 @@ from nucleizoo import api
 from nucleizoo.core import text
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.engine import trials
+from nucleizoo.experiments import trials
 from nucleizoo.figures import _drawing
 from nucleizoo.figures._tables import averaged, write_runs
 from nucleizoo.metrics.files import write_rows

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nucleizoo import build
 from nucleizoo.core.errors import RunError, UserError
-from nucleizoo.engine.inference import Segmenter
 from nucleizoo.figures._pictures import Picture, tiles
+from nucleizoo.inference.segmenter import Segmenter
 
 FOLDS = 5
 """Of the cross validation, with at least two crops of every domain in each; there are fewer where

@@ -16,9 +16,9 @@ import torch
 
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.engine.inference import Segmenter
 from nucleizoo.figures import _drawing
 from nucleizoo.figures._pictures import Picture, finished, plane, tiles
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.metrics.files import write_rows
 from nucleizoo.preprocess import Scan
 

@@ -12,7 +12,7 @@ from yacs.config import CfgNode
 from nucleizoo import api
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.core.text import brief
-from nucleizoo.engine import trials
+from nucleizoo.experiments import trials
 from nucleizoo.figures import _drawing
 from nucleizoo.figures._tables import averaged, write_runs
 from nucleizoo.metrics.files import write_rows

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nucleizoo.engine.trials import Result, spread
+from nucleizoo.experiments.trials import Result, spread
 from nucleizoo.metrics.files import write_rows
 
 

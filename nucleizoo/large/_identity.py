@@ -13,7 +13,7 @@ import torch
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import listed, plural
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 
 
 def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:

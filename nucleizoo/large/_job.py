@@ -15,7 +15,7 @@ import torch
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import duration, plural, storage
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.large import _memory, _missing, _plan
 from nucleizoo.large._identity import changes, check_skipped, digest, identity
 from nucleizoo.large._input import Input

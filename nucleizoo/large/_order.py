@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import is_path
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.large._identity import digest
 from nucleizoo.large._input import Input
 from nucleizoo.large._scratch import begun

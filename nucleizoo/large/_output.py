@@ -14,7 +14,7 @@ import tifffile
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.engine.outputs import name_of
+from nucleizoo.inference.writers import name_of
 from nucleizoo.io import is_zarr
 from nucleizoo.io.hdf5_disk import Disk
 from nucleizoo.large._levels import level_steps

@@ -10,8 +10,8 @@ from typing import Any
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.words import listed, plural
-from nucleizoo.engine.inference import Segmenter
-from nucleizoo.engine.outputs import Prediction
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.inference.writers import Prediction
 from nucleizoo.large._cluster import Cluster
 from nucleizoo.large._identity import changes, check_skipped, identity, made_of
 from nucleizoo.large._job import Job

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.large._sliding import Picture
 from nucleizoo.large._stage import done_in
 from nucleizoo.large._tiling import Tiling

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.engine import tables
-from nucleizoo.engine.tables import Row, Sums
+from nucleizoo.inference import nuclei_table
+from nucleizoo.inference.nuclei_table import Row, Sums
 from nucleizoo.large._labelled import Numbers
 from nucleizoo.large._stage import OfBlocks, Stage
 from nucleizoo.ops.grid import Box
@@ -62,7 +62,7 @@ class Table(OfBlocks):
         """
         axes = len(self.stage.grid.shape)
         at_once = max(int(limit / (BYTES * (3 + axes))), LEAST)
-        tables.write(path, self._rows(spacing, at_once), axes, spacing)
+        nuclei_table.write(path, self._rows(spacing, at_once), axes, spacing)
 
     def _rows(self, spacing: tuple[float, ...], at_once: int) -> Iterator[Row]:
         count = self.labels().count

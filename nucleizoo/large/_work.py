@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.large import _memory, _missing
 from nucleizoo.large._decoding import Decoding, check_rules
 from nucleizoo.large._identity import identity, marked

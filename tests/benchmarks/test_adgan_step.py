@@ -8,13 +8,13 @@ import copy
 
 import pytest
 import torch
-from plain_adgan import PlainADGAN
-from timing import seconds
+from support.plain_adgan import PlainADGAN
+from support.timing import seconds
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Task
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.engine.trainer import Trainer
 from nucleizoo.ops.nn.device import pick_device, pick_precision
+from nucleizoo.training.trainer import Trainer
 
 load_plugins()
 

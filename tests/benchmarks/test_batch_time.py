@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nucleizoo import AUGMENTS, DATASETS, TARGETS, Dataset, DataSpec, Sample
-from nucleizoo.batches import Batches
 from nucleizoo.core.plugins import load_plugins
+from nucleizoo.training.batches import Batches
 
 load_plugins()
 

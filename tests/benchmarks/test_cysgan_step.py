@@ -8,15 +8,15 @@ import copy
 
 import pytest
 import torch
-from timing import seconds
+from support.timing import seconds
 from yacs.config import CfgNode
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Clock, Task
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.engine.solver import optimiser
-from nucleizoo.engine.trainer import Trainer
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
+from nucleizoo.training.solver import optimiser
+from nucleizoo.training.trainer import Trainer
 
 load_plugins()
 

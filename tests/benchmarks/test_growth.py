@@ -6,16 +6,12 @@ clock's, for other work disturbs it less.
 """
 
 import os
-import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from scipy import ndimage
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from free_run import finished, make, own_plugin, predicting, tiled
+from support.free_run import finished, make, own_plugin, predicting, tiled
 
 from nucleizoo.ops.synthesis.ellipsoids import place
 

@@ -1,5 +1,5 @@
 import pytest
-from cuts import CONFIG, Cut, words
+from support.cuts import CONFIG, Cut, words
 
 from nucleizoo import METHODS, api
 

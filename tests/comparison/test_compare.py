@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
-from cuts import CONFIG, words
+from support.cuts import CONFIG, words
 
 from nucleizoo.cli import main
 from nucleizoo.comparison._columns import COLUMNS

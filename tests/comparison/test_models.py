@@ -1,7 +1,7 @@
 import shutil
 
 import pytest
-from cuts import CONFIG, words
+from support.cuts import CONFIG, words
 
 from nucleizoo import api
 from nucleizoo.comparison import open_run

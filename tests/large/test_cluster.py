@@ -14,12 +14,12 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from free_run import PLUGIN, make, own_plugin
-from toy import toy_picture
+from support.free_run import PLUGIN, make, own_plugin
+from support.toy_picture import toy_picture
 
 from nucleizoo import api
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.large import (
     Options,
     RunSpec,

@@ -19,18 +19,16 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from forked import SERVER
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from toy import toy_picture
-from toys import Duo, Plain
+from support.forked import SERVER
+from support.toy_methods import Duo, Plain
+from support.toy_picture import toy_picture
 
 from nucleizoo import io
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Task
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.engine import tables
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference import nuclei_table
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.large import (
     FORMATS,
     Options,
@@ -253,7 +251,7 @@ def test_the_table_is_that_of_decoding_in_memory(tmp_path, small, volume, monkey
     (scan,) = made.read(volume)
     maps = made.rounded(made.maps(scan.image))
     likely = linear(made.target.likelihood(maps), scan.shape, blur=False)
-    wanted = list(tables.rows(in_memory(made, volume), likely, scan.file_spacing))
+    wanted = list(nuclei_table.rows(in_memory(made, volume), likely, scan.file_spacing))
     found = rows_of(tmp_path / "brain_nuclei.csv")
     assert len(found) == len(wanted) > 3 and "um3" in found[0]
     for one, other in zip(found, wanted, strict=True):

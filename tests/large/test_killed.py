@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from free_run import finished, make, own_plugin, predicting, tiled
+from support.free_run import finished, make, own_plugin, predicting, tiled
 
 from nucleizoo.ops.synthesis.ellipsoids import place
 

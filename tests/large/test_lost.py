@@ -14,11 +14,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from free_run import PLUGIN, ROOT, make, own_plugin, predicting
-from toy import toy_picture
+from support.free_run import PLUGIN, ROOT, make, own_plugin, predicting
+from support.toy_picture import toy_picture
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.large import Options, RunSpec, _job, _plan, _workers, cluster
 from nucleizoo.large._step import alone
 from nucleizoo.runs import Run

@@ -1,4 +1,4 @@
-from shapes import bars
+from support.shapes import bars
 
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.overlap import Overlap

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from shapes import bars
+from support.shapes import bars
 
 from nucleizoo.metrics.objects import ObjectScore, match, ranked_ap, score
 from nucleizoo.metrics.overlap import Overlap

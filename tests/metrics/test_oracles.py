@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import tifffile
-from shapes import balls
+from support.shapes import balls
 
 from nucleizoo.metrics import objects, tracking
 from nucleizoo.metrics.overlap import Overlap

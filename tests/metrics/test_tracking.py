@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from shapes import bars
+from support.shapes import bars
 
 from nucleizoo.metrics.overlap import Overlap
 from nucleizoo.metrics.tracking import det, inside, op_csb, seg

@@ -2,8 +2,8 @@ import shutil
 
 import numpy as np
 import pytest
-import sets
-from sets import nuclei
+from support import published_sets as sets
+from support.published_sets import nuclei
 
 from nucleizoo import io, published
 from nucleizoo.core.errors import UserError

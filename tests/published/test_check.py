@@ -2,8 +2,8 @@ import shutil
 
 import numpy as np
 import pytest
-import sets
 import tifffile
+from support import published_sets as sets
 
 from nucleizoo import published
 from nucleizoo.core.errors import UserError

@@ -6,12 +6,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import sets
 import torch
+from support import published_sets as sets
 
 from nucleizoo import api, build, cli, io
 from nucleizoo.contracts import Method
-from nucleizoo.engine.inference import Segmenter
+from nucleizoo.inference.segmenter import Segmenter
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

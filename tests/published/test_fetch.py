@@ -5,8 +5,8 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import sets
-from sets import zipped
+from support import published_sets as sets
+from support.published_sets import zipped
 
 from nucleizoo import published
 from nucleizoo.core.errors import UserError

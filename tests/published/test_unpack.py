@@ -5,7 +5,7 @@ import tarfile
 import zipfile
 
 import pytest
-from sets import zipped
+from support.published_sets import zipped
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.published import _unpack

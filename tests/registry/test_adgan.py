@@ -1,18 +1,12 @@
 """AD-GAN against the numbers and the update rule of its reference (method-facts of the paper)."""
 
 import copy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+from support.plain_adgan import PlainADGAN
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Clock, Task
-from nucleizoo.core.plugins import load_plugins
-
-load_plugins()
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from plain_adgan import PlainADGAN  # noqa: E402
 
 CLOCK = Clock(0, 10)
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from known import Always
+from support.known import Always
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, LOSSES, METHODS, TARGETS, Clock, Task
 from nucleizoo.core.errors import ConfigError

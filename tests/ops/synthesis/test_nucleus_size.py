@@ -11,7 +11,7 @@ from scipy import ndimage
 from nucleizoo.ops.synthesis.ellipsoids import place
 from nucleizoo.ops.synthesis.nucleus_size import measure_sizes
 
-DATA = Path(os.environ.get("NUCLEIZOO_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("NUCLEIZOO_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def pictures(size, semi_axis, eccentricity, count, images=4):

@@ -1,0 +1,1 @@
+"""Configurations trained with seeds, and scored on annotated images."""

@@ -1,0 +1,174 @@
+"""Variants of one experiment, each trained with several seeds and scored on annotated pictures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from yacs.config import CfgNode
+
+from nucleizoo import build
+from nucleizoo.core.errors import ConfigError, UserError
+from nucleizoo.inference import writers
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.metrics import files, folders
+from nucleizoo.runs import Run
+from nucleizoo.training import session
+from nucleizoo.training.autoconfig import completed
+from nucleizoo.training.batches import Batches
+
+log = logging.getLogger(__name__)
+
+Load = Callable[[Sequence[str]], CfgNode]
+"""The configuration with KEY VALUE pairs laid over it."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: of a variant, by the name of its folder, with a seed."""
+
+    variant: str
+    seed: int
+    config: CfgNode
+
+    def run(self, out: Path) -> Path:
+        """Its run folder."""
+        return out / "runs" / self.variant / f"seed_{self.seed}"
+
+    def scores(self, out: Path) -> Path:
+        """The folder of its labels and of `metrics.json`."""
+        return out / "scores" / self.variant / f"seed_{self.seed}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trial, and what `metrics.folders.compare` gives for it."""
+
+    trial: Trial
+    scores: Mapping[str, Any]
+
+    def score(self, path: str) -> float:
+        """One score by its path, such as 'pixels.dice'."""
+        found: Any = reduce(lambda node, name: node[name], path.split("."), self.scores)
+        return float(found)
+
+
+def plan(load: Load, variants: Mapping[str, Sequence[str]], seeds: int) -> list[Trial]:
+    """The trials of variants, each with the seeds from its own SYSTEM.SEED on.
+
+    Args:
+        load: gives the configuration of a variant.
+        variants: name -> KEY VALUE pairs.
+        seeds: trainings a variant.
+
+    Raises:
+        UserError: for fewer than one seed, or values that the configuration refuses.
+    """
+    if seeds < 1:
+        raise UserError(f"SEEDS must be 1 or more, got {seeds}")
+    firsts = {name: load(pairs).SYSTEM.SEED for name, pairs in variants.items()}
+    return [
+        Trial(name, seed, load([*pairs, "SYSTEM.SEED", str(seed)]))
+        for name, pairs in variants.items()
+        for seed in range(firsts[name], firsts[name] + seeds)
+    ]
+
+
+def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
+    """Train what is not trained yet, and score it; yields after each trial.
+
+    Everything is checked before the first training begins. A training that was interrupted goes on,
+    one that is finished is taken as it is.
+
+    Args:
+        trials: from `plan`.
+        data: folder with `images` and `labels`, paired by name.
+        out: folder for `runs` and `scores`.
+
+    Raises:
+        UserError: for data, configurations or runs that cannot be used.
+        KeyboardInterrupt: when a training was told to stop; it has been saved.
+    """
+    pairs = annotated(data)
+    _check_shapes(pairs, trials[0].config)
+    _check([trial for trial in trials if session.finished(trial.run(out), trial.config) is None])
+    for trial in trials:
+        path, config = trial.run(out), trial.config
+        run = session.finished(path, config) or session.train(config, path, resume=True)
+        if not run.is_finished:
+            raise KeyboardInterrupt
+        yield Result(trial, _scored(run, pairs, data / "labels", trial.scores(out)))
+
+
+def annotated(data: Path) -> list[tuple[Path, Path]]:
+    """Pictures with labels of the same name, as for `nucleizoo evaluate`: files of both.
+
+    Raises:
+        UserError: when there are no labels, or some that have no picture.
+    """
+    for name in ("images", "labels"):
+        if not (data / name).is_dir():
+            raise UserError(
+                f"{data} has no folder '{name}'; annotated data is a folder with 'images' and 'labels', "
+                "files of one name in both"
+            )
+    pictures, labels = folders.by_name(data / "images"), folders.by_name(data / "labels")
+    if alone := [str(file) for name, file in labels.items() if name not in pictures]:
+        raise UserError(
+            f"{data / 'images'} has no picture for {', '.join(alone[:3])}{', ...' * (len(alone) > 3)}; "
+            "labels are paired with pictures by name"
+        )
+    return [(pictures[name], file) for name, file in labels.items()]
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation; the latter is NaN for a single value."""
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def _check_shapes(pairs: Sequence[tuple[Path, Path]], config: CfgNode) -> None:
+    reader = build.reader(config)
+    for picture, labels in pairs:
+        found = [one.shape for one in reader.label_planes(labels)]
+        if (shapes := [scan.shape for scan in reader.read(picture)]) != found:
+            raise UserError(
+                f"{labels} has labels for {found}, but {picture} has {shapes}; they must be equal"
+            )
+
+
+def _check(trials: Sequence[Trial]) -> None:
+    """Build what a training builds, so that no mistake shows after hours of other trainings."""
+    data = {}
+    for trial in trials:
+        build.decoder(trial.config)
+        with torch.device("meta"):
+            method = build.method(trial.config)
+        if not method.segments:
+            raise ConfigError(
+                f"METHOD '{trial.config.METHOD.NAME}' only translates with a source of pictures, and finds "
+                "no nuclei that could be scored"
+            )
+        data[str(trial.config.DATASET)] = trial.config
+    for config in data.values():
+        Batches.of(completed(config))
+
+
+def _scored(run: Run, pairs: Sequence[tuple[Path, Path]], labels: Path, folder: Path) -> dict[str, Any]:
+    """Write labels and `metrics.json` of a run to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    segmenter = Segmenter.open(run)
+    for picture, _ in pairs:
+        writers.write_labels(segmenter, picture, folder)
+    # of a stack's planes, labels are written one by one, each from 1
+    result = folders.compare(folder, labels, planes=len(run.config.DATASET.SIZE) == 2)
+    if result["failed"]:
+        raise UserError(next(iter(result["failed"].values())))
+    files.write_json(folder / "metrics.json", result)
+    log.info("%s: Dice %.4f, object F1 %.4f", run.path, result["pixels"]["dice"], result["objects"]["f1"])
+    return result

@@ -1,0 +1,180 @@
+"""What prediction writes for one file: labels, maps, translations, overlays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo import io
+from nucleizoo.core.errors import UserError
+from nucleizoo.inference import nuclei_table
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.ops.image.resize import linear
+from nucleizoo.ops.labels.overlay import outline
+from nucleizoo.preprocess import Stack
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was written for one file: the picture's own name, the file made, nuclei in it."""
+
+    path: Path
+    result: Path
+    count: int
+
+
+def name_of(path: Path) -> str:
+    """What all results of a file or Zarr folder are called by: its name without what says the format.
+
+    Example:
+        >>> name_of(Path("t2/brain.h5"))
+        'brain'
+    """
+    return path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
+
+
+def distinct(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves.
+
+    Raises:
+        UserError: when the results of two would have one name.
+    """
+    seen: dict[str, Path] = {}
+    for path in paths:
+        name = name_of(path)
+        if name in seen:
+            raise UserError(
+                f"{seen[name]} and {path} would both be written as {name}_...; predict them apart"
+            )
+        seen[name] = path
+    return list(seen.values())
+
+
+def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
+    """Make the folder for results, unless it would change an input.
+
+    Raises:
+        UserError: when there is a file of that name, or it lies in a Zarr folder that is read.
+        OSError: when it cannot be made.
+    """
+    folder = Path(output)
+    for path in filter(io.is_zarr, inputs):
+        root = path.resolve()
+        while io.is_zarr(root.parent):
+            root = root.parent
+        if folder.resolve().is_relative_to(root):
+            raise UserError(
+                f"{folder}: --output lies in the input {root}, which is only read; name one outside of it"
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{folder}: --output must be a folder, and a file is in its place") from error
+    return folder
+
+
+def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool = False) -> Prediction:
+    """Instance labels of the picture's own shape, to `<stem>_label.tif`; a `table` to `<stem>_nuclei.csv`."""
+    scans = segmenter.read(path)
+    found, rows = list[NDArray[np.int32]](), list[nuclei_table.Row]()
+    for index, scan in enumerate(scans):
+        maps = segmenter.maps(scan.image)
+        found.append(segmenter.decode(scan, maps))
+        if table:
+            likely = linear(segmenter.target.likelihood(segmenter.rounded(maps)), scan.shape, blur=False)
+            rows += nuclei_table.rows(found[-1], likely, scan.file_spacing, index)
+    if len(scans) > 1 and found[0].ndim == 2:
+        log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)
+    if table:
+        nuclei_table.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim, scans[0].file_spacing)
+    result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]
+    io.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
+    return Prediction(path, result, sum(int(labels.max()) for labels in found))
+
+
+def write_overlays(segmenter: Segmenter, path: Path, folder: Path) -> None:
+    """The nuclei of `<stem>_label.tif` outlined on their picture, a stack's plane by plane."""
+    pictures = segmenter.reader.looks(path)
+    planes = segmenter.reader.label_planes(_label_file(path, folder))
+    for index, (picture, labels) in enumerate(zip(pictures, planes, strict=True)):
+        plane = f"_{index:04d}" if len(pictures) > 1 else ""
+        io.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
+
+
+def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
+    """The network's maps at its own resolution, to `<stem>_maps.tif`."""
+    scans = segmenter.read(path)
+    made = [segmenter.maps(scan.image) for scan in scans]
+    return _written(path, folder / f"{name_of(path)}_maps.tif", made, scans[0].spacing, scans[0].stack)
+
+
+def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
+    """The picture as it looks in the source domain, float32 in [0, 1], to `<stem>_source.tif`."""
+    scans = segmenter.read(path)
+    made = [_seen(segmenter.to_source(scan.image)) for scan in scans]
+    return _written(path, folder / f"{name_of(path)}_source.tif", made, scans[0].spacing, scans[0].stack)
+
+
+def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
+    """A label file as a picture that looks like the images trained on, to `<stem>_image.tif`."""
+    labels = segmenter.reader.read_labels(path)
+    made = [_seen(segmenter.to_image(segmenter.picture_of(one, labels.spacing))) for one in labels.planes]
+    return _written(path, folder / f"{name_of(path)}_image.tif", made, labels.spacing, labels.stack)
+
+
+WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
+    "labels": write_labels,
+    "maps": write_maps,
+    "source": write_source,
+    "image": write_image,
+}
+"""By what `nucleizoo predict --to` calls them."""
+
+
+def _label_file(path: Path, folder: Path) -> Path:
+    return folder / f"{name_of(path)}_label.tif"
+
+
+def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture from the networks' [-1, 1] to [0, 1], which the scaling 'dtype' reads as it is."""
+    return np.clip((picture + 1) / 2, 0, 1)
+
+
+def _written(
+    path: Path, result: Path, made: list[NDArray[np.float32]], spacing: tuple[float, ...], stack: Stack
+) -> Prediction:
+    """Write what was made of every picture of a file, each (K, *S); channels, where several, before y, x."""
+    axes = "ZYX"[-made[0].ndim + 1 :]
+    if len(made[0]) > 1:
+        axes, made = axes.replace("YX", "CYX"), [np.moveaxis(one, 0, -3) for one in made]
+    else:
+        made = [one[0] for one in made]
+    io.write_image(result, *_as_in_file(made, axes, spacing, stack))
+    return Prediction(path, result, 0)
+
+
+def _as_in_file(
+    planes: list[NDArray[Any]], axes: str, spacing: tuple[float, ...], stack: Stack
+) -> tuple[NDArray[Any], tuple[float, ...], str]:
+    """Put together what was made of every picture of a file.
+
+    Args:
+        planes: one for each picture.
+        axes: of a plane.
+        spacing: of a plane, micrometres; () when unknown.
+        stack: the axes that the file has beside them.
+
+    Returns:
+        The whole, its voxel size, () where a part of it is unknown, and its axes.
+    """
+    whole = np.stack(planes).reshape(*stack.shape, *planes[0].shape)
+    known = bool(spacing) and len(stack.spacing) == ("Z" in stack.axes)
+    return whole, stack.spacing + spacing if known else (), stack.axes + axes

@@ -1,0 +1,1 @@
+"""Processes that train together: torchrun's, or one alone."""

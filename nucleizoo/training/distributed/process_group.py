@@ -1,0 +1,154 @@
+"""What processes that train together exchange: nccl between GPUs, gloo between processors."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn import Parameter
+
+from nucleizoo.core.errors import ConfigError, RankError, UserError
+from nucleizoo.training.distributed.ranks import ALONE, Ranks, T
+from nucleizoo.training.distributed.rendezvous import Meeting
+
+_joined: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """A block that all processes started by torchrun go through together; inside another one, that one.
+
+    Log lines in it are those of the first rank. When it fails at several ranks, the first of these raises
+    its own error.
+
+    Raises:
+        RankError: at all the others.
+        UserError: when the processes cannot meet.
+    """
+    ranks = _joined.get()
+    if ranks is not None or _told("WORLD_SIZE", 1) == 1:
+        yield ranks or ALONE
+        return
+    met = _Together(meeting := Meeting())
+    token = _joined.set(met)
+    if not met.is_first:
+        logging.disable(logging.WARNING)
+    try:
+        yield met
+        met.any(False)  # so that all end alike
+    except RankError:
+        raise
+    except BaseException as error:
+        if (first := meeting.failed()) != met.number:
+            raise RankError(f"rank {first} has failed too, and says why") from error
+        raise
+    finally:
+        logging.disable(logging.NOTSET)
+        _joined.reset(token)
+        meeting.leave()
+
+
+class _Together(Ranks):
+    """One of several processes. All of them make the same calls in the same order."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        self.meeting, self.number, self.count = meeting, meeting.number, meeting.count
+        self.neighbours = _told("LOCAL_WORLD_SIZE", 1)
+
+    def place(self, device: torch.device) -> torch.device:
+        """Every rank of a machine has a GPU of its own; processors they share.
+
+        Raises:
+            ConfigError: when there are fewer GPUs than ranks, or another device is named.
+        """
+        if device.type == "cpu":
+            return device
+        own, there = _told("LOCAL_RANK", 0), torch.cuda.device_count()
+        if device.type != "cuda" or device.index is not None:
+            raise ConfigError(
+                f"SYSTEM.DEVICE: {device} cannot be that of {self.count} processes; use auto, cpu or cuda"
+            )
+        if own >= there:
+            raise ConfigError(
+                f"SYSTEM.DEVICE: {self.neighbours} processes want a GPU each, and this machine has {there}; "
+                f"start {there} of them (torchrun --nproc-per-node), or set SYSTEM.DEVICE cpu"
+            )
+        torch.cuda.set_device(own)
+        return torch.device("cuda", own)
+
+    def any(self, said: bool) -> bool:
+        """One vote."""
+        return self.meeting.any(said)
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """Made at the first rank, known to all."""
+        held: list[Any] = [make() if self.is_first else None]
+        with self.meeting.exchange():
+            dist.broadcast_object_list(held, src=0, group=self.meeting.words)
+        made: T = held[0]
+        return made
+
+    def gathered(self, value: Any) -> list[Any]:
+        """Packed as a checkpoint is, so that tensors arrive in the memory of the processor."""
+        content = io.BytesIO()
+        torch.save(value, content)
+        packed: list[Any] | None = [None] * self.count if self.is_first else None
+        with self.meeting.exchange():
+            dist.gather_object(content.getvalue(), packed, dst=0, group=self.meeting.words)
+        return [torch.load(io.BytesIO(one), map_location="cpu", weights_only=True) for one in packed or ()]
+
+    @torch.no_grad()
+    def level(self, weights: dict[str, Tensor]) -> None:
+        """One broadcast."""
+        given = self.from_first(lambda: {name: value.cpu() for name, value in weights.items()})
+        for name, value in weights.items():
+            value.copy_(given[name])
+
+    @torch.no_grad()
+    def average(self, parameters: Sequence[Parameter]) -> None:
+        """One sum over ranks of all gradients in a row, and of how many ranks have each."""
+        grads = [parameter.grad for parameter in parameters]
+        rows = [
+            (torch.zeros_like(one) if grad is None else grad).flatten()
+            for one, grad in zip(parameters, grads, strict=True)
+        ]
+        reached = rows[0].new_tensor([float(grad is not None) for grad in grads])
+        row = self._summed(torch.cat([*rows, reached]))
+        *sums, reached = torch.split(row, [len(one) for one in rows] + [len(rows)])
+        # looking at the counts would wait for the GPU, and is only needed when this rank lacks some
+        wanted = reached.tolist() if any(grad is None for grad in grads) else [1.0] * len(rows)
+        for one, total, by in zip(parameters, sums, wanted, strict=True):
+            if by:
+                one.grad = torch.empty_like(one) if one.grad is None else one.grad
+                one.grad.copy_((total / self.count).view_as(one))
+
+    def mean(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One sum over ranks."""
+        total = self._summed(torch.stack(list(losses.values())))
+        return dict(zip(losses, (total / self.count).unbind(), strict=True))
+
+    def _summed(self, row: Tensor) -> Tensor:
+        """In float32 at least."""
+        row = row.to(torch.promote_types(row.dtype, torch.float32))
+        with self.meeting.exchange():
+            dist.all_reduce(row)
+        return row
+
+
+def _told(name: str, otherwise: int) -> int:
+    """A number that torchrun tells its processes."""
+    try:
+        return int(os.environ.get(name, otherwise))
+    except ValueError as error:
+        raise UserError(
+            f"the environment's {name} is '{os.environ[name]}', not a number; start several processes with "
+            f"torchrun, or unset {name} to train in one"
+        ) from error

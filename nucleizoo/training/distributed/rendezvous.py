@@ -1,0 +1,128 @@
+"""Processes that meet as torchrun starts them, vote, and notice who has failed or is gone.
+
+Before they exchange anything, all of them vote: one that has failed says so there, and the others end
+instead of waiting for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+
+import torch
+import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from nucleizoo.core.errors import RankError, UserError
+from nucleizoo.core.words import first_line
+from nucleizoo.training.workers import WORKER_LOST
+
+PATIENCE = timedelta(days=7)
+"""For a rank that is busy, validating for hours; one that is gone shows at once."""
+
+FAREWELL = timedelta(seconds=15)
+"""For the others to hear that this rank has failed."""
+
+_meetings = count(1)
+
+
+class Meeting:
+    """The processes of one training, until it is left.
+
+    Attributes:
+        number: of this rank.
+        count: ranks in all.
+        words: the group in which plain values are exchanged.
+
+    Raises:
+        UserError: when the processes cannot meet.
+    """
+
+    number: int
+    count: int
+
+    def __init__(self) -> None:
+        try:
+            store, self.number, self.count = next(rendezvous("env://"))
+            dist.init_process_group(
+                "cpu:gloo,cuda:nccl" if dist.is_nccl_available() else "gloo",
+                # a place of its own: there may be addresses of an earlier meeting, where nobody is any more
+                store=PrefixStore(f"meeting {next(_meetings)}", store),
+                rank=self.number,
+                world_size=self.count,
+            )
+            self.words = dist.new_group(backend="gloo", timeout=PATIENCE)
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the processes of this training cannot meet "
+                f"({_reason(error)}); start them with torchrun, or unset WORLD_SIZE to train in one"
+            ) from error
+
+    def leave(self) -> None:
+        """Close all connections."""
+        dist.destroy_process_group()
+
+    def any(self, said: bool) -> bool:
+        """Wait for all ranks; whether one of them says so.
+
+        Raises:
+            RankError: when another rank has failed.
+            UserError: when another rank was lost.
+        """
+        with self._connected():
+            failed, told = self._vote(False, said, PATIENCE)
+        if failed is not None:
+            raise RankError(f"rank {failed} has failed, and says why")
+        return told
+
+    def failed(self) -> int:
+        """Tell the others that this rank has failed; the first of those that have."""
+        try:
+            first, _ = self._vote(True, False, FAREWELL)
+        except RuntimeError:  # they are gone, or too busy to listen
+            return self.number
+        return self.number if first is None else first
+
+    @contextmanager
+    def exchange(self) -> Iterator[None]:
+        """A block in which all ranks exchange something, once all have come there.
+
+        Raises:
+            RankError: when another rank has failed.
+            UserError: when another rank was lost.
+        """
+        self.any(False)
+        with self._connected():
+            yield
+
+    def _vote(self, failed: bool, said: bool, patience: timedelta) -> tuple[int | None, bool]:
+        """The first rank that has failed, and whether one says something."""
+        vote = torch.tensor([self.count - self.number if failed else 0, int(said)])
+        dist.all_reduce(vote, dist.ReduceOp.MAX, group=self.words, async_op=True).wait(patience)
+        lowest, told = vote.tolist()
+        return (self.count - lowest if lowest else None), bool(told)
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Tell of a connection that broke because the process at its other end is gone."""
+        try:
+            yield
+        except RuntimeError as error:
+            if str(error).startswith(WORKER_LOST):  # PyTorch raises it anywhere in this process
+                raise
+            if self.number:
+                raise RankError("a rank was lost, and the first one says so") from error
+            raise UserError(
+                "another process of this training was lost: killed, out of memory, or its machine is gone "
+                f"({_reason(error)}). Train with --resume to go on from the last checkpoint"
+            ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what PyTorch says, without the place in its sources."""
+    return re.sub(r"^\[\S+\] ", "", first_line(error)).strip(" .")

@@ -1,0 +1,172 @@
+"""Scores along a training that need no labels: whether a method agrees with itself.
+
+None of them is a measure of quality; docs/results.md says how well they follow one.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
+from yacs.config import CfgNode
+
+from nucleizoo.contracts import Dataset, Sample
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.metrics import objects
+from nucleizoo.training.norm_statistics import Remembered, as_it_predicts
+from nucleizoo.training.report import Report
+from nucleizoo.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+Labels = NDArray[np.int32]
+Picture = NDArray[np.float32]
+
+CROPS = 12
+"""Crops of either domain, always the same."""
+
+GAMMA, NOISE = 1.4, 0.05
+"""How a picture that should be segmented alike is changed: exponent, and standard deviation of noise."""
+
+BESIDE = 0.25
+"""The offset, in radii of the source's nuclei, from which a warning is given."""
+
+ALIKE = 0.5
+"""The correlation with the images from which nuclei are said to stand anywhere."""
+
+
+class Unlabelled:
+    """Compares what the method finds in images with what it finds in them again.
+
+    Logged as group 'unlabelled', in [0, 1] if not said otherwise, 0 where nothing is found:
+        agreement: object F1 of the nuclei of an image and of those found in the image that is made of them,
+            or of its translation where the source is pictures; methods that only segment have none.
+        stability: object F1 of the nuclei of an image and of the same with more contrast and noise.
+        polarity: in [-1, 1], the correlation of an image and its translation, of methods that translate.
+            Where nuclei are bright in both domains, a negative one means that they and the background were
+            swapped.
+        sizes: one minus the Kolmogorov-Smirnov distance of the sizes of nuclei found and in the source.
+        offset: in voxels, how far beside the images the nuclei found stand: by so much must they be moved to
+            correlate best, positively or negatively; 0 where they correlate nowhere. Translators may
+            displace what they translate, all by the same vector, since the way back displaces it back; no
+            other score notices.
+
+    Args:
+        config: of the training.
+        report: where the scores go.
+        images: crops of these are segmented.
+        sources: gives the sizes of nuclei.
+        remembered: what the norms see in training.
+    """
+
+    def __init__(
+        self, config: CfgNode, report: Report, images: Dataset, sources: Dataset,
+        remembered: Remembered | None = None,
+    ) -> None:  # fmt: skip
+        self.config, self.report, self.remembered = config, report, remembered
+        size = config.DATASET.SIZE
+        rng = np.random.default_rng(config.SYSTEM.SEED)
+        self.crops = [images.sample(rng, size) for _ in range(CROPS)]
+        drawn = [sources.sample(rng, size).labels for _ in range(CROPS)]
+        self.true_sizes = np.concatenate([_sizes(labels) for labels in drawn if labels is not None])
+        self.noise = [rng.normal(0, NOISE, (config.DATASET.CHANNELS, *size)) for _ in range(CROPS)]
+
+    def __call__(self, trainer: Trainer) -> None:
+        """Score the method as it is now, and write the result to the report."""
+        scores = self.scores(as_it_predicts(trainer, self.config, self.remembered))
+        self.report.scalars(trainer.iteration, scores, "unlabelled")
+        told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        log.info("%d  without labels: %s", trainer.iteration, told)
+        if self.true_sizes.size and scores["offset"] > BESIDE * self._radius():
+            log.warning(
+                "%d  what is found stands %.0f voxels beside the nuclei; if that stays, train again with "
+                "METHOD.IDENTITY.WEIGHT 5, or with METHOD adgan, which aligns the domains",
+                trainer.iteration, scores["offset"],
+            )  # fmt: skip
+
+    def scores(self, segmenter: Segmenter) -> dict[str, float]:
+        """The scores by name."""
+        found = [self._labels(segmenter, crop.image, crop) for crop in self.crops]
+        changed = [
+            self._labels(segmenter, _changed(crop.image, noise), crop)
+            for crop, noise in zip(self.crops, self.noise, strict=True)
+        ]
+        scores = {
+            "stability": _alike(found, changed),
+            "sizes": self._like_sizes(found),
+            "offset": _offset([crop.image for crop in self.crops if crop.image is not None], found),
+        }
+        return scores | (self._of_translations(segmenter, found) if segmenter.method.translates else {})
+
+    def _of_translations(self, segmenter: Segmenter, found: list[Labels]) -> dict[str, float]:
+        """Agreement and polarity."""
+        again, likeness = list[Labels](), list[float]()
+        for crop, labels in zip(self.crops, found, strict=True):
+            assert crop.image is not None
+            translated = segmenter.to_source(crop.image)
+            likeness.append(_correlation(crop.image.mean(0), translated.mean(0)))
+            if not segmenter.method.task.source_pictures:
+                translated = segmenter.picture_of(labels, crop.spacing)
+            again.append(self._labels(segmenter, segmenter.to_image(translated), crop))
+        return {"agreement": _alike(found, again), "polarity": float(np.mean(likeness))}
+
+    @staticmethod
+    def _labels(segmenter: Segmenter, image: Picture | None, crop: Sample) -> Labels:
+        assert image is not None, "a dataset of images returned none"
+        maps = dict(zip(segmenter.target.names, segmenter.maps(image), strict=True))
+        return segmenter.decoder(maps, crop.spacing)
+
+    def _like_sizes(self, found: list[Labels]) -> float:
+        sizes = np.concatenate([_sizes(labels) for labels in found])
+        if not sizes.size or not self.true_sizes.size:
+            return 0.0
+        return 1 - float(ks_2samp(sizes, self.true_sizes).statistic)
+
+    def _radius(self) -> float:
+        """Of a circle or sphere as large as the source's median nucleus."""
+        size, dims = float(np.median(self.true_sizes)), len(self.config.DATASET.SIZE)
+        return math.sqrt(size / math.pi) if dims == 2 else math.cbrt(0.75 * size / math.pi)
+
+
+def _offset(images: list[Picture], found: list[Labels]) -> float:
+    """Length of the displacement of nuclei (*S) at which they correlate best with the images (C, *S)."""
+    shape, powers = found[0].shape, np.zeros(2)
+    spectrum = np.zeros((*shape[:-1], shape[-1] // 2 + 1), complex)
+    for image, labels in zip(images, found, strict=True):
+        picture, nuclei = image.mean(0), (labels > 0).astype(np.float32)
+        one, other = picture - picture.mean(), nuclei - nuclei.mean()
+        spectrum += np.conj(np.fft.rfftn(one)) * np.fft.rfftn(other)
+        powers += np.square(one).sum(), np.square(other).sum()
+    likeness = np.abs(np.fft.irfftn(spectrum, shape, axes=range(len(shape))))
+    peak = np.unravel_index(np.argmax(likeness), shape)
+    if likeness[peak] <= ALIKE * math.sqrt(powers.prod()):
+        return 0.0
+    return math.hypot(*(min(int(at), side - int(at)) for at, side in zip(peak, shape, strict=True)))
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Pearson's, 0 where one of the two has no contrast."""
+    spread = float(one.std() * other.std())
+    return float(((one - one.mean()) * (other - other.mean())).mean()) / spread if spread else 0.0
+
+
+def _changed(image: Picture | None, noise: NDArray[np.float64]) -> Picture:
+    assert image is not None, "a dataset of images returned none"
+    darker = 2 * np.clip((image + 1) / 2, 0, 1) ** GAMMA - 1
+    return np.clip(darker + noise, -1, 1).astype(np.float32)
+
+
+def _alike(one: list[Labels], other: list[Labels]) -> float:
+    """Object F1 over all crops; 0 when there is no nucleus at all."""
+    if not any(labels.any() for labels in one):
+        return 0.0
+    return objects.ObjectScore.pooled(objects.score(b, a) for a, b in zip(one, other, strict=True)).f1
+
+
+def _sizes(labels: Labels) -> NDArray[np.int64]:
+    """Voxels of every nucleus."""
+    counts = np.bincount(labels.ravel())[1:]
+    return counts[counts > 0]

@@ -1,0 +1,66 @@
+"""What the norms of a network see in training, to be given to them in every tile of a prediction."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from yacs.config import CfgNode
+
+from nucleizoo.contracts import Augment, Dataset
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.ops.nn.norm_statistics import Statistics
+from nucleizoo.training.batches import draw
+from nucleizoo.training.trainer import Trainer
+
+CROPS, FEWEST, VOXELS = 64, 8, 2**24
+"""Crops that statistics are pooled over: at most, at least, and of about how many voxels together."""
+
+
+class Remembered:
+    """What the norms of a training's networks see of its images, varied as it varies them, pooled.
+
+    They are kept with the weights, and prediction gives them to every tile: a nucleus then looks the same
+    in all tiles, however many nuclei stand beside it. (What they see of a source of other pictures, as
+    supervised methods learn from, misleads on images: docs/results.md.)
+
+    Args:
+        config: of the training.
+        images: to be segmented.
+        augment: of the training.
+    """
+
+    def __init__(self, config: CfgNode, images: Dataset, augment: Augment) -> None:
+        self.config, self.images, self.augment = config, images, augment
+        self._known: tuple[int, Statistics] | None = None
+
+    def __call__(self, trainer: Trainer) -> Statistics:
+        """Those of the networks as they are, in evaluation mode."""
+        if self._known is None or self._known[0] != trainer.iteration:
+            segmenter = Segmenter(trainer.method, self.config, trainer.precision)
+            self._known = (trainer.iteration, self._seen(segmenter))
+        return self._known[1]
+
+    def _seen(self, segmenter: Segmenter) -> Statistics:
+        seen = Statistics()
+        for crop in self._crops:
+            segmenter.watch(crop, into=seen)
+            if not seen.layers:  # no norms that look at space
+                break
+        return seen
+
+    @cached_property
+    def _crops(self) -> list[NDArray[np.float32]]:
+        """(C, *S) each, always the same."""
+        size, rng = self.config.DATASET.SIZE, np.random.default_rng(self.config.SYSTEM.SEED)
+        count = min(max(VOXELS // math.prod(size), FEWEST), CROPS)
+        images = (draw(self.images, self.augment, rng, size).image for _ in range(count))
+        return [image for image in images if image is not None]
+
+
+def as_it_predicts(trainer: Trainer, config: CfgNode, remembered: Remembered | None) -> Segmenter:
+    """The segmenter that a training's run would be, were it opened now."""
+    statistics = remembered(trainer) if remembered else None
+    return Segmenter(trainer.method, config, trainer.precision, statistics)

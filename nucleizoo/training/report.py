@@ -1,0 +1,177 @@
+"""What a person sees of a training: progress, losses, scores and pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import IO, Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from nucleizoo.core.files import atomic
+from nucleizoo.io import write_png
+from nucleizoo.runs import Run
+from nucleizoo.training.hooks import Hook
+from nucleizoo.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+SHOWN = 4  # crops in a panel
+
+
+class Events(Protocol):
+    """The part of TensorBoard's SummaryWriter that is used here."""
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None: ...  # noqa: D102
+    def add_image(self, tag: str, image: Any, step: int, *, dataformats: str) -> None: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+class Report(Hook):
+    """Losses to `log.jsonl` and TensorBoard, progress to the terminal.
+
+    On a terminal a bar shows rate, time left and losses; elsewhere there is a plain line every
+    `every` steps.
+
+    Args:
+        run: its folder gets `log.jsonl`, the events and the snapshots.
+        every: steps between two entries.
+        tensorboard: write events, where the package is installed.
+    """
+
+    def __init__(self, run: Run, every: int, tensorboard: bool) -> None:
+        self.run, self.every, self.tensorboard = run, every, tensorboard
+        self.events: Events | None = None
+        self.lines: IO[str] | None = None
+        self.bar: Any = None
+        self.begun, self.spent, self.first = 0.0, 0.0, 0
+
+    def before_training(self, trainer: Trainer) -> None:
+        """Open everything, at the iteration that training starts from."""
+        self.begun, self.first = time.monotonic(), trainer.iteration
+        self.lines, self.spent = _continued(self.run, trainer.iteration)
+        if self.tensorboard:
+            self.events = _events(self.run, trainer.iteration)
+        if sys.stderr.isatty():
+            self.bar = tqdm(total=trainer.total, initial=trainer.iteration, unit="step", dynamic_ncols=True)
+        log.info(
+            "training on %s%s in %s, %d steps, into %s",
+            trainer.device, f" with {count} processes" if (count := trainer.ranks.count) > 1 else "",
+            str(trainer.precision).removeprefix("torch."), trainer.total, self.run.path,
+        )  # fmt: skip
+
+    def after_step(self, trainer: Trainer) -> None:
+        """Report when it is time."""
+        if self.bar is not None:
+            self.bar.update()
+        if trainer.iteration % self.every == 0 or trainer.iteration == trainer.total:
+            losses = {name: float(value) for name, value in trainer.losses.items()}
+            self.scalars(trainer.iteration, losses, "loss")
+            self._progress(trainer, " ".join(f"{k} {v:.3f}" for k, v in losses.items()))
+
+    def scalars(self, iteration: int, values: dict[str, float], group: str) -> None:
+        """Write named numbers of one iteration."""
+        if self.lines is not None:
+            seconds = round(self.spent + time.monotonic() - self.begun, 1)
+            row = {"iteration": iteration, "seconds": seconds, group: values}
+            self.lines.write(json.dumps(row) + "\n")
+            self.lines.flush()
+        if self.events is not None:
+            for name, value in values.items():
+                self.events.add_scalar(f"{group}/{name}", value, iteration)
+
+    def picture(self, iteration: int, name: str, image: NDArray[np.uint8]) -> None:
+        """Write a picture (Y, X) or (Y, X, 3) of one iteration."""
+        folder = self.run.path / "snapshots"
+        folder.mkdir(exist_ok=True)
+        write_png(folder / f"{name}_{iteration:08d}.png", image)
+        if self.events is not None:
+            layout = "HWC" if image.ndim == 3 else "HW"
+            self.events.add_image(name, image, iteration, dataformats=layout)
+
+    def panel(self, trainer: Trainer) -> None:
+        """Write what the method makes of the latest batch: a row a kind of picture."""
+        batch = {key: value[:SHOWN] for key, value in trainer.batch.items()}
+        self.picture(trainer.iteration, "panel", mosaic(trainer.method.snapshot(batch)))
+
+    def close(self) -> None:
+        """Close everything."""
+        for one in (self.events, self.lines, self.bar):
+            if one is not None:
+                one.close()
+
+    def _progress(self, trainer: Trainer, losses: str) -> None:
+        if self.bar is not None:
+            self.bar.set_postfix_str(losses)
+            return
+        rate = (trainer.iteration - self.first) / max(time.monotonic() - self.begun, 1e-9)
+        left = (trainer.total - trainer.iteration) / max(rate, 1e-9)
+        log.info(
+            "%d/%d  %.2f steps/s  %s left  %s",
+            trainer.iteration, trainer.total, rate, _duration(left), losses,
+        )  # fmt: skip
+
+
+def mosaic(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
+    """Rows of pictures (B, C, *S) in [-1, 1] -> one picture; of volumes the middle plane.
+
+    It is gray where all have one channel, else in colour: the channels of maps are its red, green and
+    blue, and those beyond three are not shown.
+    """
+    colours = 1 if all(batch.shape[1] == 1 for batch in pictures.values()) else 3
+    rows = []
+    for batch in pictures.values():
+        plane = batch[:, :3].float()
+        if plane.ndim > 4:
+            plane = plane[:, :, plane.shape[2] // 2]
+        if plane.shape[1] == 1:
+            plane = plane.expand(-1, colours, -1, -1)
+        missing = colours - plane.shape[1]  # they are black
+        plane = torch.nn.functional.pad(plane, (0, 0, 0, 0, 0, missing), value=-1.0)
+        framed = torch.nn.functional.pad(plane, (1, 1, 1, 1), value=1.0)
+        rows.append(torch.cat(list(framed), dim=2))
+    levels = ((torch.cat(rows, dim=1).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    picture: NDArray[np.uint8] = levels.permute(1, 2, 0).squeeze(2).contiguous().cpu().numpy()
+    return picture
+
+
+def _continued(run: Run, iteration: int) -> tuple[IO[str], float]:
+    """`log.jsonl` without the lines about to be written again, open at its end, and its last second."""
+    file = run.path / "log.jsonl"
+    spent = 0.0
+    if file.is_file():
+        kept = [line for line in file.read_text().splitlines() if _iteration(line) <= iteration]
+        with atomic(file) as part:
+            part.write_text("".join(f"{line}\n" for line in kept))
+        spent = float(json.loads(kept[-1]).get("seconds", 0)) if kept else 0.0
+    return file.open("a"), spent
+
+
+def _iteration(line: str) -> float:
+    """The iteration of a log line; a line cut short by a crash is dropped."""
+    try:
+        return float(json.loads(line)["iteration"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def _events(run: Run, iteration: int) -> Events | None:
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        log.warning("no TensorBoard events: pip install 'nucleizoo[tensorboard]' for curves and pictures")
+        return None
+    writer: Events = SummaryWriter(str(run.path), purge_step=iteration + 1)
+    return writer
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

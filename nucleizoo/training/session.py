@@ -1,0 +1,166 @@
+"""One training from its configuration to its end: what is built, in which order, and what can go on."""
+
+from __future__ import annotations
+
+import logging
+import random
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from yacs.config import CfgNode
+
+from nucleizoo import build
+from nucleizoo.contracts import Method
+from nucleizoo.core.errors import ConfigError, RunError
+from nucleizoo.core.files import locked
+from nucleizoo.runs import Run
+from nucleizoo.training.autoconfig import completed
+from nucleizoo.training.batches import Batches
+from nucleizoo.training.distributed.process_group import joined
+from nucleizoo.training.distributed.ranks import Ranks
+from nucleizoo.training.hooks import Average, Hook, Save, Validate
+from nucleizoo.training.label_free import Unlabelled
+from nucleizoo.training.norm_statistics import Remembered
+from nucleizoo.training.report import Report
+from nucleizoo.training.signals import stopped_by_signals
+from nucleizoo.training.trainer import Trainer
+from nucleizoo.training.validation import Truth
+from nucleizoo.training.workers import stream
+
+log = logging.getLogger(__name__)
+
+
+def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
+    """Train what a configuration describes into the run folder `out`.
+
+    Started by torchrun, all processes call this; the first one reads and writes the run folder.
+
+    Args:
+        config: from `load_config`.
+        out: the run folder.
+        resume: continue the run in `out` from its last checkpoint, bit for bit; when there is no
+            run yet, start it.
+
+    Raises:
+        UserError: for everything the user can mend; see `core.errors`.
+    """
+    with joined() as ranks:
+        # so that a mistake shows before files are gone through, or hours of training are lost
+        build.method(config)
+        build.decoder(config)
+        run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume))
+        trainer, batches = _prepared(run, ranks)
+        if not begun and ranks.is_first:
+            Run.create(run.path, run.config)
+        with locked(run.path / "run.json") if ranks.is_first else nullcontext():
+            if begun:
+                _continue(trainer, run)
+            system = run.config.SYSTEM
+            coming = stream(
+                batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS, ranks.neighbours
+            )
+            with stopped_by_signals(trainer), closing(coming):
+                trainer.train(coming)
+        if trainer.iteration < trainer.total:
+            log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
+    return run
+
+
+def _opened(config: CfgNode, path: Path, resume: bool) -> tuple[Run, bool]:
+    """The run of a folder, its configuration complete, and whether it has begun."""
+    if resume and (path / "config.yaml").is_file():
+        return reopened(path, config), True
+    Run.check_free(path)
+    return Run(path, completed(config)), False
+
+
+def _prepared(run: Run, ranks: Ranks) -> tuple[Trainer, Batches]:
+    """The trainer of a run, before its first step, and the batches of this rank."""
+    config = run.config
+    _seed(ranks.seed(config.SYSTEM.SEED))
+    batches, method = Batches.of(config, (ranks.number, ranks.count)), build.method(config)
+    if config.MONITOR.TRUTH and not method.segments:
+        raise ConfigError(
+            f"METHOD '{config.METHOD.NAME}' only translates with a source of pictures, and finds no nuclei "
+            "that MONITOR.TRUTH could be compared with; leave it empty"
+        )
+    return Trainer(method, config, _hooks(config, run, batches, method, ranks), ranks), batches
+
+
+def reopened(path: Path, config: CfgNode) -> Run:
+    """The run in a folder, to be continued or used as `config` says; sizes that it measured stay.
+
+    Raises:
+        RunError: when there is no run, or one of another configuration.
+    """
+    run = Run.open(path, config.SYSTEM.PLUGINS)
+    config = completed(config, known=run.config)
+    run.check_same(config)
+    run.config = config  # what may differ, such as thresholds, holds from now on
+    return run
+
+
+def finished(path: Path, config: CfgNode) -> Run | None:
+    """The run in a folder if it needs no more training; None when `train` has to begin or to go on.
+
+    Raises:
+        RunError: when there is something else, or a run of another configuration.
+    """
+    if not (path / "config.yaml").is_file():
+        Run.check_free(path)
+        return None
+    run = reopened(path, config)
+    return run if run.is_finished else None
+
+
+def _continue(trainer: Trainer, run: Run) -> None:
+    """Put a trainer where the run left off: at its newest checkpoint, if there is one yet.
+
+    Raises:
+        RunError: when the checkpoint is one of other networks.
+    """
+
+    def latest() -> dict[str, Any] | None:
+        run.tidy()
+        return run.latest()
+
+    state = trainer.ranks.from_first(latest)
+    try:
+        if state is not None:
+            trainer.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{run.path}/checkpoints: the newest does not fit the networks of {run.path}/config.yaml; "
+            "was it copied from another run, or written by another version? Train into another --out"
+        ) from error
+    if trainer.ranks.is_first:
+        run.write_config()
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method, ranks: Ranks) -> list[Hook]:
+    """In the order in which they run; what is averaged is averaged before anything looks at it."""
+    monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
+    if not ranks.is_first:
+        return [Save(run, monitor.SAVE)]
+    average = Average(decay) if decay else None
+    report = Report(run, monitor.LOG, monitor.TENSORBOARD)
+    hooks: list[Hook] = [average] if average else []
+    hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
+    remembered = None
+    if batches.image and method.segments:
+        remembered = Remembered(config, batches.image, batches.augment)
+        if monitor.VALIDATE:
+            look = Unlabelled(config, report, batches.image, batches.source, remembered)
+            hooks.append(Validate(monitor.VALIDATE, look, average))
+    if monitor.TRUTH:
+        hooks.append(Validate(monitor.VALIDATE, Truth(config, report, remembered), average))
+    return [*hooks, Save(run, monitor.SAVE, average, remembered)]

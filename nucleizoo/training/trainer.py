@@ -1,0 +1,200 @@
+"""The training loop and the step: methods say what to minimise, this does it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from yacs.config import CfgNode
+
+from nucleizoo.contracts import Clock, Method, Update
+from nucleizoo.core.errors import DivergedError
+from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.nn.joint_backward import all_gathered
+from nucleizoo.ops.nn.layout import channels_last
+from nucleizoo.runs import weights_of
+from nucleizoo.training import solver
+from nucleizoo.training.distributed.ranks import ALONE, Ranks
+from nucleizoo.training.hooks import Hook
+from nucleizoo.training.randomness import random_state, set_random_state
+from nucleizoo.training.workers import workers_watched
+
+log = logging.getLogger(__name__)
+
+
+class Trainer:
+    """Trains a method on a stream of batches.
+
+    Around the loop stand the hooks, called in list order. To vary the training, wrap the batches,
+    write a hook or write a method; this class has no switches.
+
+    Args:
+        method: moved to the device of SYSTEM.DEVICE and to the channels-last layout.
+        config: reads the sections SYSTEM (DEVICE, PRECISION) and SOLVER.
+        hooks: see `training.hooks`.
+        ranks: the processes that train together; they start from the weights of the first.
+
+    Attributes:
+        iteration: steps done so far.
+        losses: name -> scalar tensor of the latest step, on the device; the mean over ranks.
+        batch: the latest batch, on the device; the share of this rank.
+        stop: set it to end the training after the step under way.
+    """
+
+    def __init__(
+        self, method: Method, config: CfgNode, hooks: Sequence[Hook] = (), ranks: Ranks = ALONE
+    ) -> None:
+        self.config, self.hooks, self.ranks = config, list(hooks), ranks
+        self.device = ranks.place(pick_device(config.SYSTEM.DEVICE))
+        self.precision = pick_precision(config.SYSTEM.PRECISION, self.device, method.task.dims)
+        self.method = method.to(self.device)
+        _to_layout(self.method, channels_last(method.task.dims))
+        ranks.level(weights_of(self.method))
+        self.groups = method.groups()
+        solver.check_groups(method, self.groups)
+        self.optimisers = {name: solver.optimiser(config.SOLVER, g) for name, g in self.groups.items()}
+        self.total: int = config.SOLVER.TOTAL
+        self.iteration = 0
+        self.losses: dict[str, Tensor] = {}
+        self.batch: dict[str, Tensor] = {}
+        self.stop = False
+
+    @workers_watched()
+    def train(self, batches: Iterable[dict[str, Tensor]]) -> None:
+        """Run from the present iteration to the last; `batches` starts at the present iteration.
+
+        Raises:
+            DivergedError: when a loss is no longer finite.
+            RankError: when another rank has failed.
+            UserError: when a process that prepares batches was killed.
+        """
+        self.method.train()
+        try:
+            self._tell("before_training")
+            for batch in batches:
+                self.batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
+                self.losses = self.step(self.batch)
+                self.iteration += 1
+                self._tell("after_step")
+                if self.ranks.any(self.stop):  # a signal may have reached one alone
+                    self.stop = True
+                    break
+            self._tell("after_training")
+        finally:
+            for hook in self.hooks:
+                hook.close()
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One iteration: apply the method's updates in their order; returns every loss by name."""
+        clock = Clock(self.iteration, self.total)
+        solver.set_rates(self.optimisers, self.groups, self.config.SOLVER, clock)
+        updates, losses = self.method.train_step(batch, clock), dict[str, Tensor]()
+        with all_gathered():
+            while (update := self._ask(updates)) is not None:
+                twice = losses.keys() & update.losses.keys()
+                assert not twice, f"two updates of one step have a loss called {', '.join(map(repr, twice))}"
+                losses |= self._apply(update)
+        losses = self.ranks.mean(losses)
+        if not torch.isfinite(torch.stack(list(losses.values()))).all():
+            self._diverged(losses)
+        return losses
+
+    def _ask(self, updates: Iterator[Update]) -> Update | None:
+        """The next update; the method's forward passes run in here."""
+        with autocast(self.device, self.precision):
+            return next(updates, None)
+
+    def _apply(self, update: Update) -> dict[str, Tensor]:
+        """Gradients of one update into the parameters that it names, and a step unless it gathers."""
+        assert torch.is_grad_enabled(), "train_step yielded inside 'with no_grad()'"
+        optimiser = self.optimisers[update.group]
+        losses = {name: loss.detach() for name, loss in update.losses.items()}
+        total = torch.stack(list(update.losses.values())).sum()
+        wanted = update.only if update.only is not None else self.groups[update.group].parameters
+        torch.autograd.backward(total, inputs=list(wanted), retain_graph=update.keep_graph)
+        if update.step:
+            self.ranks.average(self.groups[update.group].parameters)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return losses
+
+    def _diverged(self, losses: dict[str, Tensor]) -> None:
+        bad = [f"'{name}' is {float(loss)}" for name, loss in losses.items() if not torch.isfinite(loss)]
+        raise DivergedError(
+            f"training stopped at iteration {self.iteration + 1}: the loss {' and '.join(bad)} "
+            "is not finite. The last good checkpoint is kept. Train again into another --out with a lower "
+            "SOLVER.LR, or with SYSTEM.PRECISION fp32"
+        )
+
+    def _tell(self, event: str) -> None:
+        for hook in self.hooks:
+            getattr(hook, event)(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a bit-exact continuation needs, as tensors and plain Python values.
+
+        All ranks call it together, and that of the first is whole: beside its own state it has what the
+        others do not share with it.
+        """
+        others = self.ranks.gathered(self._own())[1:]
+        return {
+            "iteration": self.iteration,
+            "arithmetic": self._arithmetic(),
+            "method": self.method.state_dict(),
+            "optimisers": {name: one.state_dict() for name, one in self.optimisers.items()},
+            "random": random_state(self.device),
+            "hooks": {type(hook).__name__: hook.state_dict() for hook in self.hooks},
+        } | ({"others": others} if others else {})
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave, for the same configuration.
+
+        Warns when this machine computes otherwise than the one that wrote it, or with more or fewer ranks:
+        training goes on well, but not bit for bit as if it had never stopped. New ranks begin with empty
+        pools and random numbers of their own.
+        """
+        here, there = self._arithmetic(), {"ranks": "1"} | state["arithmetic"]
+        if here != there:
+            changed = ", ".join(
+                f"{k} {there.get(k)} is now {v}" for k, v in here.items() if v != there.get(k)
+            )
+            log.warning("continuing, but not bit for bit as it would have been: %s", changed)
+        self.iteration = state["iteration"]
+        all_own = [state, *state.get("others", [])]
+        number = self.ranks.number
+        own = all_own[number] if number < len(all_own) else self._own()
+        self.method.load_state_dict(state["method"] | own["method"])
+        for name, one in self.optimisers.items():
+            one.load_state_dict(state["optimisers"][name])
+        set_random_state(own["random"], self.device)
+        for hook in self.hooks:
+            hook.load_state_dict(state["hooks"].get(type(hook).__name__, {}))
+
+    def _own(self) -> dict[str, Any]:
+        """What another rank does not have: random numbers, pools, and whatever else is no parameter."""
+        shared = {name for name, _ in self.method.named_parameters(remove_duplicate=False)}
+        state = self.method.state_dict()
+        return {
+            "random": random_state(self.device),
+            "method": {name: value for name, value in state.items() if name not in shared},
+        }
+
+    def _arithmetic(self) -> dict[str, str]:
+        """What decides the last digits, beyond the configuration."""
+        return {
+            "torch": str(torch.__version__),
+            "device": self.device.type,
+            "precision": str(self.precision).removeprefix("torch."),
+            "threads": str(torch.get_num_threads()),
+            "ranks": str(self.ranks.count),
+        }
+
+
+def _to_layout(method: Method, layout: torch.memory_format) -> None:
+    """Put every convolution's weights into the layout; in place, so that optimisers may hold them."""
+    for parameter in method.parameters():
+        if parameter.ndim == method.task.dims + 2:
+            parameter.data = parameter.data.contiguous(memory_format=layout)

@@ -1,0 +1,116 @@
+"""The processes that prepare batches ahead of training."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.plugins import load_plugins
+from nucleizoo.ops.nn.device import cores
+from nucleizoo.training.batches import Batches
+
+WORKER_LOST = "DataLoader worker (pid"
+"""How PyTorch's message begins when a process that prepares batches was killed or has crashed."""
+
+
+def stream(
+    batches: Batches, start: int, total: int, workers: int, plugins: Sequence[str] = (), neighbours: int = 1
+) -> Generator[dict[str, Tensor], None, None]:
+    """The batches of iterations start..total-1, prepared ahead by `workers` processes.
+
+    Close it where it is not drawn to its end, so that the processes end.
+
+    Args:
+        batches: where they come from.
+        start: first iteration.
+        total: one past the last.
+        workers: processes; -1 takes one, or two where there are four cores or more; 0 none.
+        plugins: SYSTEM.PLUGINS, whose classes the batches may hold: processes that are not forked, as
+            on macOS and Windows, must load them first.
+        neighbours: trainings that share the cores, this one included.
+
+    Raises:
+        UserError: when a batch cannot be made, from whichever process.
+    """
+    if workers < 0:
+        workers = 2 if cores() >= 4 * neighbours else 1
+    loader: DataLoader[dict[str, Tensor] | UserError] = DataLoader(
+        _Told(batches, plugins),
+        batch_size=None,
+        sampler=range(start, total),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_quiet,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # its own: torch's stands where a resumed training will find it
+    )
+    drawn = iter(loader)
+    try:
+        for batch in drawn:
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
+    finally:
+        del drawn  # its processes end with it
+
+
+@contextmanager
+def workers_watched() -> Iterator[None]:
+    """Inside the block, the loss of a process that prepares batches is told in words that help.
+
+    PyTorch raises it anywhere in the main process, in the midst of a step as well as between two.
+
+    Raises:
+        UserError: when one was killed or has crashed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith(WORKER_LOST):
+            raise
+        reason = str(error).splitlines()[0].strip(" .")
+        raise UserError(
+            f"a process that prepares batches was lost ({reason}), most often because memory is full; lower "
+            "SYSTEM.WORKERS, DATASET.SIZE, SOLVER.BATCH or the CACHE_GB of the datasets, or in a container "
+            "allow more shared memory (docker run --shm-size)"
+        ) from error
+
+
+class _Told(Dataset[dict[str, Tensor] | UserError]):
+    """Gives errors that the user can mend as values: raised in a worker they come with its traceback."""
+
+    def __init__(self, batches: Batches, plugins: Sequence[str]) -> None:
+        self.batches, self.plugins = batches, plugins
+
+    def __getitem__(self, iteration: int) -> dict[str, Tensor] | UserError:
+        try:
+            return self.batches[iteration]
+        except UserError as error:
+            # alone: tracebacks, which some libraries make pickle carry, would keep this process alive
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (pickle.dumps(self.batches), tuple(self.plugins))
+
+
+def _arrived(batches: bytes, plugins: Sequence[str]) -> _Told:
+    """Unpack batches in a new process, whose plugins must be there before."""
+    load_plugins(plugins)
+    return _Told(pickle.loads(batches), plugins)
+
+
+def _quiet(worker: int) -> None:
+    """Leave signals to the main process, which ends its workers itself, and the cores to training."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # a scheduler tells all processes to end; when the main process tells it again, the worker obeys
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
+    torch.set_num_threads(1)

@@ -1,0 +1,1 @@
+"""What several test files share: toy pictures, toy methods, runs that cost nothing, processes."""
