@@ -11,7 +11,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import comparison, io, large, published, ranges
+from nucleizoo import blockwise, comparison, io, published, ranges
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
@@ -19,6 +19,7 @@ from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.inference import writers
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.io.join_planes import join_planes as joined
 from nucleizoo.metrics import files, folders
 from nucleizoo.ops.nn.device import pick_device
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
@@ -56,7 +57,7 @@ def predict(
     overlay: bool = False,
     table: bool = False,
     blocks: bool = False,
-    options: large.Options | None = None,
+    options: blockwise.Options | None = None,
     dask: str | None = None,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
@@ -90,9 +91,9 @@ def predict(
     if (overlay or table) and to != "labels":
         raise UserError(f"overlays and tables show labels; there are none when {to} is written")
     write = partial(writers.write_labels, table=True) if table else writers.WRITERS[to]
-    options = options or large.Options()
-    if options.format not in large.FORMATS:
-        raise UserError(f"FORMAT is one of {', '.join(large.FORMATS)}, got '{options.format}'")
+    options = options or blockwise.Options()
+    if options.format not in blockwise.FORMATS:
+        raise UserError(f"FORMAT is one of {', '.join(blockwise.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     paths = writers.distinct(file for one in inputs for file in io.find(one))
     by_blocks = {path for path in paths if blocks or dask is not None or io.is_zarr(path)}
@@ -102,13 +103,13 @@ def predict(
             f"{'--overlay' if overlay else f'--to {to}'}"
         )
     folder = writers.make_folder(output, paths)
-    spec = large.RunSpec(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
+    spec = blockwise.RunSpec(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
     with _workers(dask, spec, segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
             if path in by_blocks:
-                yield large.predict_volume(segmenter, path, folder, options, workers, table=table)
+                yield blockwise.predict_volume(segmenter, path, folder, options, workers, table=table)
                 continue
             if io.is_large(path):
                 log.info(
@@ -141,7 +142,7 @@ def join_planes(
     found = [file for one in planes for file in io.find(one) if file != Path(output)]
     if not found:
         raise UserError("there is no plane to join")
-    yield from large.join_planes(found, Path(output), tuple(spacing), gaps=gaps)
+    yield from joined(found, Path(output), tuple(spacing), gaps=gaps)
 
 
 def evaluate(
@@ -281,9 +282,9 @@ def sample(
 
 
 def _workers(
-    dask: str | None, spec: large.RunSpec, device: str
-) -> AbstractContextManager[large.Cluster | None]:
-    return nullcontext() if dask is None else large.cluster(dask, spec, pick_device(device))
+    dask: str | None, spec: blockwise.RunSpec, device: str
+) -> AbstractContextManager[blockwise.Cluster | None]:
+    return nullcontext() if dask is None else blockwise.cluster(dask, spec, pick_device(device))
 
 
 def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:

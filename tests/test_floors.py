@@ -14,7 +14,7 @@ FLOORS = [
     {"inference"},
     {"training"},
     {"experiments"},
-    {"comparison", "large"},
+    {"comparison", "blockwise"},
     {"api", "catalogue", "figures"},
     {"cli"},
 ]

@@ -80,7 +80,7 @@ def predict(argv: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         from nucleizoo import api
-        from nucleizoo.large import Options
+        from nucleizoo.blockwise import Options
 
         options = Options(known.format, known.max_memory, known.resume, known.skip_damaged)
         blocks = known.blocks or options != Options()

@@ -14,12 +14,12 @@ import h5py
 import numpy as np
 from scipy import ndimage
 
+from nucleizoo.blockwise.maps.intensities import Intensities, unit_of
+from nucleizoo.blockwise.maps.volume import Input
+from nucleizoo.blockwise.step import carried_out
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.large._input import Input
-from nucleizoo.large._intensities import Intensities, unit_of
-from nucleizoo.large._step import carried_out
 from nucleizoo.preprocess import Reader
 
 SHAPE, CHUNKS = (256, 1024, 1024), (64, 64, 64)

@@ -17,13 +17,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from nucleizoo.large import RunSpec, _cluster, cluster
-from nucleizoo.large._cluster import Cluster
-from nucleizoo.large._labelled import Parts, numbered
-from nucleizoo.large._order import Order
-from nucleizoo.large._stage import Stage
-from nucleizoo.large._step import alone, carried_out
-from nucleizoo.large._survey import pieces_in
+from nucleizoo.blockwise import RunSpec, cluster
+from nucleizoo.blockwise.dask import cluster as dask_cluster
+from nucleizoo.blockwise.dask.cluster import Cluster
+from nucleizoo.blockwise.dask.task import Order
+from nucleizoo.blockwise.decode.components import pieces_in
+from nucleizoo.blockwise.decode.label_volume import Parts, numbered
+from nucleizoo.blockwise.state.block_store import Stage
+from nucleizoo.blockwise.step import alone, carried_out
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.labels.block_components import Pieces, join, pieces
 from nucleizoo.ops.memory import peak, resident
@@ -84,7 +85,7 @@ def one_process(count):
 
 def imagined_cluster(count):
     """The loop over a cluster that answers at once"""
-    crew = Cluster(Prompt(), ORDER.source, is_local=True).crew(ORDER)
+    crew = Cluster(Prompt(), ORDER.spec, is_local=True).crew(ORDER)
     assert sum(1 for _ in carried_out({"idle": Idle(count)}, crew)) == count
 
 
@@ -136,8 +137,8 @@ def nothing(order, name, index):
 
 def local_cluster(count):
     """Through dask, two workers on this machine"""
-    _cluster.do = nothing
-    with cluster("2", ORDER.source) as workers:
+    dask_cluster.do = nothing
+    with cluster("2", ORDER.spec) as workers:
         crew = workers.crew(ORDER)
         list(carried_out({"idle": Idle(100)}, crew))
         begun = time.perf_counter()

@@ -11,11 +11,11 @@ from scipy import ndimage
 from torch import nn
 
 from nucleizoo import DECODERS
+from nucleizoo.blockwise.decode.decoding import Decoding
+from nucleizoo.blockwise.maps.sliding_window import slide_column
+from nucleizoo.blockwise.maps.tiling import Tiling
+from nucleizoo.blockwise.step import carried_out
 from nucleizoo.core.plugins import load_plugins
-from nucleizoo.large._decoding import Decoding
-from nucleizoo.large._sliding import slide_column
-from nucleizoo.large._step import carried_out
-from nucleizoo.large._tiling import Tiling
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.memory import forget_peak, peak, resident
 from nucleizoo.ops.nn.sliding_window import slide

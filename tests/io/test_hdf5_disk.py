@@ -12,8 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 from nucleizoo.cli._words import guarded
-from nucleizoo.large._output import FORMATS
-from nucleizoo.large._result import Result
+from nucleizoo.blockwise.write.formats import FORMATS
+from nucleizoo.blockwise.write.result import Result
 
 place, *limits = sys.argv[1:]
 voxels = np.random.default_rng(0).integers(0, 2**30, (16, 64, 64), np.int32)

@@ -1,0 +1,97 @@
+"""A volume that is read part by part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nucleizoo.blockwise.state import missing_chunks
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io import LazyVolume, open_lazily
+from nucleizoo.ops.image.resize import Resizing
+from nucleizoo.preprocess import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
+
+
+class Input:
+    """Reads any part of one volume the way a run reads its files.
+
+    Attributes:
+        shape: (*S) in the file.
+        spacing: of the file's voxels in micrometres, in axis order; () when unknown.
+        resizing: from there to what the network sees.
+        channels: that are used, on the voxels of the file.
+        noted: how many chunks were known to be missing when it was opened.
+
+    Args:
+        path: file or Zarr folder of one picture (2D methods) or volume (3D).
+        reader: of the run.
+        skip_damaged: whether chunks that are missing or damaged are taken for black.
+        scratch: where it may be noted which chunks were missing; they stay black.
+        look: whether to look for others all the same.
+
+    Raises:
+        ImageReadError: when the file cannot be used; says why and what to do.
+        UserError: when what was noted of it cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reader: Reader,
+        *,
+        skip_damaged: bool = False,
+        scratch: Path | None = None,
+        look: bool = True,
+    ) -> None:
+        self.path, self.reader = path, reader
+        known = scratch if scratch and missing_chunks.place(scratch).exists() else None
+        self.volume = open_lazily(
+            path,
+            dataset=reader.dataset,
+            skip_damaged=skip_damaged,
+            missing=reader.empty_chunks or not (look or known is None),
+        )
+        if known:
+            missing_chunks.recall(self.volume, known)
+        _check_axes(self.volume, reader)
+        values = Values(lambda: self.volume, reader.spec.dims)
+        self.shape = values.shape
+        self.spacing = reader.voxel_size(self.volume.spacing)
+        factor = reader.magnification(self.spacing, str(path))
+        self.resizing = Resizing(self.shape, reader.resampled(self.shape, factor, str(path)))
+        self._working = magnified(self.spacing, factor)
+        self.channels = Channels(values, reader)
+        self.noted = len(self.volume.skipped)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """(*S) as the network sees it."""
+        return self.resizing.new
+
+    @property
+    def met(self) -> list[str]:
+        """Chunks that were found damaged since it was opened, in words."""
+        return self.volume.skipped[self.noted :]
+
+    def scan(self, limits: Limits) -> FiledScan:
+        """What the network sees, with the limits of the scaling on this volume."""
+        parts = Parts(self.channels, self.reader.scaling, limits)
+        return FiledScan(parts, next(self.channels.values.places()), self.resizing, self._working)
+
+
+def _check_axes(volume: LazyVolume, reader: Reader) -> None:
+    dims = reader.spec.dims
+    stacks = [n for a, n in zip(volume.axes, volume.shape, strict=True) if a not in "ZYXCS" and n > 1]
+    # a volume may have one plane, which a 2D run takes for a picture
+    depth = "Z" in volume.axes and (dims == 3 or volume.shape[volume.axes.index("Z")] > 1)
+    if len(stacks) + depth != dims - 2:
+        wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
+        mend = "give files of one" + ", or join planes to one: nucleizoo data join" * (dims == 3)
+        if len(stacks) + depth > dims - 2:
+            mend = (
+                "save each as a file of its own, or predict them together in memory: without --blocks and "
+                "its options, and as TIFF if it is a Zarr folder"
+            )
+        raise ImageReadError(
+            f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}; by "
+            f"blocks, {wanted} a file is predicted: {mend}"
+        )

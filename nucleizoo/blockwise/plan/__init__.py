@@ -1,0 +1,1 @@
+"""How a volume is cut so that the memory allowed is enough."""

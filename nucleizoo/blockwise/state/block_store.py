@@ -1,0 +1,152 @@
+"""What one step made of every block, a file each: so the step goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.blockwise.state.rle import from_runs, to_runs
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic, atomic_folder, is_part
+from nucleizoo.ops.grid import Box, Grid, common, inside, size
+
+Table = Callable[[int], NDArray[np.int32]]
+"""Block -> what its stored labels become."""
+
+
+class Stage:
+    """One file a block, there when the block is done; and tables, there when the blocks are put together.
+
+    Any number of processes may read and write: files are whole or not there.
+
+    Args:
+        folder: for the files; made if missing.
+        grid: the blocks.
+    """
+
+    def __init__(self, folder: Path, grid: Grid) -> None:
+        self.folder, self.grid = folder, grid
+        self._tables: dict[str, NDArray[Any]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    def missing(self) -> Iterator[int]:
+        """The blocks that are not done when it is called, in order."""
+        return map(int, np.flatnonzero(~done_in(self.folder, ".npz", len(self.grid))))
+
+    def write(
+        self, index: int, arrays: dict[str, NDArray[Any]], labels: dict[str, NDArray[np.int32]] | None = None
+    ) -> None:
+        """Keep what a block gave, whole or not at all.
+
+        Args:
+            index: of the block.
+            arrays: of any kind.
+            labels: arrays of the block's shape, int32; they are packed.
+
+        Raises:
+            OSError: when the disk is full.
+        """
+        packed = dict(arrays)
+        for name, array in (labels or {}).items():
+            packed[f"{name}_starts"], packed[f"{name}_values"] = to_runs(array)
+        with atomic(self._file(index), sync=False) as part, part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **packed)
+
+    def read(self, index: int) -> Any:
+        """The arrays of a block by name, each loaded when it is asked for.
+
+        Raises:
+            UserError: when the file is gone or damaged.
+        """
+        try:
+            return np.load(self._file(index), allow_pickle=False)
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise _unreadable(self._file(index), error) from error
+
+    def labels(self, name: str, box: Box, table: Table | None = None) -> NDArray[np.int32]:
+        """Labels of any part of the whole array, looked up in the tables of their blocks."""
+        whole = np.empty(size(box), np.int32)
+        for index in self.grid.touching(box):
+            core = self.grid.box(index)
+            part = common(box, core)
+            with self.read(index) as file:
+                runs = file[f"{name}_starts"], file[f"{name}_values"]
+            if table is not None:
+                runs = runs[0], table(index)[runs[1]]
+            whole[inside(part, box)] = from_runs(runs, size(core), inside(part, core))
+        return whole
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the tables are there."""
+        return self._joined.is_dir()
+
+    def keep(self, tables: dict[str, NDArray[Any]]) -> None:
+        """Keep what the blocks have in common, all of it or nothing.
+
+        Raises:
+            OSError: when the disk is full.
+        """
+        with atomic_folder(self._joined) as part:
+            for name, table in tables.items():
+                np.save(part / f"{name}.npy", table, allow_pickle=False)
+
+    def table(self, name: str) -> NDArray[Any]:
+        """One of the tables, of which only what is looked at is read from the disk.
+
+        Raises:
+            UserError: when the file is gone or damaged.
+        """
+        if name not in self._tables:
+            file = self._joined / f"{name}.npy"
+            try:
+                self._tables[name] = np.load(file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+            except (OSError, ValueError) as error:
+                raise _unreadable(self._joined, error) from error
+        return self._tables[name]
+
+    @property
+    def _joined(self) -> Path:
+        return self.folder / "joined"
+
+    def _file(self, index: int) -> Path:
+        return self.folder / f"{index:07d}.npz"
+
+
+class OfBlocks:
+    """What all steps have whose units are the blocks of a stage.
+
+    Attributes:
+        stage: keeps what the blocks gave.
+    """
+
+    stage: Stage
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    def missing(self) -> Iterator[int]:
+        """The blocks that are not done."""
+        return self.stage.missing()
+
+
+def done_in(folder: Path, suffix: str, count: int) -> NDArray[np.bool_]:
+    """Which of the blocks 0..count-1 have a file: (count,). One look into the folder, not one a block."""
+    done = np.zeros(count, bool)
+    for file in folder.iterdir():
+        if file.suffix == suffix and not is_part(file):
+            done[int(file.stem)] = True
+    return done
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume")

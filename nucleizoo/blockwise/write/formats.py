@@ -1,0 +1,125 @@
+"""Labels of a whole volume written part by part: OME-Zarr 0.5, HDF5 or BigTIFF."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import tifffile
+
+from nucleizoo.blockwise.step import Step
+from nucleizoo.blockwise.write.bigtiff import write_tiff
+from nucleizoo.blockwise.write.ome_zarr import write_ome_zarr
+from nucleizoo.blockwise.write.pyramid import level_steps
+from nucleizoo.blockwise.write.result import Result, units
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic
+from nucleizoo.inference.writers import name_of
+from nucleizoo.io import is_zarr
+from nucleizoo.io.hdf5_disk import Disk
+
+
+def write_hdf5(path: Path, result: Result) -> None:
+    """Write the dataset 'label' with check sums, its attribute 'complete' last, and 'skipped' if any was.
+
+    Raises:
+        OSError: when the disk is full.
+    """
+    with atomic(path) as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+        data = file.create_dataset(
+            "label", result.shape, result.dtype,
+            chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
+        )  # fmt: skip
+        grid, labels = units(result.shape, result), result.labels()
+        for box in map(grid.box, range(len(grid))):
+            data[box] = labels.read(box)
+            disk.check()
+        if result.spacing:
+            data.attrs["voxel_size_um_zyx"] = result.spacing
+        marks = result.marks
+        if skipped := marks.pop("skipped"):  # more of them than an attribute can hold, perhaps
+            file["skipped"] = skipped
+        for name, value in marks.items():
+            data.attrs[name] = value
+
+
+def marks_of(path: Path) -> dict[str, Any] | None:
+    """What is noted in a complete result (`Result.marks`); None when there is no such result."""
+    try:
+        if path.suffix == ".zarr":
+            marks = dict(json.loads((path / "zarr.json").read_text())["attributes"]["nucleizoo"])
+        elif path.suffix == ".h5":
+            with h5py.File(path, "r") as file:
+                marks = dict(file["label"].attrs)
+                marks["skipped"] = list(file["skipped"].asstr()) if "skipped" in file else []
+        else:
+            with tifffile.TiffFile(path) as file:
+                picture = tifffile.xml2dict(file.ome_metadata or "<OME/>")["OME"]["Image"]
+                marks = json.loads(picture["Description"])
+        return marks if marks["complete"] else None
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _no_steps(result: Result) -> Mapping[str, Step]:
+    """A file has one writer."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write labels.
+
+    Attributes:
+        suffix: of the result.
+        skipped: where in it stands what was taken for black, in words.
+        write: puts the result in its place, once the steps are carried out.
+        steps: what any process can do of it.
+        replaces: whether what is in its place goes for it, in one step, when the result is complete.
+    """
+
+    suffix: str
+    skipped: str
+    write: Callable[[Path, Result], None]
+    steps: Callable[[Result], Mapping[str, Step]] = _no_steps
+    replaces: Callable[[Path], bool] = Path.is_file
+
+
+FORMATS = {
+    "tif": Format(".tif", "'skipped' in the description of its OME metadata", write_tiff),
+    "h5": Format(".h5", "its dataset 'skipped'", write_hdf5),
+    "ome-zarr": Format(
+        ".ome.zarr", "'skipped' in its attribute 'nucleizoo'", write_ome_zarr, level_steps, is_zarr
+    ),
+}
+"""By what `nucleizoo predict --format` calls them."""
+
+
+def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
+    """The result of a volume, and the folder of what is found on the way."""
+    name = name_of(path)
+    return folder / f"{name}_label{FORMATS[format_].suffix}", folder / f".{name}_blocks"
+
+
+def place_of_table(path: Path, folder: Path) -> Path:
+    """The table of a volume's nuclei."""
+    return folder / f"{name_of(path)}_nuclei.csv"
+
+
+def check_place(result: Path, format_: str) -> None:
+    """Refuse a place that a result could not take when all work is done.
+
+    Raises:
+        UserError: when something else than an older result is there.
+    """
+    if os.path.lexists(result) and not FORMATS[format_].replaces(result):
+        there = "a folder" if result.is_dir() else "a file"
+        raise UserError(
+            f"{result}: {there} is in the place of the result, which replaces only what was written with "
+            f"--format {format_}; move it away, or name another folder with --output"
+        )

@@ -1,0 +1,84 @@
+"""Processes on this machine: how many there are, and which GPU each of them sees."""
+
+import os
+
+import pytest
+import torch
+from yacs.config import CfgNode
+
+from nucleizoo import api
+from nucleizoo.blockwise import RunSpec, cluster
+from nucleizoo.blockwise.dask import local
+from nucleizoo.core.errors import UserError
+
+GPU, CPU = torch.device("cuda"), torch.device("cpu")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Pretend that there are so many cores and GPUs, of which some are visible."""
+
+    def pretend(cores, gpus, visible=None):
+        monkeypatch.setattr(local, "cores", lambda: cores)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    return pretend
+
+
+def seen(places):
+    return [place.get("CUDA_VISIBLE_DEVICES") for place in places]
+
+
+def test_a_process_a_gpu_or_a_core(machine):
+    machine(cores=8, gpus=2)
+    assert seen(local.places(GPU)) == ["0", "1"]
+    assert seen(local.places(GPU, 5)) == ["0", "1", "0", "1", "0"]
+    assert seen(local.places(CPU)) == [None] * 8
+    assert {place["OMP_NUM_THREADS"] for place in local.places(GPU)} == {"4"}
+    assert {place["OMP_NUM_THREADS"] for place in local.places(CPU, 20)} == {"1"}
+
+
+def test_gpus_keep_the_names_by_which_they_were_made_visible(machine):
+    machine(cores=8, gpus=2, visible="3, GPU-8932f937")
+    assert seen(local.places(GPU, 3)) == ["3", "GPU-8932f937", "3"]
+    machine(cores=8, gpus=1, visible="2,-1,1")  # what follows -1 is not seen
+    assert seen(local.places(GPU)) == ["2"]
+
+
+def test_a_gpu_that_the_run_names_is_that_of_all(machine):
+    machine(cores=8, gpus=2)
+    assert seen(local.places(torch.device("cuda:1"))) == [None]
+    assert seen(local.places(torch.device("cuda:1"), 2)) == [None, None]
+    assert seen(local.places(torch.device("mps"))) == [None]
+
+
+def test_the_device_is_that_of_the_run_and_not_where_its_weights_lie(monkeypatch, tmp_path):
+    """Weights on 'cuda' say that they are on 'cuda:0', which would be a GPU that the run names."""
+    asked = []
+
+    def stop(address, source, device):
+        raise UserError(f"{address} {device}")
+
+    monkeypatch.setattr(api.Run, "open", lambda *_: None)
+    settings = CfgNode({"SYSTEM": {"DEVICE": "auto"}})
+    monkeypatch.setattr(api.Segmenter, "open", lambda _: type("Opened", (), {"config": settings}))
+    monkeypatch.setattr(api, "pick_device", lambda name: asked.append(name) or GPU)
+    monkeypatch.setattr(api.blockwise, "cluster", stop)
+    with pytest.raises(UserError, match=r"^local cuda$"):
+        list(api.predict("run", [], tmp_path, dask="local"))
+    assert asked == ["auto"]
+
+
+def test_processes_of_a_cluster_see_a_gpu_each(machine):
+    pytest.importorskip("distributed")
+    machine(cores=4, gpus=2, visible="5,GPU-x")
+    with cluster("local", RunSpec("run"), GPU) as workers:
+        assert len(workers) == 2
+        assert sorted(workers.client.run(environment).values()) == [("5", "2"), ("GPU-x", "2")]
+
+
+def environment():
+    return os.environ["CUDA_VISIBLE_DEVICES"], os.environ["OMP_NUM_THREADS"]

@@ -1,0 +1,75 @@
+"""What a process takes for its own memory."""
+
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nucleizoo.blockwise.plan.plan import BYTES, Costs, plan
+from nucleizoo.blockwise.plan.reading import Reading
+from nucleizoo.core.errors import UserError
+from nucleizoo.ops.image.resize import Resizing
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory cannot be told here")
+def test_the_memory_of_a_process_is_not_that_of_its_parent():
+    held = bytearray(b"x") * 900_000_000
+    words = [sys.executable, "-c", "from nucleizoo.blockwise.plan.memory import peak; print(peak())"]
+    told = float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    assert 1e7 < told < len(held) * 0.9
+
+
+@pytest.mark.parametrize("shape", [(255, 2048, 2048), (64, 300, 9000), (3000, 5000), (10, 12, 14)])
+@pytest.mark.parametrize("costs", [Costs(BYTES, 5.0, 28.0), Costs(150.0, 800.0, 900.0)])
+def test_a_plan_takes_what_it_says_and_what_is_asked_for_is_enough(shape, costs):
+    window = (16, 128, 128)[-len(shape) :]
+    settings = {"taken": 5e8, "window": window, "step": window, "costs": costs}
+
+    def planned(gigabytes):
+        made = plan(Resizing(shape, shape), (2.0, 1.0, 1.0)[-len(shape) :], gigabytes * 1e9, **settings)
+        looked_at = math.prod(b + 2 * m for b, m in zip(made.block, made.margin, strict=True))
+        assert 5e8 + costs.decoding * looked_at <= made.memory <= gigabytes * 1e9
+        return made
+
+    with pytest.raises(
+        UserError, match=r"--max-memory allows 0\.4 GB; the program itself takes 0\.50"
+    ) as told:
+        planned(0.4)
+    least = float(re.search(r"raise it to ([\d.]+)", str(told.value))[1])
+    assert planned(least).memory <= planned(4 * least).memory
+    with pytest.raises(UserError, match="raise it to"):
+        planned(least / 1.02 - 0.1)
+
+
+@pytest.mark.parametrize(("windows", "rows"), [(1, 2), (100, 2), (400 * 3, 3), (400 * 7.5, 7), (1e9, 16)])
+def test_units_are_cut_along_the_first_axis_for_as_few_windows_as_are_wanted(windows, rows):
+    """Rows of 20 x 20 steps; never less than a window, of two rows, or more than eight."""
+    shape, costs = (1000, 1280, 1280), Costs(BYTES, 5.0, 28.0)
+    settings = {"taken": 5e8, "window": (16, 128, 128), "step": (8, 64, 64), "costs": costs}
+    made = plan(Resizing(shape, shape), (2.0, 1.0, 1.0), 1e10, windows=windows, **settings)
+    assert made.unit[1:] == shape[1:]
+    cuts = math.ceil(1000 / (8 * rows))
+    assert made.unit[0] == 8 * math.ceil(1000 / cuts / 8)
+
+
+def test_chunks_that_are_decoded_count_and_are_named_where_they_are_too_large():
+    shape, window = (64, 2048, 2048), (16, 128, 128)
+    settings = {"taken": 4e8, "window": window, "step": window, "costs": Costs(BYTES, 6.0, 28.0)}
+    reading = Reading(1e9, 1.5e9, "a.h5", "its chunks of 64x2048x2048", "store it in smaller ones")
+
+    def planned(limit, **more):
+        return plan(Resizing(shape, shape), (1.0, 1.0, 1.0), limit, **settings, **more)
+
+    assert planned(0.9e9).memory <= 0.9e9
+    words = (
+        r"a\.h5: its chunks of 64x2048x2048 take 1\.50 GB to read, the program itself 0\.40; .* allows 0\.9: "
+    )
+    with pytest.raises(UserError, match=words + "store it in smaller ones, or raise") as told:
+        planned(0.9e9, reading=reading)
+    enough = float(re.search(r"--max-memory to ([\d.]+)", str(told.value))[1]) * 1e9
+    assert 1.9e9 <= planned(enough, reading=reading).memory <= enough
+    with pytest.raises(UserError, match=r"the smallest blocks .*: raise it to"):
+        planned(0.41e9, reading=reading)
