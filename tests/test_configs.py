@@ -7,7 +7,7 @@ import pytest
 from nucleizoo import Clock, api, build
 from nucleizoo.core.config import dump, loads
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.figures._ablation import Ablation
+from nucleizoo.figures.ablation import Ablation
 
 ROOT = Path(__file__).parents[1] / "configs"
 PARTS = ("data", "presets")

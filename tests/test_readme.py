@@ -48,7 +48,7 @@ def test_the_plugin_it_shows_trains_and_predicts(toy_images, tmp_path):
     small = ["METHOD.GENERATOR.WIDTH", "4", "METHOD.GENERATOR.BLOCKS", "1", "METHOD.DISCRIMINATOR.WIDTH", "4"]
     cfg = str(ROOT / "configs/toy/adgan_2d.yaml")
     out = str(tmp_path / "run")
-    assert cli.train(["--cfg", cfg, "--plugin", str(plugin), "--out", out, *overrides, *small]) == 0
+    assert cli.main(["train", "--cfg", cfg, "--plugin", str(plugin), "--out", out, *overrides, *small]) == 0
     done = ["--run", out, "--input", str(toy_images / "images"), "--output", str(tmp_path / "labels")]
-    assert cli.predict([*done, "--plugin", str(plugin)]) == 0
+    assert cli.main(["predict", *done, "--plugin", str(plugin)]) == 0
     assert list((tmp_path / "labels").glob("*_label.tif"))

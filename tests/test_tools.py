@@ -277,7 +277,7 @@ def test_the_list_names_kinds_entries_keys_and_papers(capsys):
     assert main(["list", "METHODS.adgan"]) == 0
     said = capsys.readouterr().out
     assert all(word in said for word in ("ALIGNED", "POOL", "RECONSTRUCTION", "AD-GAN", "2021"))
-    assert main(["list", "sources"]) == 0
+    assert main(["list", "datasets"]) == 0
     assert "synthetic" in capsys.readouterr().out
 
 

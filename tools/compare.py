@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import compare
+from nucleizoo.cli.compare import main
 
 if __name__ == "__main__":
-    sys.exit(compare())
+    sys.exit(main())

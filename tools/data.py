@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import data
+from nucleizoo.cli.data import main
 
 if __name__ == "__main__":
-    sys.exit(data())
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import estimate
+from nucleizoo.cli.estimate import main
 
 if __name__ == "__main__":
-    sys.exit(estimate())
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import evaluate
+from nucleizoo.cli.evaluate import main
 
 if __name__ == "__main__":
-    sys.exit(evaluate())
+    sys.exit(main())

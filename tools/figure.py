@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import figure
+from nucleizoo.cli.figure import main
 
 if __name__ == "__main__":
-    sys.exit(figure())
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import list_entries
+from nucleizoo.cli.list_entries import main
 
 if __name__ == "__main__":
-    sys.exit(list_entries())
+    sys.exit(main())

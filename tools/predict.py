@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import predict
+from nucleizoo.cli.predict import main
 
 if __name__ == "__main__":
-    sys.exit(predict())
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from nucleizoo.cli import sample
+from nucleizoo.cli.sample import main
 
 if __name__ == "__main__":
-    sys.exit(sample())
+    sys.exit(main())

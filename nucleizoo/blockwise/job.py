@@ -25,7 +25,7 @@ from nucleizoo.blockwise.state.scratch import begun, remove
 from nucleizoo.blockwise.step import Crew, Progress, alone, carried_out
 from nucleizoo.blockwise.write.formats import FORMATS, check_place, place_of_table, places
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.words import duration, plural, storage
+from nucleizoo.core.format import duration, plural, storage
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.image.geometry import voxel_shape

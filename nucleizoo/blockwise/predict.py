@@ -16,7 +16,7 @@ from nucleizoo.blockwise.state.scratch import begun, held
 from nucleizoo.blockwise.step import Crew, alone
 from nucleizoo.blockwise.write.formats import FORMATS, marks_of, place_of_table, places
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.words import listed, plural
+from nucleizoo.core.format import listed, plural
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.inference.writers import Prediction
 

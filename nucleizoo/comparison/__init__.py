@@ -1,9 +1,9 @@
 """Several trained runs on the same annotated images: which is better, by how much, and is it chance."""
 
-from nucleizoo.comparison._models import open_run
-from nucleizoo.comparison._pairs import Pair, find_pairs
-from nucleizoo.comparison._published import datasets
-from nucleizoo.comparison._report import Comparison, compare
+from nucleizoo.comparison.models import open_run
+from nucleizoo.comparison.pairs import Pair, find_pairs
+from nucleizoo.comparison.published_scores import datasets
+from nucleizoo.comparison.report import Comparison, compare
 from nucleizoo.experiments.seeds import trained
 
 __all__ = ["Comparison", "Pair", "compare", "datasets", "find_pairs", "open_run", "trained"]

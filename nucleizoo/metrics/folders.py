@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.metrics import doubts, pixels, summary, tables, tracking
+from nucleizoo.metrics import pixels, sanity, summary, tables, tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.overlap import Overlap
 from nucleizoo.preprocess import as_labels
@@ -169,10 +169,10 @@ def _pictures(name: str, prediction: Path, truth: Path, markers: Path | None, pl
             )
     apart = planes and stacks[0].ndim > 2
     if not apart:
-        _warn(prediction, doubts.about_stack(stacks[0]))
-        _warn(truth, doubts.about_stack(stacks[1]))
+        _warn(prediction, sanity.about_stack(stacks[0]))
+        _warn(truth, sanity.about_stack(stacks[1]))
     pictures = [list(one.reshape(-1, *one.shape[-2:])) if apart else [one] for one in stacks]
-    _warn(truth, doubts.about_truth(pictures[1]))
+    _warn(truth, sanity.about_truth(pictures[1]))
     together = enumerate(zip(*pictures, strict=True))
     return {f"{name}[{index}]" if apart else name: files for index, files in together}
 

@@ -9,8 +9,8 @@ snapshots/           picture panels
 events.*             the same for TensorBoard
 """
 
-from nucleizoo.runs._circumstances import circumstances
-from nucleizoo.runs._run import Run
-from nucleizoo.runs._state import weights_of
+from nucleizoo.runs.provenance import circumstances
+from nucleizoo.runs.run import Run
+from nucleizoo.runs.saved_state import weights_of
 
 __all__ = ["Run", "circumstances", "weights_of"]

@@ -5,7 +5,7 @@ from support.cuts import CONFIG, words
 
 from nucleizoo import api
 from nucleizoo.comparison import open_run
-from nucleizoo.comparison._models import grouped
+from nucleizoo.comparison.models import grouped
 from nucleizoo.core.errors import UserError
 
 

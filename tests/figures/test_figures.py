@@ -16,7 +16,7 @@ pytest.importorskip("sklearn")
 from nucleizoo import METHODS, api, figures
 from nucleizoo.cli import main
 from nucleizoo.core.errors import UserError
-from nucleizoo.figures import _codes, _drawing, _pictures, _tables
+from nucleizoo.figures import content_codes, crops, drawing, tables
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 FAST = [
@@ -68,22 +68,22 @@ def is_picture(file):
 
 def test_windows_are_disjoint_and_centred_and_a_small_picture_is_mirrored():
     picture = np.arange(70 * 40, dtype=np.float32).reshape(1, 70, 40)
-    found = list(_pictures.tiles(picture, (32, 32)))
+    found = list(crops.tiles(picture, (32, 32)))
     assert [tile[0, 0, 0] for tile in found] == [3 * 40 + 4, 35 * 40 + 4]
     assert not set(found[0].ravel()) & set(found[1].ravel())
-    (only,) = _pictures.tiles(picture[:, :20, :20], (32, 32))
+    (only,) = crops.tiles(picture[:, :20, :20], (32, 32))
     np.testing.assert_array_equal(only[0, 6:26, 6:26], picture[0, :20, :20])
 
 
 def test_of_volumes_the_middle_plane_is_shown():
     volume = np.zeros((2, 5, 4, 4), np.float32)
     volume[0, 2] = 1
-    assert _pictures.plane(volume).min() == 1
+    assert crops.plane(volume).min() == 1
 
 
 def test_rotated_codes_keep_their_distances_to_one_factor():
     codes = np.random.default_rng(0).normal(size=(12, 500)).astype(np.float32)
-    ratio = pdist(_codes.rotated(codes)) / pdist(codes)
+    ratio = pdist(content_codes.rotated(codes)) / pdist(codes)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
 
 
@@ -91,7 +91,9 @@ def test_rotated_codes_keep_their_distances_to_one_factor():
 def test_separability_is_chance_for_one_cloud_and_one_for_two(shift, low, high):
     codes = np.random.default_rng(1).normal(size=(80, 200)).astype(np.float32)
     codes[40:] += shift
-    for accuracy in _codes.separability(_codes.rotated(codes), np.arange(80) >= 40, np.arange(80)):
+    for accuracy in content_codes.separability(
+        content_codes.rotated(codes), np.arange(80) >= 40, np.arange(80)
+    ):
         assert low <= accuracy <= high
 
 
@@ -100,16 +102,16 @@ def test_frames_that_repeat_do_not_pass_for_a_domain_of_their_own(count):
     frames = np.random.default_rng(2).normal(size=(count, 200)).astype(np.float32)
     others = np.random.default_rng(3).normal(size=(40, 200))
     codes = np.concatenate([np.repeat(frames, 40 // count, 0), others])
-    codes, is_source = _codes.rotated(codes.astype(np.float32)), np.arange(80) >= 40
+    codes, is_source = content_codes.rotated(codes.astype(np.float32)), np.arange(80) >= 40
     places = [place for place in range(count) for _ in range(40 // count)]
-    leaking = _codes.separability(codes, is_source, np.arange(80))
-    groups, apart = _codes._groups(places, 40)
-    honest = _codes.separability(codes, is_source, groups)
+    leaking = content_codes.separability(codes, is_source, np.arange(80))
+    groups, apart = content_codes._groups(places, 40)
+    honest = content_codes.separability(codes, is_source, groups)
     assert leaking[0] > 0.8 and honest[0] < 0.7 and apart == "places"
 
 
 def test_a_place_that_nearly_all_crops_have_is_no_group():
-    groups, apart = _codes._groups([0] * 10 + [1], 11)
+    groups, apart = content_codes._groups([0] * 10 + [1], 11)
     assert apart == "crops" and len(set(groups)) == 22
 
 
@@ -152,9 +154,9 @@ def test_interpolation_ends_where_the_run_translates_to(runs, toy_images, tmp_pa
         str(tmp_path),
     ]
     assert main([*command, "--input", str(toy_images / "images" / "cell0.png")]) == 0
-    segmenter = _pictures.finished(runs["aligned"], (), ())
+    segmenter = crops.finished(runs["aligned"], (), ())
     (scan,) = segmenter.read(toy_images / "images" / "cell0.png")
-    tile = max(_pictures.tiles(scan.image, (32, 32)), key=np.std)
+    tile = max(crops.tiles(scan.image, (32, 32)), key=np.std)
     mean = (segmenter.to_source(tile).mean() + 1) / 2
     assert float(rows(tmp_path / "interpolation.csv")[-1]["mean"]) == pytest.approx(mean, abs=1e-4)
 
@@ -191,7 +193,7 @@ def test_content_that_tells_the_domain_is_separable(runs, toy_images, tmp_path, 
 def test_means_of_channels_do_not_know_places():
     code = np.random.default_rng(4).normal(size=(2, 3, 4, 5)).astype(np.float32)
     code[1] = np.roll(code[0], (1, 2), (1, 2))
-    means, whole = (_codes.KINDS[kind](code) for kind in ("means", "whole"))
+    means, whole = (content_codes.KINDS[kind](code) for kind in ("means", "whole"))
     np.testing.assert_allclose(means[0], means[1], rtol=1e-5)
     assert means.shape == (2, 3) and whole.shape == (2, 60) and not np.allclose(whole[0], whole[1])
 
@@ -268,12 +270,12 @@ def test_an_unknown_ablation_names_those_that_there_are(toy_images, tmp_path, re
 
 
 def test_the_extra_is_named_and_a_locked_folder_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(_drawing.os, "access", lambda *how: False)
+    monkeypatch.setattr(drawing.os, "access", lambda *how: False)
     with pytest.raises(UserError, match="cannot be written"):
-        _drawing.prepare(tmp_path)
-    monkeypatch.setattr(_drawing.importlib.util, "find_spec", lambda name: None)
+        drawing.prepare(tmp_path)
+    monkeypatch.setattr(drawing.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'nucleizoo\[figures\]'"):
-        _drawing.prepare(tmp_path)
+        drawing.prepare(tmp_path)
 
 
 def test_the_spread_of_one_seed_is_empty():
@@ -283,5 +285,5 @@ def test_the_spread_of_one_seed_is_empty():
         def score(self, path):
             return 0.5
 
-    assert _tables.averaged([One()], {"Dice": "x"}) == {"a": {"runs": 1, "Dice": 0.5, "Dice sd": ""}}
-    assert _tables.averaged([One(), One()], {"Dice": "x"})["a"]["Dice sd"] == 0
+    assert tables.averaged([One()], {"Dice": "x"}) == {"a": {"runs": 1, "Dice": 0.5, "Dice sd": ""}}
+    assert tables.averaged([One(), One()], {"Dice": "x"})["a"]["Dice sd"] == 0

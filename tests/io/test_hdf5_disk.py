@@ -11,7 +11,7 @@ import resource, sys
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
-from nucleizoo.cli._words import guarded
+from nucleizoo.cli.arguments import guarded
 from nucleizoo.blockwise.write.formats import FORMATS
 from nucleizoo.blockwise.write.result import Result
 

@@ -17,16 +17,18 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_list_shows_all_or_one(capsys):
-    assert cli.data(["list"]) == 0
+    assert cli.main(["data", "list"]) == 0
     assert "Fluo-N3DH-CHO" in capsys.readouterr().out
-    assert cli.data(["list", "NucExM"]) == 0
+    assert cli.main(["data", "list", "NucExM"]) == 0
     assert "MIT" in capsys.readouterr().out
     assert cli.main(["data", "list", "nothing"]) == 2
     assert "known are" in capsys.readouterr().err
 
 
 def test_fetch_tells_licence_and_origin_before_it_fails(tmp_path, capsys):
-    assert cli.data(["fetch", "HaCaT", "--to", str(tmp_path / "to"), "--from-dir", str(tmp_path)]) == 2
+    assert (
+        cli.main(["data", "fetch", "HaCaT", "--to", str(tmp_path / "to"), "--from-dir", str(tmp_path)]) == 2
+    )
     shown = capsys.readouterr()
     assert (
         "CC0" in shown.out and "S-BSST265" in shown.out and "dataset.zip: there is no such file" in shown.err
@@ -35,17 +37,17 @@ def test_fetch_tells_licence_and_origin_before_it_fails(tmp_path, capsys):
 
 def test_check_counts_and_its_exit_code_tells(tmp_path, capsys):
     root = sets.ctc(tmp_path / "Fluo-N2DL-HeLa")
-    assert cli.data(["check", str(root)]) == 0
+    assert cli.main(["data", "check", str(root)]) == 0
     assert "train  3 images, 1 gt labels, 3 st labels, 3 markers" in capsys.readouterr().out
     (root / "01" / "t001.tif").unlink()
-    assert cli.data(["check", str(root)]) == 1
+    assert cli.main(["data", "check", str(root)]) == 1
     assert capsys.readouterr().err == "missing: 01/t001.tif\n"
 
 
 def test_what_is_arranged_is_trained_on_segmented_and_scored(tmp_path, capsys):
     root = sets.ctc(tmp_path / "Fluo-N2DL-HeLa", shape=(40, 48))
-    assert cli.data(["arrange", str(root), "--to", str(tmp_path / "all"), "--all"]) == 0
-    assert cli.data(["arrange", str(root), "--to", str(tmp_path / "test"), "--split", "test"]) == 0
+    assert cli.main(["data", "arrange", str(root), "--to", str(tmp_path / "all"), "--all"]) == 0
+    assert cli.main(["data", "arrange", str(root), "--to", str(tmp_path / "test"), "--split", "test"]) == 0
     assert "6 images, 2 labels, 6 markers" in capsys.readouterr().out
     train = ["--cfg", str(CONFIGS / "toy" / "adgan_2d.yaml"), "--out", str(tmp_path / "run")]
     short = [
@@ -58,9 +60,9 @@ def test_what_is_arranged_is_trained_on_segmented_and_scored(tmp_path, capsys):
         "MONITOR.TENSORBOARD",
         "false",
     ]
-    assert cli.train([*train, "DATASET.ROOT", str(tmp_path / "all" / "images"), *short]) == 0
+    assert cli.main(["train", *train, "DATASET.ROOT", str(tmp_path / "all" / "images"), *short]) == 0
     images, labels = str(tmp_path / "test" / "images"), str(tmp_path / "labels")
-    assert cli.predict(["--run", str(tmp_path / "run"), "--input", images, "--output", labels]) == 0
+    assert cli.main(["predict", "--run", str(tmp_path / "run"), "--input", images, "--output", labels]) == 0
     scores = [
         "--truth",
         str(tmp_path / "test" / "labels"),
@@ -69,7 +71,7 @@ def test_what_is_arranged_is_trained_on_segmented_and_scored(tmp_path, capsys):
         "--images",
         images,
     ]
-    assert cli.evaluate(["--pred", labels, *scores, "--border", "2"]) == 0
+    assert cli.main(["evaluate", "--pred", labels, *scores, "--border", "2"]) == 0
     result = json.loads((tmp_path / "scores" / "metrics.json").read_text())
     assert list(result["images"]) == ["02_t001"] and not result["missing"]
 

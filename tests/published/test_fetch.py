@@ -11,7 +11,7 @@ from support.published_sets import zipped
 from nucleizoo import published
 from nucleizoo.core.errors import UserError
 from nucleizoo.published import Archive
-from nucleizoo.published._download import download
+from nucleizoo.published.download import download
 
 CONTENT = bytes(range(256)) * 400
 

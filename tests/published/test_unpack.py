@@ -8,8 +8,8 @@ import pytest
 from support.published_sets import zipped
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.published import _unpack
-from nucleizoo.published._unpack import unpack
+from nucleizoo.published import unpack as unpacking
+from nucleizoo.published.unpack import unpack
 
 
 def tarred(path, *members, compression="gz"):
@@ -62,7 +62,7 @@ def test_links_and_devices_are_refused(folder, tmp_path):
 
 def test_a_bomb_is_refused_before_it_is_written(folder, tmp_path):
     archive = zipped(tmp_path / "a.zip", {"zeros": bytes(10**6)})
-    assert archive.stat().st_size * _unpack.MAX_RATIO < 10**6
+    assert archive.stat().st_size * unpacking.MAX_RATIO < 10**6
     with pytest.raises(UserError, match="unpacks to more than"):
         unpack(archive, folder)
     with pytest.raises(UserError, match="unpacks to more than"):
@@ -71,7 +71,7 @@ def test_a_bomb_is_refused_before_it_is_written(folder, tmp_path):
 
 
 def test_too_many_members_are_refused(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(_unpack, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(unpacking, "MAX_MEMBERS", 3)
     with pytest.raises(UserError, match="more than 3 files"):
         unpack(zipped(tmp_path / "a.zip", {str(i): "x" for i in range(4)}), folder)
 
@@ -121,7 +121,7 @@ def test_a_flipped_byte_anywhere_in_a_packed_tar_is_found(place, compression, fo
 def test_a_tar_that_goes_on_after_its_end_is_refused(folder, tmp_path):
     archive = tarred(tmp_path / "a.tar", (tarfile.TarInfo("x"), b"x"), compression="")
     with archive.open("ab") as file:
-        file.write(bytes(_unpack.MAX_PADDING + 1))
+        file.write(bytes(unpacking.MAX_PADDING + 1))
     with pytest.raises(UserError, match=r"a.tar: cannot be unpacked .* after its end"):
         unpack(archive, folder)
 

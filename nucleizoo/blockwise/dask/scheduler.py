@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.words import first_line
+from nucleizoo.core.format import first_line
 
 ANSWER_WITHIN = 10.0
 """Seconds that a scheduler has to be found, and to have a worker when the work begins."""

@@ -15,7 +15,7 @@ import numpy as np
 from nucleizoo.blockwise.dask.scheduler import ANSWER_WITHIN
 from nucleizoo.blockwise.dask.task import PACKAGES, check_versions, versions
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.words import duration
+from nucleizoo.core.format import duration
 
 SILENT_FOR = 60.0
 """Seconds that a scheduler has to answer later, when it may be busy."""

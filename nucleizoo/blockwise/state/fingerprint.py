@@ -12,7 +12,7 @@ import torch
 
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.words import listed, plural
+from nucleizoo.core.format import listed, plural
 from nucleizoo.inference.segmenter import Segmenter
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.published._item import Listing
+from nucleizoo.published.item import Listing
 from nucleizoo.published.layouts import bbbc024, ctc, dsb2018, nucmm, pairs, s_bsst265, scaffold_a549
 
 _DEPTH = 3

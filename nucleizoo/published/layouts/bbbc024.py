@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nucleizoo.published._item import Item, Listing, Place
+from nucleizoo.published.item import Item, Listing, Place
 
 SIGN = "image-final_*.tif"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from nucleizoo.published._item import SPLITS, Item, Listing, Place
+from nucleizoo.published.item import SPLITS, Item, Listing, Place
 
 SIGN = "[0-9][0-9]/t[0-9]*.tif"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.published._item import Item, Listing, Place
+from nucleizoo.published.item import Item, Listing, Place
 
 SIGN = "*.[ht][5di]*"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.published._item import SPLITS, Item, Listing, Place
+from nucleizoo.published.item import SPLITS, Item, Listing, Place
 
 SIGN = "image_description.csv"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nucleizoo.published._item import SPLITS, Item, Listing, Place
+from nucleizoo.published.item import SPLITS, Item, Listing, Place
 
 SIGN = "t*/sf_a549_*.npy"
 

@@ -19,7 +19,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from nucleizoo.core.errors import RankError, UserError
-from nucleizoo.core.words import first_line
+from nucleizoo.core.format import first_line
 from nucleizoo.training.workers import WORKER_LOST
 
 PATIENCE = timedelta(days=7)

@@ -1,0 +1,100 @@
+"""nucleizoo compare."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nucleizoo.cli.arguments import guarded, parser_of, read_words, split
+
+_EXAMPLE = """example:
+  nucleizoo compare runs/adgan runs/cyclegan --data annotated --out report
+  nucleizoo compare runs/a_seed10 runs/a_seed11 runs/b --images my_images --truth my_labels --out report
+  nucleizoo compare --cfg a.yaml b.yaml --seeds 3 --data annotated --out report DATASET.ROOT my_images"""
+
+_IN_USE = ("INFERENCE.", "DATASET.IMAGE.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Say which of several runs is better, in one page."""
+    parser = parser_of(
+        "compare", "Compare trained runs on annotated images; leaves report.html, .csv and .md.", _EXAMPLE
+    )
+    parser.usage = "nucleizoo compare [RUN ...] --data DIR --out DIR [option ...] [KEY VALUE ...]"
+    parser.add_argument("--data", metavar="DIR", help="folder with images/ and labels/, paired by name")
+    parser.add_argument("--images", metavar="DIR", help="instead of --data: folder of the pictures")
+    parser.add_argument("--truth", metavar="DIR", help="and folder of their annotated labels")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the report")
+    parser.add_argument(
+        "--cfg", nargs="+", default=[], metavar="FILE", help="configurations to train first, or to reuse"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="trainings of each --cfg (default: 1)"
+    )
+    parser.add_argument(
+        "--runs",
+        default="runs",
+        metavar="DIR",
+        help="where they are trained: <config>_seed<N> (default: runs)",
+    )
+    parser.add_argument(
+        "--dataset",
+        default="",
+        metavar="NAME",
+        help="its name, to show published scores: Fluo-N2DL-HeLa, ...",
+    )
+    parser.add_argument(
+        "--border", type=int, default=0, metavar="N",
+        help="pixels within which SEG and DET ignore nuclei (Cell Tracking Challenge: 25 for HeLa)",
+    )  # fmt: skip
+    parser.add_argument("--plugin", action="append", default=[], help="plugin files that the runs need")
+    known, words = read_words(
+        parser, argv, "keys of INFERENCE and DATASET.IMAGE of all runs; with --cfg, of the trainings"
+    )
+    images, truth = _folders(parser, known)
+    runs, pairs = split(words)
+    files, more = split(known.cfg)
+    pairs += more
+    if len({Path(file).stem for file in files}) < len(files):
+        parser.error("two --cfg have one name, and would be trained into one folder; rename one")
+
+    def work() -> int:
+        from nucleizoo import api
+
+        found, missing = api.find_pairs(images, truth)
+        configs = {Path(file).stem: api.load_config(file, pairs, known.plugin) for file in files}
+        every = list(runs)
+        for run in api.train_seeds(configs, known.seeds, known.runs):
+            if not run.is_finished:
+                return 130  # it was told to stop
+            every.append(str(run.path))
+        made = api.compare(
+            every, found, known.out,
+            dataset=known.dataset, border=known.border, plugins=known.plugin,
+            overrides=_in_use(pairs) if files else pairs,
+        )  # fmt: skip
+        print(made.verdict)
+        print(f"{made.page} ({made.page.stat().st_size / 1e6:.1f} MB)")
+        for name in missing:
+            print(f"no picture for the labels of {name}", file=sys.stderr)
+        for why in made.failed.values():
+            print(f"left out: {why}", file=sys.stderr)
+        return 1 if missing or made.failed else 0
+
+    return guarded(work)
+
+
+def _folders(parser: argparse.ArgumentParser, known: argparse.Namespace) -> tuple[Path, Path]:
+    """Where pictures and labels are."""
+    if bool(known.data) == bool(known.images or known.truth) or bool(known.images) != bool(known.truth):
+        parser.error("give the annotated images with --data, or with --images and --truth")
+    if known.data:
+        return Path(known.data) / "images", Path(known.data) / "labels"
+    return Path(known.images), Path(known.truth)
+
+
+def _in_use(pairs: list[str]) -> list[str]:
+    """Those KEY VALUE pairs of a training that say how it is used."""
+    return [word for index, word in enumerate(pairs) if pairs[index - index % 2].startswith(_IN_USE)]

@@ -1,0 +1,96 @@
+"""nucleizoo predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nucleizoo.cli.arguments import guarded, is_key, parser_of, read_words, split
+
+_EXAMPLE = """example:
+  nucleizoo predict --run runs/hela --input my_images --output my_labels --overlay
+  nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6
+  nucleizoo predict --run runs/brain --input brain.zarr --output out --format ome-zarr --max-memory 8
+  nucleizoo predict --run runs/brain --input brain.zarr --output out --max-memory 8 --dask 4"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Apply a trained run."""
+    parser = parser_of("predict", "Segment images with a trained run.", _EXAMPLE)
+    parser.add_argument("--run", required=True, metavar="DIR", help="run folder of a training")
+    parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="files or folders")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for <stem>_label.tif; an older one is replaced when the new one is complete",
+    )
+    parser.add_argument("--overlay", action="store_true", help="also draw the outlines on each image")
+    parser.add_argument(
+        "--table", action="store_true", help="also write size, centre and confidence of every nucleus as CSV"
+    )
+    parser.add_argument("--plugin", action="append", default=[], help="plugin files that the run needs")
+    parser.add_argument(
+        "--to",
+        choices=("labels", "maps", "source", "image"),
+        default="labels",
+        help="labels (default); maps of the network; the image translated to the source domain; or the "
+        "other way round, label files given as --input translated to realistic images",
+    )
+    large = parser.add_argument_group("large volumes")
+    large.add_argument(
+        "--blocks",
+        action="store_true",
+        help="predict by blocks, as Zarr folders, large files and all files with one of these options are",
+    )
+    large.add_argument(
+        "--max-memory",
+        type=float,
+        default=0.0,
+        metavar="GB",
+        help="not to be exceeded, by each worker with --dask; half of the machine's; with --resume, no "
+        "less than what was begun takes",
+    )
+    large.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with what was interrupted; a complete result is left alone",
+    )
+    large.add_argument(
+        "--format",
+        choices=("tif", "h5", "ome-zarr"),
+        default="tif",
+        help="of the labels (default tif); ome-zarr is written by all workers of --dask, the others by one "
+        "process",
+    )
+    large.add_argument(
+        "--skip-damaged", action="store_true", help="take missing and damaged chunks for black, and note them"
+    )
+    large.add_argument(
+        "--dask",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="work in processes of dask on this machine, one a GPU or core (or --dask N), or on a cluster "
+        "that is there: --dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
+    )
+    known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how files are read")
+    if known.dask is not None and is_key(known.dask):  # that follows --dask without an address
+        words, known.dask = [known.dask, *words], "local"
+    inputs, pairs = split([*known.input, *words])
+
+    def work() -> int:
+        from nucleizoo import api
+        from nucleizoo.blockwise import Options
+
+        options = Options(known.format, known.max_memory, known.resume, known.skip_damaged)
+        blocks = known.blocks or options != Options()
+        for done in api.predict(
+            known.run, inputs, known.output,
+            to=known.to, overlay=known.overlay, table=known.table, blocks=blocks, options=options,
+            dask=known.dask, plugins=known.plugin, overrides=pairs,
+        ):  # fmt: skip
+            nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
+            print(f"{done.path} -> {done.result}{nuclei}", flush=True)
+        return 0
+
+    return guarded(work)

@@ -1,0 +1,137 @@
+"""What a comparison tells of a model: columns, their meaning, and how their values are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nucleizoo.comparison.evaluate_run import Applied
+from nucleizoo.comparison.training_log import History
+from nucleizoo.core.format import duration
+from nucleizoo.metrics import objects, summary
+
+MORE, LESS, NEITHER = 1, -1, 0
+"""Which values are better."""
+
+
+def f1(image: summary.Compared) -> float:
+    """Object F1 of one image: nuclei matched one to one with an IoU of 0.5 or more."""
+    return objects.count(image.table).f1
+
+
+def _score(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _nuclei(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _large(value: float) -> str:
+    """Three digits, with k, M or G."""
+    if value < 1000:
+        return f"{value:.0f}"
+    power = min(int(math.log10(value) // 3), 3)
+    scaled = value / 1000**power
+    return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f} {' kMG'[power]}"
+
+
+def _bytes(value: float) -> str:
+    return f"{value / 1e6:,.{0 if value >= 1e7 else 1}f} MB"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure of a model.
+
+    Attributes:
+        key: its name in files.
+        title: its name on the page.
+        meaning: definition and averaging.
+        better: MORE, LESS or NEITHER.
+        shown: how a value is written.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    better: int = MORE
+    shown: Callable[[float], str] = _score
+
+
+_TELL = summary.DEFINITIONS
+_MATCHED = "nuclei matched one to one with an IoU of 0.5 or more"
+_CHALLENGE = "of the Cell Tracking Challenge, over the true nuclei of all images"
+SCORES = (
+    Column("f1_per_image", "F1, per image", f"2 TP / (2 TP + FP + FN) of {_MATCHED}; mean over images"),
+    Column("f1", "F1, pooled", f"2 TP / (2 TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
+    Column("dice", "Dice, per image", "2 TP / (2 TP + FP + FN) of pixels, nucleus or not; mean over images"),
+    Column("dice_pooled", "Dice, pooled", "the same over the pixels of all images"),
+    Column("ap", "AP at IoU 0.5", f"TP / (TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
+    Column("mean_ap", "AP, mean", "the mean of that for IoU 0.50, 0.55, ... 0.95"),
+    Column("ap50", "Ranked AP50", f"IoU of 0.5 or more; {_TELL['ranked']}"),
+    Column("seg", "SEG", f"mean Jaccard index {_CHALLENGE}; what is invented costs nothing"),
+    Column("det", "DET", f"detection {_CHALLENGE}; whole nuclei are the markers"),
+    Column("op_csb", "OP", "the mean of SEG and DET"),
+    Column(
+        "count_error", "Count error", "nuclei too many or too few an image, absolute; mean over images", LESS,
+        _nuclei,
+    ),
+)  # fmt: skip
+COSTS = (
+    Column(
+        "training_seconds", "Training time",
+        "by the clock, with pictures and scores made on the way, without pauses", LESS, duration,
+    ),
+    Column("steps", "Steps", "iterations of the training", NEITHER, _count),
+    Column("parameters", "Parameters", "of all networks of the training", NEITHER, _large),
+    Column("parameters_needed", "Parameters to predict", "on which a prediction depends", LESS, _large),
+    Column(
+        "pixels_per_second", "Pixels a second",
+        "pixels of the file from the scaled picture to labels, reading left out; median over images",
+        MORE, _large,
+    ),
+    Column(
+        "peak_bytes", "Memory",
+        "most that network and decoder took for one image, beyond program and weights: resident memory of "
+        "the process on Linux, torch's allocator on a GPU",
+        LESS, _bytes,
+    ),
+)  # fmt: skip
+COLUMNS = (*SCORES, *COSTS)
+RESOLUTION = f"Resolution: {_TELL['resolution']}."
+AVERAGING = (
+    "Averaging: mean over seeds \u00b1 sample standard deviation over seeds, where there are several; over "
+    "images as each score says."
+)
+
+
+def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[str, float]:
+    """The values of all columns for one run, on the images that all runs have in common.
+
+    A figure that is not known on this system is left out.
+    """
+    images = [applied.compared[name] for name in names]
+    scores = summary.of_images(images)
+    everything, needed = applied.parameters
+    return {
+        "f1_per_image": sum(map(f1, images)) / len(images),
+        "f1": scores["objects"]["f1"],
+        "dice": scores["pixels"]["dice"],
+        "dice_pooled": scores["pixels"]["dice_pooled"],
+        "ap": scores["objects"]["ap"],
+        "mean_ap": scores["objects_by_iou"]["mean_ap"],
+        "ap50": scores["ranked"]["ap50"],
+        **scores["tracking"],
+        "count_error": scores["counting"]["error"],
+        "training_seconds": history.seconds,
+        "steps": history.steps,
+        "parameters": everything,
+        "parameters_needed": needed,
+        "pixels_per_second": applied.speed,
+    } | ({} if applied.memory is None else {"peak_bytes": applied.memory})

@@ -1,0 +1,77 @@
+"""The gallery of the page: every picture with its truth, and what every model made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nucleizoo import build
+from nucleizoo.comparison import page_pictures
+from nucleizoo.comparison.columns import f1
+from nucleizoo.comparison.evaluate_run import Drawn, names_of
+from nucleizoo.comparison.pairs import Pair
+from nucleizoo.comparison.result import Entry, Result
+from nucleizoo.metrics.files import COLOURS
+
+SHOWN = 48
+"""Pictures on the page, those with the lowest scores."""
+
+
+def gallery(result: Result, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Pictures for the page, and the colours in them: those with the lowest mean F1 first."""
+    means = {
+        name: sum(entry.per_image[name] for entry in result.entries) / len(result.entries)
+        for name in result.images
+    }
+    worst = sorted(result.images, key=means.__getitem__)[:SHOWN]
+    pictures = _pictures_of(result, pairs, set(worst))
+    return {
+        "gallery": [_card(result, name, pictures[name], means[name]) for name in worst],
+        "colours": {kind: _hexadecimal(colour) for kind, colour in COLOURS.items()},
+        "outline": _hexadecimal(page_pictures.OUTLINE),
+    }
+
+
+def _pictures_of(result: Result, pairs: Sequence[Pair], wanted: set[str]) -> dict[str, str]:
+    """Gray pictures by name, as the best model reads the files."""
+    first = result.entries[0]
+    reader, made = build.reader(first.model.runs[0].config), dict[str, str]()
+    for pair in pairs:
+        if not any(name == pair.name or name.startswith(f"{pair.name} plane ") for name in wanted):
+            continue
+        planes = reader.looks(pair.picture)
+        for name, image in zip(names_of(pair, len(planes)), planes, strict=True):
+            if name in wanted:
+                plane = first.applied[0].drawn[name].plane
+                made[name] = page_pictures.picture(image if plane is None else image[plane])
+    return made
+
+
+def _card(result: Result, name: str, picture: str, mean: float) -> dict[str, Any]:
+    drawn = result.entries[0].applied[0].drawn[name]
+    y, x = drawn.size
+    size = f"{x} x {y} pixels" + ("" if drawn.plane is None else f", plane {drawn.plane} shown, all counted")
+    return {
+        "name": name, "size": size, "ratio": f"{x} / {y}", "mean": mean, "picture": picture,
+        "truth": drawn.truth, "true": f"annotated: {_nuclei(drawn.true)}",
+        "models": [_made(entry, entry.applied[0].drawn[name], name) for entry in result.entries],
+    }  # fmt: skip
+
+
+def _made(entry: Entry, drawn: Drawn, name: str) -> dict[str, Any]:
+    counts = ", ".join(f"{count} {kind}" for kind, count in drawn.counts.items() if count)
+    return {
+        "f1": f1(entry.applied[0].compared[name]),
+        "prediction": drawn.prediction,
+        "found": f"predicted: {_nuclei(drawn.found)}",
+        "errors": drawn.errors,
+        "counts": counts or "nothing annotated, nothing predicted",
+    }
+
+
+def _nuclei(count: int) -> str:
+    return {0: "no nuclei", 1: "1 nucleus"}.get(count, f"{count} nuclei")
+
+
+def _hexadecimal(colour: tuple[int, ...]) -> str:
+    return "#" + "".join(f"{level:02x}" for level in colour)

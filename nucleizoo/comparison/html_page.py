@@ -1,0 +1,126 @@
+"""The page: one file with everything in it, made of page.html, page.css, page.js and one JSON object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from nucleizoo.comparison.columns import AVERAGING, COSTS, RESOLUTION, SCORES, Column
+from nucleizoo.comparison.gallery import gallery
+from nucleizoo.comparison.pairs import Pair
+from nucleizoo.comparison.result import Entry, Result
+from nucleizoo.comparison.sentences import caution, chance, support, verdict
+from nucleizoo.comparison.significance import LEVEL, Test
+from nucleizoo.comparison.tables import published_text, spread_text
+from nucleizoo.comparison.training_log import Curves
+from nucleizoo.core.format import plural
+from nucleizoo.runs import circumstances
+
+POINTS = 160
+"""Of a curve, at most."""
+
+
+def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset: str) -> str:
+    """The page as HTML.
+
+    Args:
+        result: of the comparison.
+        pairs: all pictures, for the gallery.
+        failed: why a pair was left out, by name.
+        dataset: its name, '' when it has none.
+    """
+    content = {
+        "verdict": verdict(result),
+        "caution": f"{support(result)} {caution(result)}".strip(),
+        "facts": _facts(result, dataset),
+        "failed": list(failed.values()),
+        "scores": [_column(column) for column in SCORES],
+        "costs": [_column(column) for column in COSTS],
+        "notes": [AVERAGING, RESOLUTION],
+        "models": [_model(entry) for entry in result.entries],
+        "tests": [_test(names, test) for names, test in result.tests.items()],
+        "images": result.images,
+        "machine": _machine(),
+    } | gallery(result, pairs)
+    page = _part("page.html").replace("/* page.css */", _part("page.css"))
+    page = page.replace("/* page.js */", _part("page.js"))
+    before, after = page.split("/* content */")
+    return before + as_json(content) + after
+
+
+def as_json(content: Any) -> str:
+    """JSON that may stand inside of <script>, whatever names say."""
+    said = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        said = said.replace(sign, f"\\u{ord(sign):04x}")
+    return said
+
+
+def _part(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _facts(result: Result, dataset: str) -> str:
+    seeds = sum(len(entry.model.runs) for entry in result.entries)
+    of = f" of {dataset}" if dataset else ""
+    models = plural(len(result.entries), "model")
+    return f"{models}, {plural(seeds, 'training')}, {plural(len(result.images), 'image')}{of}"
+
+
+def _machine() -> str:
+    now = circumstances()
+    device = (
+        now["gpu"] or f"{now['machine']} processor ({now['processor']}), {plural(now['threads'], 'thread')}"
+    )
+    return f"nucleizoo {now['nucleizoo']}, torch {now['torch']}, {device}, {now['started'][:10]}"
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {name: getattr(column, name) for name in ("key", "title", "meaning", "better")}
+
+
+def _model(entry: Entry) -> dict[str, Any]:
+    cells = {
+        column.key: {"value": spread.mean, "text": spread_text(column, spread)}
+        for column in (*SCORES, *COSTS)
+        if (spread := entry.figures.get(column.key))
+    }
+    return {
+        "name": entry.model.name,
+        "seeds": entry.model.seeds,
+        "runs": [str(run.path) for run in entry.model.runs],
+        "cells": cells,
+        "published": [{"text": published_text(one), "source": one.source} for one in entry.published],
+        "f1": list(entry.per_image.values()),
+        "losses": _curves([history.losses for history in entry.histories]),
+        "truths": _curves([history.scores for history in entry.histories]),
+    }
+
+
+def _curves(runs: Sequence[Curves]) -> dict[str, list[list[tuple[int, float]]]]:
+    """Curves by name, one a run, each with `POINTS` at most."""
+    names = dict.fromkeys(name for curves in runs for name in curves)
+    return {name: [_thinned(curves.get(name, [])) for curves in runs] for name in names}
+
+
+def _thinned(curve: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    step = -(-len(curve) // POINTS) or 1
+    return [(iteration, float(f"{value:.4g}")) for iteration, value in curve[::-step][::-1]]
+
+
+def _test(names: tuple[str, str], test: Test) -> dict[str, Any]:
+    return {
+        "models": names,
+        "values": [test.difference, test.better, test.worse, test.images, test.p, test.corrected],
+        "texts": [
+            f"{test.difference:.3f}",
+            str(test.better),
+            str(test.worse),
+            str(test.images),
+            "too few images" if test.p is None else chance(test.p),
+            "too few images" if test.corrected is None else chance(test.corrected),
+        ],
+        "supported": test.corrected is not None and test.corrected < LEVEL,
+    }

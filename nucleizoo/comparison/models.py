@@ -1,0 +1,101 @@
+"""Runs that differ in their seed alone are one model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nucleizoo import build
+from nucleizoo.comparison.training_log import History
+from nucleizoo.core import config as configuration
+from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.runs import Run
+
+_ALIKE = ("SYSTEM.SEED", "SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "MONITOR.")
+"""In what runs of one model may differ: the seed, and what does not touch the result."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One configuration, trained once or with several seeds.
+
+    Attributes:
+        name: no other model of the comparison has it.
+        runs: by seed.
+    """
+
+    name: str
+    runs: list[Run]
+
+    @property
+    def seeds(self) -> list[int]:
+        """In ascending order."""
+        return [run.config.SYSTEM.SEED for run in self.runs]
+
+
+def open_run(path: str | Path, plugins: Sequence[str] = (), overrides: Sequence[str] = ()) -> Run:
+    """Open a run that can be compared.
+
+    Raises:
+        RunError: when it is no run, is not finished, or only translates.
+    """
+    run = Run.open(Path(path), plugins, overrides)
+    total, steps = run.config.SOLVER.TOTAL, History.of(run).steps
+    if not run.is_finished and (run.checkpoints() or steps < total):  # checkpoints may have been removed
+        raise RunError(
+            f"{path} is not finished: {steps} of {total} steps are logged. Continue it with nucleizoo train "
+            "--resume, or leave it out"
+        )
+    if not build.method(run.config).segments:
+        raise RunError(
+            f"{path} only translates and finds no nuclei ({run.config.METHOD.NAME} with a source of "
+            "pictures); leave it out, and compare the run that was trained on its translations"
+        )
+    return run
+
+
+def grouped(runs: Sequence[Run]) -> list[Model]:
+    """Put runs together that differ in their seed alone, in the order in which they were given.
+
+    Raises:
+        UserError: for no run, a run given twice, or runs for images among runs for volumes.
+    """
+    if not runs:
+        raise UserError("there is no run to compare; give run folders, or configurations with --cfg")
+    dims = {len(run.config.DATASET.SIZE): run for run in runs}
+    if len(dims) > 1:
+        raise UserError(
+            f"{dims[2].path} was trained on images and {dims[3].path} on volumes; compare them apart"
+        )
+    groups: list[list[Run]] = []
+    for run in runs:
+        home = next((group for group in groups if _alike(group[0], run)), None)
+        if home is None:
+            groups.append([run])
+            continue
+        for other in home:
+            if other.config.SYSTEM.SEED == run.config.SYSTEM.SEED:
+                raise UserError(
+                    f"{other.path} and {run.path} are one training (the same configuration and seed), and "
+                    "would pass for two; give it once"
+                )
+        home.append(run)
+    for group in groups:
+        group.sort(key=lambda run: int(run.config.SYSTEM.SEED))
+    return [Model(name, group) for name, group in zip(_names(groups), groups, strict=True)]
+
+
+def _alike(one: Run, other: Run) -> bool:
+    lines = configuration.differences(one.config, other.config)
+    return all(line.startswith(_ALIKE) or ".CACHE_GB:" in line for line in lines)
+
+
+def _names(groups: Sequence[Sequence[Run]]) -> list[str]:
+    """Folder names without their seeds; with the folders above them where two would be the same."""
+    short = [re.sub(r"_seed\d+$", "", group[0].path.resolve().name) for group in groups]
+    return [
+        name if short.count(name) == 1 else str(group[0].path)
+        for name, group in zip(short, groups, strict=True)
+    ]

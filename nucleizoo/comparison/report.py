@@ -1,0 +1,86 @@
+"""The whole comparison: apply all runs, score them on the same images, write table and page."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nucleizoo.comparison import evaluate_run, html_page, sentences, tables
+from nucleizoo.comparison.evaluate_run import Applied
+from nucleizoo.comparison.models import grouped
+from nucleizoo.comparison.pairs import Pair
+from nucleizoo.comparison.published_scores import published
+from nucleizoo.comparison.result import Entry, Result
+from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import atomic
+from nucleizoo.core.format import plural
+from nucleizoo.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of a comparison.
+
+    Attributes:
+        verdict: which model is best, by how much, and whether the test supports it.
+        page: report.html; report.csv and report.md lie beside it.
+        failed: what could not be used, and why, by name; these pairs are left out of all scores.
+    """
+
+    verdict: str
+    page: Path
+    failed: dict[str, str]
+
+
+def compare(
+    runs: Sequence[Run], pairs: Sequence[Pair], output: str | Path, *, dataset: str = "", border: int = 0
+) -> Comparison:
+    """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`.
+
+    Args:
+        runs: finished; those that differ in their seed alone are one model.
+        pairs: pictures with their truth; a pair that one run cannot use is left out for all.
+        output: folder to write to, made if missing.
+        dataset: its name, to put published scores beside ours.
+        border: pixels within which SEG and DET ignore nuclei.
+
+    Raises:
+        UserError: when runs cannot be compared, or no pair can be used.
+        OSError: when the folder cannot be written to.
+    """
+    models, folder = grouped(runs), Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):  # better known now than after an hour
+        pass
+    applied: dict[Path, Applied] = {}
+    for model in models:
+        for run in model.runs:
+            applied[run.path] = evaluate_run.apply(run, pairs, draw=run is model.runs[0], border=border)
+            log.info("%s: %s", run.path, plural(len(applied[run.path].compared), "image"))
+    every = list(applied.values())
+    failed = {name: why for one in every for name, why in one.failed.items()}
+    images = [name for name in every[0].compared if all(name in one.compared for one in every)]
+    if not images:
+        raise UserError(f"no picture can be used by all runs; {next(iter(failed.values()))}")
+    result = Result.of(
+        [
+            Entry.of(m, [applied[r.path] for r in m.runs], published(m.runs[0].config, dataset), images)
+            for m in models
+        ],
+        images,
+    )
+    page = folder / "report.html"
+    _write(folder / "report.csv", tables.csv_text(result))
+    _write(folder / "report.md", tables.markdown_text(result))
+    _write(page, html_page.text(result, pairs, failed, dataset))
+    return Comparison(f"{sentences.verdict(result)} {sentences.support(result)}".strip(), page, failed)
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")

@@ -1,0 +1,78 @@
+"""What was found out about the models, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from nucleizoo.comparison.columns import COLUMNS, f1, figures
+from nucleizoo.comparison.evaluate_run import Applied
+from nucleizoo.comparison.models import Model
+from nucleizoo.comparison.published_scores import Published
+from nucleizoo.comparison.significance import Spread, Test, compared, holm
+from nucleizoo.comparison.training_log import History
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A model and what is known of it.
+
+    Attributes:
+        model: its runs.
+        applied, histories: one a run, in their order.
+        published: what papers say of it.
+        figures: by the keys of `COLUMNS`; those that are unknown are left out.
+        per_image: F1 by image, the mean over seeds.
+    """
+
+    model: Model
+    applied: list[Applied]
+    histories: list[History]
+    published: list[Published]
+    figures: dict[str, Spread]
+    per_image: dict[str, float]
+
+    @classmethod
+    def of(
+        cls, model: Model, applied: list[Applied], published: list[Published], images: Sequence[str]
+    ) -> Entry:
+        """Bring together what is known of a model, on `images` alone."""
+        histories = [History.of(run) for run in model.runs]
+        rows = [figures(one, history, images) for one, history in zip(applied, histories, strict=True)]
+        known = [column.key for column in COLUMNS if all(column.key in row for row in rows)]
+        per_image = {n: sum(f1(one.compared[n]) for one in applied) / len(applied) for n in images}
+        spreads = {key: Spread.of([row[key] for row in rows]) for key in known}
+        return cls(model, applied, histories, published, spreads, per_image)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """All models, best first, on the images that all of them could be applied to.
+
+    Attributes:
+        entries: by F1 per image, the highest first.
+        images: their names.
+        tests: of every pair of entries, the better one first.
+    """
+
+    entries: list[Entry]
+    images: list[str]
+    tests: dict[tuple[str, str], Test]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], images: Sequence[str]) -> Result:
+        """Rank and test the models."""
+        ranked = sorted(entries, key=lambda entry: -entry.figures["f1_per_image"].mean)
+        tests = {
+            (a.model.name, b.model.name): compared(list(a.per_image.values()), list(b.per_image.values()))
+            for a, b in combinations(ranked, 2)
+        }
+        values = [test.p for test in tests.values() if test.p is not None]
+        if len(values) == len(tests):  # the images are the same for all
+            corrected = holm(values)
+            tests = {
+                key: replace(test, corrected=p)
+                for (key, test), p in zip(tests.items(), corrected, strict=True)
+            }
+        return cls(ranked, list(images), tests)

@@ -1,0 +1,89 @@
+"""The leaderboard as CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, RESOLUTION, SCORES, Column
+from nucleizoo.comparison.published_scores import Published
+from nucleizoo.comparison.result import Entry, Result
+from nucleizoo.comparison.sentences import caution, chance, support, verdict
+from nucleizoo.comparison.significance import Spread
+from nucleizoo.metrics import summary
+
+
+def spread_text(column: Column, spread: Spread | None) -> str:
+    """Mean and deviation as a person reads them; a dash for what is unknown."""
+    if spread is None:
+        return "\u2013"
+    if spread.sd is None or (column in COSTS and not spread.sd):
+        return column.shown(spread.mean)
+    return f"{column.shown(spread.mean)} \u00b1 {column.shown(spread.sd)}"
+
+
+def published_text(one: Published) -> str:
+    """A published score with the name of its column."""
+    title = next(column.title for column in SCORES if column.key == one.score)
+    return f"{title} {one.value:.3f}" + ("" if one.sd is None else f" \u00b1 {one.sd:.3f}")
+
+
+def csv_text(result: Result) -> str:
+    """A row a model: every mean and deviation in full, empty where unknown."""
+    keys = [f"{column.key}{end}" for column in COLUMNS for end in ("", "_sd")]
+    file = io.StringIO()
+    table = csv.writer(file)
+    table.writerow(["model", "seeds", "images", *keys, "published", "averaging", "resolution"])
+    for entry in result.entries:
+        spreads = [entry.figures.get(column.key, Spread(float("nan"), None)) for column in COLUMNS]
+        values = [value for spread in spreads for value in (spread.mean, spread.sd)]
+        table.writerow([
+            entry.model.name, len(entry.model.runs), len(result.images),
+            *("" if value is None or value != value else f"{value:.6g}" for value in values),
+            "; ".join(f"{published_text(one)} ({one.source})" for one in entry.published),
+            "mean over seeds; pooled over images unless named per_image, dice or count_error",
+            summary.DEFINITIONS["resolution"],
+        ])  # fmt: skip
+    return file.getvalue()
+
+
+def markdown_text(result: Result) -> str:
+    """The leaderboard, the tests and what the columns mean."""
+    said = " ".join(filter(None, (verdict(result), support(result), caution(result))))
+    lines = ["# Comparison", "", _plain(said), ""]
+    lines += _rows(["model", "seeds", *(column.title for column in COLUMNS), "published"], 1)
+    lines += [_row(_cells(entry)) for entry in result.entries]
+    if result.tests:
+        lines += [
+            "",
+            *_rows(["paired test on F1 per image", "difference", "better on", "worse on", "p, Holm"], 1),
+        ]
+    for (a, b), test in result.tests.items():
+        p = "too few images" if test.corrected is None else chance(test.corrected)
+        figures = [f"{test.difference:.3f}", f"{test.better} of {test.images}", str(test.worse), p]
+        lines.append(_row([f"{a} against {b}", *figures]))
+    lines += ["", *(f"- {column.title}: {column.meaning}." for column in COLUMNS), f"- {AVERAGING}"]
+    lines += [f"- {RESOLUTION}"]
+    sources = dict.fromkeys(one.source for entry in result.entries for one in entry.published)
+    lines += [f"- Published: {source}." for source in sources]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(entry: Entry) -> list[str]:
+    figures = [spread_text(column, entry.figures.get(column.key)) for column in COLUMNS]
+    published = ", ".join(map(published_text, entry.published)) or "\u2013"
+    return [entry.model.name, str(len(entry.model.runs)), *figures, published]
+
+
+def _rows(titles: list[str], left: int) -> list[str]:
+    """The head of a table whose columns after `left` hold numbers."""
+    return [_row(titles), _row(["---"] * left + ["---:"] * (len(titles) - left))]
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(map(_plain, cells)) + " |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{c}" if c in "|<>*_`[]\\" else c for c in text)

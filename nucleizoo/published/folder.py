@@ -1,0 +1,78 @@
+"""A folder on disk as the data set that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from nucleizoo.core.errors import UserError
+from nucleizoo.published.item import Item, Listing
+from nucleizoo.published.layouts import Layout, recognised
+from nucleizoo.published.table import PublishedSet, named, table
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A recognised folder.
+
+    Attributes:
+        root: where the layout begins.
+        layout: how the files lie.
+        dataset: what it is; None for a folder in a known layout that is no set of the table.
+    """
+
+    root: Path
+    layout: Layout
+    dataset: PublishedSet | None
+
+    def listing(self, truth: str = "gt", *, whole: bool = False) -> Listing:
+        """What belongs to the set; see `Layout`.
+
+        Raises:
+            UserError: for another truth, a folder that contradicts its layout, or two items of one name.
+        """
+        if truth not in self.layout.truths:
+            raise UserError(
+                f"{self.root}: the layout '{self.layout.name}' has the labels "
+                f"{', '.join(self.layout.truths)}, not '{truth}'"
+            )
+        found = self.layout.listing(self.root, truth, whole)
+        return Listing(_distinct([item for item in found.items if self._holds(item)]), found.missing)
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Voxel size of the whole set in micrometres; () when unknown."""
+        return self.dataset.spacing if self.dataset else ()
+
+    def _holds(self, item: Item) -> bool:
+        return self.dataset is None or fnmatchcase(item.name, self.dataset.only)
+
+
+def _distinct(items: list[Item]) -> tuple[Item, ...]:
+    """The items, when each has a name of its own: files are made by these names."""
+    by_name: dict[str, Item] = {}
+    for item in items:
+        if (other := by_name.setdefault(item.name, item)) is not item:
+            raise UserError(
+                f"{other.image.path} and {item.image.path} are both called '{item.name}', and one would "
+                "overwrite the other; leave one in the set"
+            )
+    return tuple(items)
+
+
+def opened(folder: str | Path, name: str = "") -> Folder:
+    """Recognise a folder by the name given, its own name, or the files in it.
+
+    Raises:
+        UserError: for an unknown name, or a folder that is none of the known layouts.
+    """
+    folder = Path(folder)
+    dataset = named(name) if name else next(_called(folder), None)
+    layout, root = recognised(folder, dataset.layout if dataset else "")
+    return Folder(root, layout, dataset or next(_called(root), None))
+
+
+def _called(folder: Path) -> Iterator[PublishedSet]:
+    return (table()[part] for part in (folder.resolve().name,) if part in table())

@@ -1,0 +1,183 @@
+"""The folder of one training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from yacs.config import CfgNode
+
+from nucleizoo import build, ranges
+from nucleizoo.contracts import Method
+from nucleizoo.core import config as configuration
+from nucleizoo.core.errors import RunError
+from nucleizoo.core.files import atomic, is_part, locked
+from nucleizoo.defaults import DEFAULTS
+from nucleizoo.ops.nn.norm_statistics import Statistics
+from nucleizoo.runs import saved_state
+from nucleizoo.runs.provenance import circumstances
+
+_IN_USE = ("INFERENCE.", "DATASET.IMAGE.", "SYSTEM.")
+"""What may be set for using a run."""
+
+_FREE = (
+    "SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "DATASET.IMAGE.CACHE_GB", "DATASET.SOURCE.CACHE_GB",
+    "INFERENCE.", "MONITOR.",
+)  # fmt: skip
+"""What may change on resuming: none of it changes the result."""
+
+
+class Run:
+    """The folder of one training; `create` and `open` are the ways to get one."""
+
+    def __init__(self, path: Path, config: CfgNode) -> None:
+        self.path, self.config = path, config
+
+    @classmethod
+    def create(cls, path: Path, config: CfgNode) -> Run:
+        """Make the folder and write the configuration into it.
+
+        Raises:
+            RunError: when there is a run already, or anything else in the folder.
+        """
+        cls.check_free(path)
+        path.mkdir(parents=True, exist_ok=True)
+        with atomic(path / "run.json") as part:
+            part.write_text(json.dumps(circumstances(), indent=2) + "\n")
+        run = cls(path, config)
+        run.write_config()  # last: it is what makes the folder a run
+        return run
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Refuse a folder that holds anything, save a training that failed before its first step.
+
+        Raises:
+            RunError: when it does.
+        """
+        if not path.exists():
+            return
+        begun = {file.name for file in saved_state.checkpoints(path)}
+        if (
+            (path / "run.json").is_file()
+            and (path / "config.yaml").is_file()
+            and begun <= {saved_state.UNTRAINED}
+        ):
+            with locked(path / "run.json"):
+                return
+        # `create` writes run.json first: alone, it is what a start that was killed has left
+        if not (path.is_dir() and all(is_part(f) or f.name == "run.json" for f in path.iterdir())):
+            raise RunError(
+                f"{path} exists already; continue it with --resume, or give another folder with --out"
+            )
+
+    @classmethod
+    def open(cls, path: Path, plugins: Sequence[str] = (), overrides: Sequence[str] = ()) -> Run:
+        """Open the folder of a training, finished or not.
+
+        Args:
+            path: the folder.
+            plugins: files that the configuration needs.
+            overrides: KEY VALUE pairs for using the run; they must not touch what was trained.
+
+        Raises:
+            RunError: when it is not a run folder, or an override touches what was trained.
+        """
+        if alone := [key for key in overrides[::2] if "." not in key]:
+            section = "INFERENCE" if alone[0] in DEFAULTS["INFERENCE"] else "DATASET.IMAGE"
+            raise RunError(f"{alone[0]} is no key; did you mean {section}.{alone[0]}?")
+        if trained := [key for key in overrides[::2] if not key.startswith(_IN_USE)]:
+            raise RunError(
+                f"{', '.join(trained)} was fixed by the training; a trained run lets you set keys of "
+                f"{', '.join(section.rstrip('.') for section in _IN_USE)}"
+            )
+        file = path / "config.yaml"
+        if not file.is_file():
+            raise RunError(f"{path} is not a run folder: it has no config.yaml. Give the --out of a training")
+        try:
+            saved = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise RunError(f"{file} is damaged: it is not UTF-8 text (byte {error.start})") from error
+        config = configuration.loads(
+            saved, defaults=DEFAULTS, name=str(file), plugins=plugins, overrides=overrides
+        )
+        ranges.check(config, str(file))
+        return cls(path, config)
+
+    def check_same(self, config: CfgNode) -> None:
+        """Refuse to continue with another configuration.
+
+        Raises:
+            RunError: naming every key that differs and matters.
+        """
+        differing = configuration.differences(config, self.config)
+        differing = [line for line in differing if not line.startswith(_FREE)]
+        if differing:
+            listed = "\n  ".join(differing)
+            raise RunError(
+                f"{self.path} was trained with another configuration; leave --resume and give "
+                f"another --out, or undo (here: yours, there: the run's):\n  {listed}"
+            )
+
+    def write_config(self) -> None:
+        """Write the configuration, in the words of which the run can be repeated."""
+        with atomic(self.path / "config.yaml") as part:
+            part.write_text(configuration.dump(self.config), encoding="utf-8")
+
+    def tidy(self) -> None:
+        """Remove what a killed training left half written; only for the one that trains here."""
+        for file in filter(is_part, self.path.rglob("*")):
+            file.unlink()
+
+    def save(
+        self, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None
+    ) -> None:
+        """Write checkpoint and weights; the files before them stay until the new ones are whole.
+
+        Args:
+            state: to continue from.
+            weights: to predict with.
+            statistics: what norms with these weights see in training.
+
+        Raises:
+            OSError: when a file cannot be written; nothing of what was there is lost.
+        """
+        saved_state.save(self.path, state, weights, statistics)
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoint files, oldest first."""
+        return saved_state.checkpoints(self.path)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last checkpoint is that of the last iteration."""
+        return any(file.stem == f"iteration_{self.config.SOLVER.TOTAL:08d}" for file in self.checkpoints())
+
+    def latest(self) -> dict[str, Any] | None:
+        """The newest checkpoint that can be read, None when there is none yet.
+
+        Raises:
+            RunError: when there are some and none can be read.
+        """
+        return saved_state.latest(self.path)
+
+    def method(self) -> Method:
+        """The trained method, on the CPU, with the weights for prediction.
+
+        Raises:
+            RunError: when there are no weights, or not those of this configuration.
+        """
+        method = build.method(self.config)
+        saved_state.load_weights(self.path, method)
+        return method
+
+    def statistics(self) -> Statistics | None:
+        """What the norms of `method` saw in training; None where that was not kept.
+
+        Raises:
+            RunError: when there are no weights.
+        """
+        return saved_state.load_statistics(self.path)

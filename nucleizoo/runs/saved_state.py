@@ -1,0 +1,134 @@
+"""What a training has learned, in files: checkpoints to continue from, and weights to predict with."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as packed
+from torch import Tensor
+
+from nucleizoo.contracts import Method
+from nucleizoo.core.errors import RunError
+from nucleizoo.core.files import atomic
+from nucleizoo.core.format import first_line
+from nucleizoo.ops.nn.norm_statistics import Statistics
+
+log = logging.getLogger(__name__)
+
+KEPT = 2
+"""Checkpoints that stay."""
+
+_STATISTICS = "statistics/"
+"""Before the names of statistics; parameters have no slash in theirs."""
+
+UNTRAINED = "iteration_00000000.pt"
+"""The checkpoint before the first step."""
+
+
+def weights_of(method: Method) -> dict[str, Tensor]:
+    """Parameters and buffers by name, without what only training needs."""
+    return {k: v for k, v in method.state_dict().items() if isinstance(v, Tensor)}
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Checkpoint files of a run folder, oldest first."""
+    return sorted((run / "checkpoints").glob("iteration_*.pt"))
+
+
+def save(
+    run: Path, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None
+) -> None:
+    """Write checkpoint and weights; the files before them stay until the new ones are whole.
+
+    Raises:
+        OSError: when a file cannot be written; nothing of what was there is lost.
+    """
+    target = run / "checkpoints" / f"iteration_{state['iteration']:08d}.pt"
+    target.parent.mkdir(exist_ok=True)
+    # made in memory and written by Python: torch and safetensors tell of a full disk in other words
+    content = io.BytesIO()
+    torch.save(state, content)
+    with atomic(target) as part:
+        part.write_bytes(content.getbuffer())
+    values = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+    if statistics is not None:  # in one file, so that they are always those of the weights
+        values |= {f"{_STATISTICS}{name}": value for name, value in statistics.tensors().items()}
+    kept = {_STATISTICS: str(statistics is not None)}  # of networks without norms there are none to tell by
+    with atomic(run / "weights.safetensors") as part:
+        part.write_bytes(packed(values, kept))
+    for old in checkpoints(run)[:-KEPT]:
+        old.unlink()
+
+
+def latest(run: Path) -> dict[str, Any] | None:
+    """The newest checkpoint that can be read, None when there is none yet.
+
+    Raises:
+        RunError: when there are some and none can be read.
+    """
+    files = checkpoints(run)
+    for file in reversed(files):
+        try:
+            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            if "iteration" not in state:
+                raise ValueError("it is no checkpoint")
+            return state
+        except Exception as error:  # torch raises many kinds for damaged files
+            log.warning("%s cannot be read (%s); trying the one before", file, first_line(error))
+    if files:
+        raise RunError(f"no checkpoint in {run / 'checkpoints'} can be read; train again")
+    return None
+
+
+def load_weights(run: Path, method: Method) -> None:
+    """Give a method the weights for prediction.
+
+    Raises:
+        RunError: when there are none, or not those of such a method.
+    """
+    file = _weights(run)
+    try:
+        values = {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{file} is damaged: {first_line(error)}") from error
+    try:
+        result = method.load_state_dict(values, strict=False)
+    except RuntimeError as error:
+        _, *told = str(error).splitlines()  # the first names the class
+        raise RunError(
+            f"{file} holds weights of another configuration than config.yaml: {' '.join(told[:1]).strip()}"
+        ) from error
+    missing = [key for key in result.missing_keys if not key.endswith("_extra_state")]
+    if missing or result.unexpected_keys:
+        raise RunError(f"{file} holds weights of another configuration than config.yaml")
+
+
+def load_statistics(run: Path) -> Statistics | None:
+    """What was saved with the weights; None when nothing was.
+
+    Raises:
+        RunError: when there are no weights.
+    """
+    file = _weights(run)
+    try:
+        with safe_open(file, "pt") as opened:
+            if (opened.metadata() or {}).get(_STATISTICS) != "True":
+                return None
+            names = [name for name in opened.keys() if name.startswith(_STATISTICS)]
+            tensors = {name.removeprefix(_STATISTICS): opened.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{file} is damaged: {first_line(error)}") from error
+    return Statistics.from_tensors(tensors)
+
+
+def _weights(run: Path) -> Path:
+    file = run / "weights.safetensors"
+    if not file.is_file():
+        raise RunError(f"{run} has no weights yet; train it first")
+    return file

@@ -1,0 +1,213 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import nucleizoo
+from nucleizoo import build
+from nucleizoo.api import load_config
+from nucleizoo.core.errors import ConfigError, RunError
+from nucleizoo.runs import Run, weights_of
+
+TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
+
+
+def config(*pairs):
+    return load_config(TOY, pairs)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "run", config())
+
+
+def state(iteration):
+    return {"iteration": iteration, "value": torch.full((50,), float(iteration))}
+
+
+def weights(value=1.0):
+    return {"w": torch.full((3,), value)}
+
+
+def names(folder):
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+def test_a_new_run_holds_the_whole_configuration_and_its_circumstances(run):
+    assert names(run.path) == ["config.yaml", "run.json"]
+    assert Run.open(run.path).config == config()
+    told = json.loads((run.path / "run.json").read_text())
+    assert told["nucleizoo"] == nucleizoo.__version__ and told["torch"] == torch.__version__
+    assert {"python", "commit", "processor", "threads", "started"} <= told.keys()
+
+
+def test_a_training_that_never_made_a_step_may_be_begun_anew_unless_it_lives(run):
+    run.save(state(0), weights())
+    Run.create(run.path, config("SOLVER.LR", "0.5"))
+    assert Run.open(run.path).config.SOLVER.LR == 0.5
+    hold = (
+        "import sys, pathlib\nfrom nucleizoo.core.files import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, run.path / "run.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(RunError, match="in use by another process"):
+            Run.create(run.path, config())
+        other.communicate(b"\n")
+    Run.create(run.path, config())
+    run.save(state(2), weights())
+    with pytest.raises(RunError, match="exists already"):
+        Run.create(run.path, config())
+
+
+def test_a_folder_with_anything_in_it_is_not_taken(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"exists already; continue it with --resume, or .* --out"):
+        Run.create(tmp_path / "run", config())
+    with pytest.raises(RunError, match="exists already"):
+        Run.create(tmp_path / "run" / "notes.txt", config())
+    assert names(tmp_path) == ["run/notes.txt"]
+
+
+def test_an_empty_folder_is_taken_and_so_is_what_a_killed_start_left(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".part-0123.yaml").write_text("SYS")
+    Run.create(tmp_path / "run", config()).tidy()
+    assert names(tmp_path / "run") == ["config.yaml", "run.json"]
+
+
+def test_opening_what_is_no_run(tmp_path):
+    with pytest.raises(RunError, match=r"is not a run folder: it has no config.yaml"):
+        Run.open(tmp_path)
+    (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RunError, match="not UTF-8"):
+        Run.open(tmp_path)
+    (tmp_path / "config.yaml").write_text("SOLVER: {BATCH: 0}\nMETHOD: {NAME: adgan}")
+    with pytest.raises(ConfigError, match=r"SOLVER.BATCH is 1 or more, got 0"):
+        Run.open(tmp_path)
+
+
+def test_another_configuration_is_refused_and_its_keys_named(run):
+    run.check_same(config())
+    with pytest.raises(RunError) as caught:
+        run.check_same(config("SOLVER.LR", "0.5", "METHOD.GENERATOR.WIDTH", "8"))
+    assert "SOLVER.LR: 0.5 here, 0.0002 there" in str(caught.value)
+    assert "METHOD.GENERATOR.WIDTH: 8 here, 4 there" in str(caught.value)
+    assert str(caught.value).count(" here, ") == 2
+
+
+@pytest.mark.parametrize("pair", [
+    ("SYSTEM.DEVICE", "cpu"), ("SYSTEM.WORKERS", "0"), ("MONITOR.LOG", "1"), ("MONITOR.SAVE", "1"),
+    ("DATASET.IMAGE.CACHE_GB", "0.5"),
+])  # fmt: skip
+def test_what_does_not_change_the_result_may_change(run, pair):
+    run.check_same(config(*pair))
+
+
+def test_the_two_newest_checkpoints_are_kept(run):
+    assert run.latest() is None
+    for iteration in (0, 20, 100, 3000):
+        run.save(state(iteration), weights(iteration))
+        assert run.latest()["iteration"] == iteration
+    assert [file.name for file in run.checkpoints()] == ["iteration_00000100.pt", "iteration_00003000.pt"]
+    assert torch.equal(run.latest()["value"], state(3000)["value"])
+    assert load_file(run.path / "weights.safetensors")["w"].tolist() == [3000.0] * 3
+    assert not list(run.path.rglob(".part*"))
+
+
+def test_files_are_as_readable_as_others(run):
+    (run.path / "other").touch()
+    run.save(state(1), weights())
+    wanted = stat.S_IMODE((run.path / "other").stat().st_mode)
+    for file in (run.path / "weights.safetensors", run.path / "config.yaml", *run.checkpoints()):
+        assert stat.S_IMODE(file.stat().st_mode) == wanted
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, -1])
+def test_a_truncated_checkpoint_falls_back_to_the_one_before(run, caplog, keep):
+    run.save(state(1), weights())
+    run.save(state(2), weights())
+    newest = run.checkpoints()[-1]
+    newest.write_bytes(newest.read_bytes()[:keep])
+    assert run.latest()["iteration"] == 1
+    assert f"{newest} cannot be read" in caplog.text and "trying the one before" in caplog.text
+
+
+def test_damage_inside_a_checkpoint_does_not_go_unseen(run):
+    run.save(state(1), weights())
+    run.save(state(2), weights())
+    newest = run.checkpoints()[-1]
+    content = bytearray(newest.read_bytes())
+    content[: len(content) // 2] = bytes(len(content) // 2)
+    newest.write_bytes(content)
+    assert run.latest()["iteration"] == 1
+
+
+def test_without_any_readable_checkpoint_nothing_is_made_up(run):
+    run.save(state(1), weights())
+    run.checkpoints()[0].write_bytes(b"")
+    with pytest.raises(RunError, match="can be read"):
+        run.latest()
+
+
+class Poison:
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return os.mkdir, (self.file,)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_a_poisoned_checkpoint_does_not_run(run, tmp_path, new_format):
+    run.save(state(1), weights())
+    victim = tmp_path / "victim"
+    file = run.path / "checkpoints" / "iteration_00000002.pt"
+    torch.save(state(2) | {"more": Poison(str(victim))}, file, _use_new_zipfile_serialization=new_format)
+    assert run.latest()["iteration"] == 1
+    assert not victim.exists()
+
+
+def test_what_is_no_checkpoint_is_passed_over(run):
+    run.save(state(1), weights())
+    torch.save([1, 2], run.path / "checkpoints" / "iteration_00000002.pt")
+    assert run.latest()["iteration"] == 1
+
+
+def test_the_method_comes_with_its_weights(run):
+    with pytest.raises(RunError, match="no weights yet"):
+        run.method()
+    torch.manual_seed(3)
+    method = build.method(config())
+    run.save(state(1), weights_of(method))
+    opened = Run.open(run.path).method()
+    for (name, one), (_, other) in zip(method.named_parameters(), opened.named_parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_weights_that_do_not_fit_are_told(run):
+    wide = build.method(config("METHOD.GENERATOR.WIDTH", "8"))
+    run.save(state(1), weights_of(wide))
+    with pytest.raises(RunError, match=r"another configuration than config.yaml: size mismatch for"):
+        run.method()
+    run.save(state(1), weights())
+    with pytest.raises(RunError, match="another configuration"):
+        run.method()
+    (run.path / "weights.safetensors").write_bytes(b"\x00" * 30)
+    with pytest.raises(RunError, match=r"weights.safetensors is damaged"):
+        run.method()
+
+
+def test_weights_hold_tensors_alone():
+    method = build.method(config())
+    assert any(key.endswith("_extra_state") for key in method.state_dict())
+    assert weights_of(method).keys() == dict(method.named_parameters()).keys()
