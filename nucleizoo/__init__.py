@@ -13,11 +13,12 @@ __version__ = "0.1.0"
 
 _KINDS = (
     "METHODS", "GENERATORS", "DISCRIMINATORS", "LOSSES", "GAN_LOSSES", "MAP_LOSSES", "TARGETS", "DECODERS",
-    "DATASETS", "AUGMENTS", "SCALINGS",
+    "DATASETS", "AUGMENTS", "SCALINGS", "OPTIMISERS", "SCHEDULES", "BLENDINGS", "HOOKS",
 )  # fmt: skip
 _CONTRACTS = (
-    "Augment", "Channel", "Clock", "DataSpec", "Dataset", "Decoder", "Group", "Loss", "Method",
-    "Sample", "Scaling", "Target", "Task", "Update",
+    "Augment", "Blending", "Channel", "Clock", "ContentCoder", "DataSpec", "Dataset", "Decoder", "GANLoss",
+    "Group", "Hook", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task", "Translator",
+    "Update",
 )  # fmt: skip
 __all__ = [*_CONTRACTS, *_KINDS, "Recipe"]
 

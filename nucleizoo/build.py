@@ -2,17 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch.nn import Parameter
+from torch.optim import Optimizer
 from yacs.config import CfgNode
 
-from nucleizoo.contracts import Augment, Dataset, DataSpec, Decoder, Method, Target, Task
-from nucleizoo.core.config import recipe_of
+from nucleizoo.contracts import (
+    Augment,
+    Blending,
+    Clock,
+    Dataset,
+    DataSpec,
+    Decoder,
+    Hook,
+    Method,
+    Target,
+    Task,
+)  # fmt: skip
+from nucleizoo.core.config import recipe_of, recipes_of
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Recipe
-from nucleizoo.kinds import AUGMENTS, DATASETS, DECODERS, METHODS, TARGETS
+from nucleizoo.kinds import (
+    AUGMENTS,
+    BLENDINGS,
+    DATASETS,
+    DECODERS,
+    HOOKS,
+    METHODS,
+    OPTIMISERS,
+    SCHEDULES,
+    TARGETS,
+)  # fmt: skip
 from nucleizoo.preprocess import Reader
+
+_WANTED = {
+    "image": "image", "image_clean": "image", "source": "labels", "source_clean": "image", "maps": "labels",
+}  # fmt: skip
+"""What a dataset must give for a key of the batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What a configuration describes, built once and handed on.
+
+    Attributes:
+        config: of all.
+        method: METHOD, its weights drawn from torch's random state; `method.task.target` is TARGET.
+        decoder: INFERENCE.DECODER.
+    """
+
+    config: CfgNode
+    method: Method
+    decoder: Decoder
+
+    @classmethod
+    def of(cls, config: CfgNode) -> Experiment:
+        """Build it.
+
+        Raises:
+            ConfigError: when parts do not fit each other, or a setting is out of range.
+        """
+        made = method(config)
+        return cls(config, made, decoder(config, made.task.target))
+
+    @classmethod
+    def check(cls, config: CfgNode) -> Experiment:
+        """Build everything that needs no file, of shapes alone: a mistake shows before work begins.
+
+        Raises:
+            ConfigError: as `of`, and for settings of a training that are out of range.
+        """
+        with torch.device("meta"):
+            made = cls.of(config)
+        optimiser(config)
+        schedule(config)
+        augment(config)
+        blending(config)
+        return made
+
+    def check_segments(self) -> None:
+        """Refuse a method that only translates, where nuclei are wanted.
+
+        Raises:
+            ConfigError: when it finds none.
+        """
+        if not self.method.segments:
+            raise ConfigError(
+                f"METHOD '{self.config.METHOD.NAME}' only translates with a source of pictures, and finds no "
+                "nuclei that could be scored; take the run that was trained on its translations"
+            )
 
 
 def target(config: CfgNode) -> Target:
@@ -40,11 +123,12 @@ def method(config: CfgNode) -> Method:
         ConfigError: when the datasets do not give what it needs, or a setting does not fit.
     """
     made: Method = _make("METHOD", recipe_of(config.METHOD, METHODS), task(config))
-    if missing := made.needs - _provided(config):
+    given, names = _provided(config), (config.DATASET.IMAGE.NAME, config.DATASET.SOURCE.NAME)
+    if missing := made.needs - given:
+        fitting = [f"{key} comes from {' or '.join(_giving(_WANTED[key]))}" for key in sorted(missing)]
         raise ConfigError(
             f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the datasets "
-            f"'{config.DATASET.IMAGE.NAME}' (image) and '{config.DATASET.SOURCE.NAME}' (source) do not give; "
-            "image comes from pictures ('images'), maps and source_clean from labelled ones ('labelled')"
+            f"'{names[0]}' (image) and '{names[1]}' (source) do not give; {'; '.join(fitting)}"
         )
     step, size = made.divisor, config.DATASET.SIZE
     if step > 1 and any(length % step or length < 2 * step for length in size):
@@ -52,23 +136,25 @@ def method(config: CfgNode) -> Method:
             f"DATASET.SIZE wants multiples of {step}, {2 * step} or more, for the strides of METHOD "
             f"'{config.METHOD.NAME}'; got {size}"
         )
-    least = max(getattr(network, "smallest", 1) for network in made.modules())
+    critic = max(made.modules(), key=lambda network: int(getattr(network, "smallest", 1)))
+    least = getattr(critic, "smallest", 1)
     if min(size) < least:
+        advice = getattr(critic, "smallest_advice", "")
         raise ConfigError(
             f"DATASET.SIZE wants {least} or more along every axis, got {size}: less leaves the discriminator "
-            "no score; take fewer BLOCKS of it, or let it score borders, METHOD.DISCRIMINATOR.FULL_MAP true"
+            f"no score; take fewer BLOCKS of it{f', or {advice}' if advice else ''}"
         )
     return made
 
 
-def decoder(config: CfgNode) -> Decoder:
-    """INFERENCE.DECODER.
+def decoder(config: CfgNode, target: Target) -> Decoder:
+    """INFERENCE.DECODER, for the maps of a target.
 
     Raises:
         ConfigError: when it reads channels that the target does not have.
     """
     made: Decoder = _make("INFERENCE.DECODER", recipe_of(config.INFERENCE.DECODER, DECODERS))
-    names = target(config).names
+    names = target.names
     if missing := made.reads - set(names):
         fitting = [name for name in DECODERS.names() if DECODERS.get(name).reads <= set(names)]
         raise ConfigError(
@@ -77,6 +163,27 @@ def decoder(config: CfgNode) -> Decoder:
             f"{' or '.join(fitting) or 'one that fits'}"
         )
     return made
+
+
+def optimiser(config: CfgNode) -> Callable[[Iterable[Parameter], float], Optimizer]:
+    """SOLVER.OPTIMISER: called with parameters and a learning rate."""
+    return _make("SOLVER.OPTIMISER", recipe_of(config.SOLVER.OPTIMISER, OPTIMISERS))  # type: ignore[no-any-return]
+
+
+def schedule(config: CfgNode) -> Callable[[Clock], float]:
+    """SOLVER.SCHEDULE: the factor of the rate at a time."""
+    return _make("SOLVER.SCHEDULE", recipe_of(config.SOLVER.SCHEDULE, SCHEDULES))  # type: ignore[no-any-return]
+
+
+def blending(config: CfgNode) -> Blending:
+    """INFERENCE.BLENDING."""
+    return _make("INFERENCE.BLENDING", recipe_of(config.INFERENCE.BLENDING, BLENDINGS))  # type: ignore[no-any-return]
+
+
+def hooks(config: CfgNode, run: object) -> list[Hook]:
+    """MONITOR.HOOKS, for a run folder (`runs.Run`)."""
+    recipes = recipes_of(config.MONITOR.HOOKS, HOOKS)
+    return [_make("MONITOR.HOOKS", recipe, run) for recipe in recipes]
 
 
 def image_dataset(config: CfgNode) -> Dataset:
@@ -129,6 +236,11 @@ def _provided(config: CfgNode) -> set[str]:
     if "labels" in gives:
         keys |= {"maps", "source"}
     return keys
+
+
+def _giving(what: str) -> list[str]:
+    """Names of the datasets that give pictures or labels."""
+    return [name for name in DATASETS.names() if what in DATASETS.get(name).gives]
 
 
 def _make(section: str, recipe: Recipe, *wired: object) -> Any:

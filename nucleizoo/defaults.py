@@ -6,7 +6,17 @@ A recipe (`recipe`) is a slot: its NAME picks the entry, and the entry's setting
 
 from typing import Any
 
-from nucleizoo.kinds import AUGMENTS, DATASETS, DECODERS, METHODS, TARGETS
+from nucleizoo.kinds import (
+    AUGMENTS,
+    BLENDINGS,
+    DATASETS,
+    DECODERS,
+    HOOKS,
+    METHODS,
+    OPTIMISERS,
+    SCHEDULES,
+    TARGETS,
+)  # fmt: skip
 
 DEFAULTS: dict[str, Any] = {
     "SYSTEM": {
@@ -30,20 +40,16 @@ DEFAULTS: dict[str, Any] = {
     "SOLVER": {
         "TOTAL": 10000,  # iterations
         "BATCH": 8,  # crops of each domain an iteration, of all ranks together
-        "NAME": "adam",  # adam, adamw
         "LR": 2e-4,
-        "BETAS": (0.5, 0.99),
-        "WEIGHT_DECAY": 1e-4,
-        "DECAY_ALL": False,  # decay biases and norms too
-        "WARMUP": 0,  # iterations of linear rise
-        "SCHEDULE": "linear",  # constant, linear, cosine
-        "HOLD": 0.5,  # share of the training before the schedule begins to fall
+        "OPTIMISER": OPTIMISERS.recipe("adam"),  # one for every group of parameters of the method
+        "WARMUP": 0,  # iterations of linear rise of the rate
+        "SCHEDULE": SCHEDULES.recipe("linear"),  # how the rate falls
         "AVERAGE": 0.0,  # decay a step of the running mean of weights used for prediction; 0: off
     },
     "INFERENCE": {
         "WINDOW": (),  # tile, pixels; (): the whole image at once
         "OVERLAP": 0.5,  # of neighbouring tiles, share of the window
-        "BLENDING": "linear",  # of tiles where they meet: linear, gaussian (MONAI's), or cysgan (its code's)
+        "BLENDING": BLENDINGS.recipe("linear"),  # of tiles where they meet
         "STATISTICS": "auto",  # of norms: training, image or tile; auto: that of a training that saw images
         "DECODER": DECODERS.recipe("components"),  # maps to instance labels
     },
@@ -55,5 +61,6 @@ DEFAULTS: dict[str, Any] = {
         "PICTURES": "",  # files with known labels to score while training, for curves only
         "TRUTH": "",  # their labels, of the same names or in the same order; training never sees them
         "VALIDATE": 500,  # iterations between scores, with and without labels; 0: none
+        "HOOKS": HOOKS.recipes(),  # a key per entry, as {EARLY_STOP: {PATIENCE: 3}}
     },
 }

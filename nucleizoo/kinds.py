@@ -3,11 +3,19 @@
 from nucleizoo.core.registry import Registry
 
 METHODS = Registry("method", "Entry(task, **settings) -> contracts.Method")
-GENERATORS = Registry("generator", "Entry(in_channels, out_channels, dims, **settings) -> nn.Module")
-DISCRIMINATORS = Registry("discriminator", "Entry(in_channels, dims, **settings) -> nn.Module")
+GENERATORS = Registry(
+    "generator", "Entry(in_channels, out_channels, dims, **settings) -> nn.Module", role="translator"
+)
+"""Roles: 'translator', a picture (B, C, *S) to channels of the same size; 'segmenter', the same where the
+channels are maps; 'domain coder', which encodes and decodes by a domain label; 'style coder', which tells
+content and style apart."""
+DISCRIMINATORS = Registry("discriminator", "Entry(in_channels, dims, **settings) -> nn.Module", role="critic")
+"""Roles: 'critic', called with pictures; 'domain critic', with pictures and the domains that they are said to
+be of; 'distribution critic', with what its own `profile` makes of pictures. One that small pictures leave no
+score says in `smallest` how long their sides are at least, and in `smallest_advice` what else helps."""
 LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss of two tensors of one shape")
 GAN_LOSSES = Registry(
-    "adversarial loss", "Entry(**settings) -> contracts.Loss of scores and the verdict wanted"
+    "adversarial loss", "Entry(**settings) -> contracts.GANLoss of scores and the verdict wanted"
 )
 MAP_LOSSES = Registry(
     "segmentation loss", "Entry(**settings) -> contracts.Loss of logits, true maps and the Target"
@@ -17,6 +25,12 @@ DECODERS = Registry("decoder", "Entry(**settings) -> contracts.Decoder")
 DATASETS = Registry("dataset", "Entry(spec, **settings) -> contracts.Dataset")
 AUGMENTS = Registry("augment", "Entry(**settings) -> contracts.Augment")
 SCALINGS = Registry("scaling", "Entry(**settings) -> contracts.Scaling")
+OPTIMISERS = Registry(
+    "optimiser", "Entry(**settings), called with parameters and a learning rate -> torch.optim.Optimizer"
+)
+SCHEDULES = Registry("schedule", "Entry(**settings), called with a contracts.Clock -> factor of the rate")
+BLENDINGS = Registry("blending", "Entry(**settings) -> contracts.Blending")
+HOOKS = Registry("hook", "Entry(run, **settings) -> contracts.Hook")
 
 KINDS = {
     "METHODS": METHODS,
@@ -30,5 +44,9 @@ KINDS = {
     "DATASETS": DATASETS,
     "AUGMENTS": AUGMENTS,
     "SCALINGS": SCALINGS,
+    "OPTIMISERS": OPTIMISERS,
+    "SCHEDULES": SCHEDULES,
+    "BLENDINGS": BLENDINGS,
+    "HOOKS": HOOKS,
 }
 """Every registry under the name that the command line and plugins use."""

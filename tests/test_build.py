@@ -33,6 +33,11 @@ def test_a_source_with_pictures_has_their_channels_and_one_of_labels_the_targets
     assert build.task(pairs).source_channels == 3
 
 
+def decoder(*pairs, **settings):
+    made = config(*pairs, **settings)
+    return build.decoder(made, build.target(made))
+
+
 def test_the_method_is_the_one_described_and_its_weights_come_from_the_seed():
     def weights():
         torch.manual_seed(4)
@@ -60,15 +65,15 @@ def test_a_method_must_get_what_it_needs(monkeypatch):
 
 def test_the_decoder_must_read_what_the_target_has():
     with pytest.raises(ConfigError, match=r"'components' reads mask, but TARGET 'ternary' has ternary"):
-        build.decoder(config("TARGET.NAME", "ternary"))
-    assert build.decoder(config(name="adgan_ins_2d")).reads == {"ternary"}
+        decoder("TARGET.NAME", "ternary")
+    assert decoder(name="adgan_ins_2d").reads == {"ternary"}
 
 
 def test_a_setting_out_of_range_is_told_with_its_section():
     with pytest.raises(ConfigError, match=r"TARGET 'ternary': RIM must be between 0 and 1, got 2.0"):
         build.target(config("TARGET.RIM", "2", name="adgan_ins_2d"))
     with pytest.raises(ConfigError, match=r"INFERENCE.DECODER 'components': FOREGROUND"):
-        build.decoder(config("INFERENCE.DECODER.FOREGROUND", "1.5"))
+        decoder("INFERENCE.DECODER.FOREGROUND", "1.5")
     with pytest.raises(ConfigError, match=r"DATASET.AUGMENT 'simple': FLIP"):
         build.augment(config("DATASET.AUGMENT.FLIP", "-1"))
     with pytest.raises(ConfigError, match=r"METHOD 'adgan': .* -1"):

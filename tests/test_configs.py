@@ -41,10 +41,8 @@ def test_target_decoder_method_and_crops_of_a_config_fit_together(file):
     import torch
 
     config = api.load_config(file)
-    build.decoder(config)
-    build.augment(config)
+    method = build.Experiment.check(config).method
     with torch.device("meta"):
-        method = build.method(config)
         channels = {"image": config.DATASET.CHANNELS, "source": method.task.source_channels}
         channels |= {"maps": len(method.task.target.channels)}
         batch = {name: torch.empty(2, count, *config.DATASET.SIZE) for name, count in channels.items()}

@@ -1,13 +1,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from nucleizoo import ranges
+from nucleizoo import OPTIMISERS, SCHEDULES, Clock, build, ranges
 from nucleizoo.api import load_config
-from nucleizoo.contracts import Clock, Group
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.defaults import DEFAULTS
-from nucleizoo.training import solver
 
 TOY = Path(__file__).parents[1] / "configs" / "toy" / "adgan_2d.yaml"
 
@@ -17,7 +16,8 @@ def config(*pairs):
 
 
 @pytest.mark.parametrize("pair", [
-    "SOLVER.TOTAL 1", "SOLVER.BATCH 1", "SOLVER.BETAS [0.0,0.0]", "SOLVER.HOLD 0", "SOLVER.HOLD 1",
+    "SOLVER.TOTAL 1", "SOLVER.BATCH 1", "SOLVER.OPTIMISER.BETAS [0.0,0.0]", "SOLVER.SCHEDULE.HOLD 0",
+    "SOLVER.SCHEDULE.HOLD 1",
     "SOLVER.AVERAGE 0", "SOLVER.WARMUP 0", "SYSTEM.SEED 0", "SYSTEM.WORKERS -1", "MONITOR.SNAPSHOT 0",
     "INFERENCE.WINDOW []", "INFERENCE.WINDOW [1,1]", "INFERENCE.OVERLAP 0", "DATASET.SPACING [0.1,0.1]",
 ])  # fmt: skip
@@ -25,11 +25,13 @@ def test_the_ends_of_a_range_belong_to_it(pair):
     config(*pair.split())
 
 
-def test_every_choice_can_be_made():
-    for name in ("adam", "adamw"):
-        assert solver.optimiser(config("SOLVER.NAME", name).SOLVER, Group(()))
-    for schedule in ("constant", "linear", "cosine"):
-        assert solver.rate(config("SOLVER.SCHEDULE", schedule).SOLVER, Clock(0, 6)) == 1.0
+def test_every_optimiser_and_schedule_can_be_chosen():
+    for name in OPTIMISERS.names():
+        assert build.optimiser(config("SOLVER.OPTIMISER.NAME", name))(
+            [torch.nn.Parameter(torch.zeros(1))], 0.1
+        )
+    for name in SCHEDULES.names():
+        assert build.schedule(config("SOLVER.SCHEDULE.NAME", name))(Clock(0, 6)) == 1.0
 
 
 def test_every_rule_is_for_a_key_that_there_is():

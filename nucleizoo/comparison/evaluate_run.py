@@ -74,7 +74,7 @@ class _Measured:
     peaks: list[int] = field(default_factory=list)
 
     def labels(self, segmenter: Segmenter, scan: Scan) -> Labels:
-        labels, seconds, peak = metered(lambda: segmenter.labels(scan), segmenter.device)
+        labels, seconds, peak = metered(lambda: segmenter.segment(scan).labels, segmenter.device)
         self.speeds.append(labels.size / seconds)
         self.peaks += [] if peak is None else [peak]
         return labels

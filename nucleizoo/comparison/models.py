@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nucleizoo import build
+from nucleizoo.build import Experiment
 from nucleizoo.comparison.training_log import History
 from nucleizoo.core import config as configuration
-from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.runs import Run
 
 _ALIKE = ("SYSTEM.SEED", "SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "MONITOR.")
@@ -48,11 +48,10 @@ def open_run(path: str | Path, plugins: Sequence[str] = (), overrides: Sequence[
             f"{path} is not finished: {steps} of {total} steps are logged. Continue it with nucleizoo train "
             "--resume, or leave it out"
         )
-    if not build.method(run.config).segments:
-        raise RunError(
-            f"{path} only translates and finds no nuclei ({run.config.METHOD.NAME} with a source of "
-            "pictures); leave it out, and compare the run that was trained on its translations"
-        )
+    try:
+        Experiment.check(run.config).check_segments()
+    except ConfigError as error:
+        raise RunError(f"{path} cannot be compared: {error}") from error
     return run
 
 

@@ -1,14 +1,17 @@
 """The interfaces between the engine and everything on the shelf."""
 
-from nucleizoo.contracts.critic import check_critic
+from nucleizoo.contracts.blending import Blending
 from nucleizoo.contracts.dataset import Augment, Dataset, DataSpec, Sample
 from nucleizoo.contracts.decoder import Decoder
-from nucleizoo.contracts.loss import Loss
+from nucleizoo.contracts.hook import Hook
+from nucleizoo.contracts.loss import GANLoss, Loss
 from nucleizoo.contracts.method import Clock, Group, Method, Task, Update
 from nucleizoo.contracts.scaling import Scaling
+from nucleizoo.contracts.talents import ContentCoder, Interpolator, Translator
 from nucleizoo.contracts.target import Channel, Target
 
 __all__ = [
-    "Augment", "Channel", "Clock", "DataSpec", "Dataset", "Decoder", "Group", "Loss", "Method",
-    "Sample", "Scaling", "Target", "Task", "Update", "check_critic",
+    "Augment", "Blending", "Channel", "Clock", "ContentCoder", "DataSpec", "Dataset", "Decoder", "GANLoss",
+    "Group", "Hook", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task", "Translator",
+    "Update",
 ]  # fmt: skip

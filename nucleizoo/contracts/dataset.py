@@ -92,6 +92,12 @@ class Dataset(ABC):
         """
         return {}
 
+    def straight(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A picture of a sample, in [-1, 1], as it would be if its intensities were scaled without a
+        curve.
+        """
+        return image
+
     def sample_at_most(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """Draw a random crop of `size`, or of as much as there is of a smaller picture."""
         return self.sample(rng, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from nucleizoo.contracts.target import Target
-from nucleizoo.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,19 @@ class Method(nn.Module):
     """A way to learn the segmentation: built as `Entry(task, **settings)`.
 
     Subclasses write `groups`, `train_step` and `forward`; nothing in a method touches
-    optimisers, devices, autocast, `requires_grad` or the log.
+    optimisers, devices, autocast, `requires_grad` or the log. What else a method may be able to do has a
+    protocol each: `Translator`, `ContentCoder`, `Interpolator`.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     """Batch keys that `train_step` reads: image, image_clean, source, source_clean, maps."""
+
+    roles: ClassVar[Mapping[str, str]] = {}
+    """Setting -> the role in which the network of that slot must be able to serve, where it is not that of
+    its kind: 'translator' for GENERATORS, 'critic' for DISCRIMINATORS; see `kinds`."""
+
+    offset_advice: ClassVar[str] = ""
+    """What a user can do when everything found stands beside the nuclei."""
 
     divisor: ClassVar[int] = 1
     """Stride of the coarsest features: crops are multiples of it, and inference pads to one."""
@@ -102,11 +109,6 @@ class Method(nn.Module):
     def segments(self) -> bool:
         """Whether `forward` gives maps; a method that only translates here says False."""
         return True
-
-    @property
-    def translates(self) -> bool:
-        """Whether `to_source` and `to_image` do anything."""
-        return type(self).to_source is not Method.to_source
 
     def groups(self) -> dict[str, Group]:
         """Optimisers by name; together they hold every parameter exactly once."""
@@ -123,43 +125,6 @@ class Method(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Segment: image (B, channels, *S) in [-1, 1] -> maps (B, C, *S) in the target's own ranges."""
         raise NotImplementedError
-
-    def to_image(self, source: Tensor) -> Tensor:
-        """Translate: source (B, source_channels, *S) -> picture of the image domain, both in [-1, 1]."""
-        raise UserError(
-            f"{type(self).__name__} does not translate source pictures to images; predict its labels"
-        )
-
-    def to_source(self, image: Tensor) -> Tensor:
-        """Translate: image (B, channels, *S) -> picture of the source domain, both in [-1, 1]."""
-        raise UserError(
-            f"{type(self).__name__} does not translate images to source pictures; predict its labels"
-        )
-
-    def encode(self, picture: Tensor, share: float) -> Tensor:
-        """The content of pictures, apart from the domain they are of.
-
-        Methods that tell the domain by a label write this and `decode`; a picture of either domain
-        has as many channels then.
-
-        Args:
-            picture: (B, C, *S) in [-1, 1], *S multiples of `divisor`.
-            share: of the source domain in the label: 0 for images, 1 for source pictures.
-
-        Returns:
-            (B, K, ...), K channels of any shape that the method likes.
-        """
-        raise UserError(
-            f"{type(self).__name__} knows no content apart from the domain of a picture; take a run of a "
-            "method that encodes and decodes by a domain label"
-        )
-
-    def decode(self, content: Tensor, share: float) -> Tensor:
-        """Content of `encode` -> picture (B, C, *S) in [-1, 1] of the domain or mixture `share`."""
-        raise UserError(
-            f"{type(self).__name__} decodes no content; take a run of a method that encodes and decodes by a "
-            "domain label"
-        )
 
     @torch.no_grad()
     def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

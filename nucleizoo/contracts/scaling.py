@@ -81,3 +81,11 @@ class Scaling(ABC):
             share = np.float32(self.asinh)
             scaled = np.arcsinh(scaled / share) / np.arcsinh(1 / share)
         return scaled if self.gamma == 1 else np.power(scaled, np.float32(self.gamma))
+
+    def straight(self, lifted: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The inverse of `curve`, [0, 1] to [0, 1]."""
+        scaled = lifted if self.gamma == 1 else np.power(lifted, np.float32(1 / self.gamma))
+        if self.asinh:
+            share = np.float32(self.asinh)
+            scaled = np.sinh(scaled * np.arcsinh(1 / share)) * share
+        return scaled

@@ -8,7 +8,7 @@ from typing import Any
 
 from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.registry import Recipe, Setting, nearest
+from nucleizoo.core.registry import Recipe, Recipes, Registry, Setting, nearest
 from nucleizoo.core.text import Unread, brief
 from nucleizoo.core.values import MisfitError, fit
 
@@ -17,18 +17,23 @@ Tree = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Field:
-    """A key's rule: `model` gives the type, `default` the value when no file says another."""
+    """A key's rule: `model` gives the type, `default` the value when no file says another.
+
+    `role` is what an entry must be able to serve as, where the key is a slot.
+    """
 
     model: Any
     default: Any
     annotation: str = ""
+    role: str = ""
 
 
 def merge(defaults: Tree, layers: Sequence[Tree]) -> tuple[dict[str, Any], list[str]]:
     """Lay trees over the defaults, the last one uppermost.
 
     Args:
-        defaults: values, `Recipe`s for slots, and mappings of these for sections.
+        defaults: values, `Recipe`s for slots, `Recipes` for any number of entries, and mappings of these
+            for sections.
         layers: plain trees as files hold them. One that changes a slot's NAME hides what
             the layers below it say about that slot.
 
@@ -58,17 +63,19 @@ class _Walk:
 
     def _value(self, field: _Field, given: Sequence[Any], path: str) -> Any:
         if isinstance(field.model, Recipe):
-            return self._slot(field.default, given, path)
+            return self._slot(field.default, given, path, field.role)
+        if isinstance(field.model, Recipes):
+            return self._entries(field.model.registry, given, path)
         if isinstance(field.model, Mapping):
             return self.section(
                 {key: _Field(value, value) for key, value in field.model.items()}, given, path
             )
         return self._leaf(field, given, path)
 
-    def _slot(self, recipe: Recipe, layers: Sequence[Any], path: str) -> dict[str, Any]:
+    def _slot(self, recipe: Recipe, layers: Sequence[Any], path: str, role: str) -> dict[str, Any]:
         name: Any = recipe.name
         kept: list[Any] = []
-        for layer in self._mappings(layers, path, hint=f"; name its entry with {path}.NAME"):
+        for layer in self._mappings(layers, path, hint=self._hint(recipe, layers, path)):
             if (named := layer.get("NAME", name)) != name:
                 name, kept = named, []
             kept.append(layer)
@@ -79,16 +86,37 @@ class _Walk:
             self.problems.append(f"{path}.NAME is missing; choose a {recipe.registry.kind}: {known}")
         elif name not in recipe.registry:
             self.problems.append(f"{path}.NAME: {recipe.registry.unknown(str(name))}")
+        elif role not in (able := recipe.registry.serves(name)):
+            fitting = " or ".join(map(repr, recipe.registry.fitting(role))) or "one that is"
+            self.problems.append(
+                f"{path}.NAME: '{name}' is a {' and '.join(able)}, and a {role} is wanted; take {fitting}"
+            )
         else:
             name = str(name)
             return {"NAME": name, **self.section(_fields(recipe, name), kept, path, entry=name)}
         return {}
 
+    def _entries(self, registry: Registry, layers: Sequence[Any], path: str) -> dict[str, Any]:
+        layers, tree = self._mappings(layers, path), dict[str, Any]()
+        for key in dict.fromkeys(key for layer in layers for key in layer):
+            place, name = _join(path, key), str(key).lower()
+            if key != name.upper() or name not in registry:
+                self.problems.append(f"{place}: {registry.unknown(name)}")
+                continue
+            given = [layer[key] for layer in layers if key in layer]
+            tree[key] = self.section(_fields(registry.recipe(name), name), given, place)
+        return tree
+
+    @staticmethod
+    def _hint(recipe: Recipe, layers: Sequence[Any], path: str) -> str:
+        """The mend for who gives a slot a word instead of keys."""
+        words = [str(layer) for layer in layers if isinstance(layer, (str, Unread))]
+        word = words[-1] if path in renamed.SLOTS and words else ""
+        name = renamed.ENTRIES.get((recipe.registry.kind, word), word)
+        return f"; name its entry with {path}.NAME{f' {name}' if name else ''}"
+
     def _leaf(self, field: _Field, given: Sequence[Any], path: str) -> Any:
         value = given[-1] if given else field.default
-        if isinstance(value, str) and (path, value) in renamed.VALUES:
-            self.problems.append(f"{path} {value} is called {renamed.VALUES[path, value]} now")
-            return field.default
         try:
             return fit(field.model, value, field.annotation)
         except MisfitError:
@@ -147,7 +175,10 @@ def _field(recipe: Recipe, name: str, setting: Setting) -> _Field:
             raise TypeError(
                 f"'{name}' cannot be set to {setting.name}={override!r}; its default is {model!r}"
             )
-    return _Field(model, default, setting.annotation)
+    role = ""
+    if isinstance(model, Recipe):
+        role = getattr(setting.owner, "roles", {}).get(setting.name, model.registry.role)
+    return _Field(model, default, setting.annotation, role)
 
 
 def _join(path: str, key: str) -> str:

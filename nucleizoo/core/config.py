@@ -95,7 +95,7 @@ def dump(config: CfgNode) -> str:
     return text.write(config)
 
 
-def recipe_of(node: CfgNode, registry: Registry) -> Recipe:
+def recipe_of(node: Mapping[str, Any], registry: Registry) -> Recipe:
     """The recipe that a slot of a checked configuration describes, slots inside it included.
 
     Raises:
@@ -107,6 +107,15 @@ def recipe_of(node: CfgNode, registry: Registry) -> Recipe:
         if isinstance(value, CfgNode):
             settings[name] = recipe_of(value, schema[name].default.registry)
     return Recipe(registry, node["NAME"], settings)
+
+
+def recipes_of(node: CfgNode, registry: Registry) -> list[Recipe]:
+    """The recipes of a section that has a key per entry, in its order.
+
+    Raises:
+        ConfigError: when the registry has no entry of a name.
+    """
+    return [recipe_of({"NAME": key.lower(), **settings}, registry) for key, settings in node.items()]
 
 
 def differences(here: CfgNode, there: CfgNode) -> list[str]:

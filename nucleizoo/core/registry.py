@@ -18,7 +18,7 @@ from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.schema import Setting, schema
 
-__all__ = ["BROKEN_PLUGINS", "Recipe", "Registry", "Setting", "nearest", "schema"]
+__all__ = ["BROKEN_PLUGINS", "Recipe", "Recipes", "Registry", "Setting", "nearest", "schema"]
 
 Entry = TypeVar("Entry", bound=Callable[..., Any])
 
@@ -59,12 +59,21 @@ class Recipe:
         return entry(*wired, **self.settings)
 
 
+@dataclass(frozen=True)
+class Recipes:
+    """As a default: a section with a key per entry, its name in capitals; none unless a file names one."""
+
+    registry: Registry = field(repr=False)
+
+
 class Registry:
     """The entries of one kind.
 
     Args:
         kind: what an entry is, in the singular; used in messages.
         promise: the call that every entry of this kind allows.
+        role: what an entry can serve as if its attribute `serves` does not say otherwise, and what a slot
+            of this kind wants if the attribute `roles` of its owner does not say otherwise.
 
     Example:
         >>> LOSSES = Registry("loss", "Entry(**settings) -> Loss")
@@ -75,8 +84,8 @@ class Registry:
         0.5
     """
 
-    def __init__(self, kind: str, promise: str) -> None:
-        self.kind, self.promise = kind, promise
+    def __init__(self, kind: str, promise: str, role: str = "") -> None:
+        self.kind, self.promise, self.role = kind, promise, role
         self._entries: dict[str, Any] = {}
         self._places: dict[str, str] = {}
 
@@ -135,6 +144,10 @@ class Registry:
                 raise TypeError(f"a configuration cannot hold {key}={value!r} of {self.kind} '{name}'")
         return Recipe(self, name, overrides)
 
+    def recipes(self) -> Recipes:
+        """A section with a key per entry, none at first."""
+        return Recipes(self)
+
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
         return tuple(sorted(self._entries))
@@ -142,6 +155,14 @@ class Registry:
     def schema(self, name: str) -> dict[str, Setting]:
         """What a configuration can set of the entry `name`; see the function `schema`."""
         return schema(self.get(name))
+
+    def serves(self, name: str) -> tuple[str, ...]:
+        """The roles in which the entry `name` can serve."""
+        return tuple(getattr(self.get(name), "serves", (self.role,)))
+
+    def fitting(self, role: str) -> tuple[str, ...]:
+        """Names of the entries that can serve in a role, sorted."""
+        return tuple(name for name in self.names() if role in self.serves(name))
 
     def __getattr__(self, name: str) -> Any:
         """Refuse what is not there; where it was renamed, say how.

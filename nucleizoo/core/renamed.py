@@ -8,19 +8,23 @@ from __future__ import annotations
 ENTRIES = {
     ("dataset", "folder"): "images",
     ("dataset", "volumes"): "labelled",
+    ("blending", "tent"): "linear",
+    ("blending", "centre"): "cysgan",
 }
 """Kind and old name of an entry -> its name."""
 
 KEYS = {
     "METHOD.GENERATOR": "METHOD.NETWORK",
+    "SOLVER.NAME": "SOLVER.OPTIMISER.NAME",
+    "SOLVER.BETAS": "SOLVER.OPTIMISER.BETAS",
+    "SOLVER.WEIGHT_DECAY": "SOLVER.OPTIMISER.WEIGHT_DECAY",
+    "SOLVER.DECAY_ALL": "SOLVER.OPTIMISER.DECAY_ALL",
+    "SOLVER.HOLD": "SOLVER.SCHEDULE.HOLD",
 }
 """Old key of a configuration -> its key, where the old one is not known."""
 
-VALUES = {
-    ("INFERENCE.BLENDING", "tent"): "linear",
-    ("INFERENCE.BLENDING", "centre"): "cysgan",
-}
-"""Key and old value -> the value."""
+SLOTS = ("SOLVER.SCHEDULE", "INFERENCE.BLENDING")
+"""Keys that held a word and are slots now, which name an entry."""
 
 NAMES = {
     "SOURCES": "DATASETS",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from yacs.config import CfgNode
 
-from nucleizoo import build
-from nucleizoo.core.errors import ConfigError
+from nucleizoo.build import Experiment
 from nucleizoo.runs import Run
 from nucleizoo.training.session import finished, train
 
@@ -31,11 +29,7 @@ def trained(config: CfgNode, name: str, seeds: int, folder: Path) -> Iterator[Ru
     Raises:
         UserError: as `training.session.train`, and for a method that finds no nuclei.
     """
-    with torch.device("meta"):
-        if not build.method(config).segments:
-            raise ConfigError(
-                f"{name}: METHOD '{config.METHOD.NAME}' only translates here; it finds no nuclei"
-            )
+    Experiment.check(config).check_segments()
     for seed in range(config.SYSTEM.SEED, config.SYSTEM.SEED + seeds):
         one = config.clone()
         one.defrost()

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from yacs.config import CfgNode
 
 from nucleizoo import build
-from nucleizoo.core.errors import ConfigError, UserError
+from nucleizoo.build import Experiment
+from nucleizoo.core.errors import UserError
 from nucleizoo.inference import writers
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.metrics import files, folders
@@ -146,17 +146,12 @@ def _check(trials: Sequence[Trial]) -> None:
     """Build what a training builds, so that no mistake shows after hours of other trainings."""
     data = {}
     for trial in trials:
-        build.decoder(trial.config)
-        with torch.device("meta"):
-            method = build.method(trial.config)
-        if not method.segments:
-            raise ConfigError(
-                f"METHOD '{trial.config.METHOD.NAME}' only translates with a source of pictures, and finds "
-                "no nuclei that could be scored"
-            )
-        data[str(trial.config.DATASET)] = trial.config
-    for config in data.values():
-        Batches.of(completed(config))
+        experiment = Experiment.check(trial.config)
+        experiment.check_segments()
+        data[str(trial.config.DATASET)] = experiment
+    for experiment in data.values():
+        config, images = completed(experiment.config)
+        Batches.of(config, target=experiment.method.task.target, images=images)
 
 
 def _scored(run: Run, pairs: Sequence[tuple[Path, Path]], labels: Path, folder: Path) -> dict[str, Any]:

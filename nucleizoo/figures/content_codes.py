@@ -81,8 +81,8 @@ def measured(name: str, segmenter: Segmenter, files: Sequence[Path], count: int)
         )
     sources = _sources(segmenter, len(found))
     codes = np.stack(
-        [segmenter.content(picture, 0.0) for _, _, picture in found]
-        + [segmenter.content(picture, 1.0) for picture in sources]
+        [segmenter.content(picture, "image") for _, _, picture in found]
+        + [segmenter.content(picture, "source") for picture in sources]
     )
     if not np.isfinite(codes).all():
         raise RunError(f"the content codes of {name} are not finite: its weights are damaged, train again")

@@ -96,7 +96,7 @@ def _striking(scan: Scan, size: tuple[int, ...]) -> Scan:
 def _measured(segmenter: Segmenter, part: Scan, picture: Picture) -> dict[str, Any]:
     """How much of a picture the run's decoder takes for nuclei, and how bright it is."""
     maps = segmenter.target.from_image(torch.from_numpy(picture)[None])[0].numpy()
-    labels = segmenter.decode(part, maps)
+    labels = segmenter.decode(part, maps).labels
     return {
         "foreground": round(float((labels > 0).mean()), 4),
         "nuclei": int(labels.max()),

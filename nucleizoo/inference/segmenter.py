@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +16,33 @@ from torch import Tensor
 from yacs.config import CfgNode
 
 from nucleizoo import build
-from nucleizoo.contracts import Method
-from nucleizoo.core.errors import RunError
+from nucleizoo.contracts import ContentCoder, Interpolator, Method, Translator
+from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.kinds import METHODS
 from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.norm_statistics import Statistics, watched
 from nucleizoo.ops.nn.sliding_window import grown_and_cut, slide
 from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.runs import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What was found in one scan, on the voxels of its file.
+
+    Attributes:
+        labels: (*S) int32, 0 = background, 1..n by first voxel in raster order.
+        make_likelihood: gives `likelihood`, which not everybody wants.
+    """
+
+    labels: NDArray[np.int32]
+    make_likelihood: Callable[[], NDArray[np.float32]]
+
+    @cached_property
+    def likelihood(self) -> NDArray[np.float32]:
+        """The probability of nucleus, (*S) in [0, 1]."""
+        return self.make_likelihood()
 
 
 class Segmenter:
@@ -45,12 +66,12 @@ class Segmenter:
         self.device = next(method.parameters()).device
         self.window: tuple[int, ...] = config.INFERENCE.WINDOW
         self.overlap: float = config.INFERENCE.OVERLAP
-        self.blending: str = config.INFERENCE.BLENDING
+        self.blending = build.blending(config).terms()
         self.statistics: str = config.INFERENCE.STATISTICS
         if self.statistics == "auto":
             self.statistics = "tile" if remembered is None else "training"
         self.config, self.remembered = config, remembered or Statistics()
-        self.target, self.decoder = method.task.target, build.decoder(config)
+        self.target, self.decoder = method.task.target, build.decoder(config, method.task.target)
 
     @classmethod
     def open(cls, run: Run) -> Segmenter:
@@ -79,20 +100,23 @@ class Segmenter:
         """The pictures in a file, a stack's planes one by one when the method is for 2D."""
         return self.reader.read(path)
 
-    def labels(self, scan: Scan) -> NDArray[np.int32]:
-        """Instance labels, of the shape that the picture has in its file."""
+    def segment(self, scan: Scan) -> Segmentation:
+        """The nuclei of a scan, on the voxels that it has in its file."""
         return self.decode(scan, self.maps(scan.image))
 
-    def decode(self, scan: Scan, maps: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Maps of a scan -> its labels; they are decoded on the voxels of the file, for smooth outlines.
+    def decode(self, scan: Scan, maps: NDArray[np.float32]) -> Segmentation:
+        """Maps (K, *S) of a scan -> its nuclei; they are decoded on the voxels of the file, for smooth
+        outlines.
 
-        They are rounded first, as prediction by blocks keeps them: both give the same labels.
+        Maps are rounded first, as prediction by blocks keeps them: both give the same labels.
         """
+        rounded = self.rounded(maps)
         named = {
             name: linear(one, scan.shape, blur=False)
-            for name, one in zip(self.target.names, self.rounded(maps), strict=True)
+            for name, one in zip(self.target.names, rounded, strict=True)
         }
-        return self.decoder(named, scan.file_spacing)
+        labels = self.decoder(named, scan.file_spacing)
+        return Segmentation(labels, lambda: linear(self.target.likelihood(rounded), scan.shape, blur=False))
 
     def rounded(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps (K, *S) -> the nearest of 256 values each."""
@@ -104,34 +128,56 @@ class Segmenter:
         return self._apply(self.method, image, self.remembered if self.statistics == "training" else None)
 
     def to_image(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Picture of the source domain (C, *S) -> picture of the image domain, both in [-1, 1]."""
-        return self._apply(self.method.to_image, source)
+        """Picture of the source domain (C, *S) -> picture of the image domain, both in [-1, 1].
+
+        Raises:
+            UserError: when the method does not translate.
+        """
+        return self._apply(self._able(Translator, "translate").to_image, source)
 
     def to_source(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1]."""
-        return self._apply(self.method.to_source, image)
+        """Picture of the image domain (C, *S) -> picture of the source domain, both in [-1, 1].
+
+        Raises:
+            UserError: when the method does not translate.
+        """
+        return self._apply(self._able(Translator, "translate").to_source, image)
 
     def between(self, image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
         """The content of an image (C, *S), decoded as a picture between the domains, both in [-1, 1].
 
-        `share` is the part of the source domain in the label: 0 gives the image again, 1 translates it.
+        `share` is that of the source domain: 0 gives the image again, 1 translates it.
+
+        Raises:
+            UserError: when the method knows nothing between the domains.
         """
-
-        def network(tile: Tensor) -> Tensor:
-            return self.method.decode(self.method.encode(tile, 0.0), share)
-
-        return self._apply(network, image)
+        able = self._able(Interpolator, "decode between the domains")
+        return self._apply(partial(able.between, share=share), image)
 
     @torch.no_grad()
-    def content(self, picture: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    def content(self, picture: NDArray[np.float32], domain: str) -> NDArray[np.float32]:
         """The content of a picture (C, *S) in [-1, 1], from which decoding starts: (K, ...).
 
-        `share` is 0 for a picture of the image domain, 1 for one of the source domain; *S are multiples of
-        the method's divisor.
+        `domain` is that of the picture, 'image' or 'source'; *S are multiples of the method's divisor.
+
+        Raises:
+            UserError: when the method knows no content apart from the domain.
         """
+        able = self._able(ContentCoder, "tell content and domain apart")
         with autocast(self.device, self.precision):
-            code = self.method.encode(torch.from_numpy(picture)[None].to(self.device), share)
-        return code[0].float().cpu().numpy()
+            code = able.encode(torch.from_numpy(picture)[None].to(self.device), domain)
+        made: NDArray[np.float32] = code[0].float().cpu().numpy()
+        return made
+
+    def _able(self, talent: Any, what: str) -> Any:
+        """The method, if it has a talent."""
+        if not isinstance(self.method, talent):
+            fitting = [name for name in METHODS.names() if issubclass(METHODS.get(name), talent)]
+            raise UserError(
+                f"METHOD '{self.config.METHOD.NAME}' does not {what}; take a run of one that does: "
+                f"{', '.join(fitting) or 'none is known'}"
+            )
+        return self.method
 
     def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
         """Labels (*S) -> the picture that a dataset of labels shows the method, (K, *S) in [-1, 1].
@@ -143,8 +189,8 @@ class Segmenter:
         """
         if self.method.task.source_pictures:
             raise RunError(
-                "this run makes no image of labels, for its source was pictures; take a run whose source is "
-                "labels alone ('synthetic')"
+                "this run makes no image of labels, for its source was pictures; take a run whose "
+                "DATASET.SOURCE gives labels alone"
             )
         return self.target.picture_of(labels, spacing)
 

@@ -15,7 +15,6 @@ from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.inference import nuclei_table
 from nucleizoo.inference.segmenter import Segmenter
-from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.labels.overlay import outline
 from nucleizoo.preprocess import Stack
 
@@ -86,11 +85,10 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
     scans = segmenter.read(path)
     found, rows = list[NDArray[np.int32]](), list[nuclei_table.Row]()
     for index, scan in enumerate(scans):
-        maps = segmenter.maps(scan.image)
-        found.append(segmenter.decode(scan, maps))
+        made = segmenter.segment(scan)
+        found.append(made.labels)
         if table:
-            likely = linear(segmenter.target.likelihood(segmenter.rounded(maps)), scan.shape, blur=False)
-            rows += nuclei_table.rows(found[-1], likely, scan.file_spacing, index)
+            rows += nuclei_table.rows(made.labels, made.likelihood, scan.file_spacing, index)
     if len(scans) > 1 and found[0].ndim == 2:
         log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)
     if table:

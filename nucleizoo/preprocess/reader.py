@@ -144,6 +144,11 @@ class Reader:
         labels = as_labels(volume, name)[None]
         return [one[0] for one in pictures(labels, volume.axes, self.spec.dims, name)]
 
+    def straight(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A picture in [-1, 1] as it would be without the curve of the scaling."""
+        scaled = np.asarray((image + 1) / 2, np.float32)
+        return np.asarray(2 * self.scaling.straight(scaled) - 1, np.float32)
+
     def _finish(
         self, picture: NDArray[np.float32], factor: tuple[float, ...], name: str
     ) -> NDArray[np.float32]:

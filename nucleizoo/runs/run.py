@@ -31,25 +31,23 @@ _FREE = (
 
 
 class Run:
-    """The folder of one training; `create` and `open` are the ways to get one."""
+    """The folder of one training: `Run(path, config).create()` makes it, `open` finds it again."""
 
     def __init__(self, path: Path, config: CfgNode) -> None:
         self.path, self.config = path, config
 
-    @classmethod
-    def create(cls, path: Path, config: CfgNode) -> Run:
-        """Make the folder and write the configuration into it.
+    def create(self) -> Run:
+        """Make the folder and write the configuration into it; gives the run itself.
 
         Raises:
             RunError: when there is a run already, or anything else in the folder.
         """
-        cls.check_free(path)
-        path.mkdir(parents=True, exist_ok=True)
-        with atomic(path / "run.json") as part:
+        self.check_free(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        with atomic(self.path / "run.json") as part:
             part.write_text(json.dumps(circumstances(), indent=2) + "\n")
-        run = cls(path, config)
-        run.write_config()  # last: it is what makes the folder a run
-        return run
+        self.write_config()  # last: it is what makes the folder a run
+        return self
 
     @staticmethod
     def check_free(path: Path) -> None:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, io
+from nucleizoo.contracts import Dataset
 from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError, UserError
+from nucleizoo.defaults import DEFAULTS
 from nucleizoo.kinds import DATASETS
 from nucleizoo.ops.image import resize
 from nucleizoo.ops.labels.overlay import outline
@@ -68,7 +70,7 @@ def settings(sizes: Sizes) -> str:
     lines = [
         "DATASET:",
         "  SOURCE:",
-        "    NAME: synthetic",
+        f"    NAME: {DEFAULTS['DATASET']['SOURCE'].name}",
         f"    SEMI_AXIS: {both(sizes.semi_axis, 1)}",
         f"    ECCENTRICITY: {both(sizes.eccentricity, 2)}",
         f"    COUNT: {both(sizes.count, 0)}",
@@ -77,29 +79,32 @@ def settings(sizes: Sizes) -> str:
     return "\n".join([*lines[:1], *["  IMAGE: {SCALING: {INVERT: true}}"] * sizes.dark, *lines[1:]])
 
 
-def completed(config: CfgNode, known: CfgNode | None = None) -> CfgNode:
+def completed(config: CfgNode, known: CfgNode | None = None) -> tuple[CfgNode, Dataset | None]:
     """A configuration whose source lacks no setting: those left empty are measured on DATASET.IMAGE.
 
     The images are measured as training sees them, resampled, but with straight intensities.
 
     Args:
         config: of a training.
-        known: the configuration of the run that is continued, in which they stand.
+        known: the configuration of the run that is resumed, in which they stand.
+
+    Returns:
+        The configuration, and DATASET.IMAGE if it was opened for this.
 
     Raises:
         ConfigError: when the images show no nucleus.
     """
     recipe = recipe_of(config.DATASET.SOURCE, DATASETS)
     entry = DATASETS.get(recipe.name)
-    names = entry.unmeasured(recipe.settings)
+    names, images = entry.unmeasured(recipe.settings), None
     if not names:
-        return config
+        return config, None
     if known is not None and known.DATASET.SOURCE.NAME == recipe.name:
         values = {name: known.DATASET.SOURCE[name.upper()] for name in names}
     else:
+        images = build.image_dataset(config)
         try:
-            crops, spacing = _crops(config)
-            values = entry.measured(crops, spacing)
+            values = entry.measured(*_crops(images, config))
         except ValueError as error:
             raise ConfigError(
                 f"DATASET.SOURCE: {', '.join(sorted(name.upper() for name in names))} cannot be measured on "
@@ -113,24 +118,19 @@ def completed(config: CfgNode, known: CfgNode | None = None) -> CfgNode:
     for name in names:
         whole.DATASET.SOURCE[name.upper()] = values[name]
     whole.freeze()
-    return whole
+    return whole, images
 
 
-def _crops(config: CfgNode) -> tuple[list[NDArray[np.float32]], tuple[float, ...]]:
+def _crops(images: Dataset, config: CfgNode) -> tuple[list[NDArray[np.float32]], tuple[float, ...]]:
     """Windows of the images to be segmented, in cubic voxels, and the voxel size that training has."""
-    straight = config.clone()
-    straight.defrost()
-    if "SCALING" in straight.DATASET.IMAGE:
-        straight.DATASET.IMAGE.SCALING.merge_from_list(["GAMMA", 1.0, "ASINH", 0.0])
-    dataset = build.image_dataset(straight)
     rng, window = np.random.default_rng(config.SYSTEM.SEED), WINDOW[len(config.DATASET.SIZE)]
     crops, voxels = list[NDArray[np.float32]](), 0
     spacing: tuple[float, ...] = ()
     while len(crops) < MOST and voxels < VOXELS:
-        sample = dataset.sample_at_most(rng, window)
+        sample = images.sample_at_most(rng, window)
         assert sample.image is not None
         spacing = sample.spacing
-        crops.append(_cubic(sample.image.mean(0), sample.spacing))
+        crops.append(_cubic(images.straight(sample.image).mean(0), sample.spacing))
         voxels += crops[-1].size
     return crops, spacing
 

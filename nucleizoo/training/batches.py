@@ -65,18 +65,31 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
         self.places = range(batch * part // of, batch * (part + 1) // of)
 
     @classmethod
-    def of(cls, config: CfgNode, share: tuple[int, int] = (0, 1)) -> Batches:
+    def of(
+        cls,
+        config: CfgNode,
+        share: tuple[int, int] = (0, 1),
+        *,
+        target: Target | None = None,
+        images: Dataset | None = None,
+    ) -> Batches:
         """The stream that a configuration describes.
 
         Its datasets are opened and checked here, and a first batch is drawn: what cannot be drawn
         shows before a training begins.
+
+        Args:
+            config: of the experiment.
+            share: of a rank.
+            target: TARGET, if it has been built.
+            images: DATASET.IMAGE, if it has been opened.
         """
         needs = METHODS.get(config.METHOD.NAME).needs
         made = cls(
-            build.image_dataset(config) if needs & {"image", "image_clean"} else None,
+            (images or build.image_dataset(config)) if needs & {"image", "image_clean"} else None,
             build.source_dataset(config),
             build.augment(config),
-            build.target(config),
+            target or build.target(config),
             size=config.DATASET.SIZE,
             batch=config.SOLVER.BATCH,
             seed=config.SYSTEM.SEED,
@@ -89,12 +102,15 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, iteration: int) -> dict[str, Tensor]:
         """The batch of one iteration."""
-        batch = {} if self.image is None else _pictures("image", self._samples(self.image, iteration, _IMAGE))
+        batch: dict[str, Tensor] = {}
+        if self.image is not None:
+            batch |= self._pictures("image", self._samples(self.image, iteration, _IMAGE))
         sources = self._samples(self.source, iteration, _SOURCE)
-        batch |= _pictures("source", sources)
-        if "labels" in self.source.gives and ("maps" in self.needs or "source" not in batch):
+        batch |= self._pictures("source", sources)
+        has_pictures = "image" in self.source.gives
+        if "labels" in self.source.gives and ("maps" in self.needs or not has_pictures):
             batch["maps"] = _stack([self._encode(sample) for sample in sources])
-        if "source" not in batch and "maps" in batch:
+        if not has_pictures and "maps" in batch:
             batch["source"] = batch["source_clean"] = self.target.as_image(batch["maps"])
         return {key: value for key, value in batch.items() if key in self.needs}
 
@@ -116,6 +132,18 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, iteration, domain, place))
         return draw(dataset, self.augment, rng, self.size)
 
+    def _pictures(self, domain: str, samples: list[Sample]) -> dict[str, Tensor]:
+        """The pictures of a domain, and the same without degradations, as far as they are needed."""
+        made: dict[str, Tensor] = {}
+        if domain in self.needs:
+            images = [sample.image for sample in samples if sample.image is not None]
+            made |= {domain: _stack(images)} if images else {}
+        if f"{domain}_clean" in self.needs:
+            clean = [s.image if s.clean is None else s.clean for s in samples]
+            some = [image for image in clean if image is not None]
+            made |= {f"{domain}_clean": _stack(some)} if some else {}
+        return made
+
     def _encode(self, sample: Sample) -> NDArray[np.float32]:
         assert sample.labels is not None, "a dataset that gives labels returned none"
         return self.target.encode(sample.labels, sample.spacing)
@@ -125,14 +153,6 @@ def draw(dataset: Dataset, augment: Augment, rng: np.random.Generator, size: tup
     """A varied sample of exactly `size`; pictures are drawn with the margin that the augmentation needs."""
     reach = augment.reach(size) if "image" in dataset.gives else size
     return augment(dataset.sample(rng, reach), rng, size)
-
-
-def _pictures(key: str, samples: list[Sample]) -> dict[str, Tensor]:
-    if samples[0].image is None:
-        return {}
-    images = [sample.image for sample in samples if sample.image is not None]
-    clean = [s.image if s.clean is None else s.clean for s in samples]
-    return {key: _stack(images), f"{key}_clean": _stack([c for c in clean if c is not None])}
 
 
 def _stack(arrays: list[NDArray[np.float32]]) -> Tensor:

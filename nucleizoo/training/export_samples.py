@@ -57,7 +57,7 @@ def write(
         if (folder / name).exists():
             raise UserError(f"{folder / name} exists already; remove it, or give another --out")
     if domain == "source":
-        config = completed(config)
+        config, _ = completed(config)
     dataset, target = DOMAINS[domain](config), build.target(config)
     vary = build.augment(config) if augment else None
     (folder / "images").mkdir(parents=True)

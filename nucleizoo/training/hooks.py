@@ -4,44 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from nucleizoo.contracts import Hook
+from nucleizoo.contracts.hook import Training
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import Run, weights_of
 from nucleizoo.training.randomness import random_numbers_kept
-
-if TYPE_CHECKING:
-    from nucleizoo.training.trainer import Trainer
-
-
-class Hook:
-    """Called by the trainer; every method may be left as it is.
-
-    Checkpoints keep the state of a hook under its class: of a class with state a trainer has one.
-    """
-
-    def before_training(self, trainer: Trainer) -> None:
-        """Before the first step of this process, at `trainer.iteration`."""
-
-    def after_step(self, trainer: Trainer) -> None:
-        """After step number `trainer.iteration`, with its losses in `trainer.losses`."""
-
-    def after_training(self, trainer: Trainer) -> None:
-        """After the last step, or the step at which training was told to stop; not after an error."""
-
-    def close(self) -> None:
-        """At the very end, whatever happened."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs of this hook: tensors and plain values."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
 
 
 class Average(Hook):
@@ -56,13 +29,13 @@ class Average(Hook):
         self.decay = decay
         self.mean: dict[str, Tensor] = {}
 
-    def before_training(self, trainer: Trainer) -> None:
+    def before_training(self, trainer: Training) -> None:
         """Start from the weights as they are, or from the mean of the run that is continued."""
         start = self.mean or weights_of(trainer.method)
         self.mean = {name: value.to(trainer.device, copy=True) for name, value in start.items()}
 
     @torch.no_grad()
-    def after_step(self, trainer: Trainer) -> None:
+    def after_step(self, trainer: Training) -> None:
         """Move the mean a little towards the weights."""
         decay = min(self.decay, (1 + trainer.iteration) / (10 + trainer.iteration))
         for name, value in weights_of(trainer.method).items():
@@ -72,7 +45,7 @@ class Average(Hook):
                 self.mean[name].copy_(value)
 
     @contextmanager
-    def applied(self, trainer: Trainer) -> Iterator[None]:
+    def applied(self, trainer: Training) -> Iterator[None]:
         """Let the method have the mean weights inside the block."""
         own = weights_of(trainer.method)
         kept = {name: value.clone() for name, value in own.items()}
@@ -108,25 +81,25 @@ class Save(Hook):
         run: Run,
         every: int,
         average: Average | None = None,
-        remembered: Callable[[Trainer], Statistics] | None = None,
+        remembered: Callable[[Training], Statistics] | None = None,
     ) -> None:
         self.run, self.every, self.average, self.remembered = run, every, average, remembered
         self.saved = -1
 
-    def before_training(self, trainer: Trainer) -> None:
+    def before_training(self, trainer: Training) -> None:
         """From the first moment on there is something to resume from."""
         self._save(trainer)
 
-    def after_step(self, trainer: Trainer) -> None:
+    def after_step(self, trainer: Training) -> None:
         """Save when it is time."""
         if trainer.iteration % self.every == 0:
             self._save(trainer)
 
-    def after_training(self, trainer: Trainer) -> None:
+    def after_training(self, trainer: Training) -> None:
         """Save the last state."""
         self._save(trainer)
 
-    def _save(self, trainer: Trainer) -> None:
+    def _save(self, trainer: Training) -> None:
         if self.saved == trainer.iteration:
             return
         for name, value in trainer.method.named_parameters():
@@ -137,7 +110,7 @@ class Save(Hook):
                     "lower SOLVER.LR"
                 )
         state = trainer.state_dict()
-        if trainer.ranks.is_first:
+        if trainer.is_first:
             statistics = None
             if self.remembered:
                 with predicting(trainer, self.average):
@@ -147,8 +120,8 @@ class Save(Hook):
         self.saved = trainer.iteration
 
 
-class Validate(Hook):
-    """Hands the method, with its averaged weights if there are any, to a function every few steps.
+class Every(Hook):
+    """Every few steps: hands the method, with its averaged weights if there are any, to a function.
 
     Args:
         every: steps between two calls.
@@ -157,26 +130,26 @@ class Validate(Hook):
         average: whose weights to look at.
     """
 
-    def __init__(self, every: int, look: Callable[[Trainer], None], average: Average | None = None) -> None:
+    def __init__(self, every: int, look: Callable[[Training], None], average: Average | None = None) -> None:
         self.every, self.look, self.average = every, look, average
 
-    def after_step(self, trainer: Trainer) -> None:
+    def after_step(self, trainer: Training) -> None:
         """Look when it is time."""
         if self.every and trainer.iteration % self.every == 0:
             self._look(trainer)
 
-    def after_training(self, trainer: Trainer) -> None:
+    def after_training(self, trainer: Training) -> None:
         """Look at the result; not when nothing was trained, and not when the user waits for the end."""
         if self.every and trainer.iteration % self.every and trainer.batch and not trainer.stop:
             self._look(trainer)
 
-    def _look(self, trainer: Trainer) -> None:
+    def _look(self, trainer: Training) -> None:
         with predicting(trainer, self.average):
             self.look(trainer)
 
 
 @contextmanager
-def predicting(trainer: Trainer, average: Average | None) -> Iterator[None]:
+def predicting(trainer: Training, average: Average | None) -> Iterator[None]:
     """Let the method be as it predicts inside the block: in evaluation mode, with averaged weights if any.
 
     What is drawn at random inside does not touch the training.

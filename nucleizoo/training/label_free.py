@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 from yacs.config import CfgNode
 
-from nucleizoo.contracts import Dataset, Sample
+from nucleizoo.contracts import Dataset, Sample, Translator
+from nucleizoo.contracts.hook import Training
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.metrics import objects
+from nucleizoo.preprocess import Scan
 from nucleizoo.training.norm_statistics import Remembered, as_it_predicts
 from nucleizoo.training.report import Report
-from nucleizoo.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ ALIKE = 0.5
 """The correlation with the images from which nuclei are said to stand anywhere."""
 
 
-class Unlabelled:
+class LabelFree:
     """Compares what the method finds in images with what it finds in them again.
 
     Logged as group 'unlabelled', in [0, 1] if not said otherwise, 0 where nothing is found:
@@ -74,17 +75,19 @@ class Unlabelled:
         self.true_sizes = np.concatenate([_sizes(labels) for labels in drawn if labels is not None])
         self.noise = [rng.normal(0, NOISE, (config.DATASET.CHANNELS, *size)) for _ in range(CROPS)]
 
-    def __call__(self, trainer: Trainer) -> None:
+    def __call__(self, trainer: Training) -> None:
         """Score the method as it is now, and write the result to the report."""
         scores = self.scores(as_it_predicts(trainer, self.config, self.remembered))
         self.report.scalars(trainer.iteration, scores, "unlabelled")
+        trainer.scored("unlabelled", scores)
         told = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
         log.info("%d  without labels: %s", trainer.iteration, told)
         if self.true_sizes.size and scores["offset"] > BESIDE * self._radius():
+            advice = trainer.method.offset_advice
+            mend = f"; if that stays, {advice}, and train again" if advice else ""
             log.warning(
-                "%d  what is found stands %.0f voxels beside the nuclei; if that stays, train again with "
-                "METHOD.IDENTITY.WEIGHT 5, or with METHOD adgan, which aligns the domains",
-                trainer.iteration, scores["offset"],
+                "%d  what is found stands %.0f voxels beside the nuclei%s",
+                trainer.iteration, scores["offset"], mend,
             )  # fmt: skip
 
     def scores(self, segmenter: Segmenter) -> dict[str, float]:
@@ -99,7 +102,9 @@ class Unlabelled:
             "sizes": self._like_sizes(found),
             "offset": _offset([crop.image for crop in self.crops if crop.image is not None], found),
         }
-        return scores | (self._of_translations(segmenter, found) if segmenter.method.translates else {})
+        return scores | (
+            self._of_translations(segmenter, found) if isinstance(segmenter.method, Translator) else {}
+        )
 
     def _of_translations(self, segmenter: Segmenter, found: list[Labels]) -> dict[str, float]:
         """Agreement and polarity."""
@@ -116,8 +121,7 @@ class Unlabelled:
     @staticmethod
     def _labels(segmenter: Segmenter, image: Picture | None, crop: Sample) -> Labels:
         assert image is not None, "a dataset of images returned none"
-        maps = dict(zip(segmenter.target.names, segmenter.maps(image), strict=True))
-        return segmenter.decoder(maps, crop.spacing)
+        return segmenter.segment(Scan(image, crop.spacing, image.shape[1:], crop.spacing)).labels
 
     def _like_sizes(self, found: list[Labels]) -> float:
         sizes = np.concatenate([_sizes(labels) for labels in found])

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo.contracts import Augment, Dataset
+from nucleizoo.contracts.hook import Training
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.training.batches import draw
-from nucleizoo.training.trainer import Trainer
 
 CROPS, FEWEST, VOXELS = 64, 8, 2**24
 """Crops that statistics are pooled over: at most, at least, and of about how many voxels together."""
@@ -36,7 +36,7 @@ class Remembered:
         self.config, self.images, self.augment = config, images, augment
         self._known: tuple[int, Statistics] | None = None
 
-    def __call__(self, trainer: Trainer) -> Statistics:
+    def __call__(self, trainer: Training) -> Statistics:
         """Those of the networks as they are, in evaluation mode."""
         if self._known is None or self._known[0] != trainer.iteration:
             segmenter = Segmenter(trainer.method, self.config, trainer.precision)
@@ -60,7 +60,7 @@ class Remembered:
         return [image for image in images if image is not None]
 
 
-def as_it_predicts(trainer: Trainer, config: CfgNode, remembered: Remembered | None) -> Segmenter:
+def as_it_predicts(trainer: Training, config: CfgNode, remembered: Remembered | None) -> Segmenter:
     """The segmenter that a training's run would be, were it opened now."""
     statistics = remembered(trainer) if remembered else None
     return Segmenter(trainer.method, config, trainer.precision, statistics)

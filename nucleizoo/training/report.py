@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from nucleizoo.contracts import Hook
+from nucleizoo.contracts.hook import Training
 from nucleizoo.core.files import atomic
 from nucleizoo.io import write_png
 from nucleizoo.runs import Run
-from nucleizoo.training.hooks import Hook
-from nucleizoo.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Report(Hook):
         self.bar: Any = None
         self.begun, self.spent, self.first = 0.0, 0.0, 0
 
-    def before_training(self, trainer: Trainer) -> None:
+    def before_training(self, trainer: Training) -> None:
         """Open everything, at the iteration that training starts from."""
         self.begun, self.first = time.monotonic(), trainer.iteration
         self.lines, self.spent = _continued(self.run, trainer.iteration)
@@ -62,11 +62,11 @@ class Report(Hook):
             self.bar = tqdm(total=trainer.total, initial=trainer.iteration, unit="step", dynamic_ncols=True)
         log.info(
             "training on %s%s in %s, %d steps, into %s",
-            trainer.device, f" with {count} processes" if (count := trainer.ranks.count) > 1 else "",
+            trainer.device, f" with {count} processes" if (count := trainer.processes) > 1 else "",
             str(trainer.precision).removeprefix("torch."), trainer.total, self.run.path,
         )  # fmt: skip
 
-    def after_step(self, trainer: Trainer) -> None:
+    def after_step(self, trainer: Training) -> None:
         """Report when it is time."""
         if self.bar is not None:
             self.bar.update()
@@ -95,7 +95,7 @@ class Report(Hook):
             layout = "HWC" if image.ndim == 3 else "HW"
             self.events.add_image(name, image, iteration, dataformats=layout)
 
-    def panel(self, trainer: Trainer) -> None:
+    def panel(self, trainer: Training) -> None:
         """Write what the method makes of the latest batch: a row a kind of picture."""
         batch = {key: value[:SHOWN] for key, value in trainer.batch.items()}
         self.picture(trainer.iteration, "panel", mosaic(trainer.method.snapshot(batch)))
@@ -106,7 +106,7 @@ class Report(Hook):
             if one is not None:
                 one.close()
 
-    def _progress(self, trainer: Trainer, losses: str) -> None:
+    def _progress(self, trainer: Training, losses: str) -> None:
         if self.bar is not None:
             self.bar.set_postfix_str(losses)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,27 +14,28 @@ import torch
 from yacs.config import CfgNode
 
 from nucleizoo import build
-from nucleizoo.contracts import Method
-from nucleizoo.core.errors import ConfigError, RunError
+from nucleizoo.build import Experiment
+from nucleizoo.contracts import Dataset, Hook
+from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import locked
 from nucleizoo.runs import Run
 from nucleizoo.training.autoconfig import completed
 from nucleizoo.training.batches import Batches
 from nucleizoo.training.distributed.process_group import joined
 from nucleizoo.training.distributed.ranks import Ranks
-from nucleizoo.training.hooks import Average, Hook, Save, Validate
-from nucleizoo.training.label_free import Unlabelled
+from nucleizoo.training.hooks import Average, Every, Save
+from nucleizoo.training.label_free import LabelFree
 from nucleizoo.training.norm_statistics import Remembered
 from nucleizoo.training.report import Report
 from nucleizoo.training.signals import stopped_by_signals
 from nucleizoo.training.trainer import Trainer
-from nucleizoo.training.validation import Truth
+from nucleizoo.training.validation import Validation
 from nucleizoo.training.workers import stream
 
 log = logging.getLogger(__name__)
 
 
-def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
+def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequence[Hook] = ()) -> Run:
     """Train what a configuration describes into the run folder `out`.
 
     Started by torchrun, all processes call this; the first one reads and writes the run folder.
@@ -43,18 +45,18 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
         out: the run folder.
         resume: continue the run in `out` from its last checkpoint, bit for bit; when there is no
             run yet, start it.
+        hooks: called beside those of MONITOR.HOOKS, after them; by the first process alone.
 
     Raises:
         UserError: for everything the user can mend; see `core.errors`.
     """
     with joined() as ranks:
-        # so that a mistake shows before files are gone through, or hours of training are lost
-        build.method(config)
-        build.decoder(config)
-        run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume))
-        trainer, batches = _prepared(run, ranks)
+        Experiment.check(config)  # so that a mistake shows before files are gone through
+        opened: list[Dataset] = []  # the images, where sizes were measured on them
+        run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume, opened))
+        trainer, batches = _prepared(run, ranks, hooks, *opened)
         if not begun and ranks.is_first:
-            Run.create(run.path, run.config)
+            run.create()
         with locked(run.path / "run.json") if ranks.is_first else nullcontext():
             if begun:
                 _continue(trainer, run)
@@ -69,25 +71,30 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False) -> Run:
     return run
 
 
-def _opened(config: CfgNode, path: Path, resume: bool) -> tuple[Run, bool]:
-    """The run of a folder, its configuration complete, and whether it has begun."""
+def _opened(config: CfgNode, path: Path, resume: bool, opened: list[Dataset]) -> tuple[Run, bool]:
+    """The run of a folder, its configuration complete, and whether it has begun; images go to `opened`."""
     if resume and (path / "config.yaml").is_file():
         return reopened(path, config), True
     Run.check_free(path)
-    return Run(path, completed(config)), False
+    whole, images = completed(config)
+    opened += [images] if images else []
+    return Run(path, whole), False
 
 
-def _prepared(run: Run, ranks: Ranks) -> tuple[Trainer, Batches]:
+def _prepared(
+    run: Run, ranks: Ranks, hooks: Sequence[Hook], images: Dataset | None = None
+) -> tuple[Trainer, Batches]:
     """The trainer of a run, before its first step, and the batches of this rank."""
     config = run.config
     _seed(ranks.seed(config.SYSTEM.SEED))
-    batches, method = Batches.of(config, (ranks.number, ranks.count)), build.method(config)
-    if config.MONITOR.TRUTH and not method.segments:
-        raise ConfigError(
-            f"METHOD '{config.METHOD.NAME}' only translates with a source of pictures, and finds no nuclei "
-            "that MONITOR.TRUTH could be compared with; leave it empty"
-        )
-    return Trainer(method, config, _hooks(config, run, batches, method, ranks), ranks), batches
+    experiment = Experiment.of(config)
+    batches = Batches.of(
+        config, (ranks.number, ranks.count), target=experiment.method.task.target, images=images
+    )
+    if config.MONITOR.TRUTH:
+        experiment.check_segments()
+    kept = _hooks(experiment, run, batches, ranks, hooks)
+    return Trainer(experiment.method, config, kept, ranks), batches
 
 
 def reopened(path: Path, config: CfgNode) -> Run:
@@ -97,7 +104,7 @@ def reopened(path: Path, config: CfgNode) -> Run:
         RunError: when there is no run, or one of another configuration.
     """
     run = Run.open(path, config.SYSTEM.PLUGINS)
-    config = completed(config, known=run.config)
+    config, _ = completed(config, known=run.config)
     run.check_same(config)
     run.config = config  # what may differ, such as thresholds, holds from now on
     return run
@@ -146,21 +153,24 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _hooks(config: CfgNode, run: Run, batches: Batches, method: Method, ranks: Ranks) -> list[Hook]:
+def _hooks(
+    experiment: Experiment, run: Run, batches: Batches, ranks: Ranks, hooks: Sequence[Hook]
+) -> list[Hook]:
     """In the order in which they run; what is averaged is averaged before anything looks at it."""
+    config = experiment.config
     monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
     if not ranks.is_first:
         return [Save(run, monitor.SAVE)]
     average = Average(decay) if decay else None
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
-    hooks: list[Hook] = [average] if average else []
-    hooks += [report, Validate(monitor.SNAPSHOT, report.panel, average)]
+    kept: list[Hook] = [average] if average else []
+    kept += [report, Every(monitor.SNAPSHOT, report.panel, average)]
     remembered = None
-    if batches.image and method.segments:
+    if batches.image and experiment.method.segments:
         remembered = Remembered(config, batches.image, batches.augment)
         if monitor.VALIDATE:
-            look = Unlabelled(config, report, batches.image, batches.source, remembered)
-            hooks.append(Validate(monitor.VALIDATE, look, average))
+            look = LabelFree(config, report, batches.image, batches.source, remembered)
+            kept.append(Every(monitor.VALIDATE, look, average))
     if monitor.TRUTH:
-        hooks.append(Validate(monitor.VALIDATE, Truth(config, report, remembered), average))
-    return [*hooks, Save(run, monitor.SAVE, average, remembered)]
+        kept.append(Every(monitor.VALIDATE, Validation(config, report, remembered), average))
+    return [*kept, *build.hooks(config, run), *hooks, Save(run, monitor.SAVE, average, remembered)]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from nucleizoo.training.trainer import Trainer
+from nucleizoo.contracts.hook import Training
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stopped_by_signals(trainer: Trainer) -> Iterator[None]:
+def stopped_by_signals(trainer: Training) -> Iterator[None]:
     """Inside the block a first signal sets `trainer.stop`; a second one interrupts at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may catch signals

@@ -1,63 +1,52 @@
-"""One optimiser and one schedule for every group of a method."""
+"""One optimiser and one learning rate for every group of a method."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
 from yacs.config import CfgNode
 
+from nucleizoo import build
 from nucleizoo.contracts import Clock, Group
 
-_OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
-
-def optimiser(solver: CfgNode, group: Group) -> torch.optim.Optimizer:
-    """The optimiser of one group.
+class Solver:
+    """The section SOLVER: optimisers by group, and their rates at any time.
 
     Args:
-        solver: the section SOLVER.
-        group: its parameters; biases and other vectors are not decayed unless SOLVER.DECAY_ALL.
+        config: reads SOLVER.
+        groups: of the method.
+
+    Attributes:
+        optimisers: by the names of the groups.
+
+    Raises:
+        ConfigError: for a setting of the optimiser or the schedule that is out of range.
     """
-    decayed: list[torch.nn.Parameter] = []
-    plain: list[torch.nn.Parameter] = []
-    for parameter in group.parameters:
-        (decayed if solver.DECAY_ALL or parameter.ndim > 1 else plain).append(parameter)
-    made: torch.optim.Optimizer = _OPTIMISERS[solver.NAME](
-        [
-            {"params": decayed, "weight_decay": solver.WEIGHT_DECAY},
-            {"params": plain, "weight_decay": 0.0},
-        ],
-        lr=solver.LR * group.lr_scale,
-        betas=tuple(solver.BETAS),
-    )
-    return made
 
+    def __init__(self, config: CfgNode, groups: dict[str, Group]) -> None:
+        self.lr: float = config.SOLVER.LR
+        self.warmup: int = config.SOLVER.WARMUP
+        self.groups = groups
+        self.schedule: Callable[[Clock], float] = build.schedule(config)
+        make = build.optimiser(config)
+        self.optimisers: dict[str, torch.optim.Optimizer] = {
+            name: make(group.parameters, self.lr * group.lr_scale) for name, group in groups.items()
+        }
 
-def rate(solver: CfgNode, clock: Clock) -> float:
-    """Factor on the learning rate at an iteration, in [0, 1].
+    def factor(self, clock: Clock) -> float:
+        """What the rate is multiplied with: a linear rise over SOLVER.WARMUP iterations, and the schedule."""
+        return min(1.0, (clock.iteration + 1) / max(self.warmup, 1)) * self.schedule(clock)
 
-    Linear warm-up over SOLVER.WARMUP iterations, then SOLVER.SCHEDULE: 'constant'; 'linear' or
-    'cosine' from 1 at the share SOLVER.HOLD of the training to 0 at its end. Beyond the end, which a
-    group of a faster pace reaches, a cosine rises again and a line stays at 0.
-    """
-    warm: float = min(1.0, (clock.iteration + 1) / max(solver.WARMUP, 1))
-    if solver.SCHEDULE == "constant":
-        return warm
-    left: float = min(1.0, (1.0 - clock.progress) / max(1.0 - solver.HOLD, 1e-9))
-    return warm * (max(left, 0.0) if solver.SCHEDULE == "linear" else 0.5 - 0.5 * math.cos(math.pi * left))
-
-
-def set_rates(
-    optimisers: dict[str, torch.optim.Optimizer], groups: dict[str, Group], solver: CfgNode, clock: Clock
-) -> None:
-    """Give every optimiser the learning rate of this moment, at its group's scale and pace."""
-    for name, one in optimisers.items():
-        group = groups[name]
-        factor = rate(solver, Clock(round(clock.iteration * group.pace), clock.total))
-        for part in one.param_groups:
-            part["lr"] = solver.LR * group.lr_scale * factor
+    def set_rates(self, clock: Clock) -> None:
+        """Give every optimiser the learning rate of this moment, at its group's scale and pace."""
+        for name, one in self.optimisers.items():
+            group = self.groups[name]
+            factor = self.factor(Clock(round(clock.iteration * group.pace), clock.total))
+            for settings in one.param_groups:
+                settings["lr"] = self.lr * group.lr_scale * factor
 
 
 def check_groups(method: nn.Module, groups: dict[str, Group]) -> None:

@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
-from nucleizoo.contracts import Clock, Method, Update
+from nucleizoo.contracts import Clock, Hook, Method, Update
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.joint_backward import all_gathered
 from nucleizoo.ops.nn.layout import channels_last
 from nucleizoo.runs import weights_of
-from nucleizoo.training import solver
 from nucleizoo.training.distributed.ranks import ALONE, Ranks
-from nucleizoo.training.hooks import Hook
 from nucleizoo.training.randomness import random_state, set_random_state
+from nucleizoo.training.solver import Solver, check_groups
 from nucleizoo.training.workers import workers_watched
 
 log = logging.getLogger(__name__)
@@ -34,12 +33,14 @@ class Trainer:
     Args:
         method: moved to the device of SYSTEM.DEVICE and to the channels-last layout.
         config: reads the sections SYSTEM (DEVICE, PRECISION) and SOLVER.
-        hooks: see `training.hooks`.
+        hooks: see `contracts.Hook`.
         ranks: the processes that train together; they start from the weights of the first.
 
     Attributes:
         iteration: steps done so far.
         losses: name -> scalar tensor of the latest step, on the device; the mean over ranks.
+        scores: name -> number, those that validation gave last, such as 'truth/dice'.
+        scored_at: the iteration that they are of; -1 before the first.
         batch: the latest batch, on the device; the share of this rank.
         stop: set it to end the training after the step under way.
     """
@@ -54,11 +55,14 @@ class Trainer:
         _to_layout(self.method, channels_last(method.task.dims))
         ranks.level(weights_of(self.method))
         self.groups = method.groups()
-        solver.check_groups(method, self.groups)
-        self.optimisers = {name: solver.optimiser(config.SOLVER, g) for name, g in self.groups.items()}
+        check_groups(method, self.groups)
+        self.solver = Solver(config, self.groups)
+        self.optimisers = self.solver.optimisers
         self.total: int = config.SOLVER.TOTAL
         self.iteration = 0
         self.losses: dict[str, Tensor] = {}
+        self.scores: dict[str, float] = {}
+        self.scored_at = -1
         self.batch: dict[str, Tensor] = {}
         self.stop = False
 
@@ -90,7 +94,7 @@ class Trainer:
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One iteration: apply the method's updates in their order; returns every loss by name."""
         clock = Clock(self.iteration, self.total)
-        solver.set_rates(self.optimisers, self.groups, self.config.SOLVER, clock)
+        self.solver.set_rates(clock)
         updates, losses = self.method.train_step(batch, clock), dict[str, Tensor]()
         with all_gathered():
             while (update := self._ask(updates)) is not None:
@@ -101,6 +105,22 @@ class Trainer:
         if not torch.isfinite(torch.stack(list(losses.values()))).all():
             self._diverged(losses)
         return losses
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the rank that writes and reports."""
+        return self.ranks.is_first
+
+    @property
+    def processes(self) -> int:
+        """Ranks in all."""
+        return self.ranks.count
+
+    def scored(self, group: str, scores: dict[str, float]) -> None:
+        """Take the scores that a validation of this iteration gave, for hooks that come later."""
+        if self.scored_at != self.iteration:
+            self.scores, self.scored_at = {}, self.iteration
+        self.scores |= {f"{group}/{name}": value for name, value in scores.items()}
 
     def _ask(self, updates: Iterator[Update]) -> Update | None:
         """The next update; the method's forward passes run in here."""

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, io
+from nucleizoo.contracts.hook import Training
 from nucleizoo.core.errors import ConfigError, ImageReadError
 from nucleizoo.metrics import objects, pixels
 from nucleizoo.preprocess import Scan
 from nucleizoo.training.norm_statistics import Remembered, as_it_predicts
 from nucleizoo.training.report import Report
-from nucleizoo.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
-class Truth:
+class Validation:
     """Compares the method's labels with MONITOR.TRUTH, for the pictures in MONITOR.PICTURES.
 
     Raises:
@@ -49,11 +49,12 @@ class Truth:
                 )
             self.pairs += zip(scans, labels, strict=True)
 
-    def __call__(self, trainer: Trainer) -> None:
+    def __call__(self, trainer: Training) -> None:
         """Score the method as it is now, and write the result to the report."""
         segmenter = as_it_predicts(trainer, self.config, self.remembered)
-        found = [(segmenter.labels(scan), labels) for scan, labels in self.pairs]
+        found = [(segmenter.segment(scan).labels, labels) for scan, labels in self.pairs]
         nuclei = objects.ObjectScore.pooled(objects.score(*pair) for pair in found)
         summary = pixels.summary([pixels.score(*pair) for pair in found]) | {"object_f1": nuclei.f1}
         self.report.scalars(trainer.iteration, summary, "truth")
+        trainer.scored("truth", summary)
         log.info("%d  %s", trainer.iteration, "  ".join(f"{k} {v:.4f}" for k, v in summary.items()))

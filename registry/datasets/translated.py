@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nucleizoo.contracts import Dataset, DataSpec, Method, Sample
+from nucleizoo.contracts import Dataset, DataSpec, Method, Sample, Translator
 from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.kinds import DATASETS, METHODS
@@ -122,7 +122,7 @@ def _check(run: Run, spec: DataSpec) -> None:
     data, name = run.config.DATASET, run.config.METHOD.NAME
     if "labels" not in DATASETS.get(data.SOURCE.NAME).gives:
         raise RunError(f"{run.path} was trained without labels: its dataset '{data.SOURCE.NAME}' has none")
-    if METHODS.get(name).to_image is Method.to_image:
+    if not issubclass(METHODS.get(name), Translator):
         raise RunError(f"{run.path}: its method '{name}' does not translate; give a run of one that does")
     theirs = {"SIZE": len(data.SIZE), "CHANNELS": data.CHANNELS, "SPACING": data.SPACING}
     mine = {"SIZE": spec.dims, "CHANNELS": spec.channels, "SPACING": spec.spacing}
@@ -159,6 +159,7 @@ def _translated(method: Method, sample: Sample, device: torch.device) -> Scan:
     if picture is None:
         picture = method.task.target.picture_of(sample.labels, sample.spacing)
     batch = torch.from_numpy(picture)[None].to(device)
+    assert isinstance(method, Translator)
     made = grown_and_cut(method.to_image, batch, method.divisor).float()
     if not torch.isfinite(made).all():
         raise RunError("a translation is not finite: the weights of the run are damaged, train it again")

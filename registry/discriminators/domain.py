@@ -29,7 +29,7 @@ class DomainCritic(PatchGAN):
         settings: of the patch critic.
     """
 
-    judges = "domains"
+    serves = ("domain critic",)
 
     def __init__(
         self, in_channels: int, dims: int, domains: int = 2, *, full_map: bool = True, **settings: Any

@@ -28,7 +28,7 @@ class Histogram(nn.Module):
         ValueError: for no bin or no hidden unit.
     """
 
-    judges = "distributions"
+    serves = ("distribution critic",)
 
     def __init__(self, in_channels: int, dims: int, *, bins: int = 128, width: int = 64) -> None:
         super().__init__()

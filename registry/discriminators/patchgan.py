@@ -34,6 +34,8 @@ class PatchGAN(nn.Module):
         ValueError: for a setting out of its range.
     """
 
+    smallest_advice = "let it score borders too, with FULL_MAP true of the discriminator"
+
     def __init__(
         self,
         in_channels: int,

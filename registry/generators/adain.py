@@ -10,7 +10,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.nn.adain import adain
 from nucleizoo.ops.nn.layers import conv, init_kaiming, mlp, upconv
@@ -87,6 +86,8 @@ class AdaINTranslator(nn.Module):
     has one): with it no pixel could be darker than the middle of the range.
     """
 
+    serves = ("domain coder",)
+
     def __init__(
         self,
         in_channels: int,
@@ -121,16 +122,6 @@ class AdaINTranslator(nn.Module):
             "tail": conv(dims, width, out_channels, 7, padding="reflect"),
         })  # fmt: skip
         init_kaiming(self)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        """Refuse: without a domain there is nothing to translate to.
-
-        Raises:
-            ConfigError: always.
-        """
-        raise ConfigError(
-            "GENERATOR 'adain' is told the domains and belongs to METHOD 'adgan'; take 'resnet' or 'unet'"
-        )
 
     def encode(self, picture: Tensor, domain: Tensor) -> Tensor:
         """Picture (B, C, *S) in [-1, 1], domain (B, domains) one-hot -> content (B, 4 width, *S/4)."""

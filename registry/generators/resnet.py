@@ -63,6 +63,8 @@ class ResNet(nn.Module):
         ValueError: for no channel or a negative number of blocks.
     """
 
+    serves = ("translator", "segmenter")
+
     def __init__(
         self, in_channels: int, out_channels: int, dims: int, *, width: int = 64, blocks: int = 9,
         resize: bool = False,

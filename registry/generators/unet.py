@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.nn import norm_statistics
 from nucleizoo.ops.nn.layers import CONV, in_plane, init_orthogonal
+from nucleizoo.ops.nn.norms import GroupNorm
 
 SLOPE = 0.2  # of the leaky ReLU
 GROUPS = 8  # of the group normalisation, fewer where channels are not a multiple of it, or as few
@@ -24,31 +24,10 @@ REDUCTION = 4  # of the squeeze-and-excitation
 _LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
-class Norm(nn.GroupNorm):
-    """Group normalisation in the precision of its weights, on every device as autocast does on CUDA.
-
-    In bfloat16 its backward takes a CPU four times as long as in float32.
-    """
-
-    def __init__(self, channels: int) -> None:
-        """Groups of two channels or more: through one alone, without contrast, gradients explode."""
-        groups = math.gcd(GROUPS, channels)
-        super().__init__(groups if groups < channels else channels // 2, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """X (B, C, *S) -> the same shape."""
-        x = x.to(self.weight.dtype)
-        return self._as_told(x) if norm_statistics.is_watched() else super().forward(x)
-
-    def _as_told(self, x: Tensor) -> Tensor:
-        """A group's moments are those of its channels, and what their means differ by."""
-        mean, variance = (m.reshape(len(x), self.num_groups, -1) for m in norm_statistics.moments(x))
-        middle = mean.mean(2, keepdim=True)
-        rate = torch.rsqrt((variance + (mean - middle).square()).mean(2, keepdim=True) + self.eps)
-        gain = rate * self.weight.reshape(self.num_groups, -1)
-        shift = self.bias - (middle * gain).flatten(1)
-        at = norm_statistics.wide(x)
-        return torch.addcmul(shift[at], x, gain.flatten(1)[at])
+def norm(channels: int) -> GroupNorm:
+    """Groups of two channels or more: through one alone, without contrast, gradients explode."""
+    groups = math.gcd(GROUPS, channels)
+    return GroupNorm(groups if groups < channels else channels // 2, channels)
 
 
 class Block(nn.Sequential):
@@ -63,7 +42,7 @@ class Block(nn.Sequential):
             CONV[len(kernel)](
                 into, out, kernel, stride=stride, padding=padding, padding_mode="replicate", bias=False
             ),
-            Norm(out),
+            norm(out),
         ]
         super().__init__(*layers, *([] if plain else [nn.LeakyReLU(SLOPE, inplace=True)]))
 
@@ -116,7 +95,7 @@ class NonLocal(nn.Module):
         half = max(1, channels // 2)
         self.query, self.key, self.value = (CONV[dims](channels, half, 1) for _ in range(3))
         self.out = CONV[dims](half, channels, 1)
-        self.norm = Norm(channels)
+        self.norm = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, C, *S) -> the same shape."""
@@ -148,6 +127,8 @@ class UNet(nn.Module):
     Raises:
         ValueError: for a setting out of its range.
     """
+
+    serves = ("translator", "segmenter")
 
     def __init__(
         self, in_channels: int, out_channels: int, dims: int, *, width: int = 32, blocks: int = 5,

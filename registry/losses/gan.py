@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nucleizoo.contracts import Loss
+from nucleizoo.contracts import GANLoss
 from nucleizoo.kinds import GAN_LOSSES
 
 
 @GAN_LOSSES.register("lsgan")
-class LSGAN(Loss):
+class LSGAN(GANLoss):
     """Least squares: mean of (score - 1)^2 for real, of score^2 for made [1].
 
     [1] Mao et al., Least squares generative adversarial networks, 2017, equation 9 (a=0, b=c=1).

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
+from nucleizoo.contracts import Clock, Group, Method, Task, Update
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
 from nucleizoo.ops.nn.image_pool import ImagePool
@@ -60,6 +61,7 @@ class ADGAN(Method):
     """
 
     needs = frozenset({"image", "source"})
+    roles = {"generator": "domain coder", "discriminator": "domain critic"}
     divisor = 4
 
     def __init__(
@@ -85,11 +87,6 @@ class ADGAN(Method):
                 f"{task.source_channels}, or take a target of {task.channels} channel(s)"
             )
         self.generator = generator(task.channels, task.channels, task.dims)
-        if not hasattr(self.generator, "encode"):
-            raise ValueError(
-                f"GENERATOR must encode and decode, as 'adain' does; '{generator.name}' does not"
-            )
-        check_critic("DISCRIMINATOR", discriminator, judges="domains")
         self.critic = discriminator(task.channels, task.dims)
         self.gan, self.reconstruction, self.cycle, self.content = gan(), reconstruction(), cycle(), content()
         self.aligned = aligned
@@ -153,9 +150,13 @@ class ADGAN(Method):
         images, masks = t.crossed.detach().chunk(2)
         # images crossed to masks, masks crossed to images: each has its pool
         crossed = torch.cat([self.pools[0](images), self.pools[1](masks)])
-        scores = self.critic(torch.cat([t.same.detach(), crossed]), torch.cat([t.own, t.other]))
-        same, made = scores.chunk(2)
-        return {"same": self.verdict(same, REAL), "crossed": self.verdict(made, MADE)}
+        real = t.same.detach()
+        same, made = self.critic(torch.cat([real, crossed]), torch.cat([t.own, t.other])).chunk(2)
+        # a penalty compares reconstructions and translations of one domain: halves change places
+        penalty = self.gan.penalty(
+            partial(self.critic, domain=t.own), real, torch.cat(crossed.chunk(2)[::-1])
+        )
+        return {"same": self.verdict(same, REAL), "crossed": self.verdict(made, MADE) + penalty}
 
     def forward(self, image: Tensor) -> Tensor:
         """Image (B, channels, *S) in [-1, 1] -> maps (B, C, *S) of the target."""
@@ -163,18 +164,21 @@ class ADGAN(Method):
 
     def to_source(self, image: Tensor) -> Tensor:
         """Images -> pictures of masks."""
-        return self.decode(self.encode(image, 0.0), 1.0)
+        return self.between(image, 1.0)
 
     def to_image(self, source: Tensor) -> Tensor:
         """Pictures of masks -> images that look real."""
-        return self.decode(self.encode(source, 1.0), 0.0)
+        content = self.encode(source, "source")
+        return self.generator.decode(content, self.label(0.0, like=content))  # type: ignore[no-any-return]
 
-    def encode(self, picture: Tensor, share: float) -> Tensor:
-        """Pictures (B, C, *S) -> content (B, K, *S/4); `share` is the label's part of masks."""
-        return self.generator.encode(picture, self.label(share, like=picture))  # type: ignore[no-any-return]
+    def encode(self, picture: Tensor, domain: str) -> Tensor:
+        """Pictures (B, C, *S) of the domain 'image' or 'source' -> content (B, K, *S/4)."""
+        label = self.label(float(domain == "source"), like=picture)
+        return self.generator.encode(picture, label)  # type: ignore[no-any-return]
 
-    def decode(self, content: Tensor, share: float) -> Tensor:
-        """Content (B, K, *S/4) -> pictures (B, C, *S), between the domains where `share` is."""
+    def between(self, image: Tensor, share: float) -> Tensor:
+        """The content of images (B, C, *S), decoded with `share` of masks in the domain label."""
+        content = self.encode(image, "image")
         return self.generator.decode(content, self.label(share, like=content))  # type: ignore[no-any-return]
 
     @torch.no_grad()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from nucleizoo.contracts import Clock, Group, Method, Task, Update, check_critic
+from nucleizoo.contracts import Clock, Group, Method, Task, Update
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS
@@ -56,9 +57,10 @@ class CycleGAN(Method):
         pool: earlier translations kept for each critic (paper: 50).
 
     Raises:
-        ValueError: for a setting out of its range, or a critic that judges something else.
+        ValueError: for a setting out of its range.
     """
 
+    offset_advice = "set METHOD.IDENTITY.WEIGHT 5, or take a method that aligns the content of both domains"
     needs = frozenset({"image", "source"})
 
     def __init__(
@@ -76,7 +78,6 @@ class CycleGAN(Method):
         super().__init__(task)
         self.channels = {"image": task.channels, "source": task.source_channels}
         self.translators = self.make_translators(generator)
-        check_critic("DISCRIMINATOR", discriminator)
         self.critics = nn.ModuleDict({d: discriminator(self.channels[d], task.dims) for d in DOMAINS})
         self.gan, self.cycle, self.identity = gan(), cycle(), identity()
         self.residual = residual
@@ -145,9 +146,11 @@ class CycleGAN(Method):
 
     def judge(self, domain: str, real: Tensor, fake: Tensor, clock: Clock) -> Tensor:
         """A critic's loss; fakes come through the pool, which also cuts them from the translator's graph."""
-        scores = self.score(domain, torch.cat([real, self.pools[domain](fake)]), clock)
-        of_real, of_fake = torch.split(scores, [len(real), len(fake)])
-        loss: Tensor = self.gan(of_real, REAL) + self.gan(of_fake, MADE)
+        made = self.pools[domain](fake)
+        scores = self.score(domain, torch.cat([real, made]), clock)
+        of_real, of_made = torch.split(scores, [len(real), len(made)])
+        penalty = self.gan.penalty(partial(self.score, domain, clock=clock), real, made)
+        loss: Tensor = self.gan(of_real, REAL) + self.gan(of_made, MADE) + penalty
         return loss
 
     def score(self, domain: str, picture: Tensor, clock: Clock) -> Tensor:

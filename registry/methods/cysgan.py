@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nucleizoo.contracts import Clock, Group, Task, Update, check_critic
+from nucleizoo.contracts import Clock, Group, Task, Update
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, MAP_LOSSES, METHODS
 
@@ -77,7 +77,6 @@ class CySGAN(CycleGAN):
         super().__init__(
             task, generator=generator, discriminator=discriminator, cycle=cycle, pool=pool, **settings
         )
-        check_critic("MAP_DISCRIMINATOR", map_discriminator)
         self.map_critic = map_discriminator(len(task.target.channels), task.dims)
         self.map_pool = self.make_pool(pool, len(DOMAINS))
         self.segmentation, self.map_gan, self.consistency = segmentation(), map_gan(), consistency()

@@ -35,6 +35,7 @@ class Supervised(Method):
     """
 
     needs = frozenset({"source", "maps"})
+    roles = {"network": "segmenter"}
 
     def __init__(
         self,

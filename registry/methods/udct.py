@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nucleizoo.contracts import Clock, Group, Task, check_critic
+from nucleizoo.contracts import Clock, Group, Task
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, METHODS
 
@@ -38,13 +38,15 @@ class UDCT(CycleGAN):
         settings: of CycleGAN.
 
     Raises:
-        ValueError: for a setting out of its range, or a critic that judges something else.
+        ValueError: for a setting out of its range.
 
     Differs: [2] asks critics for 0 of real pictures and 1 of made ones; here it is the other way round, as
     in all methods, which is the same game. Both real and made pictures go through a pool there, in which
     half of a critic's batch is older; here each picture is exchanged for an older one with probability 0.5,
     and critics of distributions see the present batch alone; of several processes, each its share of it.
     """
+
+    roles = {"histogram": "distribution critic"}
 
     def __init__(
         self,
@@ -61,7 +63,6 @@ class UDCT(CycleGAN):
         if noise < 0:
             raise ValueError(f"NOISE must not be negative, got {noise}")
         super().__init__(task, generator=generator, discriminator=discriminator, pool=pool, **settings)
-        check_critic("HISTOGRAM", histogram, judges="distributions")
         self.histograms = nn.ModuleDict({d: histogram(self.channels[d], task.dims) for d in DOMAINS})
         self.histogram_gan, self.noise = histogram_gan(), noise
         self.real_pools = nn.ModuleDict({d: self.make_pool(pool, 2 + i) for i, d in enumerate(DOMAINS)})

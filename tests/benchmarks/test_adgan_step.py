@@ -24,8 +24,7 @@ CASES = [(2, 16), (2, 32), (2, 64), (3, 16), (3, 32)]  # dimensions and width; t
 
 def both(dims, width, precision="auto", device="auto"):
     """The plain step and ours, each a function without arguments, on networks of equal weights."""
-    from yacs.config import CfgNode
-
+    from nucleizoo.core.config import loads
     from nucleizoo.defaults import DEFAULTS
 
     torch.manual_seed(0)
@@ -38,10 +37,8 @@ def both(dims, width, precision="auto", device="auto"):
     image = torch.rand(CROPS[dims], device=place) * 2 - 1
     mask = (torch.rand(CROPS[dims], device=place) > 0.5).float() * 2 - 1
     plain = PlainADGAN(copy.deepcopy(method).to(place))
-    config = CfgNode({
-        "SYSTEM": {"DEVICE": device, "PRECISION": precision},
-        "SOLVER": dict(DEFAULTS["SOLVER"]),
-    })  # fmt: skip
+    text = f"{{METHOD: {{NAME: adgan}}, SYSTEM: {{DEVICE: {device}, PRECISION: {precision}}}}}"
+    config = loads(text, defaults=DEFAULTS)
     trainer = Trainer(method, config)
     return (lambda: plain.step(image, mask)), (lambda: trainer.step({"image": image, "source": mask}))
 

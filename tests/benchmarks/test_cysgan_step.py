@@ -9,13 +9,13 @@ import copy
 import pytest
 import torch
 from support.timing import seconds
-from yacs.config import CfgNode
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Clock, Task
+from nucleizoo.core.config import loads
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
-from nucleizoo.training.solver import optimiser
+from nucleizoo.training.solver import Solver
 from nucleizoo.training.trainer import Trainer
 
 load_plugins()
@@ -24,10 +24,10 @@ SIZE = (17, 129, 129)  # the paper's crop, with a quarter of its channels and ha
 WIDTH, BATCH = 8, 2
 
 
-def plain_step(method, solver, batch):
+def plain_step(method, config, batch):
     """The same updates as published: fp32, contiguous, critics frozen by switching `requires_grad`."""
     groups = method.groups()
-    optimisers = {name: optimiser(CfgNode(solver), group) for name, group in groups.items()}
+    optimisers = Solver(config, groups).optimisers
 
     def step():
         updates = method.train_step(batch, Clock(0, 1000))
@@ -57,10 +57,11 @@ def ways(precision="auto"):
         map_discriminator=critic,
     )
     plain = copy.deepcopy(method)
-    solver = dict(DEFAULTS["SOLVER"]) | {"NAME": "adamw"}
-    trainer = Trainer(
-        method, CfgNode({"SYSTEM": {"DEVICE": "auto", "PRECISION": precision}, "SOLVER": solver})
+    solver = "SOLVER: {OPTIMISER: {NAME: adamw}}"
+    config = loads(
+        f"{{METHOD: {{NAME: cysgan}}, SYSTEM: {{PRECISION: {precision}}}, {solver}}}", defaults=DEFAULTS
     )
+    trainer = Trainer(method, config)
     pictures = torch.rand(2, BATCH, 1, *SIZE, device=trainer.device) * 2 - 1
     image, source = pictures
     maps = (torch.rand(BATCH, 3, *SIZE, device=trainer.device) > 0.5).float()
@@ -75,7 +76,7 @@ def ways(precision="auto"):
         for parameter in method.parameters():
             parameter.grad = None
 
-    return {"step": lambda: trainer.step(batch), "passes": passes, "plain": plain_step(plain, solver, batch)}
+    return {"step": lambda: trainer.step(batch), "passes": passes, "plain": plain_step(plain, config, batch)}
 
 
 @pytest.mark.benchmark(group="CySGAN step, two crops of 17x129x129")

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from nucleizoo import BLENDINGS
 from nucleizoo.blockwise.maps.map_store import MapFiles
 from nucleizoo.blockwise.maps.network import NetworkMaps
 from nucleizoo.blockwise.maps.sliding_window import slide_column
 from nucleizoo.blockwise.maps.tiling import Tiling
 from nucleizoo.contracts import Channel
 from nucleizoo.ops.grid import Grid
-from nucleizoo.ops.nn.blending import BLENDINGS
 from nucleizoo.ops.nn.sliding_window import slide
 
 
@@ -22,7 +22,7 @@ def network(tiles):
 
 
 def collected(picture, window, overlap, columns=((),), blending="linear", **settings):
-    tiling = Tiling(picture.shape[1:], window, overlap, blending)
+    tiling = Tiling(picture.shape[1:], window, overlap, BLENDINGS.recipe(blending)().terms())
     made = np.full((2, *picture.shape[1:]), np.nan, np.float32)
     for cuts in columns:
         column = cuts or tuple(slice(0, n) for n in picture.shape[2:])
@@ -45,10 +45,12 @@ def collected(picture, window, overlap, columns=((),), blending="linear", **sett
         ((20, 21, 9), (8, 10, 16), 0.7),
     ],
 )
-@pytest.mark.parametrize("blending", BLENDINGS)
+@pytest.mark.parametrize("blending", BLENDINGS.names())
 def test_a_volume_streamed_through_is_what_it_is_in_memory(shape, window, overlap, blending):
     picture = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
-    wanted = slide(network, torch.from_numpy(picture)[None], window, overlap, blending)[0].numpy()
+    wanted = slide(
+        network, torch.from_numpy(picture)[None], window, overlap, BLENDINGS.recipe(blending)().terms()
+    )[0].numpy()
     whole = collected(picture, window, overlap, blending=blending)
     np.testing.assert_allclose(whole, wanted, atol=1e-6)
     halves = [(slice(0, n // 2), slice(n // 2, n)) for n in shape[1:]]

@@ -71,7 +71,7 @@ class Normed(Bright):
 
 def in_memory(made, path):
     (scan,) = made.read(path)
-    return made.labels(scan)
+    return made.segment(scan).labels
 
 
 @pytest.fixture

@@ -48,11 +48,15 @@ def test_keys_are_refused_with_the_new_key(old, new, tmp_path):
         node = node[part]
 
 
-@pytest.mark.parametrize(("old", "new"), renamed.VALUES.items(), ids=str)
-def test_values_are_refused_with_the_new_value(old, new, tmp_path):
-    key, value = old
-    assert f"{key} {value} is called {new} now" in refused(tmp_path, key, value)
-    api.load_config(tmp_path / "c.yaml", [key, new])
+@pytest.mark.parametrize("key", renamed.SLOTS)
+def test_a_word_where_a_slot_is_now_is_refused_with_the_key_of_its_name(key, tmp_path):
+    assert f"{key}.NAME constant" in refused(tmp_path, key, "constant")
+
+
+@pytest.mark.parametrize(("old", "new"), [("tent", "linear"), ("centre", "cysgan"), ("gaussian", "gaussian")])
+def test_an_old_word_in_a_slot_is_refused_with_the_new_one(old, new, tmp_path):
+    assert f"INFERENCE.BLENDING.NAME {new}" in refused(tmp_path, "INFERENCE.BLENDING", old)
+    api.load_config(tmp_path / "c.yaml", ["INFERENCE.BLENDING.NAME", new])
 
 
 @pytest.mark.parametrize(("old", "new"), renamed.NAMES.items(), ids=str)

@@ -40,6 +40,9 @@ class Bright(Duo):
     def to_source(self, image):
         return -image
 
+    def to_image(self, source):
+        return source / 2
+
 
 def segmenter(*pairs, method=None, config="adgan_2d"):
     return Segmenter(method or Bright(), load_config(TOY / f"{config}.yaml", pairs), torch.float32)
@@ -59,7 +62,7 @@ def test_a_picture_becomes_the_labels_that_are_in_it(tmp_path):
     path, labels = squares(tmp_path)
     made = segmenter()
     (scan,) = made.read(path)
-    found = made.labels(scan)
+    found = made.segment(scan).labels
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, labels)
 
@@ -97,7 +100,7 @@ def test_labels_come_back_in_the_shape_of_the_file(tmp_path, zoom):
     path, labels = squares(tmp_path, (61, 47))
     made = segmenter("DATASET.IMAGE.ZOOM", zoom)
     (scan,) = made.read(path)
-    found = made.labels(scan)
+    found = made.segment(scan).labels
     assert scan.image.shape[1:] != (61, 47) and found.shape == (61, 47)
     assert ((found > 0) != (labels > 0)).sum() <= 4 * 12 * 2  # at most the outlines differ
     assert found.max() == 2
@@ -110,7 +113,7 @@ def test_a_picture_without_nuclei_has_no_labels():
 
     made = segmenter(method=Dark())
     assert not made.maps(np.zeros((1, 20, 20), np.float32)).any()
-    labels = made.labels(Scan(np.zeros((1, 20, 20), np.float32), (), (20, 20)))
+    labels = made.segment(Scan(np.zeros((1, 20, 20), np.float32), (), (20, 20))).labels
     assert labels.shape == (20, 20) and labels.dtype == np.int32 and not labels.any()
 
 
@@ -128,8 +131,15 @@ def test_pictures_of_labels_and_translations_go_the_same_way():
     picture = made.picture_of(np.array([[0, 3], [4, 0]], np.int32))
     np.testing.assert_array_equal(picture, [[[-1, 1], [1, -1]]])
     np.testing.assert_allclose(made.to_source(picture), -picture)
-    with pytest.raises(UserError, match="Bright does not translate source pictures"):
-        made.to_image(picture)
+    np.testing.assert_allclose(made.to_image(picture), picture / 2)
+
+
+def test_what_a_method_cannot_do_is_refused_with_those_that_can():
+    made, picture = segmenter(method=Duo()), np.zeros((1, 8, 8), np.float32)
+    between, content = lambda x: made.between(x, 0.5), lambda x: made.content(x, "image")
+    for refused in (made.to_image, made.to_source, between, content):
+        with pytest.raises(UserError, match=r"METHOD 'adgan' does not .* take a run of .*adgan"):
+            refused(picture)
 
 
 def test_the_method_is_put_into_evaluation_mode():
@@ -156,7 +166,7 @@ def real(config):
 def test_a_run_opens_as_a_segmenter(tmp_path):
     config = load_config(TOY / "adgan_2d.yaml")
     method = real("adgan_2d")
-    run = Run.create(tmp_path / "run", config)
+    run = Run(tmp_path / "run", config).create()
     run.save({"iteration": 1}, weights_of(method))
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32)).astype(np.float32)
     opened = Segmenter.open(Run.open(tmp_path / "run"))
@@ -241,7 +251,7 @@ def test_of_large_crops_fewer_are_watched(monkeypatch, tmp_path):
 
 def test_a_run_that_did_not_keep_them_is_told(tmp_path):
     method = real("adgan_2d")
-    Run.create(tmp_path / "run", load_config(TOY / "adgan_2d.yaml")).save(
+    Run(tmp_path / "run", load_config(TOY / "adgan_2d.yaml")).create().save(
         {"iteration": 1}, weights_of(method)
     )
     with pytest.raises(RunError, match=r"wants what norms saw of images.*STATISTICS tile"):

@@ -107,7 +107,7 @@ def segmented(config, path):
     method = Bright(build.task(config))
     made = Segmenter(method, config, torch.float32)
     (scan,) = made.read(path)
-    return scan.image.shape[1:], made.labels(scan)
+    return scan.image.shape[1:], made.segment(scan).labels
 
 
 @pytest.mark.parametrize(

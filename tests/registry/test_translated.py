@@ -53,7 +53,7 @@ def trained(path, *pairs, source=SIMULATED, method="negative", iteration=2, fact
         f"DATASET: {{SIZE: [24, 24], SOURCE: {source}}}\nMETHOD: {{NAME: {method}}}\n"
         "SOLVER: {TOTAL: 2}\nSYSTEM: {DEVICE: cpu}\n"
     )
-    run = Run.create(path, load_config(file, pairs))
+    run = Run(path, load_config(file, pairs)).create()
     made = build.method(run.config)
     nn.init.constant_(made.factor, factor)
     if iteration is not None:

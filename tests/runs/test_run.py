@@ -24,7 +24,7 @@ def config(*pairs):
 
 @pytest.fixture
 def run(tmp_path):
-    return Run.create(tmp_path / "run", config())
+    return Run(tmp_path / "run", config()).create()
 
 
 def state(iteration):
@@ -49,7 +49,7 @@ def test_a_new_run_holds_the_whole_configuration_and_its_circumstances(run):
 
 def test_a_training_that_never_made_a_step_may_be_begun_anew_unless_it_lives(run):
     run.save(state(0), weights())
-    Run.create(run.path, config("SOLVER.LR", "0.5"))
+    Run(run.path, config("SOLVER.LR", "0.5")).create()
     assert Run.open(run.path).config.SOLVER.LR == 0.5
     hold = (
         "import sys, pathlib\nfrom nucleizoo.core.files import locked\n"
@@ -60,28 +60,28 @@ def test_a_training_that_never_made_a_step_may_be_begun_anew_unless_it_lives(run
     ) as other:
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(RunError, match="in use by another process"):
-            Run.create(run.path, config())
+            Run(run.path, config()).create()
         other.communicate(b"\n")
-    Run.create(run.path, config())
+    Run(run.path, config()).create()
     run.save(state(2), weights())
     with pytest.raises(RunError, match="exists already"):
-        Run.create(run.path, config())
+        Run(run.path, config()).create()
 
 
 def test_a_folder_with_anything_in_it_is_not_taken(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match=r"exists already; continue it with --resume, or .* --out"):
-        Run.create(tmp_path / "run", config())
+        Run(tmp_path / "run", config()).create()
     with pytest.raises(RunError, match="exists already"):
-        Run.create(tmp_path / "run" / "notes.txt", config())
+        Run(tmp_path / "run" / "notes.txt", config()).create()
     assert names(tmp_path) == ["run/notes.txt"]
 
 
 def test_an_empty_folder_is_taken_and_so_is_what_a_killed_start_left(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".part-0123.yaml").write_text("SYS")
-    Run.create(tmp_path / "run", config()).tidy()
+    Run(tmp_path / "run", config()).create().tidy()
     assert names(tmp_path / "run") == ["config.yaml", "run.json"]
 
 

@@ -58,7 +58,7 @@ def make(folder, config, plugin=PLUGIN):
     (folder / "c.yaml").write_text(config)
     loaded = load_config(folder / "c.yaml", plugins=[str(folder / "bright.py")])
     method = build.method(loaded)
-    Run.create(folder / "run", loaded).save({"iteration": 1}, dict(method.state_dict()), Statistics())
+    Run(folder / "run", loaded).create().save({"iteration": 1}, dict(method.state_dict()), Statistics())
     return ["--run", folder / "run", "--plugin", folder / "bright.py"]
 
 

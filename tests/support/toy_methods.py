@@ -59,7 +59,8 @@ class Told(Duo):
 
 def settings(*, precision="fp32", **solver):
     """The sections that a trainer reads: constant rate 1 unless told otherwise."""
-    plain = {"LR": 1.0, "SCHEDULE": "constant", "WEIGHT_DECAY": 0.0, "TOTAL": 3}
+    plain = {"LR": 1.0, "SCHEDULE": {"NAME": "constant"}, "TOTAL": 3}
+    plain["OPTIMISER"] = {"NAME": "adam", "BETAS": (0.5, 0.99), "WEIGHT_DECAY": 0.0, "DECAY_ALL": False}
     return CfgNode({
         "SYSTEM": {**DEFAULTS["SYSTEM"], "DEVICE": "cpu", "PRECISION": precision},
         "SOLVER": {**DEFAULTS["SOLVER"], **plain, **solver},

@@ -12,11 +12,15 @@ from nucleizoo import api, build, io
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import DATASETS
 from nucleizoo.ops.synthesis.ellipsoids import place
-from nucleizoo.training.autoconfig import completed
+from nucleizoo.training import autoconfig
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
 EMPTY = ["DATASET.SOURCE.SEMI_AXIS", "[]", "DATASET.SOURCE.COUNT", "[]"]
 SHORT = ["SOLVER.TOTAL", "1", "MONITOR.SNAPSHOT", "0"]
+
+
+def completed(config, known=None):
+    return autoconfig.completed(config, known)[0]
 
 
 @pytest.fixture(scope="module")

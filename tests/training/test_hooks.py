@@ -10,7 +10,7 @@ from torch import nn
 from nucleizoo.contracts import Group, Method, Update
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.runs import Run
-from nucleizoo.training.hooks import Average, Save, Validate
+from nucleizoo.training.hooks import Average, Every, Save
 
 
 class Ramp(Duo):
@@ -88,7 +88,7 @@ class Looked:
 
 def test_validate_looks_on_time_and_at_the_end():
     look = Looked()
-    made = trainer(Ramp(made=0.0), [Validate(2, look)])
+    made = trainer(Ramp(made=0.0), [Every(2, look)])
     made.train(batches(5))
     assert [iteration for iteration, _ in look.calls] == [2, 4, 5]
     assert made.method.training and torch.is_grad_enabled()
@@ -96,13 +96,13 @@ def test_validate_looks_on_time_and_at_the_end():
 
 def test_validate_never_looks_when_switched_off_and_not_twice_at_the_end():
     never, even = Looked(), Looked()
-    trainer(Ramp(), [Validate(0, never), Validate(2, even)]).train(batches(4))
+    trainer(Ramp(), [Every(0, never), Every(2, even)]).train(batches(4))
     assert never.calls == [] and [i for i, _ in even.calls] == [2, 4]
 
 
 def test_validate_has_nothing_to_look_at_where_nothing_was_trained():
     look = Looked()
-    made = trainer(Ramp(), [Validate(2, look)], TOTAL=3)
+    made = trainer(Ramp(), [Every(2, look)], TOTAL=3)
     made.iteration = 3
     made.train([])
     assert look.calls == []
@@ -110,7 +110,7 @@ def test_validate_has_nothing_to_look_at_where_nothing_was_trained():
 
 def test_validate_does_not_delay_a_stop():
     look = Looked()
-    made = trainer(Ramp(), [Validate(3, look)])
+    made = trainer(Ramp(), [Every(3, look)])
     made.stop = True
     made.train(batches(5))
     assert made.iteration == 1 and look.calls == []
@@ -122,12 +122,12 @@ def test_validate_leaves_the_random_numbers_of_training_alone():
         trainer(Ramp(), hooks).train(batches(4))
         return torch.rand(()).item(), np.random.rand(), random.random()
 
-    assert drawn([]) == drawn([Validate(1, Looked())])
+    assert drawn([]) == drawn([Every(1, Looked())])
 
 
 def test_validate_shows_the_averaged_weights():
     average, look = Average(0.9), Looked()
-    made = trainer(Ramp(made=0.0), [average, Validate(1, look, average)])
+    made = trainer(Ramp(made=0.0), [average, Every(1, look, average)])
     made.train(batches(1))
     kept = min(0.9, 2 / 11)
     assert look.calls == [(1, pytest.approx(1 - kept))]
@@ -139,7 +139,7 @@ def saved(run):
 
 
 def test_save_writes_at_the_start_on_time_and_at_the_end(tmp_path):
-    run = Run.create(tmp_path / "run", settings())
+    run = Run(tmp_path / "run", settings()).create()
     seen = []
 
     class Watched(Save):
@@ -155,7 +155,7 @@ def test_save_writes_at_the_start_on_time_and_at_the_end(tmp_path):
 
 
 def test_saved_weights_are_the_averaged_ones_and_the_checkpoint_has_both(tmp_path):
-    run, average = Run.create(tmp_path / "run", settings()), Average(0.9)
+    run, average = Run(tmp_path / "run", settings()).create(), Average(0.9)
     trainer(Ramp(made=0.0), [average, Save(run, 2, average)]).train(batches(5))
     assert torch.equal(load_file(run.path / "weights.safetensors")["made"], average.mean["made"])
     state = run.latest()
@@ -169,7 +169,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
             steep = self.made if clock.iteration < 2 else (self.made - 2).sqrt()  # finite, its slope is not
             yield Update("maker", {"steep": -steep.sum()})
 
-    run = Run.create(tmp_path / "run", settings())
+    run = Run(tmp_path / "run", settings()).create()
     with pytest.raises(DivergedError, match=r"iteration 3: the weights 'made' are not finite"):
         trainer(Exploding(made=0.0), [Save(run, 1)]).train(batches(5))
     assert run.latest()["iteration"] == 2
@@ -192,7 +192,7 @@ def test_buffers_and_training_state_do_not_reach_the_weights_for_prediction(tmp_
         def groups(self):
             return {"all": Group((self.weight,))}
 
-    run = Run.create(tmp_path / "run", settings())
+    run = Run(tmp_path / "run", settings()).create()
     trainer(Pooled(), [Save(run, 2)]).train([])
     assert set(load_file(run.path / "weights.safetensors")) == {"weight", "mean"}
     assert run.latest()["method"]["_extra_state"]["pool"][0].shape == (3,)

@@ -8,8 +8,9 @@ from scipy import ndimage
 
 from nucleizoo import api
 from nucleizoo.contracts import Dataset, Sample
+from nucleizoo.inference.segmenter import Segmentation
 from nucleizoo.ops.synthesis.ellipsoids import place
-from nucleizoo.training.label_free import Unlabelled
+from nucleizoo.training.label_free import LabelFree
 
 BRIGHT, DARK = 0.8, -0.8
 
@@ -30,17 +31,17 @@ class Nuclei(Dataset):
 class Threshold:
     """Finds what is brighter than a level, and translates by a function of the image."""
 
-    target = SimpleNamespace(names=("mask",))
-
     def __init__(self, level=0.0, back=lambda image: image, translates=True, to=lambda image: image):
         self.level, self.back, self.to = level, back, to
-        self.method = SimpleNamespace(translates=translates, task=SimpleNamespace(source_pictures=True))
+        talents = {"to_source": self.to_source, "to_image": self.to_image} if translates else {}
+        self.method = SimpleNamespace(task=SimpleNamespace(source_pictures=True), **talents)
 
     def maps(self, image):
         return (image > self.level).astype(np.float32)
 
-    def decoder(self, maps, spacing):
-        return ndimage.label(maps["mask"])[0].astype(np.int32)
+    def segment(self, scan):
+        labels = ndimage.label(self.maps(scan.image)[0])[0].astype(np.int32)
+        return Segmentation(labels, lambda: np.ones(labels.shape, np.float32))
 
     def to_source(self, image):
         return self.to(image)
@@ -51,7 +52,7 @@ class Threshold:
 
 def look(true_axis=6.0, report=None):
     config = api.load_config("configs/toy/adgan_2d.yaml", ["DATASET.SIZE", "[64, 64]"])
-    return Unlabelled(config, report, Nuclei(), Nuclei(true_axis))
+    return LabelFree(config, report, Nuclei(), Nuclei(true_axis))
 
 
 def scores(segmenter, true_axis=6.0):
@@ -126,9 +127,13 @@ def test_dark_nuclei_are_not_beside_themselves():
 
 def test_a_training_that_displaces_is_warned_of(monkeypatch, caplog):
     report = SimpleNamespace(scalars=lambda *_: None)
-    trainer = SimpleNamespace(iteration=7, method=None, precision=None)
+    scored, method = [], SimpleNamespace(offset_advice="turn it off")
+    trainer = SimpleNamespace(
+        iteration=7, method=method, precision=None, scored=lambda group, _: scored.append(group)
+    )
     for by, warned in (((0, 0), False), ((3, -4), True)):
         caplog.clear()
         monkeypatch.setattr("nucleizoo.training.norm_statistics.Segmenter", lambda *_, by=by: Displaced(by))
         look(report=report)(trainer)
-        assert ("stands 5 voxels beside" in caplog.text) == warned
+        assert ("stands 5 voxels beside" in caplog.text) == ("turn it off" in caplog.text) == warned
+    assert scored == ["unlabelled", "unlabelled"]

@@ -24,7 +24,7 @@ class Counted(Duo):
 
 @pytest.fixture
 def run(tmp_path):
-    return Run.create(tmp_path / "run", settings())
+    return Run(tmp_path / "run", settings()).create()
 
 
 def trained(run, total=6, start=0, every=2, tensorboard=False):

@@ -121,7 +121,7 @@ def test_resume_starts_what_was_never_begun(toy_images, tmp_path, whole):
     ["config.yaml", "run.json"], ["run.json"], [".part-0123.yaml", "run.json"], [".part-0123.json"],
 ])  # fmt: skip
 def test_resume_after_a_kill_before_the_first_checkpoint(toy_images, tmp_path, whole, left):
-    run = Run.create(tmp_path / "run", config(toy_images))
+    run = Run(tmp_path / "run", config(toy_images)).create()
     for file in run.path.iterdir():
         if file.name not in left:
             file.unlink()

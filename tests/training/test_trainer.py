@@ -15,8 +15,8 @@ from nucleizoo.contracts import Clock, Group, Method, Update
 from nucleizoo.core.errors import DivergedError, UserError
 from nucleizoo.ops.nn.joint_backward import gather_gradients
 from nucleizoo.runs import Run
-from nucleizoo.training import solver
 from nucleizoo.training.hooks import Hook, Save
+from nucleizoo.training.solver import Solver
 from nucleizoo.training.trainer import Trainer
 from nucleizoo.training.workers import stream
 
@@ -164,21 +164,27 @@ def test_the_clock_tells_iteration_and_progress():
     assert told_times == [(0, 4, 0.0), (1, 4, 0.25), (2, 4, 0.5), (3, 4, 0.75)]
 
 
+def falling(name, hold, **solver):
+    """Settings with a schedule that holds for a share of the training."""
+    return {"SCHEDULE": {"NAME": name, "HOLD": hold}, **solver}
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({"SCHEDULE": "constant"}, [1, 1, 1, 1, 1, 1, 1, 1]),
-        ({"SCHEDULE": "linear", "HOLD": 0.5}, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),
-        ({"SCHEDULE": "linear", "HOLD": 0.0}, [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]),
-        ({"SCHEDULE": "linear", "HOLD": 1.0}, [1, 1, 1, 1, 1, 1, 1, 1]),
-        ({"SCHEDULE": "cosine", "HOLD": 0.5}, [1, 1, 1, 1, 1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4]),
-        ({"SCHEDULE": "constant", "WARMUP": 4}, [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]),
-        ({"SCHEDULE": "linear", "HOLD": 0.0, "WARMUP": 2}, [n / 8 for n in (4, 7, 6, 5, 4, 3, 2, 1)]),
+        ({"SCHEDULE": {"NAME": "constant"}}, [1, 1, 1, 1, 1, 1, 1, 1]),
+        (falling("linear", 0.5), [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),
+        (falling("linear", 0.0), [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]),
+        (falling("linear", 1.0), [1, 1, 1, 1, 1, 1, 1, 1]),
+        (falling("cosine", 0.5), [1, 1, 1, 1, 1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4]),
+        ({"SCHEDULE": {"NAME": "constant"}, "WARMUP": 4}, [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]),
+        (falling("linear", 0.0, WARMUP=2), [n / 8 for n in (4, 7, 6, 5, 4, 3, 2, 1)]),
     ],
 )  # fmt: skip
 def test_the_rate_follows_its_schedule(keys, expected):
     config = settings(TOTAL=8, **keys)
-    assert [solver.rate(config.SOLVER, Clock(i, 8)) for i in range(8)] == pytest.approx(expected)
+    made = Solver(config, {})
+    assert [made.factor(Clock(i, 8)) for i in range(8)] == pytest.approx(expected)
 
 
 def test_every_group_steps_at_its_scale_of_the_scheduled_rate():
@@ -191,7 +197,7 @@ def test_every_group_steps_at_its_scale_of_the_scheduled_rate():
             yield Update("critic", {"judged": self.judged.sum()})
 
     method = Scaled(made=0.0, judged=0.0)
-    trainer(method, SCHEDULE="linear", HOLD=0.0, LR=0.1, TOTAL=4).train(batches(4))
+    trainer(method, SCHEDULE={"NAME": "linear", "HOLD": 0.0}, LR=0.1, TOTAL=4).train(batches(4))
     travelled = 0.1 * (1 + 0.75 + 0.5 + 0.25)
     assert method.made.item() == pytest.approx(-travelled)
     assert method.judged.item() == pytest.approx(-travelled / 2)
@@ -203,11 +209,11 @@ def test_every_group_steps_at_its_scale_of_the_scheduled_rate():
 )
 def test_a_group_of_double_pace_runs_through_its_schedule_twice_as_fast(schedule, factors):
     group = Group((nn.Parameter(torch.zeros(1)),), pace=2.0)
-    config = settings(SCHEDULE=schedule, HOLD=0.0, LR=0.1, TOTAL=4)
-    one = solver.optimiser(config.SOLVER, group)
+    config = settings(**falling(schedule, 0.0, LR=0.1, TOTAL=4))
+    made = Solver(config, {"all": group})
     for iteration, factor in enumerate(factors):
-        solver.set_rates({"all": one}, {"all": group}, config.SOLVER, Clock(iteration, 4))
-        assert one.param_groups[0]["lr"] == pytest.approx(0.1 * factor, abs=1e-12)
+        made.set_rates(Clock(iteration, 4))
+        assert made.optimisers["all"].param_groups[0]["lr"] == pytest.approx(0.1 * factor, abs=1e-12)
 
 
 class Layers(Method):
@@ -225,7 +231,12 @@ class Layers(Method):
 def test_biases_and_norms_are_decayed_only_when_asked(name):
     for decay_all, expected in ((False, {0.1: 1, 0.0: 3}), (True, {0.1: 4, 0.0: 0})):
         method = Layers()
-        made = Trainer(method, settings(NAME=name, WEIGHT_DECAY=0.1, DECAY_ALL=decay_all, BETAS=(0.3, 0.7)))
+        made = Trainer(
+            method,
+            settings(
+                OPTIMISER={"NAME": name, "WEIGHT_DECAY": 0.1, "DECAY_ALL": decay_all, "BETAS": (0.3, 0.7)}
+            ),
+        )
         groups = made.optimisers["all"].param_groups
         assert {group["weight_decay"]: len(group["params"]) for group in groups} == expected
         assert any(method.conv.weight is p for p in groups[0]["params"])
@@ -267,7 +278,7 @@ def diverging(at):
 
 
 def test_a_loss_that_is_not_finite_names_term_and_iteration(tmp_path):
-    run = Run.create(tmp_path / "run", settings())
+    run = Run(tmp_path / "run", settings()).create()
     with pytest.raises(DivergedError) as caught:
         trainer(diverging(at=3), [Save(run, every=1)], TOTAL=5).train(batches(5))
     assert "iteration 3" in str(caught.value) and "'bad' is nan" in str(caught.value)
@@ -355,7 +366,12 @@ def test_state_survives_a_file_and_continues_to_the_bit(tmp_path):
     def run(first, last, state=None):
         for seed in (torch.manual_seed, np.random.seed, random.seed):
             seed(5 if state is None else 99)
-        made = Trainer(Told(told), settings(TOTAL=6, LR=0.1, SCHEDULE="linear", WEIGHT_DECAY=0.01))
+        made = Trainer(
+            Told(told),
+            settings(
+                TOTAL=6, LR=0.1, SCHEDULE={"NAME": "linear"}, OPTIMISER={"NAME": "adam", "WEIGHT_DECAY": 0.01}
+            ),
+        )
         if state is not None:
             made.load_state_dict(state)
         made.train(batches(last - first))

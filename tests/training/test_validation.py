@@ -11,7 +11,7 @@ from nucleizoo.api import load_config
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.runs import Run
 from nucleizoo.training.report import Report
-from nucleizoo.training.validation import Truth
+from nucleizoo.training.validation import Validation
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
 
@@ -46,12 +46,12 @@ def config(folder):
 def test_scores_are_those_of_the_labels_and_go_to_the_log(data, caplog):
     caplog.set_level("INFO")
     settings = config(data)
-    run = Run.create(data / "run", settings)
+    run = Run(data / "run", settings).create()
     report = Report(run, 2, False)
     made = trainer(Bright(TASK), [report])
     report.before_training(made)
     made.iteration = 4
-    Truth(settings, report)(made)
+    Validation(settings, report)(made)
     report.close()
     (row,) = [json.loads(line) for line in (run.path / "log.jsonl").read_text().splitlines()]
     assert row["iteration"] == 4
@@ -65,10 +65,10 @@ def test_scores_are_those_of_the_labels_and_go_to_the_log(data, caplog):
 def test_files_must_match_in_number_and_shape(data):
     (data / "truth" / "b.tif").rename(data / "gone.tif")
     with pytest.raises(ConfigError, match=r"MONITOR.TRUTH has 1 files, MONITOR.PICTURES 2"):
-        Truth(config(data), None)
+        Validation(config(data), None)
     tifffile.imwrite(data / "truth" / "b.tif", np.ones((20, 21), np.uint16))
     with pytest.raises(ConfigError, match=r"b.tif has labels for \[\(20, 21\)\], but .*b.png has \[\(20, 20"):
-        Truth(config(data), None)
+        Validation(config(data), None)
 
 
 @pytest.mark.parametrize("suffix", ["", "_label"])
@@ -77,14 +77,14 @@ def test_labels_are_those_of_the_same_name_whatever_their_order(data, suffix):
         (data / "images" / f"{old}.png").rename(data / "images" / f"{new}.png")
         (data / "truth" / f"{old}.tif").rename(data / "truth" / f"{new}{suffix}.tif")
     settings = config(data)
-    heights = [int(labels.any(1).sum()) for _, labels in Truth(settings, None).pairs]
+    heights = [int(labels.any(1).sum()) for _, labels in Validation(settings, None).pairs]
     assert heights == [10, 20]
     (data / "truth" / f"t1{suffix}.tif").rename(data / "truth" / f"t3{suffix}.tif")
     with pytest.raises(ConfigError, match=r"MONITOR.TRUTH: .*t1.png: has no labels of the same name"):
-        Truth(settings, None)
+        Validation(settings, None)
 
 
 def test_where_no_name_is_shared_the_order_pairs(data):
     for old, new in (("a", "man_seg1"), ("b", "man_seg2")):
         (data / "truth" / f"{old}.tif").rename(data / "truth" / f"{new}.tif")
-    assert [int(labels.any(1).sum()) for _, labels in Truth(config(data), None).pairs] == [10, 20]
+    assert [int(labels.any(1).sum()) for _, labels in Validation(config(data), None).pairs] == [10, 20]

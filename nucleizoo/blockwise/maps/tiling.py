@@ -8,7 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from nucleizoo.ops.grid import Box
-from nucleizoo.ops.nn.blending import Blending
+from nucleizoo.ops.nn.blending import LINEAR, Terms, WindowWeights
 from nucleizoo.ops.nn.sliding_window import starts
 
 
@@ -20,13 +20,13 @@ class Tiling:
         shape: of the volume.
         window: voxels an axis.
         overlap: share of the window that neighbours have in common, in [0, 1).
-        blending: how windows are weighted where they meet, one of `BLENDINGS`.
+        blending: how windows are weighted where they meet; see `contracts.Blending`.
     """
 
     shape: tuple[int, ...]
     window: tuple[int, ...]
     overlap: float
-    blending: str = "linear"
+    blending: Terms = LINEAR
 
     @cached_property
     def starts(self) -> list[list[int]]:
@@ -55,8 +55,8 @@ class Tiling:
         return self._blending.divide(sums, box)
 
     @cached_property
-    def _blending(self) -> Blending:
-        return Blending(self.blending, self.window, self.starts, self.shape)
+    def _blending(self) -> WindowWeights:
+        return WindowWeights(self.blending, self.window, self.starts, self.shape)
 
     def meeting(self, axis: int, low: int, high: int) -> list[int]:
         """The windows along an axis that have voxels in low..high."""

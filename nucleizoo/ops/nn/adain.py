@@ -3,7 +3,8 @@
 `torch.var_mean` over a channels-last tensor takes, on a CPU, some thirty times as long as the sums
 it is made of, and the chain normalise, scale, shift, activate keeps four copies of every feature
 map. This node reads and writes memory as little as plain tensor operations allow, keeps the layout
-of its input, and has its own backward; tests hold it against the plain chain.
+of its input, and has its own backward; tests hold it against the plain chain, which stands in for it where a
+backward is differentiated again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nucleizoo.ops.nn import norm_statistics
 from nucleizoo.ops.nn.norm_statistics import centre, total, wide
@@ -70,33 +70,44 @@ class _AdaIN(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor | None, shift: Tensor | None, slope: float) -> Tensor:
         count = x[0, 0].numel()
-        centred, off = centre(x, total(x) / count)
+        mean = total(x) / count
+        centred, off = centre(x, mean)
         rate = torch.rsqrt(total(centred * centred) / count - off.square() + EPS)
         y, gain = _styled(centred, off, rate, scale, shift, slope)
-        ctx.save_for_backward(centred, off, rate, gain, y if slope != 1 else None)
-        ctx.slope, ctx.style = slope, None if scale is None else scale.dtype
+        ctx.save_for_backward(x, scale, shift, mean, rate, gain, y if slope != 1 else None)
+        ctx.slope = slope
         ctx.set_materialize_grads(False)
         return y
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor | None) -> tuple[Tensor | None, ...]:
         if grad is None:
             return None, None, None, None
-        centred, off, rate, gain, y = ctx.saved_tensors
-        at, count = wide(grad), grad[0, 0].numel()
+        x, scale, shift, mean, rate, gain, y = ctx.saved_tensors
+        if torch.is_grad_enabled():  # this backward is differentiated again, as for a gradient penalty
+            return *_plain_backward(ctx, x, scale, shift, grad), None
+        (centred, off), at, count = centre(x, mean), wide(grad), grad[0, 0].numel()
         if y is not None:
             grad = torch.ops.aten.leaky_relu_backward(grad, y, ctx.slope, True)
         summed = total(grad)
-        along = (
-            total(grad * centred) - off * summed
-        ) * rate  # sum over space of gradient times normalised value
+        # the sum over space of gradient times normalised value
+        along = (total(grad * centred) - off * summed) * rate
         dx = None
         if ctx.needs_input_grad[0]:
             tilt = -gain * along * rate / count
             start = -gain * summed / count - tilt * off
             dx = torch.addcmul(start.to(grad.dtype)[at], centred, tilt.to(grad.dtype)[at])
             dx.addcmul_(grad, gain.to(grad.dtype)[at])
-        if ctx.style is None:
+        if scale is None:
             return dx, None, None, None
-        return dx, along.to(ctx.style), summed.to(ctx.style), None
+        return dx, along.to(scale.dtype), summed.to(scale.dtype), None
+
+
+def _plain_backward(
+    ctx: Any, x: Tensor, scale: Tensor | None, shift: Tensor | None, grad: Tensor
+) -> list[Tensor | None]:
+    """The gradients of `adain` through plain operations, which can be differentiated again."""
+    given = zip((x, scale, shift), ctx.needs_input_grad, strict=False)
+    inputs = [one for one, needed in given if needed and one is not None]
+    made = iter(torch.autograd.grad(_as_told(x, scale, shift, ctx.slope), inputs, grad, create_graph=True))
+    return [next(made) if needed else None for needed in ctx.needs_input_grad[:3]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -11,38 +11,33 @@ from torch import Tensor
 from nucleizoo.ops.grid import Box
 
 Ramp = Callable[[int], Tensor]
-"""A window's length -> its weights along one axis, (length,), above 0."""
+"""A window's length -> its weights along one axis, (length,), not negative."""
+
+Terms = Sequence[tuple[float, Ramp]]
+"""The weight of a voxel is a sum: of every term its factor times its ramps along all axes."""
 
 
-def _triangle(length: int) -> Tensor:
+def triangle(length: int) -> Tensor:
     """1 in the middle, falling linearly to the rim."""
     ramp = torch.minimum(torch.arange(1, length + 1), torch.arange(length, 0, -1)).float()
     return ramp / ramp.max()
 
 
-def _bell(length: int, *, width: float) -> Tensor:
+def bell(length: int, *, width: float) -> Tensor:
     """A normal curve, 1 in the middle, whose standard deviation is a share of the length."""
     place = torch.arange(length) - (length - 1) / 2
     return torch.exp(-0.5 * (place / (width * length)) ** 2)
 
 
-BLENDINGS: dict[str, tuple[tuple[float, Ramp], ...]] = {
-    "linear": ((1.0, _triangle),),
-    "gaussian": ((1.0, partial(_bell, width=0.125)),),
-    "cysgan": ((1.0, partial(_bell, width=0.1)), (1e-4, torch.ones)),
-}
-"""Weights of windows: a sum of terms, each a factor and what is multiplied along the axes.
-
-'linear' falls linearly; 'gaussian' is that of nnU-Net and MONAI; 'cysgan' that of CySGAN's code, in which
-r is 1 at the rim: 1e-4 + exp(-r^2 / (2 * 0.2^2)) (ours is of the window's voxels, whose rim is half a voxel
-further out)."""
+LINEAR: Terms = ((1.0, triangle),)
+"""Windows that count less the nearer to their rim, linearly."""
 
 
-class Blending:
+class WindowWeights:
     """The weights of windows over an array.
 
     Args:
-        name: one of `BLENDINGS`.
+        blending: the weight of a voxel of a window, above 0 in all of it.
         window: its length an axis.
         starts: where windows begin, an axis.
         shape: of the array, or of the windows where they are larger.
@@ -52,9 +47,9 @@ class Blending:
     """
 
     def __init__(
-        self, name: str, window: Sequence[int], starts: Sequence[Sequence[int]], shape: Sequence[int]
+        self, blending: Terms, window: Sequence[int], starts: Sequence[Sequence[int]], shape: Sequence[int]
     ) -> None:
-        terms = [(factor, [ramp(length) for length in window]) for factor, ramp in BLENDINGS[name]]
+        terms = [(factor, [ramp(length) for length in window]) for factor, ramp in blending]
         self.weights = _total([(factor, ramps) for factor, ramps in terms])
         self._sums = [
             (factor, [_summed(ramp, at, n) for ramp, at, n in zip(ramps, starts, shape, strict=True)])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nucleizoo.ops.nn.blending import Blending
+from nucleizoo.ops.nn.blending import LINEAR, Terms, WindowWeights
 from nucleizoo.ops.nn.layout import channels_last
 
 
@@ -17,7 +17,7 @@ def slide(
     image: Tensor,
     window: tuple[int, ...],
     overlap: float = 0.5,
-    blending: str = "linear",
+    blending: Terms = LINEAR,
 ) -> Tensor:
     """Apply `predict` window by window and blend the results.
 
@@ -26,7 +26,7 @@ def slide(
         image: (1, C, *S); axes shorter than the window are extended by reflection and cut again.
         window: pixels an axis.
         overlap: share of the window that neighbours have in common, in [0, 1).
-        blending: how windows are weighted where they meet, one of `BLENDINGS`.
+        blending: how windows are weighted where they meet; see `contracts.Blending`.
 
     Returns:
         (1, K, *S) float32: the weighted mean of all windows that cover a place.
@@ -42,7 +42,7 @@ def slide(
     image = extend(image, tuple(max(s, w) for s, w in zip(shape, window, strict=True)))
     extent = tuple(image.shape[2:])
     begins = [starts(n, w, overlap) for n, w in zip(extent, window, strict=True)]
-    blend = Blending(blending, window, begins, extent)
+    blend = WindowWeights(blending, window, begins, extent)
     weight, total = blend.weights.to(image.device), None
     for corner in itertools.product(*begins):
         place = tuple(slice(c, c + w) for c, w in zip(corner, window, strict=True))

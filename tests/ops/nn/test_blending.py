@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from nucleizoo.ops.nn.blending import BLENDINGS, Blending
+from nucleizoo import BLENDINGS
+from nucleizoo.ops.nn.blending import WindowWeights
 from nucleizoo.ops.nn.sliding_window import starts
 
 
+def terms(name):
+    return BLENDINGS.recipe(name)().terms()
+
+
 def weights(name, window):
-    return Blending(name, window, [[0]] * len(window), window).weights.numpy()
+    return WindowWeights(terms(name), window, [[0]] * len(window), window).weights.numpy()
 
 
 def test_a_tent_is_symmetric_positive_and_one_in_the_middle():
@@ -31,11 +36,11 @@ def test_the_centre_has_the_weights_of_the_papers_code():
     np.testing.assert_allclose(weights("cysgan", (7, 9, 10)), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", BLENDINGS)
+@pytest.mark.parametrize("name", BLENDINGS.names())
 @pytest.mark.parametrize(("shape", "window"), [((20, 31), (8, 8)), ((9, 20, 17), (4, 8, 8))])
 def test_sums_are_divided_by_the_weights_of_all_windows_there(name, shape, window):
     begins = [starts(n, w, 0.5) for n, w in zip(shape, window, strict=True)]
-    made = Blending(name, window, begins, shape)
+    made = WindowWeights(terms(name), window, begins, shape)
     total = torch.zeros(shape)
     for corner in itertools.product(*begins):
         total[tuple(slice(c, c + w) for c, w in zip(corner, window, strict=True))] += made.weights

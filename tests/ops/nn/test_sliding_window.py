@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from nucleizoo.ops.nn.blending import BLENDINGS
+from nucleizoo import BLENDINGS
 from nucleizoo.ops.nn.sliding_window import cut, extend, slide, starts, to_multiple
 
 
@@ -20,7 +20,7 @@ def test_windows_cover_an_axis_and_end_at_its_border(length, window, overlap):
     assert covered >= set(range(length))
 
 
-@pytest.mark.parametrize("blending", BLENDINGS)
+@pytest.mark.parametrize("blending", BLENDINGS.names())
 @pytest.mark.parametrize(("shape", "window"), [
     ((20, 31), (8, 8)), ((5, 5), (8, 8)), ((8, 40), (8, 16)), ((6, 20, 30), (4, 16, 8)), ((1, 1), (4, 4)),
 ])  # fmt: skip
@@ -32,7 +32,7 @@ def test_sliding_the_identity_gives_the_image_back(shape, window, blending):
         seen.append(tuple(tile.shape))
         return tile
 
-    result = slide(predict, image, window, blending=blending)
+    result = slide(predict, image, window, blending=BLENDINGS.recipe(blending)().terms())
     assert set(seen) == {(1, 2, *window)}
     torch.testing.assert_close(result, image, atol=1e-6, rtol=0)
 

@@ -1,0 +1,83 @@
+"""What a hook is: something that happens around the steps of a training."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from yacs.config import CfgNode
+
+from nucleizoo.contracts.method import Method
+
+
+class Training(Protocol):
+    """What a hook sees of the trainer.
+
+    Attributes:
+        method: in training mode, on `device`.
+        config: the whole configuration.
+        device: where the method computes.
+        precision: of its passes, torch.float32 or torch.bfloat16.
+        iteration: steps done so far.
+        total: steps in all.
+        losses: name -> scalar tensor of the latest step, on the device.
+        scores: name -> number, those that validation gave last, such as 'truth/dice'.
+        scored_at: the iteration that they are of; -1 before the first.
+        batch: the latest batch, on the device.
+        stop: set it to end the training after the step under way.
+    """
+
+    method: Method
+    config: CfgNode
+    device: torch.device
+    precision: torch.dtype
+    iteration: int
+    total: int
+    losses: dict[str, Tensor]
+    scores: dict[str, float]
+    scored_at: int
+    batch: dict[str, Tensor]
+    stop: bool
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the first of those that train together, which writes and reports."""
+
+    @property
+    def processes(self) -> int:
+        """How many train together."""
+
+    def scored(self, group: str, scores: dict[str, float]) -> None:
+        """Take the scores of a validation of this iteration."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a bit-exact continuation needs; all processes call it together."""
+
+
+class Hook:
+    """Called by the trainer; every method may be left as it is.
+
+    On the shelf it is built as `Entry(run, **settings)` with the run folder (`runs.Run`), and is called at
+    the first of the processes that train together. Checkpoints keep the state of a hook under its class: of
+    a class with state a trainer has one.
+    """
+
+    def before_training(self, trainer: Training) -> None:
+        """Before the first step of this process, at `trainer.iteration`."""
+
+    def after_step(self, trainer: Training) -> None:
+        """After step number `trainer.iteration`, with its losses in `trainer.losses`."""
+
+    def after_training(self, trainer: Training) -> None:
+        """After the last step, or the step at which training was told to stop; not after an error."""
+
+    def close(self) -> None:
+        """At the very end, whatever happened."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs of this hook: tensors and plain values."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave."""

@@ -1,0 +1,1 @@
+"""How much a window's voxels count where windows overlap."""

@@ -1,0 +1,1 @@
+"""What else can happen around the steps of a training."""

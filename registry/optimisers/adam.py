@@ -1,0 +1,61 @@
+"""Adam [1], and with decoupled weight decay [2]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import torch
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from nucleizoo.kinds import OPTIMISERS
+from nucleizoo.ops.nn.weight_decay import decay_matrices
+
+
+@OPTIMISERS.register("adam")
+class Adam:
+    """Adam; weight decay is added to the gradient.
+
+    Args:
+        betas: decay of the running means of gradients and of their squares (AD-GAN: 0.5 and 0.99).
+        weight_decay: of weights (AD-GAN: 1e-4).
+        decay_all: decay biases and the scales and shifts of norms too.
+
+    Raises:
+        ValueError: for a value out of its range.
+
+    References:
+        [1] Kingma and Ba, Adam: a method for stochastic optimization, 2015.
+    """
+
+    kind: ClassVar[type[Optimizer]] = torch.optim.Adam
+
+    def __init__(
+        self,
+        *,
+        betas: tuple[float, float] = (0.5, 0.99),
+        weight_decay: float = 1e-4,
+        decay_all: bool = False,
+    ) -> None:
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"BETAS are two numbers, at least 0 and below 1, got {list(betas)}")
+        if weight_decay < 0:
+            raise ValueError(f"WEIGHT_DECAY is 0 or more, got {weight_decay}")
+        self.betas, self.weight_decay, self.decay_all = betas, weight_decay, decay_all
+
+    def __call__(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
+        """The optimiser of parameters, with a learning rate to begin with."""
+        groups = decay_matrices(parameters, self.weight_decay, everything=self.decay_all)
+        return self.kind(groups, lr=lr, betas=tuple(self.betas))  # type: ignore[call-arg]
+
+
+@OPTIMISERS.register("adamw")
+class AdamW(Adam):
+    """Adam whose weight decay does not go through the running means.
+
+    References:
+        [2] Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
+    """
+
+    kind = torch.optim.AdamW

@@ -1,0 +1,1 @@
+"""How learning rates fall while a training goes on."""
