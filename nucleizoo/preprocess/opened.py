@@ -10,11 +10,9 @@ from pathlib import Path
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.image.resize import Resizing, nearest
-from nucleizoo.preprocess.channels import Channels
-from nucleizoo.preprocess.filed_scan import FiledScan
 from nucleizoo.preprocess.intensity_range import limits_of
 from nucleizoo.preprocess.layout import as_ids
-from nucleizoo.preprocess.parts import Parts
+from nucleizoo.preprocess.lazy_picture import LazyPicture
 from nucleizoo.preprocess.picture import Picture
 from nucleizoo.preprocess.reader import Reader, magnified
 from nucleizoo.preprocess.values import Values
@@ -70,7 +68,7 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
     missing, dims = reader.empty_chunks, reader.spec.dims
     told = io.open_lazily(path, dataset=reader.dataset, missing=missing)
     told.close()
-    values = Values(io.Handle(path, reader.dataset).open, dims)
+    values = Values(io.Handle(path, reader.dataset).open, dims, reader)
     truth = None
     if labels is not None:
         io.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
@@ -83,12 +81,13 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
     size = "x".join(map(str, (*values.outer, *values.shape)))
     log.info("%s: %s voxels are more than CACHE_GB holds; crops are read from the file, which is gone "
              "through once now for the range of its intensities", path, size)  # fmt: skip
-    channels = Channels(values, reader)
-    parts = Parts(channels, reader.scaling, limits_of(channels, reader.scaling))
+    limits = limits_of(values, reader.scaling)
     if truth is not None:
         _check_labels(truth)
     spacing = magnified(own, factor)
-    return [FiledScan(parts, at, resizing, spacing, truth) for at in values.places()]
+    return [
+        LazyPicture(values, at, reader.scaling, limits, resizing, spacing, truth) for at in values.places()
+    ]
 
 
 def _check_labels(values: Values) -> None:

@@ -12,7 +12,7 @@ from nucleizoo.ops.image.crops import random_start, separate
 
 
 class Picture(Protocol):
-    """One image or volume, with its labels if there are any: in memory (`Scan`) or in files (`FiledScan`)."""
+    """One image or volume, with labels if there are any: in memory (`Scan`) or in files (`LazyPicture`)."""
 
     @property
     def extent(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from nucleizoo import io
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS, SCALINGS
-from nucleizoo.preprocess import FiledScan, Scan
+from nucleizoo.preprocess import LazyPicture, Scan
 
 SHAPE = (24, 50, 70)
 RNG = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def both(name, root, dims=3, **settings):
     """The same source from memory and from its files."""
     whole, filed = (source(name, root, dims, cache_gb=gb, **settings) for gb in (1.0, 0.0))
     rng = np.random.default_rng(0)
-    assert isinstance(whole.library.draw(rng), Scan) and isinstance(filed.library.draw(rng), FiledScan)
+    assert isinstance(whole.library.draw(rng), Scan) and isinstance(filed.library.draw(rng), LazyPicture)
     return whole, filed
 
 
