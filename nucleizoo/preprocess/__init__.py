@@ -5,9 +5,8 @@ from nucleizoo.preprocess.layout import as_labels, channels_first
 from nucleizoo.preprocess.lazy_picture import LazyPicture
 from nucleizoo.preprocess.library import Library
 from nucleizoo.preprocess.opened import Labels, open_pictures
-from nucleizoo.preprocess.picture import Picture, random_crop
 from nucleizoo.preprocess.reader import Reader, magnified
-from nucleizoo.preprocess.scan import LabelFile, Scan, Stack
+from nucleizoo.preprocess.scan import LabelFile, Picture, Scan, Stack, random_crop
 from nucleizoo.preprocess.values import Values
 
 __all__ = [

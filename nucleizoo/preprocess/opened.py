@@ -13,8 +13,8 @@ from nucleizoo.ops.image.resize import Resizing, nearest
 from nucleizoo.preprocess.intensity_range import limits_of
 from nucleizoo.preprocess.layout import as_ids
 from nucleizoo.preprocess.lazy_picture import LazyPicture
-from nucleizoo.preprocess.picture import Picture
 from nucleizoo.preprocess.reader import Reader, magnified
+from nucleizoo.preprocess.scan import Picture
 from nucleizoo.preprocess.values import Values
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,7 @@ from nucleizoo.core.registry import Recipe
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.image.resize import linear, nearest
-from nucleizoo.preprocess.finite import check_finite
-from nucleizoo.preprocess.layout import as_labels, channels_first, pictures, stack_of
+from nucleizoo.preprocess.layout import as_labels, channels_first, check_finite, pictures, stack_of
 from nucleizoo.preprocess.scan import LabelFile, Scan
 
 

@@ -13,7 +13,7 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume
 from nucleizoo.ops.grid import Box, Grid, placed, size
 from nucleizoo.ops.image.intensity import luminance
-from nucleizoo.preprocess.finite import check_finite
+from nucleizoo.preprocess.layout import check_finite
 from nucleizoo.preprocess.reader import Reader
 from nucleizoo.preprocess.slabs import planes_of
 
