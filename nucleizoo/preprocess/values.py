@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume
 from nucleizoo.ops.grid import Box, Grid, placed, size
-from nucleizoo.ops.image.intensity import luminance
-from nucleizoo.preprocess.layout import check_finite
+from nucleizoo.preprocess.layout import Choice, check_finite, choose
 from nucleizoo.preprocess.reader import Reader
 from nucleizoo.preprocess.slabs import planes_of
 
@@ -41,8 +40,8 @@ class Values:
         dtype: of what is read; bool becomes uint8.
 
     Raises:
-        ImageReadError: when there is no picture of so many axes in it, none of the channels that are
-            wanted, or the choice is open.
+        ImageReadError: when there is no picture of so many axes in it, or none of the channels
+            that are wanted.
     """
 
     def __init__(self, open: Callable[[], LazyVolume], dims: int, reader: Reader | None = None) -> None:
@@ -62,7 +61,9 @@ class Values:
         self.dtype = np.dtype(np.uint8) if volume.dtype.kind == "b" else volume.dtype
         self._stored = (volume.shape, volume.dtype)
         self._space, self._chunks = space, [volume.chunks[volume.axes.index(axis)] for axis in volume.space]
-        self._grey, self._channel = _channel(volume, reader) if reader else (False, None)
+        self._choice = Choice()
+        if reader:
+            self._choice = choose(volume.name, volume.channels, reader.channel, reader.spec.channels)
 
     def read(self, at: tuple[int, ...], box: Box) -> NDArray[Any]:
         """A part of one picture: (channels, *size).
@@ -72,11 +73,12 @@ class Values:
             box: of the picture.
 
         Raises:
-            ImageReadError: when a chunk of it cannot be read, or the file has changed.
+            ImageReadError: when a chunk of it cannot be read, the file has changed, or it is in colour and
+                'auto' asks for grey.
         """
         stack, depth = at[: self._stacks], at[self._stacks :]
         data = self._read((*(slice(i, i + 1) for i in depth), *box), stack)
-        return self._seen(data.reshape(len(data), *size(box)))
+        return self._choice.of(data.reshape(len(data), *size(box)))
 
     def at_once(self, *, planes: bool) -> int:
         """Bytes that `all` or `planes` of all channels have in memory at most, beside decoding a chunk."""
@@ -113,10 +115,10 @@ class Values:
             box: one of `boxes`; None is all of them.
 
         Raises:
-            ImageReadError: as for `read`, or for NaN and infinite values.
+            ImageReadError: as for `read`, and for NaN and infinite values.
         """
         for part in self._cut(box, self._grown(self._whole_chunks, self._voxel)):
-            yield from map(self._seen, _pieces(self._part(part)))
+            yield from map(self._choice.of, _pieces(self._part(part)))
 
     def planes(self, box: Box | None = None) -> Iterator[NDArray[Any]]:
         """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
@@ -125,14 +127,14 @@ class Values:
             box: one of `boxes` that hold whole planes; None is all of them.
 
         Raises:
-            ImageReadError: as for `read`, or for NaN and infinite values.
+            ImageReadError: as for `read`, and for NaN and infinite values.
             UserError: when the planes of a row of chunks need a temporary file that cannot be written.
         """
         slab = self._slab
         together = math.prod(slab[:-2]) == 1 or self._voxel * math.prod(slab) <= _SLAB_BYTES
         planes = self._together if together else self._apart
         for part in self._cut(box, self._grown(slab, self._voxel)):
-            yield from map(self._seen, planes(part))
+            yield from map(self._choice.of, planes(part))
 
     def _together(self, slab: Box) -> Iterator[NDArray[Any]]:
         """The planes of a slab that is read at once."""
@@ -181,18 +183,14 @@ class Values:
     @property
     def _voxel(self) -> int:
         """Bytes that are read per voxel."""
-        return self.dtype.itemsize * (self.open().channels if self._channel is None else 1)
+        return self.dtype.itemsize * (self.open().channels if self._choice.index is None else 1)
 
     def _read(self, box: Box, stack: tuple[int, ...]) -> NDArray[Any]:
         volume = self.open()
         if (volume.shape, volume.dtype) != self._stored:
             raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
-        data = volume.read(box, stack, self._channel)
+        data = volume.read(box, stack, self._choice.index)
         return data.view(self.dtype) if data.dtype.kind == "b" else data
-
-    def _seen(self, data: NDArray[Any]) -> NDArray[Any]:
-        """What has been read, grey if colours are wanted so."""
-        return np.asarray(luminance(np.moveaxis(data, 0, -1))[None]) if self._grey else data
 
 
 def _pieces(data: NDArray[Any], axis: int = 1) -> Iterator[NDArray[Any]]:
@@ -205,19 +203,3 @@ def _pieces(data: NDArray[Any], axis: int = 1) -> Iterator[NDArray[Any]]:
     else:
         for start in range(length):
             yield from _pieces(data[(*before, slice(start, start + 1))], axis + 1)
-
-
-def _channel(volume: LazyVolume, reader: Reader) -> tuple[bool, int | None]:
-    """Whether colours become grey, and the only channel to read, once it is known how many there are."""
-    count, wanted, channel = volume.channels, reader.spec.channels, reader.channel
-    if channel == "luminance" and count in (1, 3):
-        return count == 3, None
-    if channel.isdigit() and int(channel) < count:
-        return False, int(channel)
-    if channel in ("auto", "all") and count == wanted:
-        return False, None
-    choices = ["'luminance'"] * (count == 3) + [f"'{i}'" for i in range(count)]
-    raise ImageReadError(
-        f"{volume.name}: has {count} channels, which '{channel}' does not fit; set the key CHANNEL to "
-        f"{', '.join(choices)}"
-    )
