@@ -321,14 +321,14 @@ def test_overrides_that_a_run_does_not_take(refused, run, toy_images, tmp_path, 
 def test_results_that_would_overwrite_each_other(refused, run, toy_images, tmp_path):
     one = toy_images / "images" / "cell0.png"
     words = ("--input", one, toy_images / "labels" / "cell0.tif", "--output", tmp_path / "out")
-    assert "would both be written as cell0_..." in refused("predict", "--run", run, *words)
+    assert "have one name, 'cell0'" in refused("predict", "--run", run, *words)
     zarr = pytest.importorskip("zarr")
     both = tmp_path / "both"
     zarr.open_group(both / "brain.ome.zarr", mode="w")["image"] = np.ones((32, 32), np.uint8)
     with h5py.File(both / "brain.h5", "w") as file:
         file["image"] = np.ones((32, 32), np.uint8)
     words = ("--input", both, "--output", tmp_path / "out", "--blocks", "--format", "h5")
-    assert "would both be written as brain_..." in refused("predict", "--run", run, *words)
+    assert "have one name, 'brain'" in refused("predict", "--run", run, *words)
     assert not (tmp_path / "out").exists()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from yacs.config import CfgNode
 
-from nucleizoo import build
+from nucleizoo import build, io
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.inference import writers
 from nucleizoo.inference.segmenter import Segmenter
@@ -118,13 +118,13 @@ def annotated(data: Path) -> list[tuple[Path, Path]]:
                 f"{data} has no folder '{name}'; annotated data is a folder with 'images' and 'labels', "
                 "files of one name in both"
             )
-    pictures, labels = folders.by_name(data / "images"), folders.by_name(data / "labels")
-    if alone := [str(file) for name, file in labels.items() if name not in pictures]:
+    found = io.match(io.label_files(data / "images"), io.label_files(data / "labels"))
+    if found.second:
         raise UserError(
-            f"{data / 'images'} has no picture for {', '.join(alone[:3])}{', ...' * (len(alone) > 3)}; "
+            f"{data / 'images'} has no picture for {io.first_few(map(str, found.second.values()))}; "
             "labels are paired with pictures by name"
         )
-    return [(pictures[name], file) for name, file in labels.items()]
+    return list(found.both.values())
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.inference import nuclei_table
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.io import name_of
 from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.labels.overlay import outline
 from nucleizoo.preprocess import Stack
@@ -29,33 +30,6 @@ class Prediction:
     path: Path
     result: Path
     count: int
-
-
-def name_of(path: Path) -> str:
-    """What all results of a file or Zarr folder are called by: its name without what says the format.
-
-    Example:
-        >>> name_of(Path("t2/brain.h5"))
-        'brain'
-    """
-    return path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
-
-
-def distinct(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves.
-
-    Raises:
-        UserError: when the results of two would have one name.
-    """
-    seen: dict[str, Path] = {}
-    for path in paths:
-        name = name_of(path)
-        if name in seen:
-            raise UserError(
-                f"{seen[name]} and {path} would both be written as {name}_...; predict them apart"
-            )
-        seen[name] = path
-    return list(seen.values())
 
 
 def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
