@@ -96,7 +96,9 @@ def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
         KeyboardInterrupt: when a training was told to stop; it has been saved.
     """
     pairs = annotated(data)
-    _check_shapes(pairs, trials[0].config)
+    reader = build.reader(trials[0].config)
+    for pair in pairs:
+        reader.annotated(*pair)  # refuses what does not fit before anything is trained
     _check([trial for trial in trials if session.finished(trial.run(out), trial.config) is None])
     for trial in trials:
         path, config = trial.run(out), trial.config
@@ -130,16 +132,6 @@ def annotated(data: Path) -> list[tuple[Path, Path]]:
 def spread(values: Sequence[float]) -> tuple[float, float]:
     """Mean and standard deviation; the latter is NaN for a single value."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
-
-def _check_shapes(pairs: Sequence[tuple[Path, Path]], config: CfgNode) -> None:
-    reader = build.reader(config)
-    for picture, labels in pairs:
-        found = [one.shape for one in reader.label_planes(labels)]
-        if (shapes := [scan.shape for scan in reader.read(picture)]) != found:
-            raise UserError(
-                f"{labels} has labels for {found}, but {picture} has {shapes}; they must be equal"
-            )
 
 
 def _check(trials: Sequence[Trial]) -> None:

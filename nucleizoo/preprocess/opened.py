@@ -13,7 +13,7 @@ from nucleizoo.ops.image.resize import Resizing, nearest
 from nucleizoo.preprocess.intensity_range import limits_of
 from nucleizoo.preprocess.layout import as_ids
 from nucleizoo.preprocess.lazy_picture import LazyPicture
-from nucleizoo.preprocess.reader import Reader, magnified
+from nucleizoo.preprocess.reader import Reader, check_fit, magnified
 from nucleizoo.preprocess.scan import Picture
 from nucleizoo.preprocess.values import Values
 
@@ -56,12 +56,10 @@ def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None
 
 
 def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> Sequence[Picture]:
-    scans = reader.read(path, max_voxels=most)
     if labels is None:
-        return scans
-    planes = reader.label_planes(labels.path, dataset=labels.dataset)
-    _check_fit(path, [scan.shape for scan in scans], labels.path, [plane.shape for plane in planes])
-    return [replace(s, labels=nearest(p, s.extent)) for s, p in zip(scans, planes, strict=True)]
+        return reader.read(path, max_voxels=most)
+    pairs = reader.annotated(path, labels.path, dataset=labels.dataset, max_voxels=most)
+    return [replace(scan, labels=nearest(plane, scan.extent)) for scan, plane in pairs]
 
 
 def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Picture]:
@@ -74,7 +72,7 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
         io.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
         truth = Values(io.Handle(labels.path, labels.dataset, "label").open, dims)
         counts = [len(list(one.places())) for one in (values, truth)]
-        _check_fit(path, [values.shape] * counts[0], labels.path, [truth.shape] * counts[1])
+        check_fit(path, [values.shape] * counts[0], labels.path, [truth.shape] * counts[1])
     own = reader.voxel_size(told.spacing)
     factor = reader.magnification(own, str(path))
     resizing = Resizing(values.shape, reader.resampled(values.shape, factor, str(path)))
@@ -100,17 +98,3 @@ def _check_labels(values: Values) -> None:
         if len(part) > 1:
             raise ImageReadError(f"{values.name}: has {len(part)} channels; labels are one integer a voxel")
         as_ids(part, values.name)
-
-
-def _check_fit(image: Path, shapes: list[tuple[int, ...]], label: Path, found: list[tuple[int, ...]]) -> None:
-    if shapes != found:
-        raise ImageReadError(
-            f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
-            "labels and image must have the same shape"
-        )
-
-
-def _told(shapes: list[tuple[int, ...]]) -> str:
-    """Shapes in words: '20 pictures of 64x64'."""
-    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
-    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,25 @@ class Reader:
             Scan(self._finish(picture, factor, name), working, picture.shape[1:], own, stack=stack)
             for picture in pictures(scaled, volume.axes, self.spec.dims, name)
         ]
+
+    def annotated(
+        self, picture: Path, labels: Path, *, dataset: str = "", max_voxels: int = io.MAX_VOXELS
+    ) -> list[tuple[Scan, NDArray[np.int32]]]:
+        """Read a file and its labels: every scan with what was drawn on it, on the voxels of the files.
+
+        Args:
+            picture: see `read`.
+            labels: see `label_planes`.
+            dataset: see `label_planes`.
+            max_voxels: see `read`.
+
+        Raises:
+            ImageReadError: as for both, and when their shapes differ.
+        """
+        scans = self.read(picture, max_voxels=max_voxels)
+        planes = self.label_planes(labels, dataset=dataset)
+        check_fit(picture, [scan.shape for scan in scans], labels, [plane.shape for plane in planes])
+        return list(zip(scans, planes, strict=True))
 
     def looks(self, path: str | Path) -> list[NDArray[np.float32]]:
         """The pictures of a file for the eye: scaled as for the network, on the file's own voxels.
@@ -213,3 +233,30 @@ class Reader:
 def magnified(spacing: tuple[float, ...], factor: tuple[float, ...]) -> tuple[float, ...]:
     """Voxel size after magnification, () when it is unknown."""
     return tuple(s / f for s, f in zip(spacing, factor, strict=bool(spacing)))
+
+
+def check_fit(
+    image: Path, shapes: Sequence[tuple[int, ...]], label: Path, found: Sequence[tuple[int, ...]]
+) -> None:
+    """Refuse labels of other shapes than the pictures that they should be of.
+
+    Args:
+        image: file of the pictures.
+        shapes: (*S) of each.
+        label: file of the labels.
+        found: (*S) of those of each picture.
+
+    Raises:
+        ImageReadError: when they differ in number or shape.
+    """
+    if [*shapes] != [*found]:
+        raise ImageReadError(
+            f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
+            "labels and image must have the same shape"
+        )
+
+
+def _told(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Shapes in words: '20 pictures of 64x64'."""
+    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
+    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"
