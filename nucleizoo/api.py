@@ -90,7 +90,9 @@ def predict(
         raise UserError(f"TO is one of {', '.join(writers.WRITERS)}, got '{to}'")
     if (overlay or table) and to != "labels":
         raise UserError(f"overlays and tables show labels; there are none when {to} is written")
-    write = partial(writers.write_labels, table=True) if table else writers.WRITERS[to]
+    write = writers.WRITERS[to]
+    if to == "labels":
+        write = partial(writers.write_labels, table=table, overlay=overlay)
     options = options or blockwise.Options()
     if options.format not in blockwise.FORMATS:
         raise UserError(f"FORMAT is one of {', '.join(blockwise.FORMATS)}, got '{options.format}'")
@@ -116,8 +118,6 @@ def predict(
                     "%s is large; --blocks predicts it with bounded memory, and can be gone on with", path
                 )
             yield write(segmenter, path, folder)
-            if overlay:
-                writers.write_overlays(segmenter, path, folder)
 
 
 def join_planes(

@@ -79,8 +79,16 @@ class Reader:
             TooManyVoxels: when it has more.
             ImageReadError: when the file cannot be used; says why and what to do.
         """
-        volume = io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
-        return self.prepare(volume, str(path))
+        return self.prepare(self.open(path, max_voxels=max_voxels), str(path))
+
+    def open(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> Volume:
+        """Decode a file, for `prepare` and `show`; see `read`.
+
+        Raises:
+            TooManyVoxels: when it has more.
+            ImageReadError: when the file cannot be read.
+        """
+        return io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
 
     def prepare(self, volume: Volume, name: str) -> list[Scan]:
         """Do to a volume in memory what `read` does to a file; `name` stands in messages.
@@ -125,10 +133,17 @@ class Reader:
         Raises:
             ImageReadError: as for `read`.
         """
-        volume = io.read(path, dataset=self.dataset, missing=self.empty_chunks)
-        data = channels_first(volume, str(path), self.channel, self.spec.channels)
-        data = self.scaling.curve(self._scale(data, volume.axes, str(path)))
-        return [one[0] for one in pictures(data, volume.axes, self.spec.dims, str(path))]
+        return self.show(self.open(path), str(path))
+
+    def show(self, volume: Volume, name: str) -> list[NDArray[np.float32]]:
+        """Do to a volume in memory what `looks` does to a file; `name` stands in messages.
+
+        Raises:
+            ImageReadError: as for `read`.
+        """
+        data = channels_first(volume, name, self.channel, self.spec.channels)
+        data = self.scaling.curve(self._scale(data, volume.axes, name))
+        return [one[0] for one in pictures(data, volume.axes, self.spec.dims, name)]
 
     def label_planes(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
         """Read instance labels as they are in the file.
