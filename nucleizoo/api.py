@@ -90,12 +90,14 @@ def predict(
         raise UserError(f"TO is one of {', '.join(writers.WRITERS)}, got '{to}'")
     if (overlay or table) and to != "labels":
         raise UserError(f"overlays and tables show labels; there are none when {to} is written")
-    write = partial(writers.write_labels, table=True) if table else writers.WRITERS[to]
+    write = writers.WRITERS[to]
+    if to == "labels":
+        write = partial(writers.write_labels, table=table, overlay=overlay)
     options = options or blockwise.Options()
     if options.format not in blockwise.FORMATS:
         raise UserError(f"FORMAT is one of {', '.join(blockwise.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
-    paths = writers.distinct(file for one in inputs for file in io.find(one))
+    paths = io.find_distinct(inputs)
     by_blocks = {path for path in paths if blocks or dask is not None or io.is_zarr(path)}
     if by_blocks and (overlay or to != "labels"):
         raise UserError(
@@ -116,8 +118,6 @@ def predict(
                     "%s is large; --blocks predicts it with bounded memory, and can be gone on with", path
                 )
             yield write(segmenter, path, folder)
-            if overlay:
-                writers.write_overlays(segmenter, path, folder)
 
 
 def join_planes(
@@ -299,7 +299,7 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
     Raises:
         UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
     """
-    return autoconfig.measure(writers.distinct(file for one in inputs for file in io.find(one)), picture)
+    return autoconfig.measure(io.find_distinct(inputs), picture)
 
 
 def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> published.Fetched:

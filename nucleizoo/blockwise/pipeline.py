@@ -38,7 +38,7 @@ from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.ops.nn.norm_statistics import Statistics
-from nucleizoo.preprocess import FiledScan
+from nucleizoo.preprocess import LazyPicture
 
 RESERVE = 1e8
 """Bytes kept for what is not counted."""
@@ -108,7 +108,7 @@ class Work:
     def reading(self) -> Reading:
         """What reading the volume takes of memory."""
         planes = self.seen.reader.scaling.over == "image"
-        return Reading.of(self.seen.volume, self.seen.channels.values, planes=planes)
+        return Reading.of(self.seen.volume, self.seen.values, planes=planes)
 
     @cached_property
     def intensities(self) -> Intensities:
@@ -195,7 +195,7 @@ class Work:
         return partial(files.read_resampled, back) if back.is_needed else files.read
 
     @cached_property
-    def _scan(self) -> FiledScan:
+    def _scan(self) -> LazyPicture:
         return self.seen.scan(self.intensities.limits())
 
     def _likely(self, box: Box) -> NDArray[np.float32]:

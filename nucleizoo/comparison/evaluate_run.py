@@ -8,7 +8,6 @@ from statistics import median
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nucleizoo.comparison import page_pictures
 from nucleizoo.comparison.pairs import Pair
@@ -97,11 +96,11 @@ def apply(run: Run, pairs: Sequence[Pair], *, draw: bool = False, border: int = 
     compared, drawn, failed = dict[str, Compared](), dict[str, Drawn](), dict[str, str]()
     for pair in pairs:
         try:
-            scans, truths = _read(segmenter, pair, border)
+            annotated = _read(segmenter, pair, border)
         except ImageReadError as error:
             failed[pair.name] = str(error)
             continue
-        for name, scan, truth in zip(names_of(pair, len(scans)), scans, truths, strict=True):
+        for name, (scan, truth) in zip(names_of(pair, len(annotated)), annotated, strict=True):
             labels = measured.labels(segmenter, scan)
             compared[name] = compared_pair(labels, truth, border=border)
             if draw:
@@ -119,23 +118,13 @@ def names_of(pair: Pair, planes: int) -> list[str]:
     return [pair.name] if planes == 1 else [f"{pair.name} plane {index}" for index in range(planes)]
 
 
-def _read(segmenter: Segmenter, pair: Pair, border: int) -> tuple[list[Scan], list[NDArray[np.int32]]]:
-    scans, truths = segmenter.read(pair.picture), segmenter.reader.label_planes(pair.truth)
-    if (found := [one.shape for one in truths]) != (shapes := [scan.shape for scan in scans]):
-        raise ImageReadError(
-            f"{pair.truth} has labels for {_sizes(found)}, {pair.picture} is of {_sizes(shapes)}; they "
-            "must be equal"
-        )
+def _read(segmenter: Segmenter, pair: Pair, border: int) -> list[tuple[Scan, Labels]]:
+    annotated = segmenter.reader.annotated(pair.picture, pair.truth)
     try:
-        tracking.inside(truths[0], border)  # better known now than after the prediction
+        tracking.inside(annotated[0][1], border)  # better known now than after the prediction
     except ValueError as error:
         raise ImageReadError(f"{pair.truth}: {error}; give a --border from 0 to below half of it") from error
-    return scans, truths
-
-
-def _sizes(shapes: Sequence[tuple[int, ...]]) -> str:
-    one = "x".join(map(str, shapes[0])) + " pixels"
-    return one if len(shapes) == 1 else f"{len(shapes)} planes of {one}"
+    return annotated
 
 
 def _drawn(labels: Labels, truth: Labels, errors: Errors) -> Drawn:

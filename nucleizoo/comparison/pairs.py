@@ -7,7 +7,6 @@ from pathlib import Path
 
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.metrics.folders import by_name, distinct
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,11 @@ def find_pairs(images: str | Path, truth: str | Path) -> tuple[list[Pair], list[
     Raises:
         UserError: when a folder holds nothing, no name fits, or two files have one name.
     """
-    wanted = by_name(truth, whole=Path(truth).resolve() != Path(images).resolve())
-    pictures = distinct([path for path in io.find(images) if not path.stem.endswith("_label")])
-    pairs = [Pair(name, pictures[name], path) for name, path in wanted.items() if name in pictures]
-    if not pairs:
+    wanted = io.label_files(truth, whole=Path(truth).resolve() != Path(images).resolve())
+    files = io.match(io.named(path for path in io.find(images) if not path.stem.endswith(io.LABEL)), wanted)
+    if not files.both:
         raise UserError(
-            f"no picture of {images} has the name of a label file of {truth}: {_some(pictures)} against "
-            f"{_some(wanted)}; the labels of a.png are called a.tif or a_label.tif"
+            f"no picture of {images} has the name of a label file of {truth}: {io.first_few(files.first)} "
+            f"against {io.first_few(files.second)}; the labels of a.png are called a.tif or a_label.tif"
         )
-    return pairs, [name for name in wanted if name not in pictures]
-
-
-def _some(files: dict[str, Path]) -> str:
-    return (", ".join(list(files)[:3]) or "none") + (", ..." if len(files) > 3 else "")
+    return [Pair(name, *both) for name, both in files.both.items()], list(files.second)

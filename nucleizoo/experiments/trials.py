@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from yacs.config import CfgNode
 
-from nucleizoo import build
+from nucleizoo import build, io
 from nucleizoo.build import Experiment
 from nucleizoo.core.errors import UserError
 from nucleizoo.inference import writers
@@ -96,7 +96,9 @@ def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
         KeyboardInterrupt: when a training was told to stop; it has been saved.
     """
     pairs = annotated(data)
-    _check_shapes(pairs, trials[0].config)
+    reader = build.reader(trials[0].config)
+    for pair in pairs:
+        reader.annotated(*pair)  # refuses what does not fit before anything is trained
     _check([trial for trial in trials if session.finished(trial.run(out), trial.config) is None])
     for trial in trials:
         path, config = trial.run(out), trial.config
@@ -118,28 +120,18 @@ def annotated(data: Path) -> list[tuple[Path, Path]]:
                 f"{data} has no folder '{name}'; annotated data is a folder with 'images' and 'labels', "
                 "files of one name in both"
             )
-    pictures, labels = folders.by_name(data / "images"), folders.by_name(data / "labels")
-    if alone := [str(file) for name, file in labels.items() if name not in pictures]:
+    found = io.match(io.label_files(data / "images"), io.label_files(data / "labels"))
+    if found.second:
         raise UserError(
-            f"{data / 'images'} has no picture for {', '.join(alone[:3])}{', ...' * (len(alone) > 3)}; "
+            f"{data / 'images'} has no picture for {io.first_few(map(str, found.second.values()))}; "
             "labels are paired with pictures by name"
         )
-    return [(pictures[name], file) for name, file in labels.items()]
+    return list(found.both.values())
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:
     """Mean and standard deviation; the latter is NaN for a single value."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
-
-def _check_shapes(pairs: Sequence[tuple[Path, Path]], config: CfgNode) -> None:
-    reader = build.reader(config)
-    for picture, labels in pairs:
-        found = [one.shape for one in reader.label_planes(labels)]
-        if (shapes := [scan.shape for scan in reader.read(picture)]) != found:
-            raise UserError(
-                f"{labels} has labels for {found}, but {picture} has {shapes}; they must be equal"
-            )
 
 
 def _check(trials: Sequence[Trial]) -> None:

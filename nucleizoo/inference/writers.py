@@ -15,6 +15,7 @@ from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.inference import nuclei_table
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.io import name_of
 from nucleizoo.ops.labels.overlay import outline
 from nucleizoo.preprocess import Stack
 
@@ -28,33 +29,6 @@ class Prediction:
     path: Path
     result: Path
     count: int
-
-
-def name_of(path: Path) -> str:
-    """What all results of a file or Zarr folder are called by: its name without what says the format.
-
-    Example:
-        >>> name_of(Path("t2/brain.h5"))
-        'brain'
-    """
-    return path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
-
-
-def distinct(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves.
-
-    Raises:
-        UserError: when the results of two would have one name.
-    """
-    seen: dict[str, Path] = {}
-    for path in paths:
-        name = name_of(path)
-        if name in seen:
-            raise UserError(
-                f"{seen[name]} and {path} would both be written as {name}_...; predict them apart"
-            )
-        seen[name] = path
-    return list(seen.values())
 
 
 def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
@@ -80,9 +54,22 @@ def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
     return folder
 
 
-def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool = False) -> Prediction:
-    """Instance labels of the picture's own shape, to `<stem>_label.tif`; a `table` to `<stem>_nuclei.csv`."""
-    scans = segmenter.read(path)
+def write_labels(
+    segmenter: Segmenter, path: Path, folder: Path, *, table: bool = False, overlay: bool = False
+) -> Prediction:
+    """Instance labels of the picture's own shape, to `<stem>_label.tif`.
+
+    Args:
+        segmenter: of the run.
+        path: of the picture.
+        folder: to write to.
+        table: also write `<stem>_nuclei.csv`.
+        overlay: also write `<stem>_overlay.png`, nuclei outlined on their picture, a stack's plane by plane.
+    """
+    volume = segmenter.reader.open(path)
+    scans = segmenter.reader.prepare(volume, str(path))
+    if not overlay:
+        del volume  # as large as its scans, and looked at no more
     found, rows = list[NDArray[np.int32]](), list[nuclei_table.Row]()
     for index, scan in enumerate(scans):
         made = segmenter.segment(scan)
@@ -93,18 +80,14 @@ def write_labels(segmenter: Segmenter, path: Path, folder: Path, *, table: bool 
         log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)
     if table:
         nuclei_table.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim, scans[0].file_spacing)
-    result, axes = _label_file(path, folder), "ZYX"[-found[0].ndim :]
+    result, axes = folder / f"{name_of(path)}_label.tif", "ZYX"[-found[0].ndim :]
     io.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
+    if overlay:
+        pictures = segmenter.reader.show(volume, str(path))
+        for index, (picture, labels) in enumerate(zip(pictures, found, strict=True)):
+            plane = f"_{index:04d}" if len(pictures) > 1 else ""
+            io.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
     return Prediction(path, result, sum(int(labels.max()) for labels in found))
-
-
-def write_overlays(segmenter: Segmenter, path: Path, folder: Path) -> None:
-    """The nuclei of `<stem>_label.tif` outlined on their picture, a stack's plane by plane."""
-    pictures = segmenter.reader.looks(path)
-    planes = segmenter.reader.label_planes(_label_file(path, folder))
-    for index, (picture, labels) in enumerate(zip(pictures, planes, strict=True)):
-        plane = f"_{index:04d}" if len(pictures) > 1 else ""
-        io.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
 
 
 def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
@@ -135,10 +118,6 @@ WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
     "image": write_image,
 }
 """By what `nucleizoo predict --to` calls them."""
-
-
-def _label_file(path: Path, folder: Path) -> Path:
-    return folder / f"{name_of(path)}_label.tif"
 
 
 def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:

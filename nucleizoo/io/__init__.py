@@ -8,14 +8,15 @@ from nucleizoo.io.files import IMAGE_SUFFIXES, find, read
 from nucleizoo.io.handle import Handle
 from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, is_large, is_lazy, open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.pairs import pair
+from nucleizoo.io.pairs import LABEL, find_distinct, first_few, label_files, match, name_of, named, pair
 from nucleizoo.io.volume import MAX_VOXELS, TooManyVoxels, Volume
 from nucleizoo.io.writing import write_image, write_labels, write_png
 from nucleizoo.io.zarr import is_zarr
 from nucleizoo.io.zarr import library as zarr_library
 
 __all__ = [
-    "IMAGE_SUFFIXES", "LAZY_SUFFIXES", "MAX_VOXELS", "Handle", "LazyVolume", "TooManyVoxels", "Volume",
-    "described_in", "find", "is_large", "is_lazy", "is_zarr", "open_lazily", "pair", "read", "write_image",
+    "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MAX_VOXELS", "Handle", "LazyVolume", "TooManyVoxels",
+    "Volume", "described_in", "find", "find_distinct", "first_few", "is_large", "is_lazy", "is_zarr",
+    "label_files", "match", "name_of", "named", "open_lazily", "pair", "read", "write_image",
     "write_labels", "write_png", "zarr_library",
 ]  # fmt: skip

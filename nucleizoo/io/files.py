@@ -5,19 +5,24 @@ from __future__ import annotations
 import glob
 import os
 import re
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.io import bitmap, hdf5, tiff, zarr
+from nucleizoo.io import hdf5, tiff, zarr
 from nucleizoo.io.lazy_open import open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
 
 _HDF5_SUFFIXES = (".h5", ".hdf5")
+
+_AS_COLOUR = ("P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
+_AS_GREY = ("LA", "La")
 
 
 def read(
@@ -136,6 +141,33 @@ def _read_numpy(path: Path, allowed: Check) -> Volume:
     return from_array(np.array(mapped), guess_axes(path, mapped.shape))
 
 
+def _read_bitmap(path: Path, allowed: Check) -> Volume:
+    """PNG, JPEG and BMP: palettes become colours, alpha is dropped, the resolution is not believed.
+
+    Raises:
+        ValueError: for a PNG of 16 bits in several channels, which Pillow would cut to 8.
+        Exception: whatever Pillow raises on a damaged file, and its bomb warning.
+    """
+    _refuse_deep_colour(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=("PNG", "JPEG", "BMP")) as picture:
+            colour, grey = picture.mode in _AS_COLOUR, picture.mode in _AS_GREY
+            samples = 3 if colour else len(picture.getbands())
+            allowed((picture.height, picture.width, samples), np.uint8)
+            mode = "RGB" if colour else "L" if grey else picture.mode
+            data = np.asarray(picture.convert(mode))
+    return from_array(data, "YXS"[: data.ndim])
+
+
+def _refuse_deep_colour(path: Path) -> None:
+    """A PNG's header holds bits a sample at byte 24 and the kind of pixel at byte 25."""
+    with path.open("rb") as file:
+        header = file.read(26)
+    if header.startswith(b"\x89PNG") and len(header) == 26 and header[24] == 16 and header[25] in (2, 4, 6):
+        raise ValueError("it has 16 bits in several channels, of which 8 would be lost; save it as TIFF")
+
+
 def _whole(opened: LazyVolume) -> Volume:
     known = {axis: size for axis, size in zip("ZYX"[-len(opened.spacing) :], opened.spacing, strict=False)}
     spatial = [axis for axis in "ZYX" if axis in opened.axes]
@@ -144,7 +176,7 @@ def _whole(opened: LazyVolume) -> Volume:
 
 
 _READERS: dict[str, Callable[[Path, Check], Volume]] = {
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), bitmap.read),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_bitmap),
     **dict.fromkeys((".tif", ".tiff"), tiff.read),
     **dict.fromkeys(_HDF5_SUFFIXES, hdf5.read),
     ".npy": _read_numpy,

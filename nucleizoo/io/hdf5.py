@@ -1,7 +1,8 @@
-"""HDF5, kept to what lies inside the file itself."""
+"""HDF5, kept to what lies inside the file itself, and written so that a full disk is told."""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable
 from itertools import islice
@@ -151,3 +152,47 @@ def spacing_of(data: Any, axes: str) -> tuple[float, ...]:
             if np.isfinite(values).all() and (values > 0).all():
                 return tuple(values.tolist())
     return ()
+
+
+class Disk(io.FileIO):
+    """A file that HDF5 can always close: takes all, and tells later what the disk did not take.
+
+    HDF5 keeps a file open that it could not write, tries again when the process ends, and kills it. So it
+    must not learn of an error: this file remembers the first one, forgets what is written from then on, and
+    raises it when it is asked or closed by `with`.
+    """
+
+    _failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of a buffer, and give its length."""
+        with memoryview(data) as whole, whole.cast("B") as raw:
+            try:
+                written = 0
+                while self._failure is None and written < len(raw):
+                    written += super().write(raw[written:])
+            except OSError as error:
+                self._failure = error
+            return len(raw)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file, or make it longer."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._failure = self._failure or error
+            return self.tell() if size is None else size
+
+    def check(self) -> None:
+        """Nothing.
+
+        Raises:
+            OSError: when something could not be written.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def __exit__(self, *error: object) -> None:
+        """Close, and check."""
+        self.close()
+        self.check()

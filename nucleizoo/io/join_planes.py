@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.io.hdf5_disk import Disk
+from nucleizoo.io.hdf5 import Disk
 from nucleizoo.ops.grid import Grid
 
 CHUNK = (32, 64, 64)

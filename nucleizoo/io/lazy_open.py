@@ -15,8 +15,7 @@ import tifffile
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io import hdf5, tiff, zarr
 from nucleizoo.io.chunks import Cut
-from nucleizoo.io.damage import check_damage
-from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.lazy_volume import LazyVolume, check_damage
 from nucleizoo.io.tiff_parts import by_pages, contiguous
 from nucleizoo.io.tiff_spacing import spacing_of
 from nucleizoo.io.volume import check, guess_axes

@@ -1,8 +1,10 @@
-"""Volumes that are read part by part, whatever their size."""
+"""Volumes that are read part by part, whatever their size, and what of them is damaged."""
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +14,14 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io.chunks import Cut, Load, cut_apart, seen_from
-from nucleizoo.io.damage import check_damage
+
+_NUMBERS = ("EIO", "EINVAL", "EOVERFLOW", "EILSEQ", "EBADMSG", "ENODATA", "EUCLEAN")
+"""Of errors of a disk that cannot read a block any more, and of addresses that no file has."""
+
+_OF_THE_FILE = {getattr(errno, name) for name in _NUMBERS if hasattr(errno, name)}
+
+_OF_THE_MACHINE = (ImportError, TimeoutError, PermissionError, FileNotFoundError, ConnectionError)
+"""Errors of it that need no number."""
 
 
 @dataclass(eq=False)
@@ -198,3 +207,24 @@ class LazyVolume:
         ranges = [f"{i * n}:{end}" for i, n, end in zip(place, lengths, ends, strict=True)]
         kind = "shard" if lengths == self.shards else "chunk"
         return f"{kind} {'.'.join(map(str, place))} ({self.axes.lower()} {', '.join(ranges)})"
+
+
+def check_damage(error: Exception, name: str) -> None:
+    """Let damage pass; all that another try, user or machine might not meet is raised as what it is.
+
+    Args:
+        error: of a decoder; these raise anything on a damaged file.
+        name: of the file, which the error that is raised has.
+
+    Raises:
+        OSError: of the class and number of `error`, when these are not those of damage: too many open
+            files, a server that does not answer, no permission.
+        MemoryError: when memory was too small.
+        ImportError: when a package is missing.
+    """
+    if isinstance(error, MemoryError):
+        raise MemoryError(f"{name}: memory is too small to read it ({error})") from error
+    if isinstance(error, OSError) and error.errno and error.errno not in _OF_THE_FILE:
+        raise OSError(error.errno, os.strerror(error.errno), name) from error
+    if isinstance(error, _OF_THE_MACHINE):
+        raise type(error)(f"{name}: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io.chunks import Load, check_claim, grid_of, one_by_one
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.zarr_axes import axes_of
+from nucleizoo.io.volume import guess_axes
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """One of these files makes a folder an array or a group."""
@@ -29,6 +30,12 @@ _MICROMETRES = {
     "meter": 1e6,
 }  # fmt: skip
 """Units of length that OME-Zarr names, in micrometres."""
+
+_LETTERS = {
+    "depth": "Z", "plane": "Z", "height": "Y", "row": "Y", "width": "X", "column": "X", "col": "X",
+    "channel": "C", "time": "T",
+}  # fmt: skip
+"""Axes by the names that dimensions have in full."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -59,7 +66,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         Exception: whatever zarr raises on damaged metadata.
     """
     node, axes, spacing = _found(path, dataset, usual)
-    axes = axes or axes_of(path, node)
+    axes = axes or _axes_of(path, node)
     if len(axes) != node.ndim:
         raise ImageReadError(
             f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), its array has {node.ndim} "
@@ -82,6 +89,28 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         str(folder), axes, node.shape, dtype, spacing, node.chunks, load, absent,
         node.shards or (), size * _copies(node),
     )  # fmt: skip
+
+
+def _axes_of(path: Path, node: Any) -> str:
+    """Axes of an array by the names of its dimensions, or guessed where these are not those of axes.
+
+    Raises:
+        ImageReadError: when they cannot be guessed.
+    """
+    names = [str(name or "?").lower() for name in getattr(node.metadata, "dimension_names", None) or ()]
+    ends = [re.split(r"[^a-z0-9?]", name)[-1] for name in names]  # axis_z, /array/z
+    axes = "".join(_LETTERS.get(end, end if len(end) == 1 and end.isalpha() else "?") for end in ends).upper()
+    if "?" not in axes and {*"ZYX"} & {*axes}:
+        return axes  # also y, y, x, which whoever opens it refuses
+    try:
+        return guess_axes(path, node.shape)
+    except ImageReadError as error:
+        if not names:
+            raise
+        raise ImageReadError(
+            f"{path}: its axes are called {', '.join(names)}, {'x'.join(map(str, node.shape))}, which does "
+            "not tell what they are; call them z, y and x (t for time, c for channels) in dimension_names"
+        ) from error
 
 
 def _copies(node: Any) -> int:

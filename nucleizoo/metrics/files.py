@@ -17,7 +17,7 @@ from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.metrics.errors import Errors
-from nucleizoo.metrics.folders import Draw, Labels, distinct
+from nucleizoo.metrics.folders import Draw, Labels
 from nucleizoo.ops.labels.overlay import marks
 from nucleizoo.preprocess import channels_first
 
@@ -77,7 +77,7 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
     Raises:
         UserError: when two pictures have one name; while drawing, for one missing or of another shape.
     """
-    files = distinct(io.find(images)) if images else None
+    files = io.named(io.find(images)) if images else None
 
     def draw(name: str, pictures: Mapping[str, tuple[Labels, Labels, Errors]]) -> None:
         shape = next(iter(pictures.values()))[1].shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,25 +62,25 @@ def compare(
     """
     if border < 0:
         raise UserError(f"the border is 0 or more pixels, got {border}; 25 is that of HeLa")
-    found, wanted = by_name(predictions), by_name(truths, whole=True)
-    names = [name for name in wanted if name in found]
-    if not names:
+    files = io.match(io.label_files(predictions), io.label_files(truths, whole=True))
+    if not files.both:
         raise UserError(
             f"no file of {predictions} has the name of one of {truths}: "
-            f"{_some(found)} against {_some(wanted)}; a prediction is called <name>_label.tif"
+            f"{io.first_few(files.first)} against {io.first_few(files.second)}; "
+            "a prediction is called <name>_label.tif"
         )
-    dots = _dots(markers, truths, names)
+    dots = _dots(markers, truths, files.both)
     compared, failed, incomplete = dict[str, summary.Compared](), dict[str, UserError](), dict[str, str]()
-    for name in names:
+    for name, (prediction, truth) in files.both.items():
         try:
-            pictures = _pictures(name, found[name], wanted[name], dots.get(name), planes)
-            scores = _scores(pictures, wanted[name], border)
+            pictures = _pictures(name, prediction, truth, dots.get(name), planes)
+            scores = _scores(pictures, truth, border)
         except UserError as error:
             failed[name] = error
             continue
         problems = list[str]()
         try:
-            scores = _with_confidence(scores, found[name])
+            scores = _with_confidence(scores, prediction)
         except UserError as error:
             problems.append(str(error))
         try:
@@ -95,64 +95,25 @@ def compare(
             incomplete[name] = "; ".join(problems)
         compared |= scores
     if not compared:
-        raise failed[names[0]]
+        raise next(iter(failed.values()))
     return summary.of_images(list(compared.values())) | {
         "definitions": summary.DEFINITIONS | ({"det": summary.DET_BY_MARKERS} if dots else {}),
         "images": {name: summary.of_images([one]) for name, one in compared.items()},
-        "missing": [name for name in wanted if name not in found],
-        "unknown": [name for name in found if name not in wanted],
+        "missing": list(files.second),
+        "unknown": list(files.first),
         "failed": {name: str(error) for name, error in failed.items()},
         "incomplete": incomplete,
     }
 
 
-def by_name(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
-    """Label files by the name of their picture.
-
-    Beside files called <name>_label, other files (pictures, overlays) are not looked at.
-
-    Args:
-        folder: where they are.
-        whole: refuse a folder in which that leaves out a file that may be labels of another picture.
-
-    Raises:
-        UserError: when there is no file, two have one name, or one is left out.
-    """
-    files = io.find(folder)
-    marked = [path for path in files if path.stem.endswith("_label")]
-    named = distinct(marked or files, "_label")
-    others = [path for path in files if path.stem.removesuffix("_label") not in named]
-    if whole and others:
-        raise UserError(
-            f"{folder} holds labels called <name>_label, such as {marked[0].name}, beside {others[0].name}, "
-            "which is not; call all labels of a folder alike, and keep other files elsewhere"
-        )
-    return named
-
-
-def distinct(files: Sequence[Path], ending: str = "") -> dict[str, Path]:
-    """Files by their names without the suffix and an `ending`.
-
-    Raises:
-        UserError: when two have one name.
-    """
-    named: dict[str, Path] = {}
-    for path in files:
-        name = path.stem.removesuffix(ending)
-        if name in named:
-            raise UserError(f"{named[name]} and {path} have one name, '{name}'; leave one in the folder")
-        named[name] = path
-    return named
-
-
-def _dots(folder: str | Path | None, truths: str | Path, names: Sequence[str]) -> dict[str, Path]:
+def _dots(folder: str | Path | None, truths: str | Path, wanted: Mapping[str, Any]) -> dict[str, Path]:
     """The files of markers by the names of the truths; none without a folder."""
     if folder is None:
         return {}
-    dots = distinct(io.find(folder))
-    if alone := [name for name in names if name not in dots]:
+    dots = io.named(io.find(folder))
+    if alone := [name for name in wanted if name not in dots]:
         raise UserError(
-            f"{folder} has no markers for {', '.join(alone[:3])}{', ...' * (len(alone) > 3)} of {truths}; "
+            f"{folder} has no markers for {io.first_few(alone)} of {truths}; "
             "DET of markers and DET of nuclei cannot be mixed"
         )
     return dots
@@ -214,7 +175,3 @@ def compared_pair(
     except ValueError as error:
         raise UserError(f"{error}; give a smaller one, or 0") from error
     return summary.Compared(pixels.score(prediction, truth), table, field, dots)
-
-
-def _some(files: dict[str, Path]) -> str:
-    return ", ".join(list(files)[:3]) + (", ..." if len(files) > 3 else "")

@@ -1,19 +1,16 @@
 """From image files to what networks see: the same way in training and in prediction."""
 
-from nucleizoo.preprocess.channels import Channels
-from nucleizoo.preprocess.filed_scan import FiledScan
 from nucleizoo.preprocess.intensity_range import Found, Known, Limits, Pass, limits_of, passes
 from nucleizoo.preprocess.layout import as_labels, channels_first
+from nucleizoo.preprocess.lazy_picture import LazyPicture
 from nucleizoo.preprocess.library import Library
 from nucleizoo.preprocess.opened import Labels, open_pictures
-from nucleizoo.preprocess.parts import Parts
-from nucleizoo.preprocess.picture import Picture, random_crop
 from nucleizoo.preprocess.reader import Reader, magnified
-from nucleizoo.preprocess.scan import LabelFile, Scan, Stack
+from nucleizoo.preprocess.scan import LabelFile, Picture, Scan, Stack, random_crop
 from nucleizoo.preprocess.values import Values
 
 __all__ = [
-    "Channels", "FiledScan", "Found", "Known", "LabelFile", "Labels", "Library", "Limits", "Parts", "Pass",
+    "Found", "Known", "LabelFile", "Labels", "LazyPicture", "Library", "Limits", "Pass",
     "Picture", "Reader", "Scan", "Stack", "Values", "as_labels", "channels_first", "limits_of", "magnified",
     "open_pictures", "passes", "random_crop",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from nucleizoo.contracts import Scaling
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.image.histogram import counts_of, known_span, sample_of, span_of
-from nucleizoo.preprocess.channels import Channels
+from nucleizoo.preprocess.values import Values
 
 Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
 """What becomes 0 and 1: of the whole file, (), or (channels, *outer, depth) of every plane."""
@@ -29,10 +29,10 @@ class Pass(Protocol):
     """Goes through a file; what boxes gave is the same in the end however the file was cut."""
 
     def seen(self, box: Box | None, known: Known) -> Found:
-        """What there is in a box of the channels, or everywhere.
+        """What there is in a box of the values, or everywhere.
 
         Args:
-            box: see `Channels.boxes`; None is all of them.
+            box: see `Values.boxes`; None is all of them.
             known: what the pass before found.
 
         Raises:
@@ -49,24 +49,24 @@ class Pass(Protocol):
         ...
 
 
-def passes(channels: Channels, scaling: Scaling) -> dict[str, Pass]:
+def passes(values: Values, scaling: Scaling) -> dict[str, Pass]:
     """What must be done, one after the other, to know the limits of a scaling."""
     if scaling.over == "image":
-        return {"intensities": _Planes(channels, scaling)}
-    counts = _Counts(channels, scaling)
-    if known_span(channels.values.dtype):
+        return {"intensities": _Planes(values, scaling)}
+    counts = _Counts(values, scaling)
+    if known_span(values.dtype):
         return {"intensities": counts}
-    return {"extremes": _Extremes(channels), "intensities": counts}
+    return {"extremes": _Extremes(values), "intensities": counts}
 
 
-def limits_of(channels: Channels, scaling: Scaling) -> Limits:
+def limits_of(values: Values, scaling: Scaling) -> Limits:
     """The limits of a scaling, found here and now.
 
     Raises:
         ImageReadError: when a chunk cannot be read, or intensities are none that can be used.
     """
     known: Known = dict[str, NDArray[Any]]().__getitem__
-    for one in passes(channels, scaling).values():
+    for one in passes(values, scaling).values():
         known = one.pooled([one.seen(None, known)], known).__getitem__
     return known("low"), known("high")
 
@@ -75,15 +75,15 @@ def limits_of(channels: Channels, scaling: Scaling) -> Limits:
 class _Extremes:
     """Finds the smallest and the largest value, between which the next pass counts."""
 
-    channels: Channels
+    values: Values
 
     def seen(self, box: Box | None, known: Known) -> Found:
-        return {"span": np.array(span_of(self.channels.all(box)))}
+        return {"span": np.array(span_of(self.values.all(box)))}
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
         low, high = np.array([one["span"] for one in found]).T
         span = np.array([low.min(), high.max()])
-        _check_contrast(self.channels, span.astype(self.channels.values.dtype))
+        _check_contrast(self.values, span.astype(self.values.dtype))
         return {"span": span}
 
 
@@ -91,27 +91,27 @@ class _Extremes:
 class _Counts:
     """Counts all values, so that percentiles are known."""
 
-    channels: Channels
+    values: Values
     scaling: Scaling
 
     def seen(self, box: Box | None, known: Known) -> Found:
-        dtype = self.channels.values.dtype
-        counts = counts_of(self.channels.all(box), dtype, self._span(known))
+        dtype = self.values.dtype
+        counts = counts_of(self.values.all(box), dtype, self._span(known))
         return {"counts": counts.astype(np.min_scalar_type(counts.max()))}
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
         counts = sum(one["counts"].astype(np.int64) for one in found)
-        sample = sample_of(np.asarray(counts), self.channels.values.dtype, self._span(known))
-        _check_contrast(self.channels, sample)
+        sample = sample_of(np.asarray(counts), self.values.dtype, self._span(known))
+        _check_contrast(self.values, sample)
         try:
             low, high = self.scaling.limits(sample)
             self.scaling.between(sample[:2], low, high)  # refuses what is no range
         except ValueError as error:
-            raise _unscaled(self.channels, error) from error
+            raise _unscaled(self.values, error) from error
         return {"low": np.array(low), "high": np.array(high)}
 
     def _span(self, known: Known) -> tuple[float, float]:
-        if (span := known_span(self.channels.values.dtype)) is None:
+        if (span := known_span(self.values.dtype)) is None:
             smallest, largest = known("span")
             span = float(smallest), float(largest)
         return span
@@ -121,19 +121,19 @@ class _Counts:
 class _Planes:
     """Finds the limits of every plane by itself; boxes hold whole planes."""
 
-    channels: Channels
+    values: Values
     scaling: Scaling
 
     def seen(self, box: Box | None, known: Known) -> Found:
-        planes = self.channels.planes(box)
+        planes = self.values.planes(box)
         try:
             limits = np.array([self._of(one) for plane in planes for one in plane], np.float64)
         except ValueError as error:
-            raise _unscaled(self.channels, error) from error
+            raise _unscaled(self.values, error) from error
         return {"limits": limits}
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
-        values, limits = self.channels.values, np.concatenate([one["limits"] for one in found])
+        values, limits = self.values, np.concatenate([one["limits"] for one in found])
         low, high = np.moveaxis(limits.reshape(*values.outer, *values.shape[:-2], -1, 2), (-1, -2), (0, 1))
         return {"low": low, "high": high}
 
@@ -142,10 +142,10 @@ class _Planes:
         return self.scaling.limits(plane) if low != high else (low, high)
 
 
-def _check_contrast(channels: Channels, values: NDArray[Any]) -> None:
-    if values.min() == values.max():
-        raise ImageReadError(f"{channels.values.name}: has the value {values[0]} everywhere; remove it")
+def _check_contrast(values: Values, found: NDArray[Any]) -> None:
+    if found.min() == found.max():
+        raise ImageReadError(f"{values.name}: has the value {found[0]} everywhere; remove it")
 
 
-def _unscaled(channels: Channels, error: ValueError) -> ImageReadError:
-    return ImageReadError(f"{channels.values.name}: {error}; see the key SCALING")
+def _unscaled(values: Values, error: ValueError) -> ImageReadError:
+    return ImageReadError(f"{values.name}: {error}; see the key SCALING")

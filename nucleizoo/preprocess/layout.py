@@ -1,7 +1,9 @@
-"""Which values of a file are channels, and which are pictures or volumes."""
+"""What the values of a file are: channels, numbers, labels; pictures or volumes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,78 @@ from nucleizoo.preprocess.scan import Stack
 _MAX_LABEL = 2**31 - 1
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which channels of a file are used.
+
+    Attributes:
+        index: the only one to read; None reads all.
+        is_luminance: whether colours become grey.
+        refusal: all are read and one is used, for they should be equal; of others this is said.
+    """
+
+    index: int | None = None
+    is_luminance: bool = False
+    refusal: str = ""
+
+    def of(self, data: NDArray[Any]) -> NDArray[Any]:
+        """What is used of what was read, of any part of a file: (read, ...) -> (used, ...).
+
+        Raises:
+            ImageReadError: when they should be equal and are not.
+        """
+        if self.is_luminance:
+            return np.asarray(luminance(np.moveaxis(data, 0, -1))[None])
+        if not self.refusal:
+            return data
+        if not all(np.array_equal(data[0], other) for other in data[1:]):
+            raise ImageReadError(self.refusal)
+        return data[:1]
+
+
+def choose(name: str, count: int, channel: str, wanted: int) -> Choice:
+    """Decide which channels of a file are used, whether it is in memory or read part by part.
+
+    With 'auto', colour is taken as grey if all its channels are equal. Of a file that is read part by part
+    that is not known beforehand: every part is looked at when it is read, and the first one in colour is
+    refused in the same words. A training goes through the whole file before it begins; prediction by
+    blocks does so too, unless the scaling needs no look at the intensities.
+
+    Args:
+        name: the file, for messages.
+        count: channels that it has.
+        channel: 'auto', 'all', 'luminance' or an index; see `Reader`.
+        wanted: channels that there must be in the end.
+
+    Raises:
+        ImageReadError: when the file does not have what is asked for.
+    """
+    if channel == "luminance" and count in (1, 3):
+        return Choice(is_luminance=count == 3)
+    if channel.isdigit() and int(channel) < count:
+        return Choice(int(channel))
+    if channel == "all" or (channel == "auto" and wanted > 1):
+        if count != wanted:
+            raise ImageReadError(
+                f"{name}: wants {wanted} channels, has {count}; set DATASET.CHANNELS or the key CHANNEL"
+            )
+        return Choice()
+    choices = ["'luminance'"] * (count == 3) + [f"'{i}'" for i in range(count)]
+    problem = f"has {count} channels" + ("" if channel == "auto" else f", which '{channel}' does not fit")
+    refusal = f"{name}: {problem}; set the key CHANNEL to {', '.join(choices)}"
+    if channel == "auto":
+        return Choice(refusal=refusal if count > 1 else "")
+    raise ImageReadError(refusal)
+
+
 def channels_first(volume: Volume, name: str, channel: str, wanted: int) -> NDArray[Any]:
     """The channels that are used, in front of all other axes.
 
     Args:
         volume: content of a file.
         name: the file, for messages.
-        channel: 'auto', 'all', 'luminance' or an index; see `Reader`.
-        wanted: channels that there must be in the end.
+        channel: see `choose`.
+        wanted: see `choose`.
 
     Returns:
         (wanted, ...) in the file's dtype.
@@ -31,22 +97,30 @@ def channels_first(volume: Volume, name: str, channel: str, wanted: int) -> NDAr
         ImageReadError: when the file does not have what is asked for, or the choice is open.
     """
     data = np.moveaxis(volume.data, -1, 0) if "C" in volume.axes else volume.data[None]
-    count = len(data)
-    if channel == "luminance" and count in (1, 3):
-        return np.asarray(luminance(np.moveaxis(data, 0, -1))[None] if count == 3 else data)
-    if channel.isdigit() and int(channel) < count:
-        return np.asarray(data[int(channel)][None])
-    if channel == "all" or (channel == "auto" and wanted > 1):
-        if count != wanted:
-            raise ImageReadError(
-                f"{name}: wants {wanted} channels, has {count}; set DATASET.CHANNELS or the key CHANNEL"
-            )
-        return data
-    if channel == "auto" and all(np.array_equal(data[0], other) for other in data[1:]):
-        return data[:1]
-    choices = ["'luminance'"] * (count == 3) + [f"'{i}'" for i in range(count)]
-    problem = f"has {count} channels" + ("" if channel == "auto" else f", which '{channel}' does not fit")
-    raise ImageReadError(f"{name}: {problem}; set the key CHANNEL to {', '.join(choices)}")
+    choice = choose(name, len(data), channel, wanted)
+    return choice.of(data if choice.index is None else data[choice.index][None])
+
+
+def check_finite(data: NDArray[Any], axes: str, name: str, start: Sequence[int] = ()) -> None:
+    """Refuse NaN and infinite values.
+
+    Args:
+        data: of a file, channels first.
+        axes: letters of the others.
+        name: the file, for messages.
+        start: where they begin in the file; () if it is all of it.
+
+    Raises:
+        ImageReadError: when there is one, with its place.
+    """
+    if data.dtype.kind != "f" or (finite := np.isfinite(data)).all():
+        return
+    place = np.unravel_index(int(finite.argmin()), data.shape)[1:]
+    places = zip(axes.lower(), place, start or (0,) * len(place), strict=True)
+    where = ", ".join(f"{axis} {first + index}" for axis, index, first in places)
+    raise ImageReadError(
+        f"{name}: holds NaN or infinite values, as at {where} (counted from 0); repair or remove it"
+    )
 
 
 def as_labels(volume: Volume, name: str) -> NDArray[np.int32]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nucleizoo.preprocess.picture import Picture
+from nucleizoo.preprocess.scan import Picture
 from nucleizoo.preprocess.scan_store import Store
 
 log = logging.getLogger(__name__)

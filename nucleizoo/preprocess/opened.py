@@ -10,13 +10,11 @@ from pathlib import Path
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.image.resize import Resizing, nearest
-from nucleizoo.preprocess.channels import Channels
-from nucleizoo.preprocess.filed_scan import FiledScan
 from nucleizoo.preprocess.intensity_range import limits_of
 from nucleizoo.preprocess.layout import as_ids
-from nucleizoo.preprocess.parts import Parts
-from nucleizoo.preprocess.picture import Picture
-from nucleizoo.preprocess.reader import Reader, magnified
+from nucleizoo.preprocess.lazy_picture import LazyPicture
+from nucleizoo.preprocess.reader import Reader, check_fit, magnified
+from nucleizoo.preprocess.scan import Picture
 from nucleizoo.preprocess.values import Values
 
 log = logging.getLogger(__name__)
@@ -58,37 +56,36 @@ def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None
 
 
 def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> Sequence[Picture]:
-    scans = reader.read(path, max_voxels=most)
     if labels is None:
-        return scans
-    planes = reader.label_planes(labels.path, dataset=labels.dataset)
-    _check_fit(path, [scan.shape for scan in scans], labels.path, [plane.shape for plane in planes])
-    return [replace(s, labels=nearest(p, s.extent)) for s, p in zip(scans, planes, strict=True)]
+        return reader.read(path, max_voxels=most)
+    pairs = reader.annotated(path, labels.path, dataset=labels.dataset, max_voxels=most)
+    return [replace(scan, labels=nearest(plane, scan.extent)) for scan, plane in pairs]
 
 
 def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Picture]:
     missing, dims = reader.empty_chunks, reader.spec.dims
     told = io.open_lazily(path, dataset=reader.dataset, missing=missing)
     told.close()
-    values = Values(io.Handle(path, reader.dataset).open, dims)
+    values = Values(io.Handle(path, reader.dataset).open, dims, reader)
     truth = None
     if labels is not None:
         io.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
         truth = Values(io.Handle(labels.path, labels.dataset, "label").open, dims)
         counts = [len(list(one.places())) for one in (values, truth)]
-        _check_fit(path, [values.shape] * counts[0], labels.path, [truth.shape] * counts[1])
+        check_fit(path, [values.shape] * counts[0], labels.path, [truth.shape] * counts[1])
     own = reader.voxel_size(told.spacing)
     factor = reader.magnification(own, str(path))
     resizing = Resizing(values.shape, reader.resampled(values.shape, factor, str(path)))
     size = "x".join(map(str, (*values.outer, *values.shape)))
     log.info("%s: %s voxels are more than CACHE_GB holds; crops are read from the file, which is gone "
              "through once now for the range of its intensities", path, size)  # fmt: skip
-    channels = Channels(values, reader)
-    parts = Parts(channels, reader.scaling, limits_of(channels, reader.scaling))
+    limits = limits_of(values, reader.scaling)
     if truth is not None:
         _check_labels(truth)
     spacing = magnified(own, factor)
-    return [FiledScan(parts, at, resizing, spacing, truth) for at in values.places()]
+    return [
+        LazyPicture(values, at, reader.scaling, limits, resizing, spacing, truth) for at in values.places()
+    ]
 
 
 def _check_labels(values: Values) -> None:
@@ -101,17 +98,3 @@ def _check_labels(values: Values) -> None:
         if len(part) > 1:
             raise ImageReadError(f"{values.name}: has {len(part)} channels; labels are one integer a voxel")
         as_ids(part, values.name)
-
-
-def _check_fit(image: Path, shapes: list[tuple[int, ...]], label: Path, found: list[tuple[int, ...]]) -> None:
-    if shapes != found:
-        raise ImageReadError(
-            f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
-            "labels and image must have the same shape"
-        )
-
-
-def _told(shapes: list[tuple[int, ...]]) -> str:
-    """Shapes in words: '20 pictures of 64x64'."""
-    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
-    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from nucleizoo.core.registry import Recipe
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.image.resize import linear, nearest
-from nucleizoo.preprocess.finite import check_finite
-from nucleizoo.preprocess.layout import as_labels, channels_first, pictures, stack_of
+from nucleizoo.preprocess.layout import as_labels, channels_first, check_finite, pictures, stack_of
 from nucleizoo.preprocess.scan import LabelFile, Scan
 
 
@@ -79,8 +79,16 @@ class Reader:
             TooManyVoxels: when it has more.
             ImageReadError: when the file cannot be used; says why and what to do.
         """
-        volume = io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
-        return self.prepare(volume, str(path))
+        return self.prepare(self.open(path, max_voxels=max_voxels), str(path))
+
+    def open(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> Volume:
+        """Decode a file, for `prepare` and `show`; see `read`.
+
+        Raises:
+            TooManyVoxels: when it has more.
+            ImageReadError: when the file cannot be read.
+        """
+        return io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
 
     def prepare(self, volume: Volume, name: str) -> list[Scan]:
         """Do to a volume in memory what `read` does to a file; `name` stands in messages.
@@ -97,6 +105,25 @@ class Reader:
             for picture in pictures(scaled, volume.axes, self.spec.dims, name)
         ]
 
+    def annotated(
+        self, picture: Path, labels: Path, *, dataset: str = "", max_voxels: int = io.MAX_VOXELS
+    ) -> list[tuple[Scan, NDArray[np.int32]]]:
+        """Read a file and its labels: every scan with what was drawn on it, on the voxels of the files.
+
+        Args:
+            picture: see `read`.
+            labels: see `label_planes`.
+            dataset: see `label_planes`.
+            max_voxels: see `read`.
+
+        Raises:
+            ImageReadError: as for both, and when their shapes differ.
+        """
+        scans = self.read(picture, max_voxels=max_voxels)
+        planes = self.label_planes(labels, dataset=dataset)
+        check_fit(picture, [scan.shape for scan in scans], labels, [plane.shape for plane in planes])
+        return list(zip(scans, planes, strict=True))
+
     def looks(self, path: str | Path) -> list[NDArray[np.float32]]:
         """The pictures of a file for the eye: scaled as for the network, on the file's own voxels.
 
@@ -106,10 +133,17 @@ class Reader:
         Raises:
             ImageReadError: as for `read`.
         """
-        volume = io.read(path, dataset=self.dataset, missing=self.empty_chunks)
-        data = channels_first(volume, str(path), self.channel, self.spec.channels)
-        data = self.scaling.curve(self._scale(data, volume.axes, str(path)))
-        return [one[0] for one in pictures(data, volume.axes, self.spec.dims, str(path))]
+        return self.show(self.open(path), str(path))
+
+    def show(self, volume: Volume, name: str) -> list[NDArray[np.float32]]:
+        """Do to a volume in memory what `looks` does to a file; `name` stands in messages.
+
+        Raises:
+            ImageReadError: as for `read`.
+        """
+        data = channels_first(volume, name, self.channel, self.spec.channels)
+        data = self.scaling.curve(self._scale(data, volume.axes, name))
+        return [one[0] for one in pictures(data, volume.axes, self.spec.dims, name)]
 
     def label_planes(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
         """Read instance labels as they are in the file.
@@ -219,3 +253,30 @@ class Reader:
 def magnified(spacing: tuple[float, ...], factor: tuple[float, ...]) -> tuple[float, ...]:
     """Voxel size after magnification, () when it is unknown."""
     return tuple(s / f for s, f in zip(spacing, factor, strict=bool(spacing)))
+
+
+def check_fit(
+    image: Path, shapes: Sequence[tuple[int, ...]], label: Path, found: Sequence[tuple[int, ...]]
+) -> None:
+    """Refuse labels of other shapes than the pictures that they should be of.
+
+    Args:
+        image: file of the pictures.
+        shapes: (*S) of each.
+        label: file of the labels.
+        found: (*S) of those of each picture.
+
+    Raises:
+        ImageReadError: when they differ in number or shape.
+    """
+    if [*shapes] != [*found]:
+        raise ImageReadError(
+            f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
+            "labels and image must have the same shape"
+        )
+
+
+def _told(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Shapes in words: '20 pictures of 64x64'."""
+    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
+    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
-from nucleizoo.preprocess.picture import Picture
-from nucleizoo.preprocess.scan import Scan
+from nucleizoo.preprocess.scan import Picture, Scan
 
 
 class Store:

@@ -1,4 +1,4 @@
-"""The stored values of a file, picture by picture and part by part."""
+"""The stored values of a file that are used, picture by picture and part by part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume
 from nucleizoo.ops.grid import Box, Grid, placed, size
-from nucleizoo.preprocess.finite import check_finite
+from nucleizoo.preprocess.layout import Choice, check_finite, choose
+from nucleizoo.preprocess.reader import Reader
 from nucleizoo.preprocess.slabs import planes_of
 
 _READ_BYTES = 2**23
@@ -26,11 +27,12 @@ _SLAB_BYTES = 2**26
 
 
 class Values:
-    """The stored values of the pictures in a file; reads again in other processes.
+    """The stored values of the pictures in a file, of the channels that are used; opened again elsewhere.
 
     Args:
         open: the file, open in this process.
         dims: axes of a picture, 2 or 3; 2 makes every plane of a volume a picture of its own.
+        reader: of the experiment, which chooses the channel and may want colours grey; None takes all.
 
     Attributes:
         outer: the lengths of the axes beside those of one picture.
@@ -38,10 +40,11 @@ class Values:
         dtype: of what is read; bool becomes uint8.
 
     Raises:
-        ImageReadError: when there is no picture of so many axes in it.
+        ImageReadError: when there is no picture of so many axes in it, or none of the channels
+            that are wanted.
     """
 
-    def __init__(self, open: Callable[[], LazyVolume], dims: int) -> None:
+    def __init__(self, open: Callable[[], LazyVolume], dims: int, reader: Reader | None = None) -> None:
         volume, self.open = open(), open
         self.name = volume.name
         lengths = dict(zip(volume.axes, volume.shape, strict=True))
@@ -58,90 +61,93 @@ class Values:
         self.dtype = np.dtype(np.uint8) if volume.dtype.kind == "b" else volume.dtype
         self._stored = (volume.shape, volume.dtype)
         self._space, self._chunks = space, [volume.chunks[volume.axes.index(axis)] for axis in volume.space]
+        self._choice = Choice()
+        if reader:
+            self._choice = choose(volume.name, volume.channels, reader.channel, reader.spec.channels)
 
-    def read(self, at: tuple[int, ...], box: Box, channel: int | None = None) -> NDArray[Any]:
+    def read(self, at: tuple[int, ...], box: Box) -> NDArray[Any]:
         """A part of one picture: (channels, *size).
 
         Args:
             at: which picture, a place on every axis of `outer`.
             box: of the picture.
-            channel: the only one to read; None reads all.
 
         Raises:
-            ImageReadError: when a chunk of it cannot be read, or the file has changed.
+            ImageReadError: when a chunk of it cannot be read, the file has changed, or it is in colour and
+                'auto' asks for grey.
         """
         stack, depth = at[: self._stacks], at[self._stacks :]
-        data = self._read((*(slice(i, i + 1) for i in depth), *box), stack, channel)
-        return data.reshape(len(data), *size(box))
+        data = self._read((*(slice(i, i + 1) for i in depth), *box), stack)
+        return self._choice.of(data.reshape(len(data), *size(box)))
 
     def at_once(self, *, planes: bool) -> int:
-        """Bytes that `all` or `planes` have in memory at most, beside the decoding of a chunk."""
-        block = math.prod(self._grown(self._whole_chunks, None)) * self._value(None)
-        if not self.open().dtype.isnative:
+        """Bytes that `all` or `planes` of all channels have in memory at most, beside decoding a chunk."""
+        volume = self.open()
+        voxel = volume.dtype.itemsize * volume.channels
+        block = math.prod(self._grown(self._whole_chunks, voxel)) * voxel
+        if not volume.dtype.isnative:
             block *= 2  # as it is stored, and as it is read
         if self.dtype.kind == "f":
             block += block // self.dtype.itemsize  # whether a value is a number
         if not planes:
             return block
-        plane = math.prod(self._space[-2:]) * self._value(None)
+        plane = math.prod(self._space[-2:]) * voxel
         return min(math.prod(self._whole_chunks[:-2]) * plane, max(block, _SLAB_BYTES)) + _PLANES * plane
 
     def places(self) -> Iterator[tuple[int, ...]]:
         """Where the pictures are."""
         return iter(np.ndindex(*self.outer))
 
-    def boxes(self, room: float, channel: int | None = None, *, planes: bool = False) -> Grid:
+    def boxes(self, room: float, *, planes: bool = False) -> Grid:
         """All values cut at the borders of chunks, over the axes (*outer, *shape).
 
         Args:
             room: bytes of a box, about; more, where a chunk has more.
-            channel: the only one that is read; None is all.
             planes: boxes hold whole planes.
         """
         block = self._slab if planes else self._whole_chunks
-        return Grid((*self.outer, *self.shape), self._grown(block, channel, room))
+        return Grid((*self.outer, *self.shape), self._grown(block, self._voxel, room))
 
-    def all(self, channel: int | None = None, box: Box | None = None) -> Iterator[NDArray[Any]]:
+    def all(self, box: Box | None = None) -> Iterator[NDArray[Any]]:
         """All values once, part by part: (channels, ...), cut at the borders of chunks.
 
         Args:
-            channel: the only one to read; None reads all.
             box: one of `boxes`; None is all of them.
 
         Raises:
-            ImageReadError: as for `read`, or for NaN and infinite values.
+            ImageReadError: as for `read`, and for NaN and infinite values.
         """
-        for part in self._cut(box, self._grown(self._whole_chunks, channel)):
-            yield from _pieces(self._part(part, channel))
+        for part in self._cut(box, self._grown(self._whole_chunks, self._voxel)):
+            yield from map(self._choice.of, _pieces(self._part(part)))
 
-    def planes(self, channel: int | None = None, box: Box | None = None) -> Iterator[NDArray[Any]]:
+    def planes(self, box: Box | None = None) -> Iterator[NDArray[Any]]:
         """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
 
         Args:
-            channel: the only one to read; None reads all.
             box: one of `boxes` that hold whole planes; None is all of them.
 
         Raises:
-            ImageReadError: as for `read`, or for NaN and infinite values.
+            ImageReadError: as for `read`, and for NaN and infinite values.
             UserError: when the planes of a row of chunks need a temporary file that cannot be written.
         """
         slab = self._slab
-        together = math.prod(slab[:-2]) == 1 or self._value(channel) * math.prod(slab) <= _SLAB_BYTES
-        for part in self._cut(box, self._grown(slab, channel)):
-            if together:
-                data = self._part(part, channel)
-                flat = data.reshape(len(data), -1, *data.shape[-2:])
-                yield from np.moveaxis(flat, 1, 0)
-            else:
-                yield from self._apart(part, channel)
+        together = math.prod(slab[:-2]) == 1 or self._voxel * math.prod(slab) <= _SLAB_BYTES
+        planes = self._together if together else self._apart
+        for part in self._cut(box, self._grown(slab, self._voxel)):
+            yield from map(self._choice.of, planes(part))
 
-    def _apart(self, slab: Box, channel: int | None) -> Iterator[NDArray[Any]]:
+    def _together(self, slab: Box) -> Iterator[NDArray[Any]]:
+        """The planes of a slab that is read at once."""
+        data = self._part(slab)
+        return iter(np.moveaxis(data.reshape(len(data), -1, *data.shape[-2:]), 1, 0))
+
+    def _apart(self, slab: Box) -> Iterator[NDArray[Any]]:
         """The planes of a slab that is not read at once."""
-        channels, (depth, y, x) = self.open().channels if channel is None else 1, size(slab)[-3:]
-        grid = Grid((y, x), self._grown([*size(slab)[:-2], *self._whole_chunks[-2:]], channel)[-2:])
-        boxes = map(grid.box, range(len(grid)))
-        blocks = ((box, self._part((*slab[:-2], *box), channel)) for box in boxes)
-        yield from planes_of(blocks, (channels, depth, y, x), self.dtype.newbyteorder("="))
+        block = self._grown([*size(slab)[:-2], *self._whole_chunks[-2:]], self._voxel)
+        channels, (depth, y, x) = self._voxel // self.dtype.itemsize, size(slab)[-3:]
+        grid = Grid((y, x), block[-2:])
+        blocks = ((box, self._part((*slab[:-2], *box))) for box in map(grid.box, range(len(grid))))
+        return planes_of(blocks, (channels, depth, y, x), self.dtype.newbyteorder("="))
 
     def _cut(self, box: Box | None, block: tuple[int, ...]) -> Iterator[Box]:
         """A part, or all, cut into blocks."""
@@ -149,10 +155,10 @@ class Values:
         grid = Grid(size(whole), block)
         return (placed(grid.box(index), whole) for index in range(len(grid)))
 
-    def _part(self, box: Box, channel: int | None) -> NDArray[Any]:
+    def _part(self, box: Box) -> NDArray[Any]:
         """A box over all axes, of one place on those beside the space; all its values are numbers."""
         start, volume = tuple(cut.start for cut in box), self.open()
-        data = self._read(box[self._stacks :], start[: self._stacks], channel)
+        data = self._read(box[self._stacks :], start[: self._stacks])
         axes = "".join(volume.stacks) + volume.space
         check_finite(data.reshape(len(data), *size(box)), axes, self.name, start)
         return data
@@ -166,24 +172,24 @@ class Values:
     def _slab(self) -> list[int]:
         return [*self._whole_chunks[:-2], *self._space[-2:]]
 
-    def _grown(self, block: list[int], channel: int | None, most: float = 0) -> tuple[int, ...]:
-        """As many such blocks in a row as are read at once, or as make so many bytes; of one stack."""
+    def _grown(self, block: list[int], voxel: int, most: float = 0) -> tuple[int, ...]:
+        """As many such blocks in a row as make so many bytes, of which a voxel has some; of one stack."""
         grown = [*block]
         for axis in reversed(range(self._stacks, len(grown))):
-            room = int((most or _READ_BYTES) // (self._value(channel) * math.prod(grown)))
+            room = int((most or _READ_BYTES) // (voxel * math.prod(grown)))
             grown[axis] = min(self._space[axis - self._stacks], grown[axis] * max(1, room))
         return tuple(grown)
 
-    def _value(self, channel: int | None) -> int:
-        """Bytes that are read a voxel."""
-        volume = self.open()
-        return int(volume.dtype.itemsize) * (volume.channels if channel is None else 1)
+    @property
+    def _voxel(self) -> int:
+        """Bytes that are read per voxel."""
+        return self.dtype.itemsize * (self.open().channels if self._choice.index is None else 1)
 
-    def _read(self, box: Box, stack: tuple[int, ...], channel: int | None) -> NDArray[Any]:
+    def _read(self, box: Box, stack: tuple[int, ...]) -> NDArray[Any]:
         volume = self.open()
         if (volume.shape, volume.dtype) != self._stored:
             raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
-        data = volume.read(box, stack, channel)
+        data = volume.read(box, stack, self._choice.index)
         return data.view(self.dtype) if data.dtype.kind == "b" else data
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, io
 from nucleizoo.contracts.hook import Training
 from nucleizoo.core.errors import ConfigError, ImageReadError
 from nucleizoo.metrics import objects, pixels
-from nucleizoo.preprocess import Scan
 from nucleizoo.training.norm_statistics import Remembered, as_it_predicts
 from nucleizoo.training.report import Report
 
@@ -25,7 +22,7 @@ class Validation:
 
     Raises:
         ConfigError: when there are not as many label files as pictures, some names have no partner while
-            others have, or their shapes differ.
+            others have, their shapes differ, or one cannot be read.
     """
 
     def __init__(self, config: CfgNode, report: Report, remembered: Remembered | None = None) -> None:
@@ -36,18 +33,10 @@ class Validation:
         if len(pictures) != len(truths):
             raise ConfigError(f"MONITOR.TRUTH has {len(truths)} files, MONITOR.PICTURES {len(pictures)}")
         try:
-            named = io.pair(pictures, truths)
+            named, reader = io.pair(pictures, truths), build.reader(config)
+            self.pairs = [one for pair in named for one in reader.annotated(*pair)]
         except ImageReadError as error:
-            raise ConfigError(f"MONITOR.TRUTH: {error}") from error
-        reader = build.reader(config)
-        self.pairs: list[tuple[Scan, NDArray[np.int32]]] = []
-        for picture, truth in named:
-            scans, labels = reader.read(picture), reader.label_planes(truth)
-            if (found := [one.shape for one in labels]) != (shapes := [scan.shape for scan in scans]):
-                raise ConfigError(
-                    f"MONITOR.TRUTH: {truth} has labels for {found}, but {picture} has {shapes}"
-                )
-            self.pairs += zip(scans, labels, strict=True)
+            raise ConfigError(f"MONITOR.PICTURES and MONITOR.TRUTH: {error}") from error
 
     def __call__(self, trainer: Training) -> None:
         """Score the method as it is now, and write the result to the report."""

@@ -143,7 +143,7 @@ def test_workers_find_the_range_of_fractions_in_two_passes(folder, tmp_path, seg
         data = file["image"][...] * np.float32(0.37) - 11
         other.create_dataset("image", data=data, chunks=(4, 16, 16))
     job = jobs.Job(segmenter, tmp_path / "brain.h5", tmp_path, Options("h5"), workers=2)
-    low, high = limits_of(job.input.channels, segmenter.reader.scaling)
+    low, high = limits_of(job.input.values, segmenter.reader.scaling)
     work = job.run(crew_of(workers, job))
     told = list(itertools.takewhile(lambda unit: unit[0] != "statistics", work))
     work.close()

@@ -148,7 +148,7 @@ def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, monkeypatc
     box = (slice(3, 9), slice(10, 30), slice(0, 48))
     (scan,) = made.read(volume)
     np.testing.assert_allclose(job.work.picture(box), scan.image[(slice(None), *box)], atol=2e-6)
-    at_once = limits_of(job.input.channels, made.reader.scaling)
+    at_once = limits_of(job.input.values, made.reader.scaling)
     for one, other in zip(job.work.intensities.limits(), at_once, strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype and one.shape == other.shape

@@ -123,7 +123,7 @@ def test_a_damaged_image_is_named_and_left_out_for_all(good, poor, annotated, tm
     (tmp_path / "data/images/cell6.tif").unlink()
     assert compare(good[0], poor, "--data", tmp_path / "data", "--out", tmp_path / "out") == 1
     said = capsys.readouterr().err
-    assert "left out: " in said and "cell3.tif" in said and "9x9 pixels" in said
+    assert "left out: " in said and "cell3.tif" in said and "of 9x9, but" in said and "of 48x64" in said
     assert "no picture for the labels of cell6" in said
     assert content(tmp_path / "out")["images"] == ["cell0", "cell1", "cell2", "cell4", "cell7"]
     assert len(content(tmp_path / "out")["failed"]) == 2

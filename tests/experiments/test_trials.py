@@ -147,7 +147,7 @@ def test_data_must_have_labels_a_picture_for_each_and_equal_shapes(load, toy_ima
     (tmp_path / "data" / "labels").mkdir()
     refused("holds no image file")
     tifffile.imwrite(tmp_path / "data" / "labels" / "cell1_label.tif", np.ones((60, 64), np.uint16))
-    refused(r"labels for \[\(60, 64\)\], but .*cell1.png has \[\(64, 64\)\]")
+    refused(r"cell1_label.tif: has labels for .* 60x64, but .*cell1.png has .* 64x64")
     tifffile.imwrite(tmp_path / "data" / "labels" / "other.tif", np.ones((64, 64), np.uint16))
     (tmp_path / "data" / "labels" / "cell1_label.tif").unlink()
     refused("has no picture for .*other.tif")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import ndimage
 from support.toy_methods import Duo, Plain
 
@@ -14,6 +15,7 @@ from nucleizoo.contracts import Channel, Task
 from nucleizoo.inference import nuclei_table, writers
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.kinds import TARGETS
+from nucleizoo.ops.labels.overlay import outline
 
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 SIZES = {"T": 2, "Z": 3, "Y": 12, "X": 10}
@@ -79,7 +81,21 @@ def test_labels_have_the_axes_and_voxel_size_of_the_file(tmp_path, dims, axes, s
     found = io.read(tmp_path / "many_label.tif")
     assert (found.axes, found.spacing) == (axes, pytest.approx(spacing))
     assert np.array_equal(found.data > 0, picture > 0)
-    writers.write_overlays(segmenter(dims), path, tmp_path)  # finds as many label planes as pictures
+
+
+@STACKS
+def test_overlays_are_those_of_the_files_and_the_picture_is_decoded_once(
+    tmp_path, monkeypatch, dims, axes, spacing
+):
+    path, _ = a_stack(tmp_path, axes, spacing)
+    made, read, decode = segmenter(dims, "pair", "DATASET.IMAGE.ZOOM", "[0.8]"), [], io.read
+    monkeypatch.setattr(io, "read", lambda path, **settings: read.append(path) or decode(path, **settings))
+    writers.write_labels(made, path, tmp_path, overlay=True)
+    assert read == [path]
+    planes = made.reader.label_planes(tmp_path / "many_label.tif")
+    files = sorted(tmp_path.glob("many*_overlay.png"))
+    for file, look, labels in zip(files, made.reader.looks(path), planes, strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), outline(look, labels))
 
 
 @STACKS

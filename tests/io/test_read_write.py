@@ -648,8 +648,34 @@ def test_partners_have_one_name_or_else_one_place(images, labels, partners):
 @pytest.mark.parametrize(("images", "labels", "told"), [
     (files("a.png", "b.png"), files("b.tif", "c.tif"), "a.png: has no labels of the same name"),
     (files("a.png"), files("b.tif", "c.tif"), "a.png: has no labels of the same name"),
-    (files("a.png", "b.png"), files("a.tif", "a_label.tif", "b.tif"), "a.tif and a_label.tif are labels of"),
+    (files("a.png", "b.png"), files("a.tif", "a_label.tif", "b.tif"), "a.tif and a_label.tif have one name"),
 ])  # fmt: skip
 def test_partners_that_are_not_clear_are_refused(images, labels, told):
     with pytest.raises(ImageReadError, match=told):
         io.pair(images, labels)
+
+
+def test_files_of_one_name_are_matched_and_others_are_told_with_their_kind():
+    found = io.match(
+        io.named(files("a.png", "b.png", "c.ome.tif")), io.named(files("c.ome.png", "d.h5", "a.tif"))
+    )
+    assert found.both == {
+        "c.ome": tuple(files("c.ome.tif", "c.ome.png")), "a": tuple(files("a.png", "a.tif"))
+    }  # fmt: skip
+    assert (found.first, found.second) == ({"b": Path("b.png")}, {"d": Path("d.h5")})
+
+
+def test_results_are_called_by_the_picture_and_not_by_the_format(tmp_path):
+    (tmp_path / "brain.ome.zarr").mkdir()
+    names = [tmp_path / "brain.ome.zarr", Path("brain.h5"), Path("brain.ome.tif")]
+    assert [io.name_of(one) for one in names] == ["brain", "brain", "brain.ome"]
+
+
+def test_label_files_are_those_marked_so_where_some_are(tmp_path):
+    for name in ("a.png", "a_label.tif", "b_label.tif"):
+        (tmp_path / name).touch()
+    assert io.label_files(tmp_path, whole=True) == {one: tmp_path / f"{one}_label.tif" for one in "ab"}
+    (tmp_path / "c.png").touch()
+    assert set(io.label_files(tmp_path)) == {"a", "b"}
+    with pytest.raises(ImageReadError, match=r"a_label\.tif, beside c\.png"):
+        io.label_files(tmp_path, whole=True)

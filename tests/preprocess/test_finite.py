@@ -10,7 +10,7 @@ from nucleizoo.core.plugins import load_plugins
 from nucleizoo.io import open_lazily
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.image.histogram import span_of
-from nucleizoo.preprocess import Channels, Reader, Values, values
+from nucleizoo.preprocess import Reader, Values, values
 from nucleizoo.preprocess.intensity_range import limits_of
 
 load_plugins()
@@ -41,4 +41,4 @@ def test_it_is_told_by_its_place_in_memory_and_part_by_part(tmp_path, monkeypatc
     with pytest.raises(ImageReadError, match=rf"a\.h5: {words}"):
         reader.read(tmp_path / "a.h5")
     with pytest.raises(ImageReadError, match=rf"a\.h5:/image: {words}"):
-        limits_of(Channels(Values(lambda: volume, dims), reader), reader.scaling)
+        limits_of(Values(lambda: volume, dims, reader), reader.scaling)

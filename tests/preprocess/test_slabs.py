@@ -12,7 +12,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.io import open_lazily
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.preprocess import Channels, Reader, Values, limits_of, slabs, values
+from nucleizoo.preprocess import Reader, Values, limits_of, slabs, values
 
 load_plugins()
 SHAPE, CHUNK = (11, 40, 50), (4, 16, 16)
@@ -55,7 +55,7 @@ def test_every_chunk_is_loaded_once_and_the_limits_are_those_of_the_planes(
     loads = counted(volume)
     scaling = SCALINGS.recipe("percentile", over="image", low=1, high=98)
     reader = Reader(DataSpec(dims, channels, ()), channel="all", scaling=scaling)
-    low, high = limits_of(Channels(Values(lambda: volume, dims), reader), reader.scaling)
+    low, high = limits_of(Values(lambda: volume, dims, reader), reader.scaling)
     assert len(loads) == 3 * 3 * 4 * channels and set(loads.values()) == {1}
     planes = np.moveaxis(data, -1, 0).reshape(channels, len(data), -1)
     truth = np.percentile(planes.astype(np.float32), (1, 98), axis=-1)

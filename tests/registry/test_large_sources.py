@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+from functools import partial
 
 import h5py
 import numpy as np
@@ -12,7 +13,7 @@ from nucleizoo import io
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS, SCALINGS
-from nucleizoo.preprocess import FiledScan, Scan
+from nucleizoo.preprocess import LazyPicture, Reader, Scan, Values
 
 SHAPE = (24, 50, 70)
 RNG = np.random.default_rng(0)
@@ -73,7 +74,7 @@ def both(name, root, dims=3, **settings):
     """The same source from memory and from its files."""
     whole, filed = (source(name, root, dims, cache_gb=gb, **settings) for gb in (1.0, 0.0))
     rng = np.random.default_rng(0)
-    assert isinstance(whole.library.draw(rng), Scan) and isinstance(filed.library.draw(rng), FiledScan)
+    assert isinstance(whole.library.draw(rng), Scan) and isinstance(filed.library.draw(rng), LazyPicture)
     return whole, filed
 
 
@@ -139,10 +140,33 @@ def test_colours_and_channels_are_chosen_as_in_memory(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb", tile=(16, 16), compression="zlib")
     for channel in ("luminance", "0", "2"):
         assert_same(*both("images", tmp_path, 2, channel=channel), (20, 30))
-    with pytest.raises(
-        ImageReadError, match="has 3 channels, which 'auto' does not fit; set the key CHANNEL"
+    for channel, told in (
+        ("auto", "has 3 channels; set"),
+        ("3", "has 3 channels, which '3' does not fit; set"),
     ):
-        source("images", tmp_path, 2, cache_gb=0.0)
+        for cache_gb in (0.0, 1.0):
+            with pytest.raises(ImageReadError, match=f"{told} the key CHANNEL to 'luminance', '0', '1', '2'"):
+                source("images", tmp_path, 2, cache_gb=cache_gb, channel=channel)
+
+
+@pytest.mark.parametrize("over", ["volume", "image"])
+def test_colour_that_is_grey_is_taken_as_grey_from_files_too(tmp_path, over):
+    grey = RNG.integers(0, 255, (60, 80)).astype(np.uint8)
+    colour = np.stack([grey] * 3, axis=-1)
+    save = partial(tifffile.imwrite, photometric="rgb", tile=(16, 16), compression="zlib")
+    save(tmp_path / "a.tif", colour)
+    scaling = SCALINGS.recipe("percentile", over=over)
+    assert_same(*both("images", tmp_path, 2, path="a.tif", scaling=scaling), (20, 30))
+    colour[59, 79, 1] ^= 1  # one value of the last tile
+    save(tmp_path / "b.tif", colour)
+    refusal = r"b\.tif: has 3 channels; set the key CHANNEL to 'luminance', '0', '1', '2'"
+    for cache_gb in (0.0, 1.0):
+        with pytest.raises(ImageReadError, match=refusal):
+            source("images", tmp_path, 2, path="b.tif", cache_gb=cache_gb, scaling=scaling)
+    values = Values(io.Handle(tmp_path / "b.tif").open, 2, Reader(DataSpec(dims=2)))
+    np.testing.assert_array_equal(values.read((), (slice(0, 59), slice(0, 80)))[0], grey[:59])
+    with pytest.raises(ImageReadError, match=refusal):  # as prediction by blocks meets it
+        values.read((), (slice(0, 60), slice(0, 80)))
 
 
 @pytest.mark.parametrize("axes", ["TYX", "TZYX", "ZCYX"])

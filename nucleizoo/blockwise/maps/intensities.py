@@ -46,12 +46,12 @@ class Intensities:
 
     def __init__(self, seen: Input, block: tuple[int, ...], scratch: Path) -> None:
         self.seen, self.steps = seen, dict[str, PassStep]()
-        values = seen.channels.values
+        values = seen.values
         self._grid = Grid((*values.outer, *values.shape), block)
         scaling = seen.reader.scaling
         self._fixed = scaling.fixed(values.dtype) if scaling.over == "volume" else None
         known: Known = dict[str, NDArray[Any]]().__getitem__
-        for name, one in {} if self._fixed else passes(seen.channels, scaling).items():
+        for name, one in {} if self._fixed else passes(seen.values, scaling).items():
             self.steps[name] = PassStep(one, seen, Stage(scratch / name, self._grid), known)
             known = self.steps[name].stage.table
 
@@ -80,7 +80,7 @@ class Intensities:
         if not left:
             return 0.0
         begin, spent, seen = time.perf_counter(), 0.0, 0
-        for some in self.seen.channels.all(self._grid.box(len(self._grid) // 2)):
+        for some in self.seen.values.all(self._grid.box(len(self._grid) // 2)):
             seen += math.prod(some.shape[1:])
             if (spent := time.perf_counter() - begin) > ENOUGH:  # a chunk may come in many parts
                 break
@@ -137,6 +137,6 @@ class PassStep(OfBlocks):
 
 def unit_of(seen: Input) -> tuple[int, ...]:
     """The boxes in which a volume is gone through: whole chunks, whole planes if each is scaled alone."""
-    volume, values = seen.volume, seen.channels.values
+    volume, values = seen.volume, seen.values
     total = math.prod((*values.outer, *values.shape)) * volume.dtype.itemsize * volume.channels
-    return seen.channels.boxes(max(UNIT, total / MOST), planes=seen.reader.scaling.over == "image").block
+    return values.boxes(max(UNIT, total / MOST), planes=seen.reader.scaling.over == "image").block

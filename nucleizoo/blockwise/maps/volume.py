@@ -8,7 +8,7 @@ from nucleizoo.blockwise.state import missing_chunks
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume, open_lazily
 from nucleizoo.ops.image.resize import Resizing
-from nucleizoo.preprocess import Channels, FiledScan, Limits, Parts, Reader, Values, magnified
+from nucleizoo.preprocess import LazyPicture, Limits, Reader, Values, magnified
 
 
 class Input:
@@ -18,7 +18,7 @@ class Input:
         shape: (*S) in the file.
         spacing: of the file's voxels in micrometres, in axis order; () when unknown.
         resizing: from there to what the network sees.
-        channels: that are used, on the voxels of the file.
+        values: of the channels that are used, on the voxels of the file.
         noted: how many chunks were known to be missing when it was opened.
 
     Args:
@@ -53,13 +53,12 @@ class Input:
         if known:
             missing_chunks.recall(self.volume, known)
         _check_axes(self.volume, reader)
-        values = Values(lambda: self.volume, reader.spec.dims)
-        self.shape = values.shape
+        self.values = Values(lambda: self.volume, reader.spec.dims, reader)
+        self.shape = self.values.shape
         self.spacing = reader.voxel_size(self.volume.spacing)
         factor = reader.magnification(self.spacing, str(path))
         self.resizing = Resizing(self.shape, reader.resampled(self.shape, factor, str(path)))
         self._working = magnified(self.spacing, factor)
-        self.channels = Channels(values, reader)
         self.noted = len(self.volume.skipped)
 
     @property
@@ -72,10 +71,10 @@ class Input:
         """Chunks that were found damaged since it was opened, in words."""
         return self.volume.skipped[self.noted :]
 
-    def scan(self, limits: Limits) -> FiledScan:
+    def scan(self, limits: Limits) -> LazyPicture:
         """What the network sees, with the limits of the scaling on this volume."""
-        parts = Parts(self.channels, self.reader.scaling, limits)
-        return FiledScan(parts, next(self.channels.values.places()), self.resizing, self._working)
+        values, scaling = self.values, self.reader.scaling
+        return LazyPicture(values, next(values.places()), scaling, limits, self.resizing, self._working)
 
 
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:

@@ -19,9 +19,8 @@ from nucleizoo.blockwise.write.pyramid import level_steps
 from nucleizoo.blockwise.write.result import Result, units
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
-from nucleizoo.inference.writers import name_of
-from nucleizoo.io import is_zarr
-from nucleizoo.io.hdf5_disk import Disk
+from nucleizoo.io import is_zarr, name_of
+from nucleizoo.io.hdf5 import Disk
 
 
 def write_hdf5(path: Path, result: Result) -> None:

@@ -1,4 +1,4 @@
-"""Pictures that stay in their files; of a crop, its own voxels alone are read."""
+"""Pictures that stay in their files: of what is wanted its own voxels are read, and no others."""
 
 from __future__ import annotations
 
@@ -7,29 +7,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.contracts import Sample
+from nucleizoo.contracts import Sample, Scaling
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.image.crops import crop
 from nucleizoo.ops.image.resize import Resizing
+from nucleizoo.preprocess.intensity_range import Limits
 from nucleizoo.preprocess.layout import as_ids
-from nucleizoo.preprocess.parts import Parts
 from nucleizoo.preprocess.values import Values
+
+_ROWS = 2**18
+"""Voxels that are scaled at once."""
 
 
 @dataclass(frozen=True, eq=False)
-class FiledScan:
-    """One image or volume in its file, scaled and resampled crop by crop as a `Scan` is at once.
+class LazyPicture:
+    """One image or volume in its file, scaled and resampled part by part as a `Scan` is at once.
 
     Attributes:
-        parts: of the file.
+        values: of the file, in the channels that are used.
         at: which of its pictures this is.
+        scaling: of the experiment.
+        limits: of the scaling, on the whole file.
         resizing: from the voxels of the file to those that the network sees.
         spacing: voxel size after resampling in micrometres, in axis order; () when unknown.
         labels: of a file with pictures of the same shape, integers; None where there are none.
     """
 
-    parts: Parts
+    values: Values
     at: tuple[int, ...]
+    scaling: Scaling
+    limits: Limits
     resizing: Resizing
     spacing: tuple[float, ...]
     labels: Values | None = None
@@ -57,10 +64,33 @@ class FiledScan:
         Raises:
             ImageReadError: when a chunk of it cannot be read.
         """
-        straight = self.parts.straight(self.at, self.resizing.made_of(box))
+        straight = self._straight(self.resizing.made_of(box))
         if self.resizing.is_needed:
             straight = np.stack([self.resizing.linear(channel, box) for channel in straight])
-        return self.parts.curved(straight)
+        return self._curved(straight)
+
+    def _straight(self, box: Box) -> NDArray[np.float32]:
+        """A part on the voxels of the file: (C, *size) in [0, 1], before the curve of the scaling."""
+        raw, (lows, highs) = self.values.read(self.at, box), self.limits
+        made = np.zeros(raw.shape, np.float32)
+        rows = max(1, _ROWS // raw.shape[-1])
+        for channel, *depth in np.ndindex(*raw.shape[:-2]):
+            plane = (channel, *self.at, *(box[0].start + z for z in depth)) if lows.ndim else ()
+            low, high = float(lows[plane]), float(highs[plane])
+            if low >= high:
+                continue  # a plane without contrast becomes 0
+            for y in range(0, raw.shape[-2], rows):
+                part = (channel, *depth, slice(y, y + rows))
+                made[part] = self.scaling.between(raw[part], low, high)
+        return made
+
+    def _curved(self, straight: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[0, 1] to [-1, 1] along the curve of the scaling, where it lies."""
+        rows = straight.reshape(-1, straight.shape[-1])
+        step = max(1, _ROWS // rows.shape[-1])
+        for y in range(0, len(rows), step):
+            rows[y : y + step] = self.scaling.curve(rows[y : y + step]) * 2 - 1
+        return straight
 
     def _labels(self, values: Values, box: Box) -> NDArray[np.int32]:
         stored = values.read(self.at, self.resizing.made_of(box))[0]
