@@ -16,8 +16,8 @@ import torch
 from nucleizoo.blockwise.dask.task import Order, RunSpec
 from nucleizoo.blockwise.maps.volume import Input
 from nucleizoo.blockwise.options import Options
-from nucleizoo.blockwise.pipeline import RESERVE, Work
-from nucleizoo.blockwise.plan.memory import in_option, peak
+from nucleizoo.blockwise.pipeline import Work
+from nucleizoo.blockwise.plan.budget import for_option, peak
 from nucleizoo.blockwise.plan.plan import plan
 from nucleizoo.blockwise.state import missing_chunks
 from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, digest, identity
@@ -138,7 +138,7 @@ class Job:
                 raise UserError(
                     f"{self.scratch}: was begun with blocks that need about {memory / 1e9:.2f} GB of memory, "
                     f"{self.options.limit / 1e9:.3g} GB are allowed; raise --max-memory to "
-                    f"{in_option(memory)}, or remove the folder to begin again with smaller ones"
+                    f"{for_option(memory)}, or remove the folder to begin again with smaller ones"
                 )
             if not self.options.skip_damaged:
                 check_skipped(self.scratch, self.work.skipped(), "remove the folder to begin again")
@@ -148,9 +148,8 @@ class Job:
         seconds = self._tile_time()  # and the network takes its memory, that is not left for blocks
         cut = plan(
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
-            self.options.limit, taken=peak() + RESERVE,
-            window=self.work.tiling.window, step=self.work.tiling.step,
-            costs=self.work.costs, reading=self.work.reading, units=UNITS * self.workers,
+            self.work.budget(peak()),
+            window=self.work.tiling.window, step=self.work.tiling.step, regions=UNITS * self.workers,
             windows=math.inf if self.workers else AWAY / seconds,
         )  # fmt: skip
         maps = len(self.segmenter.target.channels)

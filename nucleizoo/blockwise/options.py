@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nucleizoo.blockwise.plan import memory
+from nucleizoo.blockwise.plan.budget import default_limit
 from nucleizoo.core.errors import UserError
 from nucleizoo.io import zarr_library
 
@@ -37,7 +37,7 @@ class Options:
     @property
     def limit(self) -> float:
         """Bytes that the process may have in memory."""
-        return self.max_memory * 1e9 or memory.machine() * memory.DEFAULT_SHARE
+        return self.max_memory * 1e9 or default_limit()
 
     def shared(self, count: int) -> Options:
         """The same for so many processes on this machine: what was not said is divided among them."""

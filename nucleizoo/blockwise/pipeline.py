@@ -21,10 +21,8 @@ from nucleizoo.blockwise.maps.network import NetworkMaps
 from nucleizoo.blockwise.maps.norm_statistics import GivenStatistics
 from nucleizoo.blockwise.maps.tiling import Tiling
 from nucleizoo.blockwise.maps.volume import Input
-from nucleizoo.blockwise.plan import memory
-from nucleizoo.blockwise.plan.plan import Costs, Plan
-from nucleizoo.blockwise.plan.reading import Reading
-from nucleizoo.blockwise.plan.room import Room
+from nucleizoo.blockwise.plan.budget import RESERVE, Budget, Costs, Reading
+from nucleizoo.blockwise.plan.plan import Plan
 from nucleizoo.blockwise.state import missing_chunks
 from nucleizoo.blockwise.state.block_store import Stage
 from nucleizoo.blockwise.state.fingerprint import identity, marked
@@ -35,13 +33,11 @@ from nucleizoo.blockwise.write.result import Result
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.ops import memory
 from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.preprocess import FiledScan
-
-RESERVE = 1e8
-"""Bytes kept for what is not counted."""
 
 
 class Work:
@@ -96,19 +92,20 @@ class Work:
         with atomic(begun(self.scratch)) as part:
             part.write_text(json.dumps({"plan": asdict(plan), "passed": unit_of(self.seen), **more}))
 
-    @cached_property
-    def costs(self) -> Costs:
-        """What a voxel takes of memory."""
-        volume, task = self.seen.volume, self.segmenter.method.task
-        stored = volume.dtype.itemsize * volume.channels
-        maps = len(self.segmenter.target.channels)
-        return Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps)
+    def budget(self, used: float) -> Budget:
+        """The memory budget of a process.
 
-    @cached_property
-    def reading(self) -> Reading:
-        """What reading the volume takes of memory."""
+        Args:
+            used: bytes that it uses already.
+        """
+        volume, task = self.seen.volume, self.segmenter.method.task
+        stored, maps = volume.dtype.itemsize * volume.channels, len(self.segmenter.target.channels)
         planes = self.seen.reader.scaling.over == "image"
-        return Reading.of(self.seen.volume, self.seen.channels.values, planes=planes)
+        return Budget(
+            self.limit, used + RESERVE,
+            Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps),
+            Reading.of(volume, self.seen.channels.values, planes=planes), self.segmenter.decoder.less_memory,
+        )  # fmt: skip
 
     @cached_property
     def intensities(self) -> Intensities:
@@ -131,21 +128,21 @@ class Work:
     @cached_property
     def predict(self) -> NetworkMaps:
         """Prediction itself."""
-        units = Grid(self.seen.extent, self.plan.unit)
-        files = MapFiles(self.scratch / "predict", self.segmenter.target.channels, units)
+        regions = Grid(self.seen.extent, self.plan.region)
+        files = MapFiles(self.scratch / "predict", self.segmenter.target.channels, regions)
         return NetworkMaps(self._network, self.picture, self.seen, self.tiling, files, self.batch)
 
     @cached_property
     def decoding(self) -> Decoding:
         """What follows, on the voxels of the file, with the memory that is left when it begins."""
         grid = Grid(self.seen.shape, self.plan.block)
-        room = Room(self.limit, self.limit - self.left, self.costs.decoding)
-        return Decoding(self.rules, self._maps, grid, self.scratch, self.plan.margin, room)
+        budget = self.budget(memory.resident() or 0)
+        return Decoding(self.rules, self._maps, grid, self.scratch, self.plan.margin, budget)
 
     @property
     def left(self) -> float:
         """Bytes that this process may still take."""
-        return self.limit - memory.in_use() - RESERVE
+        return self.budget(memory.resident() or 0).free
 
     @cached_property
     def table(self) -> Table:

@@ -55,9 +55,9 @@ INFERENCE:
 def small():
     """Blocks of few voxels, so that small volumes have many; and a plugin for this file alone."""
     with own_plugin(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "SIDE", {3: (7, 16, 24)})
-        patch.setattr(plan, "REACH", 3)
-        patch.setattr(plan, "LONGEST", 2)
+        patch.setattr(plan, "MAX_BLOCK", {3: (7, 16, 24)})
+        patch.setattr(plan, "MARGIN", 3)
+        patch.setattr(plan, "MAX_WINDOWS", 2)
         patch.setattr(intensities, "UNIT", 20_000)  # three
         yield
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from nucleizoo.blockwise.decode.decoding import Decoding, check_rules
-from nucleizoo.blockwise.plan.room import Room
+from nucleizoo.blockwise.plan.budget import Budget, Costs
 from nucleizoo.blockwise.step import carried_out
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
@@ -29,11 +29,11 @@ def reader(maps):
     return lambda box: {name: one[box] for name, one in maps.items()}
 
 
-def by_blocks(folder, decoder, maps, block, margin=2, room=Room(), spacing=()):
+def by_blocks(folder, decoder, maps, block, margin=2, budget=Budget(), spacing=()):
     shape = next(iter(maps.values())).shape
     grid = Grid(shape, block)
     rules = check_rules(decoder.rules(len(shape), spacing))
-    decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), room)
+    decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), budget)
     for _ in carried_out(decoding.steps):
         pass
     decoded = decoding.decoded()
@@ -110,16 +110,17 @@ def test_the_memory_that_is_asked_for_leads_to_the_end(tmp_path):
     maps = {"binary": np.full((3, 90), 0.9, np.float32), "contour": np.zeros((3, 90), np.float32)}
     maps["binary"][:, [0, 89]] = 1
     decoder = DECODERS.get("bc")(seed_binary=0.95, min_seed=1)
-    told, amount = [], 1.5
+    told, amount, advice = [], 1.5, "raise INFERENCE.DECODER.FOREGROUND"
     while len(told) < 9:
-        room = Room(amount * 1e9, taken=3e8, each=1e7)
+        budget = Budget(amount * 1e9, taken=3e8, costs=Costs(1e7), advice=advice)
         try:
-            found = by_blocks(tmp_path, decoder, maps, (3, 10), margin=1, room=room)
+            found = by_blocks(tmp_path, decoder, maps, (3, 10), margin=1, budget=budget)
             break
         except UserError as error:
             told.append(str(error))
-            amount = float(re.search(r"raise --max-memory to ([\d.]+) at least and go on", told[-1])[1])
+            amount = float(re.search(r"raise --max-memory to at least ([\d.]+) .*--resume", told[-1])[1])
     assert told[0].startswith("at voxel (0, 18) seeds are so far apart that 3x52 voxels are needed at once,")
+    assert told[0].endswith(advice)
     assert amount <= 3.1  # 0.3 and 3 x 90 voxels
     np.testing.assert_array_equal(found, decoder(maps))
 

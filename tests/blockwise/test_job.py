@@ -77,9 +77,9 @@ def in_memory(made, path):
 @pytest.fixture
 def small(monkeypatch):
     """Blocks of few voxels, so that small volumes have many."""
-    monkeypatch.setattr(plan, "SIDE", {2: (20, 16), 3: (7, 16, 24)})
-    monkeypatch.setattr(plan, "REACH", 3)
-    monkeypatch.setattr(plan, "LONGEST", 1)
+    monkeypatch.setattr(plan, "MAX_BLOCK", {2: (20, 16), 3: (7, 16, 24)})
+    monkeypatch.setattr(plan, "MARGIN", 3)
+    monkeypatch.setattr(plan, "MAX_WINDOWS", 1)
     monkeypatch.setattr(write_result, "CHUNK", {2: (16, 16), 3: (8, 16, 16)})
     monkeypatch.setattr(pyramid, "SMALLEST", 20)
 

@@ -50,9 +50,9 @@ needs_signals = pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def small():
     """Units of few voxels; and a plugin for this file alone."""
     with own_plugin(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "SIDE", {3: (7, 16, 24)})
-        patch.setattr(plan, "REACH", 3)
-        patch.setattr(plan, "LONGEST", 1)
+        patch.setattr(plan, "MAX_BLOCK", {3: (7, 16, 24)})
+        patch.setattr(plan, "MARGIN", 3)
+        patch.setattr(plan, "MAX_WINDOWS", 1)
         patch.setattr(dask_workers, "COUNT_EVERY", 0.2)
         yield
 
@@ -173,7 +173,7 @@ serve = '''if True:
     sys.stdin.read()
 '''
 scheduler = Popen([sys.executable, "-c", serve], stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
-plan.LONGEST, cluster.ANSWER_WITHIN, each = 1, 5.0, cluster.Cluster._each
+plan.MAX_WINDOWS, cluster.ANSWER_WITHIN, each = 1, 5.0, cluster.Cluster._each
 
 
 def losing(cluster, order, name, step):

@@ -16,7 +16,7 @@ from nucleizoo.blockwise.decode.label_volume import Labelled, Numbers
 from nucleizoo.blockwise.decode.landscape import Look, MapsLook, ReadMaps
 from nucleizoo.blockwise.decode.split_touching import DepthLook
 from nucleizoo.blockwise.decode.watershed import Growth
-from nucleizoo.blockwise.plan.room import Room
+from nucleizoo.blockwise.plan.budget import Budget
 from nucleizoo.blockwise.state.block_store import Stage
 from nucleizoo.blockwise.step import Step
 from nucleizoo.core.errors import UserError
@@ -38,7 +38,7 @@ class Decoding:
         grid: the blocks.
         folder: for what is found on the way.
         margin: voxels around a block, an axis, that are flooded with it to begin with.
-        room: for what is flooded at once.
+        budget: for what is flooded at once.
     """
 
     rules: Rules
@@ -46,7 +46,7 @@ class Decoding:
     grid: Grid
     folder: Path
     margin: tuple[int, ...]
-    room: Room = field(default_factory=Room)
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def steps(self) -> dict[str, Step]:
@@ -73,7 +73,7 @@ class Decoding:
         if rules.fill_holes:
             steps["holes"] = objects = Holes(self._stage("holes"), objects)
         if rules.split:
-            depth = DepthLook(objects, self.grid, rules.spacing, self.margin, self.room)
+            depth = DepthLook(objects, self.grid, rules.spacing, self.margin, self.budget)
             choose = partial(depth.chosen, apart=rules.split)
             summits = Survey(
                 self._stage("summits"), depth, choose, keep_rest=True, full_seeds=True, note=depth.note
@@ -84,7 +84,7 @@ class Decoding:
         return steps, numbers
 
     def _growth(self, name: str, survey: Survey, look: Look) -> Growth:
-        return Growth(self._stage(name), survey, look, margin=self.margin, room=self.room)
+        return Growth(self._stage(name), survey, look, margin=self.margin, budget=self.budget)
 
     def _stage(self, name: str) -> Stage:
         return Stage(self.folder / name, self.grid)

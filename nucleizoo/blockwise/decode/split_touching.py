@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.blockwise.decode.label_volume import Labelled
 from nucleizoo.blockwise.decode.landscape import Seen
-from nucleizoo.blockwise.plan.room import Room
+from nucleizoo.blockwise.plan.budget import Budget
 from nucleizoo.blockwise.state.block_store import Stage
 from nucleizoo.ops.grid import Box, Grid, inside
 from nucleizoo.ops.image.geometry import voxel_shape
@@ -30,14 +30,19 @@ class DepthLook:
         grid: of the volume.
         spacing: voxel size in micrometres, in axis order; () means isotropic.
         margin: voxels around a part, an axis, to begin with.
-        room: for what is in memory at once.
+        budget: for what is in memory at once.
     """
 
     def __init__(
-        self, objects: Labelled, grid: Grid, spacing: tuple[float, ...], margin: tuple[int, ...], room: Room
+        self,
+        objects: Labelled,
+        grid: Grid,
+        spacing: tuple[float, ...],
+        margin: tuple[int, ...],
+        budget: Budget,
     ) -> None:
         self.objects, self.grid, self.spacing = objects, grid, spacing
-        self.margin, self.room = tuple(max(m, 1) for m in margin), room
+        self.margin, self.budget = tuple(max(m, 1) for m in margin), budget
         self.voxel = voxel_shape(spacing, len(grid.shape))
 
     def seen(self, box: Box) -> Seen:
@@ -90,7 +95,7 @@ class DepthLook:
 
     def _distance(self, box: Box, margin: tuple[int, ...]) -> NDArray[np.float32]:
         wide = self.grid.grown(box, margin)
-        self.room.check(box, wide, "an object is so thick that, to split it,")
+        self.budget.check(box, wide, "an object is so thick that, to split it,")
         distance = instance_distance(self.objects.read(wide), self.spacing, border=False)[inside(box, wide)]
         if distance.max(initial=0) <= self._way_out(wide, margin):
             return distance

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.blockwise.decode.components import SEVERAL, Survey
 from nucleizoo.blockwise.decode.landscape import Look
-from nucleizoo.blockwise.plan.room import Room
+from nucleizoo.blockwise.plan.budget import Budget
 from nucleizoo.blockwise.state.block_store import OfBlocks, Stage
 from nucleizoo.blockwise.state.rle import lengths, to_runs
 from nucleizoo.ops.grid import Box, inside, size
@@ -33,14 +33,14 @@ class Growth(OfBlocks):
         survey: of the same blocks.
         look: what was surveyed.
         margin: voxels around a block, an axis; more are taken where they are needed.
-        room: for what is flooded at once.
+        budget: for what is flooded at once.
     """
 
     def __init__(
-        self, stage: Stage, survey: Survey, look: Look, *, margin: tuple[int, ...], room: Room
+        self, stage: Stage, survey: Survey, look: Look, *, margin: tuple[int, ...], budget: Budget
     ) -> None:
         self.stage, self.survey, self.look = stage, survey, look
-        self.margin, self.room = tuple(max(m, 1) for m in margin), room
+        self.margin, self.budget = tuple(max(m, 1) for m in margin), budget
 
     def do(self, index: int) -> None:
         """Grow into one block.
@@ -108,7 +108,7 @@ class Growth(OfBlocks):
     def _flooded(self, box: Box, margin: tuple[int, ...]) -> NDArray[np.int32]:
         grid = self.stage.grid
         wide = grid.grown(box, margin)
-        self.room.check(box, wide, "seeds are so far apart that")
+        self.budget.check(box, wide, "seeds are so far apart that")
         contested = self._owner(wide) == SEVERAL
         numbers = self.survey.seeds.read(wide)
         seeds = np.where(self.survey.table("chosen")[numbers], numbers, 0)
