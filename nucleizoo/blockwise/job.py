@@ -8,25 +8,24 @@ import secrets
 import shutil
 import time
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from nucleizoo.blockwise.dask.task import Order, RunSpec
 from nucleizoo.blockwise.maps.volume import Input
-from nucleizoo.blockwise.options import Options
 from nucleizoo.blockwise.pipeline import Work
-from nucleizoo.blockwise.plan.budget import for_option, peak
+from nucleizoo.blockwise.plan.budget import default_limit, for_option, peak
 from nucleizoo.blockwise.plan.plan import plan
-from nucleizoo.blockwise.state import missing_chunks
 from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, digest, identity
-from nucleizoo.blockwise.state.scratch import begun, remove
+from nucleizoo.blockwise.state.scratch import job_file, remove, save_missing
 from nucleizoo.blockwise.step import Crew, Progress, alone, carried_out
 from nucleizoo.blockwise.write.formats import FORMATS, check_place, place_of_table, places
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import duration, plural, storage
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.io import zarr_library
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.memory import forget_peak
@@ -39,6 +38,41 @@ AWAY = 120.0
 
 DECODED_A_SECOND = 2e6
 """Voxels that one core decodes in a second, for the estimate."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a volume is predicted by blocks.
+
+    Attributes:
+        format: of the labels, one of `FORMATS`.
+        max_memory: of each process, in 10^9 bytes; 0 is half of the machine's.
+        resume: continue an interrupted job.
+        skip_damaged: treat chunks that are missing or damaged as black.
+
+    Raises:
+        UserError: for a memory that is no amount, or a format whose package is not installed.
+    """
+
+    format: str = "tif"
+    max_memory: float = 0.0
+    resume: bool = False
+    skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_memory < float("inf"):
+            raise UserError(f"--max-memory is a number of gigabytes, got {self.max_memory:g}")
+        if self.format == "ome-zarr":
+            zarr_library()  # fails now rather than when all work is done
+
+    @property
+    def limit(self) -> float:
+        """Bytes that a process may use."""
+        return self.max_memory * 1e9 or default_limit()
+
+    def shared(self, count: int) -> Options:
+        """The same for several processes on this machine, which share the default memory."""
+        return self if self.max_memory else replace(self, max_memory=self.limit / 1e9 / count)
 
 
 class Job:
@@ -73,7 +107,7 @@ class Job:
         self.result, self.scratch = places(path, folder, options.format)
         self.table = place_of_table(path, folder) if table else None
         check_place(self.result, options.format)
-        known = self.scratch if options.resume and begun(self.scratch).exists() else None
+        known = self.scratch if options.resume and job_file(self.scratch).exists() else None
         self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, scratch=known)
         self.work = Work(segmenter, self.input, self.scratch, options.limit)
         self._begin()
@@ -108,7 +142,7 @@ class Job:
         Args:
             spec: of the segmenter.
         """
-        number = json.loads(begun(self.scratch).read_text())["job"]
+        number = json.loads(job_file(self.scratch).read_text())["job"]
         return Order(
             spec, digest(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
             number, self.options.limit, self.options.skip_damaged,
@@ -123,7 +157,7 @@ class Job:
 
     def _begin(self) -> None:
         """Find the plan of an interrupted job, or make a new one."""
-        what, at = identity(self.segmenter, self.input.path), begun(self.scratch)
+        what, at = identity(self.segmenter, self.input.path), job_file(self.scratch)
         if at.exists() and not self.options.resume:
             raise UserError(
                 f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
@@ -142,7 +176,7 @@ class Job:
                 )
             if not self.options.skip_damaged:
                 check_skipped(self.scratch, self.work.skipped(), "remove the folder to begin again")
-            missing_chunks.keep(self.input.volume, self.scratch)  # what was lost meanwhile, for workers
+            save_missing(self.input.volume, self.scratch)  # what was lost meanwhile, for workers
             return
         forget_peak()  # of the volume before
         seconds = self._tile_time()  # and the network takes its memory, that is not left for blocks

@@ -23,12 +23,11 @@ from nucleizoo.blockwise.maps.tiling import Tiling
 from nucleizoo.blockwise.maps.volume import Input
 from nucleizoo.blockwise.plan.budget import RESERVE, Budget, Costs, Reading
 from nucleizoo.blockwise.plan.plan import Plan
-from nucleizoo.blockwise.state import missing_chunks
 from nucleizoo.blockwise.state.block_store import Stage
 from nucleizoo.blockwise.state.fingerprint import identity, marked
-from nucleizoo.blockwise.state.scratch import begun
+from nucleizoo.blockwise.state.scratch import job_file, save_missing
 from nucleizoo.blockwise.step import Step
-from nucleizoo.blockwise.write.pyramid import level_steps
+from nucleizoo.blockwise.write.ome_zarr import level_steps
 from nucleizoo.blockwise.write.result import Result
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
@@ -74,7 +73,7 @@ class Work:
 
     @cached_property
     def _noted(self) -> dict[str, Any]:
-        noted: dict[str, Any] = json.loads(begun(self.scratch).read_text())
+        noted: dict[str, Any] = json.loads(job_file(self.scratch).read_text())
         if set(noted["plan"]) != {one.name for one in fields(Plan)} or "passed" not in noted:
             raise UserError(
                 f"{self.scratch}: was begun by another version of nucleizoo; remove the folder to begin again"
@@ -88,8 +87,8 @@ class Work:
             OSError: when the disk is full.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
-        missing_chunks.keep(self.seen.volume, self.scratch)
-        with atomic(begun(self.scratch)) as part:
+        save_missing(self.seen.volume, self.scratch)
+        with atomic(job_file(self.scratch)) as part:
             part.write_text(json.dumps({"plan": asdict(plan), "passed": unit_of(self.seen), **more}))
 
     def budget(self, used: float) -> Budget:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nucleizoo.blockwise.dask.cluster import Cluster
-from nucleizoo.blockwise.job import Job
-from nucleizoo.blockwise.options import Options
+from nucleizoo.blockwise.job import Job, Options
 from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, identity, made_of
-from nucleizoo.blockwise.state.scratch import begun, held
+from nucleizoo.blockwise.state.scratch import held, job_file
 from nucleizoo.blockwise.step import Crew, alone
-from nucleizoo.blockwise.write.formats import FORMATS, marks_of, place_of_table, places
+from nucleizoo.blockwise.write.formats import FORMATS, place_of_table, places, read_metadata
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import listed, plural
 from nucleizoo.inference.segmenter import Segmenter
@@ -52,7 +51,7 @@ def predict_volume(
         OSError: when the disk is full.
     """
     result, scratch = places(path, folder, options.format)
-    if options.resume and not begun(scratch).exists() and (marks := marks_of(result)) is not None:
+    if options.resume and not job_file(scratch).exists() and (marks := read_metadata(result)) is not None:
         _check_origin(result, marks, identity(segmenter, path))
         if table and not (marks.get("table") and place_of_table(path, folder).exists()):
             raise UserError(
@@ -91,7 +90,7 @@ def _check_origin(result: Path, marks: dict[str, Any], what: dict[str, Any]) -> 
 
 def _tell_skipped(path: Path, result: Path, format_: str) -> None:
     """Warn of what is missing in a result."""
-    skipped = (marks_of(result) or {}).get("skipped")
+    skipped = (read_metadata(result) or {}).get("skipped")
     if skipped:
         log.warning(
             "%s: %s taken for black, there may be nuclei missing: %s; %s names all, in %s",

@@ -10,7 +10,7 @@ import tifffile
 from nucleizoo import io
 from nucleizoo.blockwise.state.block_store import Stage
 from nucleizoo.blockwise.write.bigtiff import write_tiff
-from nucleizoo.blockwise.write.formats import marks_of
+from nucleizoo.blockwise.write.formats import read_metadata
 from nucleizoo.blockwise.write.result import Result
 from nucleizoo.ops.grid import Grid, size
 
@@ -43,7 +43,7 @@ def test_it_is_the_same_file_however_the_volume_is_cut(tmp_path, shape, count):
     assert read.spacing == SPACING[-len(shape) :]
     part = tuple(slice(n // 3, n // 3 + 2) for n in shape)
     np.testing.assert_array_equal(io.open_lazily(tmp_path / "a.tif").read(part)[0], labels[part])
-    assert marks_of(tmp_path / "a.tif") == {
+    assert read_metadata(tmp_path / "a.tif") == {
         "nuclei": count, "skipped": ["chunk 3"], "made_of": "word", "complete": 1
     }  # fmt: skip
 

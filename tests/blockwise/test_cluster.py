@@ -25,7 +25,7 @@ from nucleizoo.blockwise.dask import workers as dask_workers
 from nucleizoo.blockwise.maps import intensities
 from nucleizoo.blockwise.plan import plan
 from nucleizoo.blockwise.step import alone
-from nucleizoo.blockwise.write import pyramid, result
+from nucleizoo.blockwise.write import ome_zarr, result
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.preprocess import limits_of
@@ -154,15 +154,15 @@ def test_workers_find_the_range_of_fractions_in_two_passes(folder, tmp_path, seg
 
 def small_chunks():
     """Let this process write chunks and pyramids of few voxels."""
-    from nucleizoo.blockwise.write import pyramid, result
+    from nucleizoo.blockwise.write import ome_zarr, result
 
-    result.CHUNK, pyramid.SMALLEST = {3: (7, 16, 16)}, 12
+    result.CHUNK, ome_zarr.SMALLEST = {3: (7, 16, 16)}, 12
 
 
 def test_workers_write_the_pyramid_of_one_process(folder, tmp_path, segmenter, workers, monkeypatch):
     """They begin it, one process goes on, they end it."""
     pytest.importorskip("zarr")
-    for module, name in ((result, "CHUNK"), (pyramid, "SMALLEST")):
+    for module, name in ((result, "CHUNK"), (ome_zarr, "SMALLEST")):
         monkeypatch.setattr(module, name, getattr(module, name))  # to have it back
     small_chunks()
     wanted = predict_volume(segmenter, folder / "brain.h5", tmp_path / "alone", Options("ome-zarr")).result

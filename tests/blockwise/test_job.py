@@ -32,7 +32,7 @@ from nucleizoo.blockwise.maps import intensities
 from nucleizoo.blockwise.maps.network import NetworkMaps
 from nucleizoo.blockwise.maps.volume import Input
 from nucleizoo.blockwise.plan import plan
-from nucleizoo.blockwise.write import pyramid
+from nucleizoo.blockwise.write import ome_zarr
 from nucleizoo.blockwise.write import result as write_result
 from nucleizoo.blockwise.write.formats import write_hdf5
 from nucleizoo.contracts import Task
@@ -81,7 +81,7 @@ def small(monkeypatch):
     monkeypatch.setattr(plan, "MARGIN", 3)
     monkeypatch.setattr(plan, "MAX_WINDOWS", 1)
     monkeypatch.setattr(write_result, "CHUNK", {2: (16, 16), 3: (8, 16, 16)})
-    monkeypatch.setattr(pyramid, "SMALLEST", 20)
+    monkeypatch.setattr(ome_zarr, "SMALLEST", 20)
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from nucleizoo.blockwise.step import carried_out
-from nucleizoo.blockwise.write import pyramid
-from nucleizoo.blockwise.write.ome_zarr import write_ome_zarr
-from nucleizoo.blockwise.write.pyramid import level_steps
+from nucleizoo.blockwise.write import ome_zarr
+from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
 from nucleizoo.blockwise.write.result import Result
 
 zarr = pytest.importorskip("zarr")
@@ -91,7 +90,7 @@ def test_a_unit_that_stops_in_the_middle_is_done_again_and_leaves_nothing_else(t
     labels = labels_of((40, 200, 300))
     wanted, count = written(labels, tmp_path / "a", (64, 256, 256))
     result = result_of(labels, tmp_path / "b" / "scratch", (64, 256, 256))
-    replace, moved, told = pyramid.os.replace, [], []
+    replace, moved, told = ome_zarr.os.replace, [], []
 
     def stops(*paths):
         moved.append(paths)
@@ -100,7 +99,7 @@ def test_a_unit_that_stops_in_the_middle_is_done_again_and_leaves_nothing_else(t
         replace(*paths)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pyramid.os, "replace", stops)
+        patch.setattr(ome_zarr.os, "replace", stops)
         for _ in range(3):
             with pytest.raises(OSError, match="No space left"):
                 told.extend(carried_out(level_steps(result)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from nucleizoo.blockwise.maps.volume import Input
 from nucleizoo.blockwise.pipeline import Work
 from nucleizoo.blockwise.state.fingerprint import digest
-from nucleizoo.blockwise.state.scratch import begun
+from nucleizoo.blockwise.state.scratch import job_file
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import is_path
 from nucleizoo.inference.segmenter import Segmenter
@@ -138,7 +138,7 @@ def _segmenter(spec: RunSpec, weights: str) -> Segmenter:
 
 def _check_job(order: Order) -> None:
     try:
-        job = json.loads(begun(Path(order.scratch)).read_text())["job"]
+        job = json.loads(job_file(Path(order.scratch)).read_text())["job"]
     except FileNotFoundError as error:
         raise _unseen(order.scratch) from error
     if job != order.job:

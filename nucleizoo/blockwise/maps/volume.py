@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nucleizoo.blockwise.state import missing_chunks
+from nucleizoo.blockwise.state.scratch import load_missing, missing_file
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume, open_lazily
 from nucleizoo.ops.image.resize import Resizing
@@ -43,7 +43,7 @@ class Input:
         look: bool = True,
     ) -> None:
         self.path, self.reader = path, reader
-        known = scratch if scratch and missing_chunks.place(scratch).exists() else None
+        known = scratch if scratch and missing_file(scratch).exists() else None
         self.volume = open_lazily(
             path,
             dataset=reader.dataset,
@@ -51,7 +51,7 @@ class Input:
             missing=reader.empty_chunks or not (look or known is None),
         )
         if known:
-            missing_chunks.recall(self.volume, known)
+            load_missing(self.volume, known)
         _check_axes(self.volume, reader)
         values = Values(lambda: self.volume, reader.spec.dims)
         self.shape = values.shape

@@ -32,7 +32,7 @@ def write_tiff(path: Path, result: Result) -> None:
     """
     sizes = {f"PhysicalSize{a.upper()}": s for a, s in zip(result.axes, result.spacing or (), strict=False)}
     said = {f"{key}Unit": "µm" for key in sizes}
-    note = {"Description": json.dumps(result.marks)}
+    note = {"Description": json.dumps(result.metadata)}
     with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
         file.write(
             _tiles(result), shape=result.shape, dtype=result.dtype, tile=_tile(result), compression="zlib",

@@ -14,8 +14,7 @@ import tifffile
 
 from nucleizoo.blockwise.step import Step
 from nucleizoo.blockwise.write.bigtiff import write_tiff
-from nucleizoo.blockwise.write.ome_zarr import write_ome_zarr
-from nucleizoo.blockwise.write.pyramid import level_steps
+from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
 from nucleizoo.blockwise.write.result import Result, units
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
@@ -41,15 +40,15 @@ def write_hdf5(path: Path, result: Result) -> None:
             disk.check()
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
-        marks = result.marks
+        marks = result.metadata
         if skipped := marks.pop("skipped"):  # more of them than an attribute can hold, perhaps
             file["skipped"] = skipped
         for name, value in marks.items():
             data.attrs[name] = value
 
 
-def marks_of(path: Path) -> dict[str, Any] | None:
-    """What is noted in a complete result (`Result.marks`); None when there is no such result."""
+def read_metadata(path: Path) -> dict[str, Any] | None:
+    """What is noted in a complete result (`Result.metadata`); None when there is no such result."""
     try:
         if path.suffix == ".zarr":
             marks = dict(json.loads((path / "zarr.json").read_text())["attributes"]["nucleizoo"])

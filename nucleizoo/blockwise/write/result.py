@@ -54,7 +54,7 @@ class Result:
         return tuple(min(c, n) for c, n in zip(CHUNK[len(self.shape)], self.shape, strict=True))
 
     @property
-    def marks(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What is noted beside the labels, once they are complete."""
         return {
             "nuclei": self.labels().count,
