@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from nucleizoo import io
-from nucleizoo.blockwise.state.block_store import Stage
+from nucleizoo.blockwise.state.block_store import BlockStore
 from nucleizoo.blockwise.write.bigtiff import write_tiff
 from nucleizoo.blockwise.write.formats import read_metadata
 from nucleizoo.blockwise.write.result import Result
@@ -50,19 +50,21 @@ def test_it_is_the_same_file_however_the_volume_is_cut(tmp_path, shape, count):
 
 @pytest.mark.parametrize(("shape", "block"), [((32, 512, 640), (32, 128, 128)), ((2048, 3000), (1024, 512))])
 def test_every_block_is_read_once_and_one_is_in_memory(tmp_path, monkeypatch, shape, block):
-    stage, reads, parts = Stage(tmp_path / "stage", Grid(shape, block)), [], []
-    for index in range(len(stage)):
-        labels = np.full(size(stage.grid.box(index)), index + 1, np.int32)
-        stage.write(index, {}, {"labels": labels})
-    monkeypatch.setattr(Stage, "read", lambda *words, own=Stage.read: reads.append(words[1]) or own(*words))
+    store, reads, parts = BlockStore(tmp_path / "store", Grid(shape, block)), [], []
+    for index in range(len(store)):
+        labels = np.full(size(store.grid.box(index)), index + 1, np.int32)
+        store.write(index, {}, {"labels": labels})
+    monkeypatch.setattr(
+        BlockStore, "read", lambda *words, own=BlockStore.read: reads.append(words[1]) or own(*words)
+    )
 
     def read(box):
         parts.append(size(box))
-        return stage.labels("labels", box)
+        return store.labels("labels", box)
 
-    write_tiff(tmp_path / "a.tif", result_of(read, shape, tmp_path, block, len(stage)))
-    assert sorted(reads) == list(range(len(stage)))
+    write_tiff(tmp_path / "a.tif", result_of(read, shape, tmp_path, block, len(store)))
+    assert sorted(reads) == list(range(len(store)))
     assert all(one <= other for part in parts for one, other in zip(part, block, strict=True))
     np.testing.assert_array_equal(
-        tifffile.imread(tmp_path / "a.tif"), stage.labels("labels", tuple(slice(0, n) for n in shape))
+        tifffile.imread(tmp_path / "a.tif"), store.labels("labels", tuple(slice(0, n) for n in shape))
     )

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from nucleizoo.blockwise.decode.decoding import Decoding, check_rules
 from nucleizoo.blockwise.plan.budget import Budget, Costs
-from nucleizoo.blockwise.step import carried_out
+from nucleizoo.blockwise.step import run_steps
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS
@@ -34,9 +34,9 @@ def by_blocks(folder, decoder, maps, block, margin=2, budget=Budget(), spacing=(
     grid = Grid(shape, block)
     rules = check_rules(decoder.rules(len(shape), spacing))
     decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), budget)
-    for _ in carried_out(decoding.steps):
+    for _ in run_steps(decoding.steps):
         pass
-    decoded = decoding.decoded()
+    decoded = decoding.labels()
     labels = np.zeros(shape, np.int32)
     for index in range(len(grid)):
         labels[grid.box(index)] = decoded.read(grid.box(index))
@@ -132,12 +132,12 @@ def test_a_step_goes_on_where_it_stopped(tmp_path):
     told = []
     for stop in range(3, 100, 5):
         decoding = Decoding(decoder.rules(2), reader(maps), grid, tmp_path, (2, 2))
-        told += list(itertools.islice(carried_out(decoding.steps), stop))
+        told += list(itertools.islice(run_steps(decoding.steps), stop))
     assert sorted(told) == sorted(set(told))
     np.testing.assert_array_equal(by_blocks(tmp_path, decoder, maps, (10, 10)), decoder(maps))
 
 
 def test_the_library_s_watershed_is_refused(tmp_path):
     decoder = DECODERS.get("ternary")(watershed="skimage")
-    with pytest.raises(UserError, match="WATERSHED is 'frontier'"):
+    with pytest.raises(UserError, match=r"INFERENCE\.DECODER must be 'frontier', got 'skimage'"):
         by_blocks(tmp_path, decoder, {"ternary": np.zeros((4, 4), np.float32)}, (2, 2))

@@ -1,11 +1,11 @@
-"""Writing of a pyramid by units: the same files however the volume is cut and whoever does it how often."""
+"""Writing of a pyramid by tasks: the same files however the volume is cut and whoever does it how often."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from nucleizoo.blockwise.step import carried_out
+from nucleizoo.blockwise.step import run_steps
 from nucleizoo.blockwise.write import ome_zarr
 from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
 from nucleizoo.blockwise.write.result import Result
@@ -35,9 +35,9 @@ def files_of(folder):
 
 
 def written(labels, folder, step):
-    """The result of one process, and how many units it did."""
+    """The result of one process, and how many tasks it did."""
     result = result_of(labels, folder / "scratch", step)
-    done = list(carried_out(level_steps(result)))
+    done = list(run_steps(level_steps(result)))
     write_ome_zarr(folder / "a.ome.zarr", result)
     return folder / "a.ome.zarr", len(done)
 
@@ -102,8 +102,8 @@ def test_a_unit_that_stops_in_the_middle_is_done_again_and_leaves_nothing_else(t
         patch.setattr(ome_zarr.os, "replace", stops)
         for _ in range(3):
             with pytest.raises(OSError, match="No space left"):
-                told.extend(carried_out(level_steps(result)))
-    told += carried_out(level_steps(result))
+                told.extend(run_steps(level_steps(result)))
+    told += run_steps(level_steps(result))
     assert len(told) == len(set(told)) <= count
     write_ome_zarr(tmp_path / "b" / "a.ome.zarr", result)
     assert files_of(tmp_path / "b" / "a.ome.zarr") == files_of(wanted)

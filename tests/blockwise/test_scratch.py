@@ -18,7 +18,7 @@ HOLD = (
 @pytest.fixture
 def scratch(tmp_path):
     """A folder of a job that was begun."""
-    for name in ("survey", "predict", "zzz"):
+    for name in ("components", "predict", "zzz"):
         (tmp_path / "scratch" / name).mkdir(parents=True)
         (tmp_path / "scratch" / name / "0000000.npz").touch()
     (tmp_path / "scratch" / "measured.npz").touch()
@@ -39,7 +39,7 @@ def test_a_folder_is_held_whatever_becomes_of_the_job_in_it(scratch):
                 with held(scratch):
                     pass
             job_file(scratch).unlink(missing_ok=True)
-        assert (scratch / "survey").exists()
+        assert (scratch / "components").exists()
         other.communicate(b"\n")
     with held(scratch):
         pass
@@ -58,7 +58,7 @@ def test_a_removal_that_is_stopped_leaves_a_job_to_go_on_with(tmp_path, scratch,
     with held(scratch):
         with monkeypatch.context() as patch:
             whole = shutil.rmtree
-            patch.setattr(shutil, "rmtree", lambda path: 1 / 0 if path.name == "survey" else whole(path))
+            patch.setattr(shutil, "rmtree", lambda path: 1 / 0 if path.name == "components" else whole(path))
             with pytest.raises(ZeroDivisionError):
                 remove(scratch)
         assert job_file(scratch).exists() and (scratch / "lock").exists()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.blockwise.state.block_store import done_in
 from nucleizoo.blockwise.step import Step
-from nucleizoo.blockwise.write.result import Result, units
+from nucleizoo.blockwise.write.result import Result, write_grid
 from nucleizoo.io import zarr_library
 from nucleizoo.ops.grid import Box, Grid
 
@@ -102,7 +102,7 @@ class Level:
 
     @cached_property
     def _grid(self) -> Grid:
-        return units(self.shape, self.result)
+        return write_grid(self.shape, self.result)
 
     @property
     def _folder(self) -> Path:
