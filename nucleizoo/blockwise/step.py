@@ -13,7 +13,7 @@ class Step(Protocol):
     """An operation on every block of a volume, one task per block.
 
     Tasks may be done in any order, by any process that sees the same files, even twice: each writes one
-    file atomically, or several and then a mark, with the same content whoever does it.
+    file atomically, or several and then a mark, with the same content whichever process does it.
     """
 
     def __len__(self) -> int:

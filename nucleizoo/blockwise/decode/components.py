@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.blockwise.decode.label_volume import ComponentLabels
-from nucleizoo.blockwise.decode.landscape import Landscape, LandscapeReader
+from nucleizoo.blockwise.decode.landscape import LandscapeReader
 from nucleizoo.blockwise.state.block_store import BlockStep, BlockStore
 from nucleizoo.ops.grid import Box, size
 from nucleizoo.ops.labels.block_components import Joined, Pieces, join, pieces
@@ -21,8 +21,8 @@ CONTESTED = -2
 SelectSeeds = Callable[[BlockStore, Joined], NDArray[np.bool_]]
 """What was stored per block, and the seeds of the volume -> which seeds to keep, (n + 1,)."""
 
-MeasureSeeds = Callable[[Box, NDArray[np.int32], Landscape], dict[str, NDArray[Any]]]
-"""A block, its seed labels and its landscape -> measurements to store with it."""
+MeasureSeeds = Callable[[Box, NDArray[np.int32], NDArray[np.float32]], dict[str, NDArray[Any]]]
+"""A block, its seed labels and the height of its landscape -> measurements to store with it."""
 
 
 class Components(BlockStep):
@@ -64,9 +64,10 @@ class Components(BlockStep):
             both = (seeds[core] > 0) & (found[core] > 0)
             arrays |= known.packed("seeds")
             arrays["links"] = unique_pairs(seeds[core][both], found[core][both])
-            arrays["range"] = np.array(height_range(landscape.height[core], landscape.mask[core]), np.float32)
+            height = landscape.height[core]
+            arrays["range"] = np.array(height_range(height, landscape.mask[core]), np.float32)
             if self.measure is not None:
-                arrays |= self.measure(grid.box(index), seeds[core], landscape.cut(core))
+                arrays |= self.measure(grid.box(index), seeds[core], height)
         self.store.write(index, arrays, labels)
 
     def join(self) -> None:

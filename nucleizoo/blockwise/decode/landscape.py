@@ -30,14 +30,6 @@ class Landscape:
     seeds: NDArray[np.bool_] | None
     height: NDArray[np.float32] | None
 
-    def cut(self, box: Box) -> Landscape:
-        """A part of it."""
-        return Landscape(
-            self.mask[box],
-            None if self.seeds is None else self.seeds[box],
-            None if self.height is None else self.height[box],
-        )
-
 
 class LandscapeReader(Protocol):
     """Gives any part of a volume, with the same values however the volume is cut."""

@@ -52,19 +52,20 @@ class DepthLandscape:
         """The negative depth alone."""
         return -self._depth(box)
 
-    def measure(self, box: Box, peaks: NDArray[np.int32], landscape: Landscape) -> dict[str, NDArray[Any]]:
-        """Height, owner and sum of coordinates of each peak in a block.
+    def measure(
+        self, box: Box, peaks: NDArray[np.int32], height: NDArray[np.float32]
+    ) -> dict[str, NDArray[Any]]:
+        """Depth, owner and sum of coordinates of each peak in a block.
 
         Args:
             box: of the block.
             peaks: (*S) their numbers.
-            landscape: of the same box.
+            height: (*S) of the landscape.
         """
-        assert landscape.height is not None
         where = np.nonzero(peaks)
         own, count = peaks[where], int(peaks.max(initial=0)) + 1
         tops, owners = np.full(count, -np.inf), np.zeros(count, np.int32)
-        np.maximum.at(tops, own, to_steps(-landscape.height[where]))
+        np.maximum.at(tops, own, to_steps(-height[where]))
         np.maximum.at(owners, own, self.objects.read(box)[where])
         places = [np.bincount(own, axis + cut.start, count) for axis, cut in zip(where, box, strict=True)]
         return {"tops": tops, "owners": owners, "places": np.stack(places, axis=1)}

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.blockwise.state.block_store import done_in
+from nucleizoo.blockwise.state.block_store import done_in, unreadable
 from nucleizoo.contracts import Channel
-from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.ops.grid import Box, Grid, common, inside, size
 from nucleizoo.ops.image.resize import Resizing
@@ -93,9 +92,7 @@ class MapStore:
                         raw = np.frombuffer(file.read(rows * row), np.uint8)
                         one[...] = raw.reshape(rows, *rest[1:])[(slice(None), *part[2:])]
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"{self._file(index)}: cannot be read ({error}); remove it and rerun with --resume"
-            ) from error
+            raise unreadable(self._file(index), error) from error
 
     def _file(self, index: int) -> Path:
         return self.folder / f"{index:07d}.maps"

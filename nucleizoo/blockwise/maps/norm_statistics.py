@@ -14,8 +14,7 @@ from safetensors.torch import load_file, save
 
 from nucleizoo.blockwise.maps.sliding_window import ReadImage
 from nucleizoo.blockwise.maps.tiling import Tiling
-from nucleizoo.blockwise.state.block_store import done_in
-from nucleizoo.core.errors import UserError
+from nucleizoo.blockwise.state.block_store import done_in, unreadable
 from nucleizoo.core.files import atomic
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.ops.nn.norm_statistics import Statistics
@@ -99,4 +98,4 @@ def _read(path: Path) -> Statistics:
     try:
         return Statistics.from_tensors(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); remove it and rerun with --resume") from error
+        raise unreadable(path, error) from error

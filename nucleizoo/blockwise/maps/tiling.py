@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,10 +41,7 @@ class Tiling:
         return tuple(at[1] - at[0] if len(at) > 1 else window for at, window in axes)
 
     def __len__(self) -> int:
-        count = 1
-        for axis in self.starts:
-            count *= len(axis)
-        return count
+        return math.prod(map(len, self.starts))
 
     @property
     def weights(self) -> Tensor:

@@ -21,7 +21,7 @@ class VolumeInput:
         channels: that are used, on the voxels of the file.
 
     Args:
-        path: file or Zarr folder of one picture (2D methods) or volume (3D).
+        path: file or Zarr folder of one 2D image (2D methods) or volume (3D).
         reader: of the run.
         skip_damaged: whether chunks that are missing or damaged are treated as black.
         scratch: folder that may hold a note of missing chunks; these stay black.

@@ -70,7 +70,7 @@ class BlockStore:
         try:
             return np.load(self._file(index), allow_pickle=False)
         except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise _unreadable(self._file(index), error) from error
+            raise unreadable(self._file(index), error) from error
 
     def labels(self, name: str, box: Box, table: LabelTable | None = None) -> NDArray[np.int32]:
         """Labels of any part of the whole array, mapped by the tables of their blocks."""
@@ -111,7 +111,7 @@ class BlockStore:
             try:
                 self._tables[name] = np.load(file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
             except (OSError, ValueError) as error:
-                raise _unreadable(self._joined, error) from error
+                raise unreadable(self._joined, error) from error
         return self._tables[name]
 
     @property
@@ -148,5 +148,6 @@ def done_in(folder: Path, suffix: str, count: int) -> NDArray[np.bool_]:
     return done
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
+def unreadable(path: Path, error: Exception) -> UserError:
+    """The error for an intermediate result that is gone or damaged."""
     return UserError(f"{path}: cannot be read ({error}); remove it and rerun with --resume")

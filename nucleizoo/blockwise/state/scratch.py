@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nucleizoo.blockwise.state.block_store import unreadable
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic, locked
 from nucleizoo.io import LazyVolume
@@ -90,6 +91,6 @@ def load_missing(volume: LazyVolume, scratch: Path) -> None:
         with np.load(path, allow_pickle=False) as file:
             lost = file["lost"]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); remove it and rerun with --resume") from error
+        raise unreadable(path, error) from error
     if lost.size:
         volume.lose(lost)
