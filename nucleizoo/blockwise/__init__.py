@@ -2,7 +2,7 @@
 
 from nucleizoo.blockwise.dask.cluster import HERE, Cluster, cluster
 from nucleizoo.blockwise.dask.task import RunSpec
-from nucleizoo.blockwise.options import Options
+from nucleizoo.blockwise.job import Options
 from nucleizoo.blockwise.predict import predict_volume
 from nucleizoo.blockwise.write.formats import FORMATS
 

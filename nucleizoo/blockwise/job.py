@@ -1,4 +1,4 @@
-"""One volume from file to labels, by blocks, to be gone on with after an interruption."""
+"""The job of predicting one volume by blocks: planned, estimated, run, and resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -8,51 +8,85 @@ import secrets
 import shutil
 import time
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from nucleizoo.blockwise.dask.task import Order, RunSpec
-from nucleizoo.blockwise.maps.volume import Input
-from nucleizoo.blockwise.options import Options
-from nucleizoo.blockwise.pipeline import RESERVE, Work
-from nucleizoo.blockwise.plan.memory import in_option, peak
+from nucleizoo.blockwise.dask.task import JobSpec, RunSpec
+from nucleizoo.blockwise.maps.volume import VolumeInput
+from nucleizoo.blockwise.pipeline import Pipeline
+from nucleizoo.blockwise.plan.budget import default_limit, for_option, peak
 from nucleizoo.blockwise.plan.plan import plan
-from nucleizoo.blockwise.state import missing_chunks
-from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, digest, identity
-from nucleizoo.blockwise.state.scratch import begun, remove
-from nucleizoo.blockwise.step import Crew, Progress, alone, carried_out
-from nucleizoo.blockwise.write.formats import FORMATS, check_place, place_of_table, places
+from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, fingerprint, weights_hash
+from nucleizoo.blockwise.state.scratch import job_file, remove, save_missing
+from nucleizoo.blockwise.step import Executor, Progress, run_steps, serial
+from nucleizoo.blockwise.write.formats import FORMATS, check_path, result_paths, table_path
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import duration, plural, storage
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.io import zarr_library
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.memory import forget_peak
 
-UNITS = 4
-"""Of prediction, wanted a worker: so that the last to finish does not keep the others waiting for long."""
+REGIONS_PER_WORKER = 4
+"""Tasks of prediction wanted per worker, so that none waits long for the last one to finish."""
 
-AWAY = 120.0
-"""Seconds that a unit of prediction takes one process alone, about: so much is done again after Ctrl-C."""
+REGION_SECONDS = 120.0
+"""Approximate duration of a region in a single process: what an interruption costs at most."""
 
-DECODED_A_SECOND = 2e6
+DECODED_PER_SECOND = 2e6
 """Voxels that one core decodes in a second, for the estimate."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a volume is predicted by blocks.
+
+    Attributes:
+        format: of the labels, one of `FORMATS`.
+        max_memory: of each process, in 10^9 bytes; 0 is half of the machine's.
+        resume: continue an interrupted job.
+        skip_damaged: treat chunks that are missing or damaged as black.
+
+    Raises:
+        UserError: for a memory that is no amount, or a format whose package is not installed.
+    """
+
+    format: str = "tif"
+    max_memory: float = 0.0
+    resume: bool = False
+    skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_memory < float("inf"):
+            raise UserError(f"--max-memory is a number of gigabytes, got {self.max_memory:g}")
+        if self.format == "ome-zarr":
+            zarr_library()  # fails now rather than when all work is done
+
+    @property
+    def limit(self) -> float:
+        """Bytes that a process may use."""
+        return self.max_memory * 1e9 or default_limit()
+
+    def shared(self, count: int) -> Options:
+        """The same for several processes on this machine, which share the default memory."""
+        return self if self.max_memory else replace(self, max_memory=self.limit / 1e9 / count)
 
 
 class Job:
     """The prediction of one volume.
 
-    What is found on the way lies in the hidden folder `.<stem>_blocks` beside the result, and goes when
-    the result is there. The process must hold it (`scratch.held`) as long as there is the job.
+    Intermediate results are stored in the hidden folder `.<stem>_blocks` beside the result, which is removed
+    when the result is complete. The process must hold it (`scratch.held`) for the lifetime of the job.
 
     Args:
         segmenter: of the run.
         path: the volume's file or Zarr folder.
         folder: for the result.
         options: see there.
-        workers: how many will work, so that all have units of prediction; 0 is this process alone.
+        workers: number of workers to plan for; 0 is this process alone.
         table: write `<stem>_nuclei.csv`, too.
 
     Raises:
@@ -70,125 +104,126 @@ class Job:
         table: bool = False,
     ) -> None:
         self.segmenter, self.options, self.workers = segmenter, options, workers
-        self.result, self.scratch = places(path, folder, options.format)
-        self.table = place_of_table(path, folder) if table else None
-        check_place(self.result, options.format)
-        known = self.scratch if options.resume and begun(self.scratch).exists() else None
-        self.input = Input(path, segmenter.reader, skip_damaged=options.skip_damaged, scratch=known)
-        self.work = Work(segmenter, self.input, self.scratch, options.limit)
+        self.result, self.scratch = result_paths(path, folder, options.format)
+        self.table = table_path(path, folder) if table else None
+        check_path(self.result, options.format)
+        known = self.scratch if options.resume and job_file(self.scratch).exists() else None
+        self.input = VolumeInput(path, segmenter.reader, skip_damaged=options.skip_damaged, scratch=known)
+        self.pipeline = Pipeline(segmenter, self.input, self.scratch, options.limit)
         self._begin()
-        self.seconds = self._tile_time()
+        self.seconds = self._window_seconds()
 
-    def run(self, crew: Crew = alone) -> Generator[Progress, None, int]:
-        """Do all that is not done; yields after every unit, returns the number of nuclei.
+    def run(self, executor: Executor = serial) -> Generator[Progress, None, int]:
+        """Do all tasks that are not done; yields after each, returns the number of nuclei.
 
         Args:
-            crew: does the units.
+            executor: does the tasks.
 
         Raises:
-            UserError: for a damaged chunk, or when the memory allowed is too small for the objects.
+            UserError: for a damaged chunk, or when objects need more memory than is allowed.
             OSError: when the disk is full.
         """
-        yield from carried_out(self.work.before, crew)
-        yield from carried_out(self.work.decoding.steps, crew)
-        count = self.work.decoding.decoded().count
+        pipeline = self.pipeline
+        yield from run_steps(pipeline.prediction, executor)
+        yield from run_steps(pipeline.decoding.steps, executor)
+        count = pipeline.decoding.labels().count
         if self.table:
-            yield from carried_out({"table": self.work.table}, crew)
-            self.work.table.write(self.table, self.input.spacing, self.work.left)
-        origin = {**self.work.result.origin, "table": int(bool(self.table))}
-        format_, result = FORMATS[self.options.format], replace(self.work.result, origin=origin)
-        yield from carried_out(format_.steps(result), crew)
+            yield from run_steps({"table": pipeline.table}, executor)
+            pipeline.table.write(self.table, self.input.spacing, pipeline.free_memory)
+        origin = {**pipeline.result.origin, "table": int(bool(self.table))}
+        format_, result = FORMATS[self.options.format], replace(pipeline.result, origin=origin)
+        yield from run_steps(format_.steps(result), executor)
         format_.write(self.result, result)
         remove(self.scratch)
         return count
 
-    def order(self, spec: RunSpec) -> Order:
-        """What other processes must know to do units of this job.
+    def spec(self, run: RunSpec) -> JobSpec:
+        """What other processes need to do tasks of this job.
 
         Args:
-            spec: of the segmenter.
+            run: of the segmenter.
         """
-        number = json.loads(begun(self.scratch).read_text())["job"]
-        return Order(
-            spec, digest(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
+        number = json.loads(job_file(self.scratch).read_text())["job"]
+        return JobSpec(
+            run, weights_hash(self.segmenter), str(self.input.path.resolve()), str(self.scratch.resolve()),
             number, self.options.limit, self.options.skip_damaged,
         )  # fmt: skip
 
     def steps(self) -> dict[str, int]:
-        """How many times `run` yields at most, by what it says."""
-        blocks = len(Grid(self.input.shape, self.work.plan.block))
-        names = ["survey", "growth", "holes", "summits", "split", *["table"] * bool(self.table)]
-        others = self.work.before | dict(FORMATS[self.options.format].steps(self.work.result))
+        """The most tasks that `run` may yield, per step."""
+        blocks = len(Grid(self.input.shape, self.pipeline.plan.block))
+        names = ["components", "watershed", "holes", "peaks", "split", *["table"] * bool(self.table)]
+        others = self.pipeline.prediction | dict(FORMATS[self.options.format].steps(self.pipeline.result))
         return dict.fromkeys(names, blocks) | {name: len(step) for name, step in others.items()}
 
     def _begin(self) -> None:
-        """Find the plan of an interrupted job, or make a new one."""
-        what, at = identity(self.segmenter, self.input.path), begun(self.scratch)
-        if at.exists() and not self.options.resume:
+        """Read the plan of an interrupted job, or make a new one."""
+        now, noted = fingerprint(self.segmenter, self.input.path), job_file(self.scratch)
+        if noted.exists() and not self.options.resume:
             raise UserError(
-                f"{self.scratch}: holds an interrupted prediction; go on with --resume, or remove the folder"
+                f"{self.scratch}: holds an interrupted prediction; rerun with --resume, or remove the folder"
             )
-        if at.exists():
-            if told := changes(json.loads(at.read_text())["what"], what):
+        if noted.exists():
+            if different := changes(json.loads(noted.read_text())["what"], now):
                 raise UserError(
-                    f"{self.scratch}: was begun otherwise: {told}; go on as it was begun, or remove the "
-                    "folder to begin again"
+                    f"{self.scratch}: was begun otherwise: {different}; resume with the same settings, or "
+                    "remove the folder to begin again"
                 )
-            if (memory := self.work.plan.memory) > self.options.limit:
+            if (memory := self.pipeline.plan.memory) > self.options.limit:
                 raise UserError(
                     f"{self.scratch}: was begun with blocks that need about {memory / 1e9:.2f} GB of memory, "
                     f"{self.options.limit / 1e9:.3g} GB are allowed; raise --max-memory to "
-                    f"{in_option(memory)}, or remove the folder to begin again with smaller ones"
+                    f"{for_option(memory)}, or remove the folder to begin again with smaller ones"
                 )
             if not self.options.skip_damaged:
-                check_skipped(self.scratch, self.work.skipped(), "remove the folder to begin again")
-            missing_chunks.keep(self.input.volume, self.scratch)  # what was lost meanwhile, for workers
+                check_skipped(self.scratch, self.pipeline.skipped(), "remove the folder to begin again")
+            save_missing(self.input.volume, self.scratch)  # with chunks lost meanwhile, for workers
             return
         forget_peak()  # of the volume before
-        seconds = self._tile_time()  # and the network takes its memory, that is not left for blocks
+        seconds = self._window_seconds()  # which also makes the network take its memory
         cut = plan(
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
-            self.options.limit, taken=peak() + RESERVE,
-            window=self.work.tiling.window, step=self.work.tiling.step,
-            costs=self.work.costs, reading=self.work.reading, units=UNITS * self.workers,
-            windows=math.inf if self.workers else AWAY / seconds,
+            self.pipeline.budget(peak()),
+            window=self.pipeline.tiling.window, step=self.pipeline.tiling.step,
+            regions=REGIONS_PER_WORKER * self.workers,
+            windows=math.inf if self.workers else REGION_SECONDS / seconds,
         )  # fmt: skip
         maps = len(self.segmenter.target.channels)
         _check_disk(self.result.parent, maps * math.prod(self.input.extent))
-        self.work.begin(cut, what=what, job=secrets.token_hex(8))
+        self.pipeline.begin(cut, what=now, job=secrets.token_hex(8))
 
     def estimate(self) -> str:
-        """What the work takes, in words."""
-        work, total = self.work, math.prod(self.input.shape)
+        """Time, memory and disk that the job needs, in words."""
+        pipeline, total = self.pipeline, math.prod(self.input.shape)
         stored = len(self.segmenter.target.channels) * math.prod(self.input.extent) + 2.5 * total
-        windows = work.predict.windows(going_on=not self.workers)
-        first = len(work.statistics.tiling) if len(work.statistics) else 0
-        seconds = (windows + first) * self.seconds + total / DECODED_A_SECOND + work.intensities.seconds()
-        seconds /= max(self.workers, 1)
+        windows = pipeline.network_maps.windows(reuse=not self.workers)
+        first = len(pipeline.tiling) if len(pipeline.statistics) else 0
+        seconds = (windows + first) * self.seconds + total / DECODED_PER_SECOND
+        seconds = (seconds + pipeline.intensities.seconds()) / max(self.workers, 1)
         size = "x".join(map(str, self.input.shape))
-        window, block = ("x".join(map(str, one)) for one in (work.tiling.window, work.plan.block))
-        blocks = plural(len(Grid(self.input.shape, work.plan.block)), "block")
-        twice = windows - len(work.tiling)
-        more = f" (and {twice} again, where units overlap)" if twice else ""
+        window, block = ("x".join(map(str, one)) for one in (pipeline.tiling.window, pipeline.plan.block))
+        blocks = plural(len(Grid(self.input.shape, pipeline.plan.block)), "block")
+        twice = windows - len(pipeline.tiling)
+        more = f" (and {twice} again, where regions overlap)" if twice else ""
         return (
-            f"{self.input.path}: {size} voxels, {plural(len(work.tiling), 'window')} of {window}{more}, "
-            f"{blocks} of {block}; about {duration(seconds)}, up to {work.plan.memory / 1e9:.1f} GB of "
-            f"memory{' a worker' if self.workers else ''} ({self.options.limit / 1e9:.3g} GB are allowed), "
+            f"{self.input.path}: {size} voxels, {plural(len(pipeline.tiling), 'window')} of {window}{more}, "
+            f"{blocks} of {block}; about {duration(seconds)}, up to {pipeline.plan.memory / 1e9:.1f} GB of "
+            f"memory{' per worker' if self.workers else ''} ({self.options.limit / 1e9:.3g} GB are allowed), "
             f"{storage(stored)} of disk"
         )
 
-    def _tile_time(self) -> float:
-        """Seconds a window; the second one is timed, for the first takes memory."""
-        work = self.work
-        tile = torch.zeros(work.batch, self.segmenter.method.task.channels, *work.tiling.window)
-        self.segmenter.tiles(tile)
+    def _window_seconds(self) -> float:
+        """Seconds per window; the second batch is timed, because the first allocates memory."""
+        pipeline = self.pipeline
+        windows = torch.zeros(pipeline.batch, self.segmenter.method.task.channels, *pipeline.tiling.window)
+        self.segmenter.tiles(windows)
         begin = time.perf_counter()
-        self.segmenter.tiles(tile)
-        return (time.perf_counter() - begin) / work.batch
+        self.segmenter.tiles(windows)
+        return (time.perf_counter() - begin) / pipeline.batch
 
 
 def _check_disk(folder: Path, needed: int) -> None:
-    """Refuse to begin what cannot end."""
+    """Refuse a job that could not end for lack of disk space."""
     folder.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(folder).free) < needed:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The steps of one volume from picture to labels, as any process that sees the same files can do them."""
+"""The steps from image to labels of one volume, for any process that sees the same files."""
 
 from __future__ import annotations
 
@@ -14,59 +14,54 @@ from torch import Tensor
 
 from nucleizoo.blockwise.decode.decoding import Decoding, check_rules
 from nucleizoo.blockwise.decode.landscape import ReadMaps
-from nucleizoo.blockwise.decode.table import Table
-from nucleizoo.blockwise.maps.intensities import Intensities, unit_of
-from nucleizoo.blockwise.maps.map_store import MapFiles
+from nucleizoo.blockwise.decode.table import NucleiTable
+from nucleizoo.blockwise.maps.intensities import Intensities, scan_block
+from nucleizoo.blockwise.maps.map_store import MapStore
 from nucleizoo.blockwise.maps.network import NetworkMaps
-from nucleizoo.blockwise.maps.norm_statistics import GivenStatistics
+from nucleizoo.blockwise.maps.norm_statistics import NormStatistics
 from nucleizoo.blockwise.maps.tiling import Tiling
-from nucleizoo.blockwise.maps.volume import Input
-from nucleizoo.blockwise.plan import memory
-from nucleizoo.blockwise.plan.plan import Costs, Plan
-from nucleizoo.blockwise.plan.reading import Reading
-from nucleizoo.blockwise.plan.room import Room
-from nucleizoo.blockwise.state import missing_chunks
-from nucleizoo.blockwise.state.block_store import Stage
-from nucleizoo.blockwise.state.fingerprint import identity, marked
-from nucleizoo.blockwise.state.scratch import begun
+from nucleizoo.blockwise.maps.volume import VolumeInput
+from nucleizoo.blockwise.plan.budget import RESERVE, Budget, Costs, Reading
+from nucleizoo.blockwise.plan.plan import Plan
+from nucleizoo.blockwise.state.block_store import BlockStore
+from nucleizoo.blockwise.state.fingerprint import fingerprint, recorded
+from nucleizoo.blockwise.state.scratch import job_file, save_missing
 from nucleizoo.blockwise.step import Step
-from nucleizoo.blockwise.write.pyramid import level_steps
+from nucleizoo.blockwise.write.ome_zarr import level_steps
 from nucleizoo.blockwise.write.result import Result
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.ops import memory
 from nucleizoo.ops.grid import Box, Grid
 from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.preprocess import LazyPicture
 
-RESERVE = 1e8
-"""Bytes kept for what is not counted."""
 
-
-class Work:
+class Pipeline:
     """Prediction and decoding of one volume.
 
     Args:
         segmenter: of the run.
-        seen: the volume.
-        scratch: folder of what is found on the way.
-        limit: bytes that this process may have in memory.
+        input: the volume.
+        scratch: folder for intermediate results.
+        limit: bytes that this process may use.
 
     Raises:
-        UserError: when the decoder cannot be carried out by blocks.
+        UserError: when the decoder cannot work by blocks.
     """
 
-    def __init__(self, segmenter: Segmenter, seen: Input, scratch: Path, limit: float) -> None:
-        self.segmenter, self.seen, self.scratch, self.limit = segmenter, seen, scratch, limit
+    def __init__(self, segmenter: Segmenter, input: VolumeInput, scratch: Path, limit: float) -> None:
+        self.segmenter, self.input, self.scratch, self.limit = segmenter, input, scratch, limit
         window = segmenter.window or segmenter.config.DATASET.SIZE
-        self.tiling = Tiling(seen.extent, window, segmenter.overlap, segmenter.blending)
+        self.tiling = Tiling(input.extent, window, segmenter.overlap, segmenter.blending)
         self.batch = 1 if segmenter.device.type == "cpu" else 8
-        self.rules = check_rules(segmenter.decoder.rules(len(seen.shape), seen.spacing))
+        self.rules = check_rules(segmenter.decoder.rules(len(input.shape), input.spacing))
 
     @cached_property
     def plan(self) -> Plan:
-        """How the volume is cut, as it was noted when the work began.
+        """How the volume is cut, as noted when the job was begun.
 
         Raises:
             UserError: when another version noted it.
@@ -78,45 +73,105 @@ class Work:
 
     @cached_property
     def _noted(self) -> dict[str, Any]:
-        noted: dict[str, Any] = json.loads(begun(self.scratch).read_text())
-        if set(noted["plan"]) != {one.name for one in fields(Plan)} or "passed" not in noted:
+        noted: dict[str, Any] = json.loads(job_file(self.scratch).read_text())
+        if set(noted["plan"]) != {one.name for one in fields(Plan)} or "scan_block" not in noted:
             raise UserError(
                 f"{self.scratch}: was begun by another version of nucleizoo; remove the folder to begin again"
             )
         return noted
 
     def begin(self, plan: Plan, **more: Any) -> None:
-        """Note a plan, and more; last, for that is what there is to go on from.
+        """Note a plan and more; the note comes last, because it is what makes a job resumable.
 
         Raises:
             OSError: when the disk is full.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
-        missing_chunks.keep(self.seen.volume, self.scratch)
-        with atomic(begun(self.scratch)) as part:
-            part.write_text(json.dumps({"plan": asdict(plan), "passed": unit_of(self.seen), **more}))
+        save_missing(self.input.volume, self.scratch)
+        with atomic(job_file(self.scratch)) as part:
+            part.write_text(json.dumps({"plan": asdict(plan), "scan_block": scan_block(self.input), **more}))
 
-    @cached_property
-    def costs(self) -> Costs:
-        """What a voxel takes of memory."""
-        volume, task = self.seen.volume, self.segmenter.method.task
-        stored = volume.dtype.itemsize * volume.channels
-        maps = len(self.segmenter.target.channels)
-        return Costs.of(self.seen.resizing, self.tiling.window, stored, task.channels, maps)
+    def budget(self, used: float) -> Budget:
+        """The memory budget of a process.
 
-    @cached_property
-    def reading(self) -> Reading:
-        """What reading the volume takes of memory."""
-        planes = self.seen.reader.scaling.over == "image"
-        return Reading.of(self.seen.volume, self.seen.values, planes=planes)
+        Args:
+            used: bytes that it uses already.
+        """
+        volume, task = self.input.volume, self.segmenter.method.task
+        stored, maps = volume.dtype.itemsize * volume.channels, len(self.segmenter.target.channels)
+        planes = self.input.reader.scaling.over == "image"
+        return Budget(
+            self.limit, used + RESERVE,
+            Costs.of(self.input.resizing, self.tiling.window, stored, task.channels, maps),
+            Reading.of(volume, self.input.values, planes=planes), self.segmenter.decoder.less_memory,
+        )  # fmt: skip
+
+    @property
+    def free_memory(self) -> float:
+        """Bytes that this process may still take."""
+        return self.budget(memory.resident() or 0).free
+
+    @property
+    def prediction(self) -> dict[str, Step]:
+        """The steps that make the maps."""
+        return {**self.intensities.steps, "statistics": self.statistics, "predict": self.network_maps}
 
     @cached_property
     def intensities(self) -> Intensities:
-        """The first steps."""
-        return Intensities(self.seen, tuple(self._noted["passed"]), self.scratch)
+        """The steps that find how to scale the volume."""
+        return Intensities(self.input, tuple(self._noted["scan_block"]), self.scratch)
 
-    def picture(self, box: Box) -> NDArray[np.float32]:
-        """A part (C, *size) of what the network sees, in [-1, 1], once the first steps are joined.
+    @cached_property
+    def statistics(self) -> NormStatistics:
+        """The step that measures what the network's norms see."""
+        return NormStatistics(self.segmenter, self.image, self.tiling, self.scratch / "statistics")
+
+    @cached_property
+    def network_maps(self) -> NetworkMaps:
+        """The step that applies the network."""
+        regions = Grid(self.input.extent, self.plan.region)
+        store = MapStore(self.scratch / "predict", self.segmenter.target.channels, regions)
+        return NetworkMaps(self._network, self.image, self.input, self.tiling, store, self.batch)
+
+    @cached_property
+    def decoding(self) -> Decoding:
+        """The steps from maps to labels, on the voxels of the file, with the memory that is free now."""
+        grid, budget = Grid(self.input.shape, self.plan.block), self.budget(memory.resident() or 0)
+        return Decoding(self.rules, self._maps, grid, self.scratch, self.plan.margin, budget)
+
+    @cached_property
+    def table(self) -> NucleiTable:
+        """The step that measures nuclei."""
+        store = BlockStore(self.scratch / "table", Grid(self.input.shape, self.plan.block))
+        return NucleiTable(lambda: self.decoding.labels(), self._likelihood, store)
+
+    @cached_property
+    def result(self) -> Result:
+        """What is written in the end."""
+        return Result(
+            lambda: self.decoding.labels(), self.input.shape, self.input.spacing, self.plan.block,
+            self.skipped, self.scratch, recorded(fingerprint(self.segmenter, self.input.path)),
+        )  # fmt: skip
+
+    def do(self, name: str, index: int) -> None:
+        """Do one task of the named step.
+
+        Raises:
+            UserError: when it cannot be done, and a retry would not help.
+            OSError: when the disk is full.
+        """
+        if name in self.prediction:
+            self.prediction[name].do(index)
+        else:
+            self.network_maps.release()
+            self._later_steps[name].do(index)
+
+    def skipped(self) -> list[str]:
+        """Chunks that any process treated as black so far, in words."""
+        return sorted({*self.input.volume.skipped, *self.intensities.skipped(), *self.network_maps.skipped()})
+
+    def image(self, box: Box) -> NDArray[np.float32]:
+        """A part (C, *size) of the network's input, in [-1, 1], once the intensities are known.
 
         Raises:
             ImageReadError: when a chunk of it cannot be read.
@@ -124,85 +179,25 @@ class Work:
         return self._scan.image(box)
 
     @cached_property
-    def statistics(self) -> GivenStatistics:
-        """The step before prediction."""
-        return GivenStatistics(self.segmenter, self.picture, self.tiling, self.scratch / "statistics")
-
-    @cached_property
-    def predict(self) -> NetworkMaps:
-        """Prediction itself."""
-        units = Grid(self.seen.extent, self.plan.unit)
-        files = MapFiles(self.scratch / "predict", self.segmenter.target.channels, units)
-        return NetworkMaps(self._network, self.picture, self.seen, self.tiling, files, self.batch)
-
-    @cached_property
-    def decoding(self) -> Decoding:
-        """What follows, on the voxels of the file, with the memory that is left when it begins."""
-        grid = Grid(self.seen.shape, self.plan.block)
-        room = Room(self.limit, self.limit - self.left, self.costs.decoding)
-        return Decoding(self.rules, self._maps, grid, self.scratch, self.plan.margin, room)
-
-    @property
-    def left(self) -> float:
-        """Bytes that this process may still take."""
-        return self.limit - memory.in_use() - RESERVE
-
-    @cached_property
-    def table(self) -> Table:
-        """What describes the nuclei, where it is asked for."""
-        stage = Stage(self.scratch / "table", Grid(self.seen.shape, self.plan.block))
-        return Table(lambda: self.decoding.decoded(), self._likely, stage)
-
-    @cached_property
-    def result(self) -> Result:
-        """What is written at last."""
-        return Result(
-            lambda: self.decoding.decoded(), self.seen.shape, self.seen.spacing, self.plan.block,
-            self.skipped, self.scratch, marked(identity(self.segmenter, self.seen.path)),
-        )  # fmt: skip
-
-    def do(self, name: str, index: int) -> None:
-        """Do one unit of a step that is called so.
-
-        Raises:
-            UserError: when it cannot be done, and could not the next time either.
-            OSError: when the disk is full.
-        """
-        if name in self.before:
-            self.before[name].do(index)
-        else:
-            self.predict.rest()
-            self._steps[name].do(index)
-
-    def skipped(self) -> list[str]:
-        """Chunks that were taken for black so far, by whatever process, in words."""
-        return sorted({*self.seen.volume.skipped, *self.intensities.skipped(), *self.predict.skipped()})
-
-    @property
-    def before(self) -> dict[str, Step]:
-        """The steps that make the maps."""
-        return {**self.intensities.steps, "statistics": self.statistics, "predict": self.predict}
-
-    @cached_property
-    def _steps(self) -> dict[str, Step]:
-        """All that follow prediction, whatever the format."""
+    def _later_steps(self) -> dict[str, Step]:
+        """All steps after prediction, whatever the format."""
         return self.decoding.steps | {"table": self.table} | level_steps(self.result)
 
     @property
     def _maps(self) -> ReadMaps:
-        """The maps of a part of the volume, on the voxels of the file."""
-        back, files = Resizing(self.seen.extent, self.seen.shape, blur=False), self.predict.files
-        return partial(files.read_resampled, back) if back.is_needed else files.read
+        """Reads the maps of a part of the volume, on the voxels of the file."""
+        back, store = Resizing(self.input.extent, self.input.shape, blur=False), self.network_maps.store
+        return partial(store.read_resampled, back) if back.is_needed else store.read
 
     @cached_property
     def _scan(self) -> LazyPicture:
-        return self.seen.scan(self.intensities.limits())
+        return self.input.scan(self.intensities.limits())
 
-    def _likely(self, box: Box) -> NDArray[np.float32]:
+    def _likelihood(self, box: Box) -> NDArray[np.float32]:
         return self.segmenter.target.likelihood(np.stack(list(self._maps(box).values())))
 
-    def _network(self, tiles: Tensor) -> Tensor:
-        return self.segmenter.tiles(tiles, given=self._given)
+    def _network(self, windows: Tensor) -> Tensor:
+        return self.segmenter.tiles(windows, given=self._given)
 
     @cached_property
     def _given(self) -> Statistics | None:

@@ -1,4 +1,4 @@
-"""The shape of all work by blocks: independent units, then a short joining of what they found."""
+"""The contract of all work by blocks: a step is many independent tasks, then one short join."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 Progress = tuple[str, int]
-"""A step, and the unit of it that is done."""
+"""Name of a step, and the task of it that was done."""
 
 
 class Step(Protocol):
-    """Something that is done to every block of a volume.
+    """An operation on every block of a volume, one task per block.
 
-    Units may be done in any order, by any process that sees the same files, also twice: each leaves one
-    file, whole or not at all, or several and then a mark, that are the same whoever made them.
+    Tasks may be done in any order, by any process that sees the same files, even twice: each writes one
+    file atomically, or several and then a mark, with the same content whichever process does it.
     """
 
     def __len__(self) -> int:
-        """How many units there are."""
+        """Number of tasks."""
         ...
 
     def missing(self) -> Iterator[int]:
-        """The units that are not done, in the order in which they are done soonest."""
+        """The tasks that are not done, in the most efficient order."""
         ...
 
     def do(self, index: int) -> None:
-        """Do one unit, once the steps before are joined.
+        """Do one task, once the steps before are joined.
 
         Raises:
-            UserError: when it cannot be done, and could not the next time either.
+            UserError: when it cannot be done, and a retry would not help.
             OSError: when the disk is full.
         """
         ...
 
     def join(self) -> None:
-        """Put together what the units found, when all are done; nothing if it has been."""
+        """Merge the results of all tasks, when they are done; nothing if they are merged."""
         ...
 
 
-Crew = Callable[[str, Step], Iterator[int]]
-"""Does the missing units of a step, which it is told by name too, and yields each when it is done."""
+Executor = Callable[[str, Step], Iterator[int]]
+"""Does the missing tasks of a step, given with its name, and yields each when it is done."""
 
 
-def alone(name: str, step: Step) -> Iterator[int]:
-    """The crew of one: this process does one unit after the other."""
+def serial(name: str, step: Step) -> Iterator[int]:
+    """The executor that does one task after the other in this process."""
     for index in step.missing():
         step.do(index)
         yield index
 
 
-def carried_out(steps: Mapping[str, Step], crew: Crew = alone) -> Iterator[Progress]:
-    """Do what is not done of some steps, each joined before the next begins; yields after every unit."""
+def run_steps(steps: Mapping[str, Step], executor: Executor = serial) -> Iterator[Progress]:
+    """Do what is missing of some steps, each joined before the next begins; yields after every task."""
     for name, step in steps.items():
-        for index in crew(name, step):
+        for index in executor(name, step):
             yield name, index
         step.join()

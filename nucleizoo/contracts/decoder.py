@@ -21,6 +21,9 @@ class Decoder:
     reads: ClassVar[frozenset[str]] = frozenset()
     """Names of the target channels it needs."""
 
+    less_memory: ClassVar[str] = "choose settings of INFERENCE.DECODER that leave smaller connected parts"
+    """What the user can do when a connected part does not fit in memory, as words that end a message."""
+
     def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
         """How labels follow from maps.
 

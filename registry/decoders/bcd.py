@@ -44,6 +44,7 @@ class BC(Decoder):
     """
 
     reads = frozenset({"binary", "contour"})
+    less_memory = "raise INFERENCE.DECODER.FOREGROUND, so that fewer nuclei touch"
 
     def __init__(
         self,

@@ -40,6 +40,7 @@ class Components(Decoder):
     """
 
     reads = frozenset({"mask"})
+    less_memory = "raise INFERENCE.DECODER.FOREGROUND, so that fewer nuclei touch"
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ class Ternary(Decoder):
     """
 
     reads = frozenset({"ternary"})
+    less_memory = "raise INFERENCE.DECODER.FOREGROUND, so that fewer nuclei touch"
 
     def __init__(
         self,

@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 from scipy import ndimage
 
-from nucleizoo.blockwise.maps.intensities import Intensities, unit_of
-from nucleizoo.blockwise.maps.volume import Input
-from nucleizoo.blockwise.step import carried_out
+from nucleizoo.blockwise.maps.intensities import Intensities, scan_block
+from nucleizoo.blockwise.maps.volume import VolumeInput
+from nucleizoo.blockwise.step import run_steps
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import SCALINGS
@@ -48,10 +48,10 @@ def zarr3(path, data):
 
 def seconds(path, over, scratch):
     scaling = SCALINGS.recipe("percentile", over=over)
-    seen = Input(path, Reader(DataSpec(3, 1, ()), scaling=scaling))
-    steps = Intensities(seen, unit_of(seen), scratch)
+    seen = VolumeInput(path, Reader(DataSpec(3, 1, ()), scaling=scaling))
+    steps = Intensities(seen, scan_block(seen), scratch)
     told, begin = steps.seconds(), time.process_time()
-    units = sum(1 for _ in carried_out(steps.steps))
+    units = sum(1 for _ in run_steps(steps.steps))
     return time.process_time() - begin, told, units
 
 

@@ -20,17 +20,17 @@ import numpy as np
 from nucleizoo.blockwise import RunSpec, cluster
 from nucleizoo.blockwise.dask import cluster as dask_cluster
 from nucleizoo.blockwise.dask.cluster import Cluster
-from nucleizoo.blockwise.dask.task import Order
+from nucleizoo.blockwise.dask.task import JobSpec
 from nucleizoo.blockwise.decode.components import pieces_in
-from nucleizoo.blockwise.decode.label_volume import Parts, numbered
-from nucleizoo.blockwise.state.block_store import Stage
-from nucleizoo.blockwise.step import alone, carried_out
+from nucleizoo.blockwise.decode.label_volume import ComponentLabels, relabelling
+from nucleizoo.blockwise.state.block_store import BlockStore
+from nucleizoo.blockwise.step import run_steps, serial
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.labels.block_components import Pieces, join, pieces
 from nucleizoo.ops.memory import peak, resident
 from nucleizoo.ops.synthesis.ellipsoids import place
 
-ORDER = Order(RunSpec("run"), "", "volume", "scratch", "job", 0.0, False)
+JOB = JobSpec(RunSpec("run"), "", "volume", "scratch", "job", 0.0, False)
 WORKERS, PER_BLOCK, ACROSS = 64, 20, (8, 1, 1)
 """Imagined workers; pieces of a block, and how many of them reach into the next one along z, y and x."""
 
@@ -80,13 +80,13 @@ class Done:
 
 def one_process(count):
     """The loop of one process"""
-    assert sum(1 for _ in carried_out({"idle": Idle(count)}, alone)) == count
+    assert sum(1 for _ in run_steps({"idle": Idle(count)}, serial)) == count
 
 
 def imagined_cluster(count):
     """The loop over a cluster that answers at once"""
-    crew = Cluster(Prompt(), ORDER.spec, is_local=True).crew(ORDER)
-    assert sum(1 for _ in carried_out({"idle": Idle(count)}, crew)) == count
+    executor = Cluster(Prompt(), JOB.run, is_local=True).executor(JOB)
+    assert sum(1 for _ in run_steps({"idle": Idle(count)}, executor)) == count
 
 
 def made_up_pieces(grid):
@@ -106,9 +106,9 @@ def joining(count):
     grid = Grid((side * 10,) * 3, (10,) * 3)
     joined = join(grid, made_up_pieces(grid))
     with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder), grid)
-        stage.keep(joined.packed("parts"))
-        numbered(Parts(stage, "parts"), 10)
+        store = BlockStore(Path(folder), grid)
+        store.keep(joined.packed("parts"))
+        relabelling(ComponentLabels(store, "parts"), 10)
 
 
 def reading(count):
@@ -118,31 +118,31 @@ def reading(count):
     grid = Grid((65 * count, 513, 513), (64, 512, 512))
     found, of_parts = pieces(np.pad(shell, ((0, 0), (0, 1), (0, 1))), grid, 0)
     with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder), Grid((64 * count, 512, 512), (64, 512, 512)))
+        store = BlockStore(Path(folder), Grid((64 * count, 512, 512), (64, 512, 512)))
         arrays = {**of_parts.packed("parts"), **of_parts.packed("seeds")}
-        stage.write(0, arrays, {"parts": found[:64, :512, :512]})
+        store.write(0, arrays, {"parts": found[:64, :512, :512]})
         begun = time.perf_counter()
         for index in range(1, count):
-            (stage.folder / f"{index:07d}.npz").hardlink_to(stage.folder / "0000000.npz")
-        assert not list(stage.missing())
+            (store.folder / f"{index:07d}.npz").hardlink_to(store.folder / "0000000.npz")
+        assert not list(store.missing())
         begun = time.perf_counter()
-        for _ in pieces_in(stage, "parts"):
+        for _ in pieces_in(store, "parts"):
             pass
-        return time.perf_counter() - begun, (stage.folder / "0000000.npz").stat().st_size
+        return time.perf_counter() - begun, (store.folder / "0000000.npz").stat().st_size
 
 
-def nothing(order, name, index):
+def nothing(spec, name, index):
     """A unit."""
 
 
 def local_cluster(count):
     """Through dask, two workers on this machine"""
-    dask_cluster.do = nothing
-    with cluster("2", ORDER.spec) as workers:
-        crew = workers.crew(ORDER)
-        list(carried_out({"idle": Idle(100)}, crew))
+    dask_cluster.run_task = nothing
+    with cluster("2", JOB.run) as workers:
+        executor = workers.executor(JOB)
+        list(run_steps({"idle": Idle(100)}, executor))
         begun = time.perf_counter()
-        assert sum(1 for _ in carried_out({"idle": Idle(count)}, crew)) == count
+        assert sum(1 for _ in run_steps({"idle": Idle(count)}, executor)) == count
         return time.perf_counter() - begun, None
 
 

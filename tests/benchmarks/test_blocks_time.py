@@ -14,7 +14,7 @@ from nucleizoo import DECODERS
 from nucleizoo.blockwise.decode.decoding import Decoding
 from nucleizoo.blockwise.maps.sliding_window import slide_column
 from nucleizoo.blockwise.maps.tiling import Tiling
-from nucleizoo.blockwise.step import carried_out
+from nucleizoo.blockwise.step import run_steps
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.memory import forget_peak, peak, resident
@@ -129,7 +129,7 @@ def test_decoding_by_blocks(benchmark, maps, tmp_path, block):
     def work():
         read = lambda box: {name: one[box] for name, one in maps.items()}  # noqa: E731
         decoding = Decoding(rules, read, grid, tmp_path / str(next(folders)), (16,) * 3)
-        for _ in carried_out(decoding.steps):
+        for _ in run_steps(decoding.steps):
             pass
 
     benchmark.pedantic(work, rounds=3, warmup_rounds=1)

@@ -8,9 +8,9 @@ import pytest
 import tifffile
 
 from nucleizoo import io
-from nucleizoo.blockwise.state.block_store import Stage
+from nucleizoo.blockwise.state.block_store import BlockStore
 from nucleizoo.blockwise.write.bigtiff import write_tiff
-from nucleizoo.blockwise.write.formats import marks_of
+from nucleizoo.blockwise.write.formats import read_metadata
 from nucleizoo.blockwise.write.result import Result
 from nucleizoo.ops.grid import Grid, size
 
@@ -43,26 +43,28 @@ def test_it_is_the_same_file_however_the_volume_is_cut(tmp_path, shape, count):
     assert read.spacing == SPACING[-len(shape) :]
     part = tuple(slice(n // 3, n // 3 + 2) for n in shape)
     np.testing.assert_array_equal(io.open_lazily(tmp_path / "a.tif").read(part)[0], labels[part])
-    assert marks_of(tmp_path / "a.tif") == {
+    assert read_metadata(tmp_path / "a.tif") == {
         "nuclei": count, "skipped": ["chunk 3"], "made_of": "word", "complete": 1
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(("shape", "block"), [((32, 512, 640), (32, 128, 128)), ((2048, 3000), (1024, 512))])
 def test_every_block_is_read_once_and_one_is_in_memory(tmp_path, monkeypatch, shape, block):
-    stage, reads, parts = Stage(tmp_path / "stage", Grid(shape, block)), [], []
-    for index in range(len(stage)):
-        labels = np.full(size(stage.grid.box(index)), index + 1, np.int32)
-        stage.write(index, {}, {"labels": labels})
-    monkeypatch.setattr(Stage, "read", lambda *words, own=Stage.read: reads.append(words[1]) or own(*words))
+    store, reads, parts = BlockStore(tmp_path / "store", Grid(shape, block)), [], []
+    for index in range(len(store)):
+        labels = np.full(size(store.grid.box(index)), index + 1, np.int32)
+        store.write(index, {}, {"labels": labels})
+    monkeypatch.setattr(
+        BlockStore, "read", lambda *words, own=BlockStore.read: reads.append(words[1]) or own(*words)
+    )
 
     def read(box):
         parts.append(size(box))
-        return stage.labels("labels", box)
+        return store.labels("labels", box)
 
-    write_tiff(tmp_path / "a.tif", result_of(read, shape, tmp_path, block, len(stage)))
-    assert sorted(reads) == list(range(len(stage)))
+    write_tiff(tmp_path / "a.tif", result_of(read, shape, tmp_path, block, len(store)))
+    assert sorted(reads) == list(range(len(store)))
     assert all(one <= other for part in parts for one, other in zip(part, block, strict=True))
     np.testing.assert_array_equal(
-        tifffile.imread(tmp_path / "a.tif"), stage.labels("labels", tuple(slice(0, n) for n in shape))
+        tifffile.imread(tmp_path / "a.tif"), store.labels("labels", tuple(slice(0, n) for n in shape))
     )

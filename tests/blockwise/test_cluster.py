@@ -24,8 +24,8 @@ from nucleizoo.blockwise.dask import scheduler
 from nucleizoo.blockwise.dask import workers as dask_workers
 from nucleizoo.blockwise.maps import intensities
 from nucleizoo.blockwise.plan import plan
-from nucleizoo.blockwise.step import alone
-from nucleizoo.blockwise.write import pyramid, result
+from nucleizoo.blockwise.step import serial
+from nucleizoo.blockwise.write import ome_zarr, result
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.preprocess import limits_of
@@ -55,10 +55,10 @@ INFERENCE:
 def small():
     """Blocks of few voxels, so that small volumes have many; and a plugin for this file alone."""
     with own_plugin(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "SIDE", {3: (7, 16, 24)})
-        patch.setattr(plan, "REACH", 3)
-        patch.setattr(plan, "LONGEST", 2)
-        patch.setattr(intensities, "UNIT", 20_000)  # three
+        patch.setattr(plan, "MAX_BLOCK", {3: (7, 16, 24)})
+        patch.setattr(plan, "MARGIN", 3)
+        patch.setattr(plan, "MAX_WINDOWS", 2)
+        patch.setattr(intensities, "TASK_BYTES", 20_000)  # three
         yield
 
 
@@ -89,23 +89,23 @@ def segmenter(folder):
 def wanted(folder, segmenter):
     """Maps and labels that one process gives."""
     job = jobs.Job(segmenter, folder / "brain.h5", folder / "alone", Options("h5"), table=True)
-    return finished(job, alone)
+    return finished(job, serial)
 
 
-def crew_of(workers, job):
-    return workers.crew(job.order(workers.spec))
+def executor_of(workers, job):
+    return workers.executor(job.spec(workers.spec))
 
 
-def finished(job, crew):
+def finished(job, executor):
     """The maps and the labels of a job that may have been begun."""
-    units = []
-    for name, index in job.run(crew):
-        units.append((name, index))
+    tasks = []
+    for name, index in job.run(executor):
+        tasks.append((name, index))
         if name not in ("extremes", "intensities", "statistics", "predict"):
-            maps = job.work.predict.files.read(tuple(slice(0, n) for n in job.input.shape))
+            maps = job.pipeline.network_maps.store.read(tuple(slice(0, n) for n in job.input.shape))
     with h5py.File(job.result) as file:
         assert file["label"].attrs["nuclei"] == file["label"][...].max() > 3
-        return maps["mask"], file["label"][...], units
+        return maps["mask"], file["label"][...], tasks
 
 
 def assert_same(found, wanted):
@@ -115,10 +115,10 @@ def assert_same(found, wanted):
 
 def test_workers_give_the_maps_and_labels_of_one_process(folder, tmp_path, segmenter, workers, wanted):
     job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"), workers=2, table=True)
-    assert len(job.work.predict) > len(workers) == 2
-    found = finished(job, crew_of(workers, job))
+    assert len(job.pipeline.network_maps) > len(workers) == 2
+    found = finished(job, executor_of(workers, job))
     assert_same(found, wanted)
-    assert {name for name, _ in found[2]} == set(job.steps()) - {"growth"}
+    assert {name for name, _ in found[2]} == set(job.steps()) - {"watershed"}
     assert sorted(os.listdir(tmp_path)) == ["brain_label.h5", "brain_nuclei.csv"]
     table = (tmp_path / "brain_nuclei.csv").read_text()
     assert table == (folder / "alone" / "brain_nuclei.csv").read_text() and "confidence" in table
@@ -128,12 +128,12 @@ def test_workers_give_the_maps_and_labels_of_one_process(folder, tmp_path, segme
 def test_what_one_began_others_end(folder, tmp_path, segmenter, workers, wanted, first):
     for stop, step in itertools.product((2, 3, 15), (0, 1)):
         job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5", resume=True), workers=2)
-        crews = [alone, crew_of(workers, job)]
-        crew = crews[step if first == "one process" else 1 - step]
+        executors = [serial, executor_of(workers, job)]
+        executor = executors[step if first == "one process" else 1 - step]
         if (stop, step) == (15, 1):
-            assert_same(finished(job, crew), wanted)
+            assert_same(finished(job, executor), wanted)
             return
-        work = job.run(crew)
+        work = job.run(executor)
         assert len(list(itertools.islice(work, stop))) == stop
         work.close()
 
@@ -144,25 +144,25 @@ def test_workers_find_the_range_of_fractions_in_two_passes(folder, tmp_path, seg
         other.create_dataset("image", data=data, chunks=(4, 16, 16))
     job = jobs.Job(segmenter, tmp_path / "brain.h5", tmp_path, Options("h5"), workers=2)
     low, high = limits_of(job.input.values, segmenter.reader.scaling)
-    work = job.run(crew_of(workers, job))
+    work = job.run(executor_of(workers, job))
     told = list(itertools.takewhile(lambda unit: unit[0] != "statistics", work))
     work.close()
     extremes, counts = [("extremes", i) for i in range(9)], [("intensities", i) for i in range(9)]
     assert sorted(told[:9]) == extremes and sorted(told[9:]) == counts
-    assert job.work.intensities.limits() == (low, high) and low < high
+    assert job.pipeline.intensities.limits() == (low, high) and low < high
 
 
 def small_chunks():
     """Let this process write chunks and pyramids of few voxels."""
-    from nucleizoo.blockwise.write import pyramid, result
+    from nucleizoo.blockwise.write import ome_zarr, result
 
-    result.CHUNK, pyramid.SMALLEST = {3: (7, 16, 16)}, 12
+    result.CHUNK, ome_zarr.SMALLEST = {3: (7, 16, 16)}, 12
 
 
 def test_workers_write_the_pyramid_of_one_process(folder, tmp_path, segmenter, workers, monkeypatch):
-    """They begin it, one process goes on, they end it."""
+    """They begin it, one process resumes it, they end it."""
     pytest.importorskip("zarr")
-    for module, name in ((result, "CHUNK"), (pyramid, "SMALLEST")):
+    for module, name in ((result, "CHUNK"), (ome_zarr, "SMALLEST")):
         monkeypatch.setattr(module, name, getattr(module, name))  # to have it back
     small_chunks()
     wanted = predict_volume(segmenter, folder / "brain.h5", tmp_path / "alone", Options("ome-zarr")).result
@@ -171,13 +171,13 @@ def test_workers_write_the_pyramid_of_one_process(folder, tmp_path, segmenter, w
     for number, last in enumerate(("level-0", "level-1", "end")):
         options = Options("ome-zarr", resume=True)
         job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, options, workers=2)
-        work = job.run(alone if number == 1 else crew_of(workers, job))
+        work = job.run(serial if number == 1 else executor_of(workers, job))
         for unit in work:
             told.append(unit)
             if unit[0] == last:
                 break
         work.close()
-    assert len(told) == len(set(told)) and {name for name, _ in told} == set(job.steps()) - {"growth"}
+    assert len(told) == len(set(told)) and {name for name, _ in told} == set(job.steps()) - {"watershed"}
     assert files_of(job.result) == files_of(wanted)
     assert sorted(os.listdir(tmp_path)) == ["alone", "brain_label.ome.zarr"]
 
@@ -191,16 +191,16 @@ def test_a_worker_killed_while_it_works_loses_nothing(folder, tmp_path, segmente
     job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"), workers=2)
     killed = []
 
-    def crew(name, step):
-        for count, index in enumerate(crew_of(workers, job)(name, step)):
+    def executor(name, step):
+        for count, index in enumerate(executor_of(workers, job)(name, step)):
             yield index
-            if name in ("predict", "summits") and count == 1:
+            if name in ("predict", "peaks") and count == 1:
                 while not (busy := [w for w, tasks in workers.client.processing().items() if tasks]):
                     time.sleep(0.001)
                 killed.append(workers.client.run(os.getpid, workers=busy[:1])[busy[0]])
                 os.kill(killed[-1], signal.SIGKILL)
 
-    assert_same(finished(job, crew), wanted)
+    assert_same(finished(job, executor), wanted)
     assert len(set(killed)) == 2
 
 
@@ -215,13 +215,13 @@ def test_damage_and_a_full_disk_are_told_in_the_words_of_one_process(
     damaged = whole[: place.byte_offset] + bytes(range(64)) + whole[place.byte_offset + 64 :]
     (tmp_path / "brain.h5").write_bytes(damaged)
     with pytest.raises(ImageReadError, match=r"chunk 2\.1\.1 .* cannot be read .* --skip-damaged"):
-        finished(job, crew_of(workers, job))
+        finished(job, executor_of(workers, job))
     (tmp_path / "brain.h5").write_bytes(whole)
     workers.client.run(fill_disk)
     with pytest.raises(OSError, match="No space left"):
-        finished(job, crew_of(workers, job))
+        finished(job, executor_of(workers, job))
     workers.client.run(fill_disk, free=True)
-    assert_same(finished(job, crew_of(workers, job)), wanted)
+    assert_same(finished(job, executor_of(workers, job)), wanted)
 
 
 def fill_disk(free=False):
@@ -252,28 +252,31 @@ def test_damage_that_is_borne_is_noted_by_whoever_met_it(folder, tmp_path, worke
 
 def test_a_job_that_was_begun_again_or_is_not_seen_is_left_alone(folder, tmp_path, segmenter, workers):
     job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"))
-    order = job.order(workers.spec)
+    spec = job.spec(workers.spec)
     for other, match in (
-        (replace(order, job="another"), "was begun again meanwhile"),
-        (replace(order, scratch=str(tmp_path / "elsewhere")), "does not see .* all must see the same files"),
-        (replace(order, path="/elsewhere/brain.h5"), "the worker .* does not see /elsewhere/brain.h5; all"),
-        (replace(order, spec=RunSpec("/elsewhere/run")), "the worker .* does not see /elsewhere/run; all"),
+        (replace(spec, job="another"), "was begun again meanwhile"),
         (
-            replace(order, spec=replace(order.spec, plugins=("/elsewhere/a.py",))),
+            replace(spec, scratch=str(tmp_path / "elsewhere")),
+            "does not see .* all workers must see the same files",
+        ),
+        (replace(spec, path="/elsewhere/brain.h5"), "the worker .* does not see /elsewhere/brain.h5; all"),
+        (replace(spec, run=RunSpec("/elsewhere/run")), "the worker .* does not see /elsewhere/run; all"),
+        (
+            replace(spec, run=replace(spec.run, plugins=("/elsewhere/a.py",))),
             "the worker .* does not see /elsewhere/a.py; all",
         ),
         (
-            replace(order, spec=replace(order.spec, overrides=("SYSTEM.DEVICE", "cuda:7"))),
+            replace(spec, run=replace(spec.run, overrides=("SYSTEM.DEVICE", "cuda:7"))),
             "the worker .*: SYSTEM.DEVICE: cuda:7 is not on this machine",
         ),
-        (replace(order, weights="others", job=order.job), "the worker .* has other weights"),
+        (replace(spec, weights="others"), "the worker .* has other weights"),
         (
-            replace(order, versions=("9.9", "1.0")),
+            replace(spec, versions=("9.9", "1.0")),
             "has nucleizoo 0.* this machine has nucleizoo 9.9",
         ),
     ):
         with pytest.raises(UserError, match=match):
-            finished(job, workers.crew(other))
+            finished(job, workers.executor(other))
     assert not list((tmp_path / ".brain_blocks" / "predict").iterdir())
 
 
@@ -299,9 +302,9 @@ def test_a_worker_that_dask_allows_less_memory_is_told(caplog):
     own = {"processes": False, "dashboard_address": ":0", "memory_limit": "1GB"}
     with distributed.LocalCluster(n_workers=1, **own) as local, distributed.Client(local) as client:
         seen = dask_workers.Workers(client, is_local=False)
-        seen.see_memory(0.7e9)
+        seen.check_memory(0.7e9)
         assert "dask pauses" not in caplog.text
-        seen.see_memory(2e9)
+        seen.check_memory(2e9)
         assert "at 0.8 GB and ends it a little later, and --max-memory is 2: start workers" in caplog.text
 
 
@@ -332,9 +335,7 @@ def test_a_stranger_at_an_address_is_told_as_one(says):
         talking = threading.Thread(target=talk)
         talking.start()
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(
-            UserError, match=f"something else than a dask scheduler listens at {address}; see"
-        ):
+        with pytest.raises(UserError, match=f"{address} is not a dask scheduler; see"):
             with cluster(address, RunSpec("run")):
                 pass
         talking.join()

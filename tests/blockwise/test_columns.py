@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nucleizoo import BLENDINGS
-from nucleizoo.blockwise.maps.map_store import MapFiles
+from nucleizoo.blockwise.maps.map_store import MapStore
 from nucleizoo.blockwise.maps.network import NetworkMaps
 from nucleizoo.blockwise.maps.sliding_window import slide_column
 from nucleizoo.blockwise.maps.tiling import Tiling
@@ -68,8 +68,8 @@ def test_what_is_done_already_is_not_given_again_and_changes_nothing():
 
 
 def units_of(tmp_path, picture, tiling, unit):
-    """A step that predicts a picture in units, its network counting the windows."""
-    seen = SimpleNamespace(volume=SimpleNamespace(skipped=[]), met=[])
+    """A step that predicts a picture in regions, its network counting the windows."""
+    seen = SimpleNamespace(volume=SimpleNamespace(skipped=[]), newly_skipped=[])
     windows = []
 
     def counted(tiles):
@@ -77,7 +77,7 @@ def units_of(tmp_path, picture, tiling, unit):
         return (network(tiles) + 3) / 8
 
     channels = (Channel("one", "sigmoid"), Channel("two", "sigmoid"))
-    files = MapFiles(tmp_path, channels, Grid(tiling.shape, unit))
+    files = MapStore(tmp_path, channels, Grid(tiling.shape, unit))
     return NetworkMaps(counted, lambda box: picture[(slice(None), *box)], seen, tiling, files, 1), windows
 
 
@@ -90,12 +90,12 @@ def test_units_in_any_order_give_the_same_maps_and_in_turn_predict_no_row_twice(
     assert in_turn == [0, 2, 4, 1, 3, 5]
     for index in in_turn:
         step.do(index)
-    assert len(windows) == step.windows(going_on=True) < step.windows(going_on=False)
+    assert len(windows) == step.windows(reuse=True) < step.windows(reuse=False)
     other, windows = units_of(tmp_path / "b", picture, tiling, unit)
     for index in (5, 0, 3, 1, 4, 2):
         other.do(index)
-    assert len(windows) == step.windows(going_on=False) and not list(other.missing())
-    one, two = step.files.read(everything), other.files.read(everything)
+    assert len(windows) == step.windows(reuse=False) and not list(other.missing())
+    one, two = step.store.read(everything), other.store.read(everything)
     whole = (collected(picture, tiling.window, 0.5) + 3) / 8
     for name, wanted in zip(("one", "two"), whole, strict=True):
         np.testing.assert_array_equal(one[name], two[name])

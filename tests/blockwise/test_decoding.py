@@ -8,8 +8,8 @@ import pytest
 from scipy import ndimage
 
 from nucleizoo.blockwise.decode.decoding import Decoding, check_rules
-from nucleizoo.blockwise.plan.room import Room
-from nucleizoo.blockwise.step import carried_out
+from nucleizoo.blockwise.plan.budget import Budget, Costs
+from nucleizoo.blockwise.step import run_steps
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS
@@ -29,14 +29,14 @@ def reader(maps):
     return lambda box: {name: one[box] for name, one in maps.items()}
 
 
-def by_blocks(folder, decoder, maps, block, margin=2, room=Room(), spacing=()):
+def by_blocks(folder, decoder, maps, block, margin=2, budget=Budget(), spacing=()):
     shape = next(iter(maps.values())).shape
     grid = Grid(shape, block)
     rules = check_rules(decoder.rules(len(shape), spacing))
-    decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), room)
-    for _ in carried_out(decoding.steps):
+    decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), budget)
+    for _ in run_steps(decoding.steps):
         pass
-    decoded = decoding.decoded()
+    decoded = decoding.labels()
     labels = np.zeros(shape, np.int32)
     for index in range(len(grid)):
         labels[grid.box(index)] = decoded.read(grid.box(index))
@@ -110,16 +110,17 @@ def test_the_memory_that_is_asked_for_leads_to_the_end(tmp_path):
     maps = {"binary": np.full((3, 90), 0.9, np.float32), "contour": np.zeros((3, 90), np.float32)}
     maps["binary"][:, [0, 89]] = 1
     decoder = DECODERS.get("bc")(seed_binary=0.95, min_seed=1)
-    told, amount = [], 1.5
+    told, amount, advice = [], 1.5, decoder.less_memory
     while len(told) < 9:
-        room = Room(amount * 1e9, taken=3e8, each=1e7)
+        budget = Budget(amount * 1e9, taken=3e8, costs=Costs(1e7), advice=advice)
         try:
-            found = by_blocks(tmp_path, decoder, maps, (3, 10), margin=1, room=room)
+            found = by_blocks(tmp_path, decoder, maps, (3, 10), margin=1, budget=budget)
             break
         except UserError as error:
             told.append(str(error))
-            amount = float(re.search(r"raise --max-memory to ([\d.]+) at least and go on", told[-1])[1])
+            amount = float(re.search(r"raise --max-memory to at least ([\d.]+) .*--resume", told[-1])[1])
     assert told[0].startswith("at voxel (0, 18) seeds are so far apart that 3x52 voxels are needed at once,")
+    assert told[0].endswith(advice) and "INFERENCE.DECODER.FOREGROUND" in advice
     assert amount <= 3.1  # 0.3 and 3 x 90 voxels
     np.testing.assert_array_equal(found, decoder(maps))
 
@@ -131,12 +132,12 @@ def test_a_step_goes_on_where_it_stopped(tmp_path):
     told = []
     for stop in range(3, 100, 5):
         decoding = Decoding(decoder.rules(2), reader(maps), grid, tmp_path, (2, 2))
-        told += list(itertools.islice(carried_out(decoding.steps), stop))
+        told += list(itertools.islice(run_steps(decoding.steps), stop))
     assert sorted(told) == sorted(set(told))
     np.testing.assert_array_equal(by_blocks(tmp_path, decoder, maps, (10, 10)), decoder(maps))
 
 
 def test_the_library_s_watershed_is_refused(tmp_path):
     decoder = DECODERS.get("ternary")(watershed="skimage")
-    with pytest.raises(UserError, match="WATERSHED is 'frontier'"):
+    with pytest.raises(UserError, match=r"INFERENCE\.DECODER must be 'frontier', got 'skimage'"):
         by_blocks(tmp_path, decoder, {"ternary": np.zeros((4, 4), np.float32)}, (2, 2))

@@ -1,4 +1,4 @@
-"""One volume from file to labels by blocks: as in memory, and gone on with after any interruption."""
+"""One volume from file to labels by blocks: as in memory, and resumed after any interruption."""
 
 import contextlib
 import csv
@@ -30,9 +30,9 @@ from nucleizoo.blockwise import job as jobs
 from nucleizoo.blockwise.decode import table
 from nucleizoo.blockwise.maps import intensities
 from nucleizoo.blockwise.maps.network import NetworkMaps
-from nucleizoo.blockwise.maps.volume import Input
+from nucleizoo.blockwise.maps.volume import VolumeInput
 from nucleizoo.blockwise.plan import plan
-from nucleizoo.blockwise.write import pyramid
+from nucleizoo.blockwise.write import ome_zarr
 from nucleizoo.blockwise.write import result as write_result
 from nucleizoo.blockwise.write.formats import write_hdf5
 from nucleizoo.contracts import Task
@@ -77,11 +77,11 @@ def in_memory(made, path):
 @pytest.fixture
 def small(monkeypatch):
     """Blocks of few voxels, so that small volumes have many."""
-    monkeypatch.setattr(plan, "SIDE", {2: (20, 16), 3: (7, 16, 24)})
-    monkeypatch.setattr(plan, "REACH", 3)
-    monkeypatch.setattr(plan, "LONGEST", 1)
+    monkeypatch.setattr(plan, "MAX_BLOCK", {2: (20, 16), 3: (7, 16, 24)})
+    monkeypatch.setattr(plan, "MARGIN", 3)
+    monkeypatch.setattr(plan, "MAX_WINDOWS", 1)
     monkeypatch.setattr(write_result, "CHUNK", {2: (16, 16), 3: (8, 16, 16)})
-    monkeypatch.setattr(pyramid, "SMALLEST", 20)
+    monkeypatch.setattr(ome_zarr, "SMALLEST", 20)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_labels_of_every_format_are_those_of_decoding_in_memory(tmp_path, small,
 
 
 def limits_after(made, path, folder, stop):
-    """The limits that a job finds which begins anew after so many units, and how many units there were."""
+    """The limits that a job finds which is resumed after so many tasks, and how many tasks there were."""
     told = []
     while True:
         job = jobs.Job(made, path, folder, Options("h5", resume=True))
@@ -134,7 +134,7 @@ def limits_after(made, path, folder, stop):
 @pytest.mark.parametrize("kind", ["u2", "i2", "f4"])
 @pytest.mark.parametrize("stop", [1, 4])
 def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, monkeypatch, scaling, over, kind, stop):
-    monkeypatch.setattr(intensities, "UNIT", 1)
+    monkeypatch.setattr(intensities, "TASK_BYTES", 1)
     with h5py.File(volume, "r+") as file:
         data = file["image"][...].astype(kind) / (65535 if kind == "f4" else 1)
         data[5] = 0  # a plane without contrast
@@ -147,9 +147,9 @@ def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, monkeypatc
     job, told = limits_after(made, volume, tmp_path, stop)
     box = (slice(3, 9), slice(10, 30), slice(0, 48))
     (scan,) = made.read(volume)
-    np.testing.assert_allclose(job.work.picture(box), scan.image[(slice(None), *box)], atol=2e-6)
+    np.testing.assert_allclose(job.pipeline.image(box), scan.image[(slice(None), *box)], atol=2e-6)
     at_once = limits_of(job.input.values, made.reader.scaling)
-    for one, other in zip(job.work.intensities.limits(), at_once, strict=True):
+    for one, other in zip(job.pipeline.intensities.limits(), at_once, strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype and one.shape == other.shape
     boxes = 3 if over == "image" else 3 * 3 * 3
@@ -162,7 +162,7 @@ def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, monkeypatc
 def test_intensities_that_cannot_be_scaled_are_told_also_when_gone_on_with(
     tmp_path, volume, monkeypatch, value
 ):
-    monkeypatch.setattr(intensities, "UNIT", 1)
+    monkeypatch.setattr(intensities, "TASK_BYTES", 1)
     data = np.full((12, 40, 48), 7, np.float32)
     data[6, 20, 20] = value
     with h5py.File(volume, "w") as file:
@@ -178,7 +178,7 @@ def test_intensities_that_cannot_be_scaled_are_told_also_when_gone_on_with(
 
 
 def test_damage_that_a_pass_meets_is_noted_whoever_goes_on(tmp_path, small, volume, monkeypatch):
-    monkeypatch.setattr(intensities, "UNIT", 1)
+    monkeypatch.setattr(intensities, "TASK_BYTES", 1)
     with h5py.File(volume) as file:
         place = file["image"].id.get_chunk_info_by_coord((0, 0, 0))
     whole = volume.read_bytes()
@@ -192,8 +192,8 @@ def test_damage_that_a_pass_meets_is_noted_whoever_goes_on(tmp_path, small, volu
     monkeypatch.setattr(NetworkMaps, "skipped", lambda _: [])  # it would meet the chunk again
     job = jobs.Job(segmenter(), volume, tmp_path, options)
     for name, _ in job.run():
-        if name == "survey":
-            skipped = job.work.skipped()
+        if name == "components":
+            skipped = job.pipeline.skipped()
     assert skipped == ["chunk 0.0.0 (zyx 0:4, 0:16, 0:16)"]
 
 
@@ -238,7 +238,7 @@ def rows_of(file):
 @pytest.mark.parametrize("zoom", ["[]", "[1, 0.5, 0.5]"])
 @pytest.mark.parametrize("at_once", [2, 1000])
 def test_the_table_is_that_of_decoding_in_memory(tmp_path, small, volume, monkeypatch, zoom, at_once):
-    monkeypatch.setattr(jobs.Work, "left", 6 * table.BYTES * at_once)
+    monkeypatch.setattr(jobs.Pipeline, "free_memory", 6 * table.BYTES * at_once)
     monkeypatch.setattr(table, "LEAST", 1)
     made = segmenter("DATASET.IMAGE.ZOOM", zoom)
     monkeypatch.setattr(Plain, "likelihood", lambda _, maps: 1 - 0.5 * maps[0])  # of the target's own
@@ -339,7 +339,7 @@ def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp
     steps = jobs.Job(segmenter(), volume, tmp_path, Options("h5")).run()
     next(steps)
     steps.close()
-    with pytest.raises(UserError, match="holds an interrupted prediction; go on with --resume"):
+    with pytest.raises(UserError, match="holds an interrupted prediction; rerun with --resume"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5"))
     job = tmp_path / ".brain_blocks" / "job.json"
     noted = job.read_text()
@@ -349,7 +349,9 @@ def test_only_with_resume_is_something_gone_on_with_and_only_as_it_was_begun(tmp
     with pytest.raises(UserError, match="was begun by another version"):
         predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
     job.write_text(noted)
-    with pytest.raises(UserError, match=r"otherwise: INFERENCE.DECODER.FOREGROUND was 0.5 and is 0.7; go on"):
+    with pytest.raises(
+        UserError, match=r"otherwise: INFERENCE.DECODER.FOREGROUND was 0.5 and is 0.7; resume"
+    ):
         other = segmenter("INFERENCE.DECODER.FOREGROUND", "0.7")
         predict_volume(other, volume, tmp_path, Options("h5", resume=True))
     first = predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
@@ -379,17 +381,17 @@ def test_the_estimate_comes_first(tmp_path, small, volume, caplog):
 
 
 def test_the_estimate_counts_the_passes_that_are_left(tmp_path, small, volume, monkeypatch):
-    monkeypatch.setattr(intensities, "UNIT", 1)
-    monkeypatch.setattr(intensities, "COUNTED_A_SECOND", 12 * 40 * 48 / 7200)
+    monkeypatch.setattr(intensities, "TASK_BYTES", 1)
+    monkeypatch.setattr(intensities, "COUNTED_PER_SECOND", 12 * 40 * 48 / 7200)
     job = jobs.Job(segmenter(), volume, tmp_path, Options("h5"), workers=2)
     assert "; about 1 h 0 min" in job.estimate()
     work = job.run()
     for _ in itertools.islice(work, 9):  # of 27
         pass
-    assert 4700 < job.work.intensities.seconds() < 4900
+    assert 4700 < job.pipeline.intensities.seconds() < 4900
     assert next(name for name, _ in work if name != "intensities") == "predict"
     work.close()
-    assert job.work.intensities.seconds() == 0
+    assert job.pipeline.intensities.seconds() == 0
 
 
 def test_the_estimate_of_a_single_block_speaks_of_one(tmp_path, volume):
@@ -448,12 +450,12 @@ def test_what_was_made_with_damage_is_not_taken_when_it_may_be_repaired(tmp_path
     steps.close()
     (tmp_path / "chunk").rename(chunk)
     black = (
-        r"with 1 chunk of the input taken for black \(.*1.1.1 \(zyx 4:8.*; repeat with --skip-damaged, or "
+        r"with 1 chunk of the input treated as black \(.*1.1.1 \(zyx 4:8.*; repeat with --skip-damaged, or "
     )
     with pytest.raises(UserError, match=black + "remove the folder"):
         predict_volume(*words, going_on)
     done, told = predict_volume(*words, skipping), caplog.messages[-1]
-    assert "zarr: 1 chunk taken for black, there may be nuclei missing: " in told and "(zyx 4:8" in told
+    assert "zarr: 1 chunk treated as black, nuclei may be missing there: " in told and "(zyx 4:8" in told
     assert told.endswith(f"{done.result} names all, in {FORMATS[kind].skipped}")
     assert not stored(done.result)[0][4:8, 16:32, 16:32].any()
     with pytest.raises(UserError, match=black + "predict again without --resume"):
@@ -467,7 +469,7 @@ def test_what_was_made_with_damage_is_not_taken_when_it_may_be_repaired(tmp_path
 def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
     for pairs, match in (
         (("DATASET.IMAGE.ZOOM", "[1e5]"), "would become"),
-        (("INFERENCE.DECODER.WATERSHED", "skimage"), "WATERSHED is 'frontier'"),
+        (("INFERENCE.DECODER.WATERSHED", "skimage"), "INFERENCE.DECODER must be 'frontier'"),
     ):
         with pytest.raises(UserError, match=match):
             predict_volume(segmenter(*pairs), volume, tmp_path / "x", Options("h5"))
@@ -481,7 +483,7 @@ def test_what_blocks_cannot_do_is_refused_with_the_reason(tmp_path, volume):
         predict_volume(segmenter(), film, tmp_path, Options("h5"))
     tifffile.imwrite(film, np.ones((20, 20), np.uint8))
     with pytest.raises(
-        ImageReadError, match=r"axes are yx, 20x20; .* \(z, y, x\) a file .*: give files of one"
+        ImageReadError, match=r"axes are yx, 20x20; .* \(z, y, x\) per file .*: give files of one"
     ):
         predict_volume(segmenter(), film, tmp_path, Options("h5"))
 
@@ -530,7 +532,7 @@ def test_work_on_a_zarr_array_that_was_changed_meanwhile_is_not_gone_on_with(tmp
     meta = path / "image" / "zarr.json"
     meta.write_text(meta.read_text() + "\n")  # as another writer of the same values would leave it
     with pytest.raises(
-        UserError, match=r"otherwise: the file .*brain.zarr is another one, or was changed; go"
+        UserError, match=r"otherwise: the file .*brain.zarr is another one, or was changed; resume"
     ):
         jobs.Job(made, path, tmp_path, options)
     with pytest.raises(UserError, match="but was made otherwise: with other weights, or of another file, or"):
@@ -553,17 +555,17 @@ def test_chunks_are_looked_for_by_one_process_and_stay_black(tmp_path, small, mo
     if repaired:
         chunk.write_bytes(lost)
     told = (
-        "was made with 1 chunk of the input taken for black .*; repeat with"
+        "was made with 1 chunk of the input treated as black .*; repeat with"
         if repaired
         else "1 chunks are not"
     )
     with pytest.raises(UserError, match=told):
         predict_volume(made, path, tmp_path, Options("h5", resume=True))
-    order = jobs.Job(made, path, tmp_path, replace(options, resume=True)).order(RunSpec("run"))
+    spec = jobs.Job(made, path, tmp_path, replace(options, resume=True)).spec(RunSpec("run"))
     with monkeypatch.context() as patch:
         patch.setattr(io.LazyVolume, "check", lambda _: pytest.fail("a worker looked for them"))
-        seen = Input(path, made.reader, skip_damaged=True, scratch=Path(order.scratch), look=False)
-        assert seen.volume.skipped == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"] and not seen.met
+        seen = VolumeInput(path, made.reader, skip_damaged=True, scratch=Path(spec.scratch), search=False)
+        assert seen.volume.skipped == ["chunk 1.1.1 (zyx 4:8, 16:32, 16:32)"] and not seen.newly_skipped
     done = predict_volume(made, path, tmp_path, Options("h5", resume=True, skip_damaged=True))
     np.testing.assert_array_equal(stored(done.result)[0], whole)
     with h5py.File(done.result) as file:
@@ -638,7 +640,7 @@ def test_less_memory_than_the_work_was_begun_for_is_refused_with_what_it_takes(t
         return predict_volume(segmenter(), volume, tmp_path, Options("h5", amount, resume=True))
 
     job = jobs.Job(segmenter(), volume, tmp_path, Options("h5", max_memory=16))
-    steps, needed = job.run(), job.work.plan.memory / 1e9
+    steps, needed = job.run(), job.pipeline.plan.memory / 1e9
     next(steps)
     steps.close()
     with pytest.raises(UserError, match=rf"about {needed:.2f} GB of memory, .* raise --max-mem.* to") as told:
@@ -648,9 +650,9 @@ def test_less_memory_than_the_work_was_begun_for_is_refused_with_what_it_takes(t
 
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be forgotten here")
 def test_a_volume_has_the_memory_that_the_one_before_it_gave_back(tmp_path, volume):
-    first = jobs.Job(segmenter(), volume, tmp_path / "first", Options("h5")).work.plan.memory
+    first = jobs.Job(segmenter(), volume, tmp_path / "first", Options("h5")).pipeline.plan.memory
     assert len(bytearray(b"x") * 500_000_000) == 500_000_000
-    second = jobs.Job(segmenter(), volume, tmp_path / "second", Options("h5")).work.plan.memory
+    second = jobs.Job(segmenter(), volume, tmp_path / "second", Options("h5")).pipeline.plan.memory
     assert second < first + 2e8
 
 
@@ -682,12 +684,12 @@ def test_large_chunks_keep_to_the_memory_that_is_told_or_are_refused_unread(
     enough = float(re.search(r"--max-memory to ([\d.]+)", str(told.value))[1])
     memory.forget_peak()
     job = jobs.Job(made, path, tmp_path, Options("h5", max_memory=enough))
-    assert memory.peak() <= job.work.plan.memory <= enough * 1e9
+    assert memory.peak() <= job.pipeline.plan.memory <= enough * 1e9
 
 
 def begin_at_once(number, folder, gate, events, answers):
     """Predict a volume beside another process: number 1 notes a plan when number 0 is at work by its own."""
-    begin, do, (working, noted) = jobs.Work.begin, NetworkMaps.do, events
+    begin, do, (working, noted) = jobs.Pipeline.begin, NetworkMaps.do, events
 
     def slow_begin(*args, **settings):
         with contextlib.suppress(threading.BrokenBarrierError):
@@ -704,7 +706,7 @@ def begin_at_once(number, folder, gate, events, answers):
             noted.wait(60)
         do(*args)
 
-    jobs.Work.begin, NetworkMaps.do = slow_begin, slow_do
+    jobs.Pipeline.begin, NetworkMaps.do = slow_begin, slow_do
     try:
         answers.put(predict_volume(segmenter(), folder / "brain.h5", folder, Options("h5")).count)
     except (UserError, OSError) as error:

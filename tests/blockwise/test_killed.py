@@ -1,4 +1,4 @@
-"""A volume larger than the memory that is allowed: predicted, killed in the middle, gone on with."""
+"""A volume larger than the memory that is allowed: predicted, killed in the middle, resumed."""
 
 import signal
 import subprocess
@@ -65,7 +65,7 @@ def test_a_volume_larger_than_memory_survives_two_kills(prepared):
     assert code == 0 and 0 < peak < LIMIT * 1e9
     scratch = folder / "killed" / ".brain_blocks"
     killed_when(begin("killed"), lambda: any((scratch / "predict").glob("*.maps")))
-    grown = lambda: len(list((scratch / "growth").glob("*.npz"))) > 3  # noqa: E731
+    grown = lambda: len(list((scratch / "watershed").glob("*.npz"))) > 3  # noqa: E731
     killed_when(begin("killed", "--resume"), grown)
     assert not (folder / "killed" / "brain_label.h5").exists()
     code, peak = finished(begin("killed", "--resume"))

@@ -34,25 +34,25 @@ def seen(places):
 
 def test_a_process_a_gpu_or_a_core(machine):
     machine(cores=8, gpus=2)
-    assert seen(local.places(GPU)) == ["0", "1"]
-    assert seen(local.places(GPU, 5)) == ["0", "1", "0", "1", "0"]
-    assert seen(local.places(CPU)) == [None] * 8
-    assert {place["OMP_NUM_THREADS"] for place in local.places(GPU)} == {"4"}
-    assert {place["OMP_NUM_THREADS"] for place in local.places(CPU, 20)} == {"1"}
+    assert seen(local.environments(GPU)) == ["0", "1"]
+    assert seen(local.environments(GPU, 5)) == ["0", "1", "0", "1", "0"]
+    assert seen(local.environments(CPU)) == [None] * 8
+    assert {place["OMP_NUM_THREADS"] for place in local.environments(GPU)} == {"4"}
+    assert {place["OMP_NUM_THREADS"] for place in local.environments(CPU, 20)} == {"1"}
 
 
 def test_gpus_keep_the_names_by_which_they_were_made_visible(machine):
     machine(cores=8, gpus=2, visible="3, GPU-8932f937")
-    assert seen(local.places(GPU, 3)) == ["3", "GPU-8932f937", "3"]
+    assert seen(local.environments(GPU, 3)) == ["3", "GPU-8932f937", "3"]
     machine(cores=8, gpus=1, visible="2,-1,1")  # what follows -1 is not seen
-    assert seen(local.places(GPU)) == ["2"]
+    assert seen(local.environments(GPU)) == ["2"]
 
 
 def test_a_gpu_that_the_run_names_is_that_of_all(machine):
     machine(cores=8, gpus=2)
-    assert seen(local.places(torch.device("cuda:1"))) == [None]
-    assert seen(local.places(torch.device("cuda:1"), 2)) == [None, None]
-    assert seen(local.places(torch.device("mps"))) == [None]
+    assert seen(local.environments(torch.device("cuda:1"))) == [None]
+    assert seen(local.environments(torch.device("cuda:1"), 2)) == [None, None]
+    assert seen(local.environments(torch.device("mps"))) == [None]
 
 
 def test_the_device_is_that_of_the_run_and_not_where_its_weights_lie(monkeypatch, tmp_path):

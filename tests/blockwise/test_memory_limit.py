@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nucleizoo.blockwise.plan.plan import BYTES, Costs, plan
-from nucleizoo.blockwise.plan.reading import Reading
+from nucleizoo.blockwise.plan.budget import DECODING, Budget, Costs, Reading
+from nucleizoo.blockwise.plan.plan import plan
 from nucleizoo.core.errors import UserError
 from nucleizoo.ops.image.resize import Resizing
 
@@ -17,19 +17,20 @@ from nucleizoo.ops.image.resize import Resizing
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory cannot be told here")
 def test_the_memory_of_a_process_is_not_that_of_its_parent():
     held = bytearray(b"x") * 900_000_000
-    words = [sys.executable, "-c", "from nucleizoo.blockwise.plan.memory import peak; print(peak())"]
+    words = [sys.executable, "-c", "from nucleizoo.blockwise.plan.budget import peak; print(peak())"]
     told = float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
     assert 1e7 < told < len(held) * 0.9
 
 
 @pytest.mark.parametrize("shape", [(255, 2048, 2048), (64, 300, 9000), (3000, 5000), (10, 12, 14)])
-@pytest.mark.parametrize("costs", [Costs(BYTES, 5.0, 28.0), Costs(150.0, 800.0, 900.0)])
+@pytest.mark.parametrize("costs", [Costs(DECODING, 5.0, 28.0), Costs(150.0, 800.0, 900.0)])
 def test_a_plan_takes_what_it_says_and_what_is_asked_for_is_enough(shape, costs):
     window = (16, 128, 128)[-len(shape) :]
-    settings = {"taken": 5e8, "window": window, "step": window, "costs": costs}
+    settings = {"window": window, "step": window}
 
     def planned(gigabytes):
-        made = plan(Resizing(shape, shape), (2.0, 1.0, 1.0)[-len(shape) :], gigabytes * 1e9, **settings)
+        budget = Budget(gigabytes * 1e9, 5e8, costs)
+        made = plan(Resizing(shape, shape), (2.0, 1.0, 1.0)[-len(shape) :], budget, **settings)
         looked_at = math.prod(b + 2 * m for b, m in zip(made.block, made.margin, strict=True))
         assert 5e8 + costs.decoding * looked_at <= made.memory <= gigabytes * 1e9
         return made
@@ -45,23 +46,25 @@ def test_a_plan_takes_what_it_says_and_what_is_asked_for_is_enough(shape, costs)
 
 
 @pytest.mark.parametrize(("windows", "rows"), [(1, 2), (100, 2), (400 * 3, 3), (400 * 7.5, 7), (1e9, 16)])
-def test_units_are_cut_along_the_first_axis_for_as_few_windows_as_are_wanted(windows, rows):
+def test_regions_are_cut_along_the_first_axis_for_as_few_windows_as_are_wanted(windows, rows):
     """Rows of 20 x 20 steps; never less than a window, of two rows, or more than eight."""
-    shape, costs = (1000, 1280, 1280), Costs(BYTES, 5.0, 28.0)
-    settings = {"taken": 5e8, "window": (16, 128, 128), "step": (8, 64, 64), "costs": costs}
-    made = plan(Resizing(shape, shape), (2.0, 1.0, 1.0), 1e10, windows=windows, **settings)
-    assert made.unit[1:] == shape[1:]
+    shape, costs = (1000, 1280, 1280), Costs(DECODING, 5.0, 28.0)
+    settings = {"window": (16, 128, 128), "step": (8, 64, 64)}
+    made = plan(
+        Resizing(shape, shape), (2.0, 1.0, 1.0), Budget(1e10, 5e8, costs), windows=windows, **settings
+    )
+    assert made.region[1:] == shape[1:]
     cuts = math.ceil(1000 / (8 * rows))
-    assert made.unit[0] == 8 * math.ceil(1000 / cuts / 8)
+    assert made.region[0] == 8 * math.ceil(1000 / cuts / 8)
 
 
 def test_chunks_that_are_decoded_count_and_are_named_where_they_are_too_large():
     shape, window = (64, 2048, 2048), (16, 128, 128)
-    settings = {"taken": 4e8, "window": window, "step": window, "costs": Costs(BYTES, 6.0, 28.0)}
     reading = Reading(1e9, 1.5e9, "a.h5", "its chunks of 64x2048x2048", "store it in smaller ones")
 
     def planned(limit, **more):
-        return plan(Resizing(shape, shape), (1.0, 1.0, 1.0), limit, **settings, **more)
+        budget = Budget(limit, 4e8, Costs(DECODING, 6.0, 28.0), **more)
+        return plan(Resizing(shape, shape), (1.0, 1.0, 1.0), budget, window=window, step=window)
 
     assert planned(0.9e9).memory <= 0.9e9
     words = (

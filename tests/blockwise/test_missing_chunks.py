@@ -21,7 +21,7 @@ from nucleizoo.blockwise import Options, RunSpec, cluster
 from nucleizoo.blockwise import job as jobs
 from nucleizoo.blockwise.dask import workers as dask_workers
 from nucleizoo.blockwise.plan import plan
-from nucleizoo.blockwise.step import alone
+from nucleizoo.blockwise.step import serial
 from nucleizoo.core.errors import UserError
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.runs import Run
@@ -50,9 +50,9 @@ needs_signals = pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def small():
     """Units of few voxels; and a plugin for this file alone."""
     with own_plugin(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "SIDE", {3: (7, 16, 24)})
-        patch.setattr(plan, "REACH", 3)
-        patch.setattr(plan, "LONGEST", 1)
+        patch.setattr(plan, "MAX_BLOCK", {3: (7, 16, 24)})
+        patch.setattr(plan, "MARGIN", 3)
+        patch.setattr(plan, "MAX_WINDOWS", 1)
         patch.setattr(dask_workers, "COUNT_EVERY", 0.2)
         yield
 
@@ -106,23 +106,23 @@ def until(there, seconds=60.0):
         time.sleep(0.02)
 
 
-def labels(job, crew):
-    assert len(list(job.run(crew))) > 10
+def labels(job, executor):
+    assert len(list(job.run(executor))) > 10
     with h5py.File(job.result) as file:
         assert file["label"].attrs["nuclei"] > 3
         return file["label"][...]
 
 
 def broken_off(workers, job, what):
-    """The crew of a job, which does something after the second unit."""
+    """The executor of a job, which does something after the second unit."""
 
-    def crew(name, step):
-        for count, index in enumerate(workers.crew(job.order(workers.spec))(name, step)):
+    def executor(name, step):
+        for count, index in enumerate(workers.executor(job.spec(workers.spec))(name, step)):
             yield index
             if (name, count) == ("predict", 1):
                 what()
 
-    return crew
+    return executor
 
 
 @needs_signals
@@ -132,11 +132,11 @@ def test_the_last_worker_may_die_and_another_go_on(
     """A new one is waited for; one of another version is refused; and nobody is waited for in vain."""
     source = RunSpec(str(folder / "run"), (str(folder / "bright.py"),))
     begin = lambda name: jobs.Job(segmenter, folder / "brain.h5", tmp_path / name, Options("h5"), 1)  # noqa: E731
-    wanted = labels(begin("alone"), alone)
+    wanted = labels(begin("alone"), serial)
     with worker(scheduler) as first, cluster(scheduler, source) as workers, ThreadPoolExecutor(1) as thread:
         job = begin("died")
         found = thread.submit(labels, job, broken_off(workers, job, first.kill))
-        until(lambda: "has no worker left; new ones are waited for" in caplog.text)
+        until(lambda: "has no worker left; waiting for new ones" in caplog.text)
         with worker(scheduler) as second:
             np.testing.assert_array_equal(found.result(60), wanted)
             assert caplog.text.count("has no worker left") == 1
@@ -173,13 +173,13 @@ serve = '''if True:
     sys.stdin.read()
 '''
 scheduler = Popen([sys.executable, "-c", serve], stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
-plan.LONGEST, cluster.ANSWER_WITHIN, each = 1, 5.0, cluster.Cluster._each
+plan.MAX_WINDOWS, cluster.ANSWER_WITHIN, each = 1, 5.0, cluster.Cluster._run_step
 
 
-def losing(cluster, order, name, step):
-    if (step_lost, name) == ("survey", name):
+def losing(cluster, spec, name, step):
+    if (step_lost, name) == ("components", name):
         lose()
-    for index in each(cluster, order, name, step):
+    for index in each(cluster, spec, name, step):
         yield index
         if (step_lost, name) == ("predict", name):
             lose()
@@ -193,7 +193,7 @@ def lose():
 
 number, step_lost, pause = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 workers.COUNT_EVERY, workers.SILENT_FOR = 0.5, 2.0
-cluster.Cluster._each = losing
+cluster.Cluster._run_step = losing
 from nucleizoo.cli import main
 code = main(["predict", *sys.argv[4:], "--dask", scheduler.stdout.readline().strip()])
 scheduler.kill()
@@ -204,19 +204,20 @@ sys.exit(code)
 @pytest.mark.slow
 @needs_signals
 @pytest.mark.parametrize(
-    ("step", "pause"), [("predict", 0), ("predict", 1), ("survey", 0), ("survey", 1), ("survey", 7)]
+    ("step", "pause"),
+    [("predict", 0), ("predict", 1), ("components", 0), ("components", 1), ("components", 7)],
 )
 def test_a_lost_scheduler_is_told_in_one_line(folder, tmp_path, step, pause):
     """In the middle of a step and between two; while dask tries to find it again and when it has given up."""
     told = told_when_lost(signal.SIGKILL, step, pause, [*words_of(folder), "--output", tmp_path])
-    assert re.fullmatch(r"the connection to the scheduler tcp://\S+ is lost; .* go on with --resume", told)
+    assert re.fullmatch(r"the connection to the scheduler tcp://\S+ is lost; .* rerun with --resume", told)
 
 
 @pytest.mark.slow
 @needs_signals
 def test_a_scheduler_that_hangs_is_not_waited_for(folder, tmp_path):
     told = told_when_lost(signal.SIGSTOP, "predict", 0, [*words_of(folder), "--output", tmp_path])
-    assert re.fullmatch(r"the scheduler tcp://\S+ has not answered for 2 s; .* go on with --resume", told)
+    assert re.fullmatch(r"the scheduler tcp://\S+ has not answered for 2 s; .* rerun with --resume", told)
 
 
 def told_when_lost(number, step, pause, words):
@@ -248,7 +249,7 @@ def test_a_unit_that_kills_all_its_workers_is_named(folder, tmp_path):
     assert told.returncode == 2 and "Traceback" not in told.stderr
     last = told.stderr.splitlines()[-1]
     assert re.match(r"error: predict \d+: the workers that did it died, the last was tcp://127\S+; ", last)
-    assert "lower --max-memory" in last and last.endswith("go on with --resume")
+    assert "lower --max-memory" in last and last.endswith("rerun with --resume")
 
 
 @pytest.mark.slow
@@ -263,7 +264,7 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(folder, tmp_path):
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does
     told = driver.communicate(timeout=60)[1]
     assert driver.returncode == 130
-    assert told.splitlines()[-1] == "interrupted" and "with --resume goes on" in told.splitlines()[-2]
+    assert told.splitlines()[-1] == "interrupted" and "with --resume continues" in told.splitlines()[-2]
     assert "Traceback" not in told
     until(lambda: not alive(driver.pid), 10)
 

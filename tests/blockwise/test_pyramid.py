@@ -1,14 +1,13 @@
-"""Writing of a pyramid by units: the same files however the volume is cut and whoever does it how often."""
+"""Writing of a pyramid by tasks: the same files however the volume is cut and whoever does it how often."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from nucleizoo.blockwise.step import carried_out
-from nucleizoo.blockwise.write import pyramid
-from nucleizoo.blockwise.write.ome_zarr import write_ome_zarr
-from nucleizoo.blockwise.write.pyramid import level_steps
+from nucleizoo.blockwise.step import run_steps
+from nucleizoo.blockwise.write import ome_zarr
+from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
 from nucleizoo.blockwise.write.result import Result
 
 zarr = pytest.importorskip("zarr")
@@ -36,9 +35,9 @@ def files_of(folder):
 
 
 def written(labels, folder, step):
-    """The result of one process, and how many units it did."""
+    """The result of one process, and how many tasks it did."""
     result = result_of(labels, folder / "scratch", step)
-    done = list(carried_out(level_steps(result)))
+    done = list(run_steps(level_steps(result)))
     write_ome_zarr(folder / "a.ome.zarr", result)
     return folder / "a.ome.zarr", len(done)
 
@@ -91,7 +90,7 @@ def test_a_unit_that_stops_in_the_middle_is_done_again_and_leaves_nothing_else(t
     labels = labels_of((40, 200, 300))
     wanted, count = written(labels, tmp_path / "a", (64, 256, 256))
     result = result_of(labels, tmp_path / "b" / "scratch", (64, 256, 256))
-    replace, moved, told = pyramid.os.replace, [], []
+    replace, moved, told = ome_zarr.os.replace, [], []
 
     def stops(*paths):
         moved.append(paths)
@@ -100,11 +99,11 @@ def test_a_unit_that_stops_in_the_middle_is_done_again_and_leaves_nothing_else(t
         replace(*paths)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pyramid.os, "replace", stops)
+        patch.setattr(ome_zarr.os, "replace", stops)
         for _ in range(3):
             with pytest.raises(OSError, match="No space left"):
-                told.extend(carried_out(level_steps(result)))
-    told += carried_out(level_steps(result))
+                told.extend(run_steps(level_steps(result)))
+    told += run_steps(level_steps(result))
     assert len(told) == len(set(told)) <= count
     write_ome_zarr(tmp_path / "b" / "a.ome.zarr", result)
     assert files_of(tmp_path / "b" / "a.ome.zarr") == files_of(wanted)

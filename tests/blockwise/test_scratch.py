@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nucleizoo.blockwise.state.scratch import begun, held, remove
+from nucleizoo.blockwise.state.scratch import held, job_file, remove
 from nucleizoo.core.errors import RunError, UserError
 
 HOLD = (
@@ -18,11 +18,11 @@ HOLD = (
 @pytest.fixture
 def scratch(tmp_path):
     """A folder of a job that was begun."""
-    for name in ("survey", "predict", "zzz"):
+    for name in ("components", "predict", "zzz"):
         (tmp_path / "scratch" / name).mkdir(parents=True)
         (tmp_path / "scratch" / name / "0000000.npz").touch()
     (tmp_path / "scratch" / "measured.npz").touch()
-    begun(tmp_path / "scratch").touch()
+    job_file(tmp_path / "scratch").touch()
     return tmp_path / "scratch"
 
 
@@ -32,14 +32,14 @@ def test_a_folder_is_held_whatever_becomes_of_the_job_in_it(scratch):
         [sys.executable, "-c", HOLD, scratch / "lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout.readline() == b"held\n"
-        begun(scratch).with_name("new").touch()
-        begun(scratch).with_name("new").replace(begun(scratch))
+        job_file(scratch).with_name("new").touch()
+        job_file(scratch).with_name("new").replace(job_file(scratch))
         for _ in range(2):
             with pytest.raises(RunError, match="scratch is in use by another process"):
                 with held(scratch):
                     pass
-            begun(scratch).unlink(missing_ok=True)
-        assert (scratch / "survey").exists()
+            job_file(scratch).unlink(missing_ok=True)
+        assert (scratch / "components").exists()
         other.communicate(b"\n")
     with held(scratch):
         pass
@@ -58,9 +58,9 @@ def test_a_removal_that_is_stopped_leaves_a_job_to_go_on_with(tmp_path, scratch,
     with held(scratch):
         with monkeypatch.context() as patch:
             whole = shutil.rmtree
-            patch.setattr(shutil, "rmtree", lambda path: 1 / 0 if path.name == "survey" else whole(path))
+            patch.setattr(shutil, "rmtree", lambda path: 1 / 0 if path.name == "components" else whole(path))
             with pytest.raises(ZeroDivisionError):
                 remove(scratch)
-        assert begun(scratch).exists() and (scratch / "lock").exists()
+        assert job_file(scratch).exists() and (scratch / "lock").exists()
         remove(scratch)
     assert not any(tmp_path.iterdir())

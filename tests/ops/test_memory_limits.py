@@ -2,7 +2,7 @@
 
 import pytest
 
-from nucleizoo.blockwise.plan.memory import machine
+from nucleizoo.blockwise.plan.budget import DEFAULT_SHARE, default_limit
 from nucleizoo.ops import memory
 
 
@@ -30,9 +30,9 @@ def test_the_least_of_all_groups_around_a_process_counts(tmp_path, monkeypatch, 
     monkeypatch.setattr(memory, "_LIMITS", roots)
     assert memory.allowed() == allowed
     if allowed and allowed < 2**40:
-        assert machine() == allowed
+        assert default_limit() == DEFAULT_SHARE * allowed
 
 
 def test_where_there_are_no_groups_all_may_be_had(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "_GROUPS", tmp_path / "none")
-    assert memory.allowed() is None and machine() > 1e8
+    assert memory.allowed() is None and default_limit() > 1e8

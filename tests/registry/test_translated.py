@@ -36,8 +36,19 @@ class Negative(Method):
         return self.factor * source
 
 
-class Mute(Negative):
-    to_image = Method.to_image
+    def to_source(self, image):
+        return self.factor * image
+
+
+class Mute(Method):
+    """Translates nothing."""
+
+    def __init__(self, task):
+        super().__init__(task)
+        self.factor = nn.Parameter(torch.rand(1))
+
+    def groups(self):
+        return {"only": Group((self.factor,))}
 
 
 @pytest.fixture(autouse=True)

@@ -1,1 +1,1 @@
-"""Blocks computed by the workers of dask, here or on a cluster."""
+"""Tasks done by the workers of dask, on this machine or a cluster."""

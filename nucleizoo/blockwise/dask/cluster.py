@@ -1,7 +1,7 @@
-"""Units of work done by the workers of dask.distributed, on this machine or on many.
+"""Prediction by the workers of dask.distributed, on this machine or a cluster.
 
-Workers must see the same files under the same paths. What is found goes to the scratch folder, as when one
-process works alone: between processes go names and numbers only.
+Workers must see the same files under the same paths. Results go to the scratch folder, as with a single
+process: between processes go only names and numbers.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing import Any
 
 import torch
 
-from nucleizoo.blockwise.dask.local import CPU, places, started
+from nucleizoo.blockwise.dask.local import CPU, environments, start_cluster
 from nucleizoo.blockwise.dask.scheduler import ANSWER_WITHIN, check_address
-from nucleizoo.blockwise.dask.task import Order, RunSpec, do
+from nucleizoo.blockwise.dask.task import JobSpec, RunSpec, run_task
 from nucleizoo.blockwise.dask.workers import Workers
-from nucleizoo.blockwise.step import Crew, Step
+from nucleizoo.blockwise.step import Executor, Step
 from nucleizoo.core.errors import UserError
 
 HERE = "local"
-"""Stands for a cluster of processes on this machine, one a GPU or a core; a number for so many."""
+"""Address of a cluster of processes on this machine, one per GPU or core; a number is so many."""
 
 AHEAD = 4
-"""Units a worker that are submitted before they are done; so many does the driver know of at once."""
+"""Tasks per worker that are submitted before they are done: the most that the client keeps track of."""
 
 TRIES = 3
-"""How often a unit is tried that fails for a reason that may pass."""
+"""Attempts at a task whose error may be temporary."""
 
 _LOUD = ("distributed.client", "distributed.utils", "tornado.application")
-"""Loggers that tell, with the whole way to it, the loss of the scheduler, which is told here, and Ctrl-C."""
+"""Loggers that print tracebacks when the scheduler is lost, which is reported here, and at Ctrl-C."""
 
 
 class Cluster:
@@ -42,7 +42,7 @@ class Cluster:
 
     Attributes:
         spec: of the segmenter that they open.
-        is_local: whether they were started for this, on this machine.
+        is_local: whether they were started for this prediction, on this machine.
 
     Args:
         client: connected.
@@ -53,19 +53,19 @@ class Cluster:
         self.workers = Workers(client, is_local=is_local)
 
     def __len__(self) -> int:
-        """How many workers there are, or were some seconds ago."""
+        """Number of workers, counted at most some seconds ago."""
         return len(self.workers)
 
-    def crew(self, order: Order) -> Crew:
-        """Those who do the units of a job."""
-        self.workers.see_memory(order.limit)
-        return partial(self._each, order)
+    def executor(self, spec: JobSpec) -> Executor:
+        """The executor of a job's tasks."""
+        self.workers.check_memory(spec.limit)
+        return partial(self._run_step, spec)
 
-    def _each(self, order: Order, name: str, step: Step) -> Iterator[int]:
-        """Have the units done that are missing, a few submitted at a time."""
+    def _run_step(self, spec: JobSpec, name: str, step: Step) -> Iterator[int]:
+        """Have the missing tasks of a step done, a few submitted at a time."""
         missing, running = step.missing(), dict[Any, int]()
         arriving = SimpleQueue[Any]()
-        call = secrets.token_hex(8)  # or dask would give what an earlier try gave
+        call = secrets.token_hex(8)  # or dask would return the results of an earlier attempt
 
         def submit() -> None:
             wanted = AHEAD * max(len(self), 1) - len(running)
@@ -73,7 +73,7 @@ class Cluster:
                 key = f"{name}-{index}-{call}"
                 with self.workers.connected():
                     future = self.client.submit(
-                        do, order, name, index, key=key, pure=False, retries=TRIES - 1
+                        run_task, spec, name, index, key=key, pure=False, retries=TRIES - 1
                     )
                 running[future] = index
                 future.add_done_callback(arriving.put)
@@ -81,47 +81,47 @@ class Cluster:
         submit()
         try:
             while running:
-                future = self.workers.patiently(arriving.get)
+                future = self.workers.wait_for(arriving.get)
                 index = running.pop(future)
-                self._told(future, f"{name} {index}")
+                self._raise_failure(future, f"{name} {index}")
                 submit()
                 yield index
         finally:
             if self.client.status == "running":
                 self.client.cancel(list(running))
 
-    def _told(self, future: Any, unit: str) -> None:
-        """Raise what prevented a unit."""
+    def _raise_failure(self, future: Any, task: str) -> None:
+        """Raise the error of a task, if it has one."""
         from distributed import CancelledError, KilledWorker
 
         try:
-            refused = self.workers.patiently(partial(self._result, future))
+            failure = self.workers.wait_for(partial(self._result, future))
         except KilledWorker as error:
             raise UserError(
-                f"{unit}: the workers that did it died, the last was {error.last_worker.address}; its log "
+                f"{task}: the workers that did it died, the last was {error.last_worker.address}; its log "
                 "says why. Mostly memory is short: lower --max-memory, which is that of one worker, or take "
-                "fewer of them, and go on with --resume"
+                "fewer of them, and rerun with --resume"
             ) from error
         except CancelledError as error:
             raise self.workers.lost() from error
-        if refused is not None:
-            raise refused
+        if failure is not None:
+            raise failure
 
     def _result(self, future: Any, timeout: float) -> Exception | None:
-        """What a unit that is done gave; a worker that dies now takes it along, and it is done again.
+        """What a finished task returned; if its worker dies now, the result is lost and computed again.
 
         Raises:
-            Empty: when it is not here so soon.
+            Empty: when it does not arrive in time.
         """
         try:
-            given: Exception | None = future.result(timeout=timeout)
+            returned: Exception | None = future.result(timeout=timeout)
         except OSError as error:
-            if future.status == "error":  # the unit's own
+            if future.status == "error":  # the task's own
                 raise
             if isinstance(error, TimeoutError):
                 raise Empty from error
             raise self.workers.lost() from error
-        return given
+        return returned
 
 
 @contextmanager
@@ -134,15 +134,15 @@ def cluster(address: str, spec: RunSpec, device: torch.device = CPU) -> Iterator
         device: that the run asks for, on this machine.
 
     Raises:
-        UserError: when dask is not installed, nobody answers at the address within some seconds, or a worker
-            has another version.
+        UserError: when dask is not installed, no scheduler answers at the address within some seconds, or a
+            worker has another version.
     """
     distributed = _library()
     if address == HERE or address.isdecimal():
         if address.isdecimal() and int(address) < 1:
             raise UserError(f"--dask is a number of processes, 1 or more; got {address}")
-        each = places(device, 0 if address == HERE else int(address))
-        with started(distributed, each) as local:
+        each = environments(device, 0 if address == HERE else int(address))
+        with start_cluster(distributed, each) as local:
             with distributed.Client(local) as client:
                 yield Cluster(client, spec, is_local=True)
         return
@@ -150,7 +150,7 @@ def cluster(address: str, spec: RunSpec, device: torch.device = CPU) -> Iterator
     try:
         client = distributed.Client(address, timeout=ANSWER_WITHIN)
     except OSError as error:
-        raise UserError(f"the scheduler {address} is gone again; see why, and start it anew") from error
+        raise UserError(f"the scheduler {address} has stopped; see why, and restart it") from error
     with client:
         found = Cluster(client, spec, is_local=False)
         found.workers.wait()
@@ -162,7 +162,7 @@ def _library() -> Any:
         import distributed
     except ImportError as error:
         raise UserError("--dask needs the package distributed: pip install 'nucleizoo[dask]'") from error
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # it tells every coming and going
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # it logs every worker that comes or goes
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed

@@ -1,4 +1,4 @@
-"""Where a scheduler of dask is said to be, and whether one is there."""
+"""The address of a dask scheduler, and the check that one answers there."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import first_line
 
 ANSWER_WITHIN = 10.0
-"""Seconds that a scheduler has to be found, and to have a worker when the work begins."""
+"""Seconds within which a scheduler must answer, and have a worker when prediction begins."""
 
 _ADDRESS = re.compile(r"(tcp|tls)://(\[.+\]|[^:/]+):(\d+)")
 
 _LAST_PORT = 65535
 
 _NOT_UNDERSTOOD = (MemoryError, ValueError, LookupError, struct.error)
-"""What comes of taking for dask's what is none: the first bytes are the length of what follows, for one."""
+"""Errors of dask when another protocol answers: it reads the first bytes as a length, for instance."""
 
 
 def check_address(distributed: Any, address: str) -> None:
@@ -30,7 +30,7 @@ def check_address(distributed: Any, address: str) -> None:
         address: should be 'tcp://HOST:PORT'.
 
     Raises:
-        UserError: when it is none, nobody answers within some seconds, or somebody else does.
+        UserError: when it is malformed, nothing answers within some seconds, or not a scheduler.
     """
     found = _ADDRESS.fullmatch(address)
     if not found or not 0 < int(found[3]) <= _LAST_PORT:
@@ -39,28 +39,28 @@ def check_address(distributed: Any, address: str) -> None:
             f"to {_LAST_PORT}; got '{address}'"
         )
     try:
-        with ThreadPoolExecutor(1) as thread:  # in this one there may be a loop, as in a notebook
+        with ThreadPoolExecutor(1) as thread:  # this thread may run a loop, as in a notebook
             asking = asyncio.wait_for(_kind(distributed, address), ANSWER_WITHIN)
             kind = thread.submit(asyncio.run, asking).result()
     except _NOT_UNDERSTOOD as error:
         raise UserError(
-            f"something else than a dask scheduler listens at {address}; see which port 'dask scheduler' "
-            "says when it begins, or leave the address away for processes on this machine"
+            f"what listens at {address} is not a dask scheduler; see which port 'dask scheduler' prints when "
+            "it starts, or use --dask local for processes on this machine"
         ) from error
-    except Exception as error:  # whatever comes of talking with a stranger
+    except Exception as error:  # whatever an unknown program may cause
         raise UserError(
             f"no dask scheduler answers at {address} within {ANSWER_WITHIN:g} s ({first_line(error)}); "
-            "start one with 'dask scheduler', or leave the address away for processes on this machine"
+            "start one with 'dask scheduler', or use --dask local for processes on this machine"
         ) from error
     if kind in ("Worker", "Nanny"):
         raise UserError(
             f"{address} is the address of a worker; --dask wants that of its scheduler, which 'dask "
-            "scheduler' says when it begins"
+            "scheduler' prints when it starts"
         )
 
 
 async def _kind(distributed: Any, address: str) -> str:
-    """What listens there. A stranger may say nothing for ever, for which dask itself would wait."""
+    """What listens there. Dask alone would wait for ever if that program never answers."""
     secured = distributed.Security().get_connection_args("client")
     async with distributed.rpc(address, timeout=ANSWER_WITHIN, connection_args=secured) as peer:
         return str((await peer.identity())["type"])

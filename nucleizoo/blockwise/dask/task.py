@@ -1,4 +1,4 @@
-"""What a process is told that shall do units of a job, and how it does them."""
+"""One task of a job as a dask worker does it, and the description of the job that it is given."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from nucleizoo.blockwise.maps.volume import Input
-from nucleizoo.blockwise.pipeline import Work
-from nucleizoo.blockwise.state.fingerprint import digest
-from nucleizoo.blockwise.state.scratch import begun
+from nucleizoo.blockwise.maps.volume import VolumeInput
+from nucleizoo.blockwise.pipeline import Pipeline
+from nucleizoo.blockwise.state.fingerprint import weights_hash
+from nucleizoo.blockwise.state.scratch import job_file
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import is_path
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.runs import Run
 
 PACKAGES = ("nucleizoo", "torch")
-"""Of these, all who work on a volume must have the same versions."""
+"""Packages of which all processes must have the same version."""
 
-_AGAIN_THE_SAME = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Errors of a disk that another try does not mend."""
+_PERMANENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Disk errors for which a retry does not help."""
 
 _one_at_a_time = threading.Lock()
 
@@ -45,26 +45,26 @@ class RunSpec:
 
 
 def versions() -> tuple[str, ...]:
-    """Of `PACKAGES`, here."""
+    """The versions of `PACKAGES` in this process."""
     return tuple(version(name) for name in PACKAGES)
 
 
 @dataclass(frozen=True)
-class Order:
-    """Names a job; a few hundred bytes.
+class JobSpec:
+    """What a worker needs to know of a job; a few hundred bytes.
 
     Attributes:
-        spec: of the segmenter.
-        weights: what `digest` gives for them.
+        run: of the segmenter.
+        weights: their hash, from `weights_hash`.
         path: of the volume, absolute, as all paths.
-        scratch: folder of what is found on the way.
-        job: its number, a new one for every beginning.
-        limit: bytes that a process may have in memory.
-        skip_damaged: whether damaged chunks are taken for black.
+        scratch: folder for intermediate results.
+        job: random identifier, a new one whenever a job is begun.
+        limit: bytes that a process may use.
+        skip_damaged: whether damaged chunks are treated as black.
         versions: of `PACKAGES`, where the job was begun.
     """
 
-    spec: RunSpec
+    run: RunSpec
     weights: str
     path: str
     scratch: str
@@ -74,30 +74,30 @@ class Order:
     versions: tuple[str, ...] = field(default_factory=versions)
 
 
-def do(order: Order, name: str, index: int) -> Exception | None:
-    """Do one unit of a step, in a process that others tell what to do.
+def run_task(spec: JobSpec, step: str, index: int) -> Exception | None:
+    """Do one task of a step, in a worker.
 
-    What it needs is opened once and kept for the next call. If called from several threads, one works and
+    The pipeline is opened once and kept for the next call. If called from several threads, one works and
     the others wait: memory and processor are those of one.
 
     Returns:
-        What prevents it, and would again wherever it is tried; other errors are raised.
+        An error for which a retry would not help; other errors are raised.
     """
     try:
         with _one_at_a_time:
-            _check_job(order)
-            _opened(order).do(name, index)
+            _check_job(spec)
+            _pipeline(spec).do(step, index)
     except UserError as error:
         return error
     except OSError as error:
-        if error.errno not in _AGAIN_THE_SAME:
+        if error.errno not in _PERMANENT:
             raise
         return error
     return None
 
 
-def check_versions(name: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
-    """Refuse a process that may not give the same labels.
+def check_versions(worker: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    """Refuse a worker that may not give the same labels.
 
     Raises:
         UserError: naming it and the versions.
@@ -106,47 +106,48 @@ def check_versions(name: str, found: tuple[str, ...], wanted: tuple[str, ...]) -
         here, there = (
             " and ".join(map(" ".join, zip(PACKAGES, one, strict=True))) for one in (wanted, found)
         )
-        raise UserError(f"the worker {name} has {there}, this machine has {here}; install the same on both")
+        raise UserError(f"the worker {worker} has {there}, this machine has {here}; install the same on both")
 
 
 @lru_cache(maxsize=1)
-def _opened(order: Order) -> Work:
-    check_versions(socket.gethostname(), versions(), order.versions)
-    for path in (order.spec.run, *filter(is_path, order.spec.plugins), order.path):
+def _pipeline(spec: JobSpec) -> Pipeline:
+    check_versions(socket.gethostname(), versions(), spec.versions)
+    for path in (spec.run.run, *filter(is_path, spec.run.plugins), spec.path):
         if not Path(path).exists():
-            raise _unseen(path)
+            raise _not_found(path)
+    scratch = Path(spec.scratch)
     try:
-        segmenter = _segmenter(order.spec, order.weights)
-        scratch = Path(order.scratch)
-        seen = Input(
-            Path(order.path), segmenter.reader, skip_damaged=order.skip_damaged, scratch=scratch, look=False
+        segmenter = _segmenter(spec.run, spec.weights)
+        volume = VolumeInput(
+            Path(spec.path), segmenter.reader, skip_damaged=spec.skip_damaged, scratch=scratch, search=False
         )
     except UserError as error:
         raise UserError(f"the worker {socket.gethostname()}: {error}") from error
-    return Work(segmenter, seen, Path(order.scratch), order.limit)
+    return Pipeline(segmenter, volume, scratch, spec.limit)
 
 
 @lru_cache(maxsize=1)
-def _segmenter(spec: RunSpec, weights: str) -> Segmenter:
-    segmenter = Segmenter.open(Run.open(Path(spec.run), spec.plugins, spec.overrides))
-    if digest(segmenter) != weights:
+def _segmenter(run: RunSpec, weights: str) -> Segmenter:
+    segmenter = Segmenter.open(Run.open(Path(run.run), run.plugins, run.overrides))
+    if weights_hash(segmenter) != weights:
         raise UserError(
-            f"{spec.run}: has other weights, or was trained again meanwhile; all must see the same files"
+            f"{run.run}: has other weights, or was trained again meanwhile; all workers must see the "
+            "same files"
         )
     return segmenter
 
 
-def _check_job(order: Order) -> None:
+def _check_job(spec: JobSpec) -> None:
     try:
-        job = json.loads(begun(Path(order.scratch)).read_text())["job"]
+        job = json.loads(job_file(Path(spec.scratch)).read_text())["job"]
     except FileNotFoundError as error:
-        raise _unseen(order.scratch) from error
-    if job != order.job:
-        raise UserError(f"{order.scratch}: was begun again meanwhile")
+        raise _not_found(spec.scratch) from error
+    if job != spec.job:
+        raise UserError(f"{spec.scratch}: was begun again meanwhile")
 
 
-def _unseen(path: str) -> UserError:
+def _not_found(path: str) -> UserError:
     return UserError(
-        f"the worker {socket.gethostname()} does not see {path}; all must see the same files under the same "
-        "paths"
+        f"the worker {socket.gethostname()} does not see {path}; all workers must see the same files under "
+        "the same paths"
     )

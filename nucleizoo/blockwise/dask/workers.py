@@ -1,4 +1,4 @@
-"""Who is there to do units of work: counted now and then, asked for versions, and waited for."""
+"""The workers of a scheduler: counted, checked for versions and memory, and waited for."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import duration
 
 SILENT_FOR = 60.0
-"""Seconds that a scheduler has to answer later, when it may be busy."""
+"""Seconds within which a busy scheduler must answer."""
 
 COUNT_EVERY = 5.0
-"""Seconds between two looks at how many workers there are."""
+"""Seconds between two counts of the workers."""
 
 REPEAT_EVERY = 120.0
-"""Seconds after which it is said again that there is no worker."""
+"""Seconds after which the warning that there is no worker is repeated."""
 
 PATIENCE = 600.0
-"""Seconds without a worker after which nobody is waited for any more."""
+"""Seconds without a worker after which the job fails."""
 
 PAUSED_AT = 0.8
-"""Share of its memory at which dask gives a worker nothing more (worker.memory.pause)."""
+"""Share of its memory at which dask pauses a worker (worker.memory.pause)."""
 
 log = logging.getLogger(__name__)
 
@@ -38,31 +38,31 @@ Answer = TypeVar("Answer")
 
 
 class Workers:
-    """Those who are connected with a scheduler.
+    """The workers that are connected to a scheduler.
 
     Args:
         client: connected.
-        is_local: whether they were started for this, on this machine, and so need not be asked for versions.
+        is_local: whether they were started for this prediction, on this machine: then versions are the same.
     """
 
     def __init__(self, client: Any, *, is_local: bool) -> None:
         self.client, self.is_local = client, is_local
         self.address = str(client.scheduler.address)
         self._names, self._counted = set[str](), -np.inf
-        self._none_since, self._told = np.inf, -np.inf
+        self._none_since, self._warned = np.inf, -np.inf
 
     def __len__(self) -> int:
-        """How many there are, or were some seconds ago; those that are new are asked.
+        """Their number, counted at most some seconds ago; new ones are checked.
 
         Raises:
-            UserError: when one has another version of what matters, or the scheduler is lost.
+            UserError: when one has another version of `PACKAGES`, or the scheduler is lost.
         """
         if time.monotonic() - self._counted > COUNT_EVERY:
-            now = self._now()
-            self._ask(now - self._names)
+            now = self._running()
+            self._check_versions(now - self._names)
             for worker in self._names - now:
                 log.warning(
-                    "the worker %s is gone, or was paused for its memory; what it was at is done by another",
+                    "the worker %s is gone, or was paused for its memory; another one does its tasks",
                     worker,
                 )
             self._names, self._counted = now, time.monotonic()
@@ -70,23 +70,23 @@ class Workers:
         return len(self._names)
 
     def wait(self) -> None:
-        """Have one at least, soon.
+        """Wait for the first worker, not for long.
 
         Raises:
-            UserError: when there is none, or one has another version of what matters.
+            UserError: when there is none, or one has another version of `PACKAGES`.
         """
         try:
             with self.connected():
                 self.client.wait_for_workers(1, timeout=ANSWER_WITHIN)
         except TimeoutError as error:
-            raise UserError(f"the scheduler {self.address} has no worker; {self._mend}") from error
+            raise UserError(f"the scheduler {self.address} has no worker; {self._advice}") from error
         len(self)
 
-    def see_memory(self, limit: float) -> None:
-        """Warn when dask allows one less than it will take.
+    def check_memory(self, limit: float) -> None:
+        """Warn when dask allows a worker less memory than it may use.
 
         Args:
-            limit: bytes that a worker may have in memory.
+            limit: bytes that a worker may use.
         """
         if self.is_local:
             return
@@ -101,11 +101,11 @@ class Workers:
                 worker, PAUSED_AT * given / 1e9, limit / 1e9,
             )  # fmt: skip
 
-    def patiently(self, ask: Callable[..., Answer]) -> Answer:
-        """Ask until there is an answer, but not for ever when nobody is there to give one.
+    def wait_for(self, ask: Callable[..., Answer]) -> Answer:
+        """Ask until there is an answer, as long as there are workers.
 
         Args:
-            ask: is told a `timeout` in seconds, and raises `Empty` when there is no answer so soon.
+            ask: takes a `timeout` in seconds, and raises `Empty` when there is no answer within it.
 
         Raises:
             UserError: when there was no worker for `PATIENCE`, or the scheduler is lost.
@@ -114,11 +114,11 @@ class Workers:
             try:
                 return ask(timeout=COUNT_EVERY)
             except Empty:
-                self._bear()
+                self._check_present()
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Whatever fails inside because the scheduler is lost is told so; that it is slow is not that.
+        """Report errors inside that come of a lost scheduler as such; a slow one is not lost.
 
         Raises:
             UserError: when it is lost.
@@ -134,67 +134,67 @@ class Workers:
             raise self.lost()
 
     def lost(self) -> UserError:
-        """What to say when the scheduler is."""
+        """The error to raise when the scheduler is lost."""
         return UserError(
             f"the connection to the scheduler {self.address} is lost; see that it runs and has workers, and "
-            "go on with --resume"
+            "rerun with --resume"
         )
 
     @property
-    def _mend(self) -> str:
+    def _advice(self) -> str:
         if self.is_local:
             return "memory may be short: take fewer processes, or lower --max-memory"
         return f"start some with 'dask worker {self.address} --nthreads 1 --memory-limit 0'"
 
-    def _now(self) -> set[str]:
+    def _running(self) -> set[str]:
         try:
             with self.connected():
-                running = self.client.scheduler.ncores_running  # paused ones take nothing
+                running = self.client.scheduler.ncores_running  # without paused ones, which take no tasks
                 return set(self.client.sync(running, callback_timeout=SILENT_FOR))
         except TimeoutError as error:
             raise UserError(
                 f"the scheduler {self.address} has not answered for {duration(SILENT_FOR)}; see what keeps "
-                "it, and go on with --resume"
+                "it busy, and rerun with --resume"
             ) from error
 
-    def _bear(self) -> None:
-        """Nothing came for a while: say so if nobody is there to give anything."""
+    def _check_present(self) -> None:
+        """Warn when there is no worker left, and fail after a while."""
         if len(self):
-            self._told = -np.inf
+            self._warned = -np.inf
             return
         now = time.monotonic()
         left = PATIENCE - (now - self._none_since)
         if left < 0:
             raise UserError(
-                f"{self.address} had no worker for {duration(PATIENCE)}; {self._mend}, and go on with "
+                f"{self.address} had no worker for {duration(PATIENCE)}; {self._advice}, and rerun with "
                 "--resume"
             )
-        if now - self._told > REPEAT_EVERY:
+        if now - self._warned > REPEAT_EVERY:
             log.warning(
-                "%s has no worker left; new ones are waited for, for %s; %s",
-                self.address, duration(left), self._mend,
+                "%s has no worker left; waiting for new ones for %s; %s",
+                self.address, duration(left), self._advice,
             )  # fmt: skip
-            self._told = now
+            self._warned = now
 
-    def _ask(self, workers: set[str]) -> None:
-        """Refuse those that may not give the same labels."""
+    def _check_versions(self, workers: set[str]) -> None:
+        """Refuse workers that may not give the same labels."""
         if self.is_local or not workers:
             return
-        # told by the standard library: a worker need not have nucleizoo to answer
+        # by the standard library, so that a worker without nucleizoo can answer
         with self.connected():
-            told = [
+            found_versions = [
                 self.client.run(metadata.version, name, workers=list(workers), on_error="return")
                 for name in PACKAGES
             ]
         for worker in workers:
-            found = [one.get(worker) for one in told]
+            found = [one.get(worker) for one in found_versions]
             if any(isinstance(one, OSError) or one is None for one in found):
-                continue  # it is gone already
+                continue  # it has left meanwhile
             named = ("(none)" if isinstance(one, Exception) else one for one in found)
             check_versions(worker, tuple(named), versions())
 
 
 def _allowed(dask_worker: Any) -> int | None:
-    """Bytes that dask lets this worker have; None is all. The argument's name asks dask for the worker."""
+    """Bytes that dask allows this worker; None is no limit. Dask passes the worker by the argument's name."""
     limit: int | None = dask_worker.memory_manager.memory_limit
     return limit

@@ -1,4 +1,4 @@
-"""Maps to labels block by block: the labels that decoding the whole volume at once gives, voxel for voxel."""
+"""Maps to instance labels block by block, with exactly the labels of decoding the whole volume at once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.blockwise.decode.components import Survey
+from nucleizoo.blockwise.decode.components import Components
 from nucleizoo.blockwise.decode.holes import Holes
-from nucleizoo.blockwise.decode.label_volume import Labelled, Numbers
-from nucleizoo.blockwise.decode.landscape import Look, MapsLook, ReadMaps
-from nucleizoo.blockwise.decode.split_touching import DepthLook
-from nucleizoo.blockwise.decode.watershed import Growth
-from nucleizoo.blockwise.plan.room import Room
-from nucleizoo.blockwise.state.block_store import Stage
+from nucleizoo.blockwise.decode.label_volume import FinalLabels, LabelVolume
+from nucleizoo.blockwise.decode.landscape import LandscapeReader, MapLandscape, ReadMaps
+from nucleizoo.blockwise.decode.split_touching import DepthLandscape
+from nucleizoo.blockwise.decode.watershed import Watershed
+from nucleizoo.blockwise.plan.budget import Budget
+from nucleizoo.blockwise.state.block_store import BlockStore
 from nucleizoo.blockwise.step import Step
 from nucleizoo.core.errors import UserError
 from nucleizoo.ops.grid import Grid
@@ -27,18 +27,17 @@ from nucleizoo.ops.labels.rules import Rules
 
 @dataclass(frozen=True)
 class Decoding:
-    """The decoding of one volume by a decoder's rules.
+    """The steps that decode one volume by a decoder's rules.
 
-    Everything that is found is kept in a folder, a file a step and a block; what is there already is not
-    done again.
+    Results are stored per step and block, so that finished blocks are never computed again.
 
     Attributes:
         rules: from `check_rules`.
         maps: reads any part of the maps.
         grid: the blocks.
-        folder: for what is found on the way.
-        margin: voxels around a block, an axis, that are flooded with it to begin with.
-        room: for what is flooded at once.
+        folder: for the results.
+        margin: initial margin of a block for the watershed, voxels per axis.
+        budget: of memory.
     """
 
     rules: Rules
@@ -46,65 +45,66 @@ class Decoding:
     grid: Grid
     folder: Path
     margin: tuple[int, ...]
-    room: Room = field(default_factory=Room)
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def steps(self) -> dict[str, Step]:
         """What is to be done, in order."""
         return self._chain[0]
 
-    def decoded(self) -> Numbers:
-        """The labels, once all steps are carried out."""
+    def labels(self) -> FinalLabels:
+        """The labels, once all steps are done."""
         return self._chain[1]
 
     @cached_property
-    def _chain(self) -> tuple[dict[str, Step], Numbers]:
-        """Step by step, and the last one, which gives the labels."""
+    def _chain(self) -> tuple[dict[str, Step], FinalLabels]:
+        """All steps, and the last one, which gives the labels."""
         rules, steps = self.rules, dict[str, Step]()
-        look, seeds = MapsLook(rules, self.maps, self.grid), rules.seeds
-        survey = Survey(
-            self._stage("survey"), look, None if seeds is None else partial(_large, max(seeds.min_size, 1)),
+        landscape, seeds = MapLandscape(rules, self.maps, self.grid), rules.seeds
+        components = Components(
+            self._store("components"), landscape,
+            None if seeds is None else partial(_large_enough, max(seeds.min_size, 1)),
             keep_rest=seeds is not None and seeds.keep_rest,
-            full_parts=rules.full, full_seeds=seeds is not None and seeds.full,
+            full_foreground=rules.full, full_seeds=seeds is not None and seeds.full,
         )  # fmt: skip
-        steps["survey"], objects = survey, cast(Labelled, survey.parts)
+        steps["components"], objects = components, cast(LabelVolume, components.foreground)
         if seeds is not None:
-            steps["growth"] = objects = self._growth("growth", survey, look)
+            steps["watershed"] = objects = self._watershed("watershed", components, landscape)
         if rules.fill_holes:
-            steps["holes"] = objects = Holes(self._stage("holes"), objects)
+            steps["holes"] = objects = Holes(self._store("holes"), objects)
         if rules.split:
-            depth = DepthLook(objects, self.grid, rules.spacing, self.margin, self.room)
-            choose = partial(depth.chosen, apart=rules.split)
-            summits = Survey(
-                self._stage("summits"), depth, choose, keep_rest=True, full_seeds=True, note=depth.note
-            )
-            steps["summits"] = summits
-            steps["split"] = objects = self._growth("split", summits, depth)
-        steps["numbers"] = numbers = Numbers(self._stage("numbers"), objects, rules.min_size)
-        return steps, numbers
+            depth = DepthLandscape(objects, self.grid, rules.spacing, self.margin, self.budget)
+            peaks = Components(
+                self._store("peaks"), depth, partial(depth.select, apart=rules.split),
+                keep_rest=True, full_seeds=True, measure=depth.measure,
+            )  # fmt: skip
+            steps["peaks"] = peaks
+            steps["split"] = objects = self._watershed("split", peaks, depth)
+        steps["labels"] = labels = FinalLabels(self._store("labels"), objects, rules.min_size)
+        return steps, labels
 
-    def _growth(self, name: str, survey: Survey, look: Look) -> Growth:
-        return Growth(self._stage(name), survey, look, margin=self.margin, room=self.room)
+    def _watershed(self, name: str, components: Components, landscape: LandscapeReader) -> Watershed:
+        return Watershed(self._store(name), components, landscape, self.margin, self.budget)
 
-    def _stage(self, name: str) -> Stage:
-        return Stage(self.folder / name, self.grid)
+    def _store(self, name: str) -> BlockStore:
+        return BlockStore(self.folder / name, self.grid)
 
 
 def check_rules(rules: Rules) -> Rules:
     """The rules themselves.
 
     Raises:
-        UserError: when they flood with another back end than 'frontier'.
+        UserError: when their watershed has another back end than 'frontier'.
     """
-    backends = {rules.watershed, rules.seeds.watershed if rules.seeds else "frontier"}
-    if backends != {"frontier"}:
+    backends = {rules.watershed, rules.seeds.watershed if rules.seeds else "frontier"} - {"frontier"}
+    if backends:
         raise UserError(
-            "by blocks, INFERENCE.DECODER.WATERSHED is 'frontier': scikit-image's has no fixed order, so "
-            "that neighbouring blocks could disagree"
+            f"by blocks, the watershed of INFERENCE.DECODER must be 'frontier', got '{backends.pop()}': its "
+            "order is not fixed, so that neighbouring blocks could disagree"
         )
     return rules
 
 
-def _large(min_size: int, stage: Stage, seeds: Joined) -> NDArray[np.bool_]:
-    """Which seeds have so many voxels."""
+def _large_enough(min_size: int, store: BlockStore, seeds: Joined) -> NDArray[np.bool_]:
+    """Which seeds have at least `min_size` voxels."""
     return seeds.sizes >= min_size

@@ -1,4 +1,4 @@
-"""Labels of a whole volume of which only a part is ever in memory."""
+"""Labels of a whole volume, read part by part."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.blockwise.state.block_store import Stage
+from nucleizoo.blockwise.state.block_store import BlockStore
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.labels.block_components import Joined
 
 
-class Labelled(Protocol):
+class LabelVolume(Protocol):
     """Objects 1..n, known once the step that finds them is joined; numbers may have gaps."""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Voxels, (n + 1,); 0 where there is a gap, and of the background."""
+        """Voxels, (n + 1,); 0 for the background and for unused numbers."""
         ...
 
     @property
     def first(self) -> NDArray[np.int64]:
-        """Raster index of the first voxel, (n + 1,); the number of all voxels where there is a gap."""
+        """Raster index of the first voxel, (n + 1,); the number of all voxels for unused numbers."""
         ...
 
     def read(self, box: Box) -> NDArray[np.int32]:
@@ -32,21 +32,21 @@ class Labelled(Protocol):
         ...
 
 
-class Parts:
-    """The connected parts that a stage keeps the pieces of.
+class ComponentLabels:
+    """Connected components, stored per block and merged by a table.
 
     Args:
-        stage: holds the pieces of blocks and, as tables, what joins them.
-        name: of the pieces there.
+        store: of the blocks' components and of the tables that merge them.
+        name: of the components there.
     """
 
-    def __init__(self, stage: Stage, name: str) -> None:
-        self.stage, self.name = stage, name
+    def __init__(self, store: BlockStore, name: str) -> None:
+        self.store, self.name = store, name
 
     @cached_property
     def joined(self) -> Joined:
-        """What joins the pieces."""
-        return Joined.unpacked(self.name, self.stage.table)
+        """The merge table."""
+        return Joined.unpacked(self.name, self.store.table)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -60,20 +60,20 @@ class Parts:
 
     def read(self, box: Box) -> NDArray[np.int32]:
         """The labels of a part of the volume."""
-        return self.stage.labels(self.name, box, self.joined.table)
+        return self.store.labels(self.name, box, self.joined.table)
 
 
-class Numbers:
-    """Objects that are large enough, counted by first voxel: a step without units, only joined.
+class FinalLabels:
+    """Objects without the small ones, renumbered by first voxel: a step that has no tasks, only a join.
 
     Args:
-        stage: to keep the table.
+        store: for the table.
         objects: of the volume.
-        min_size: voxels of the smallest.
+        min_size: smallest size to keep, in voxels.
     """
 
-    def __init__(self, stage: Stage, objects: Labelled, min_size: int) -> None:
-        self.stage, self.objects, self.min_size = stage, objects, min_size
+    def __init__(self, store: BlockStore, objects: LabelVolume, min_size: int) -> None:
+        self.store, self.objects, self.min_size = store, objects, min_size
 
     def __len__(self) -> int:
         return 0
@@ -86,27 +86,27 @@ class Numbers:
         """Nothing."""
 
     def join(self) -> None:
-        """Count the objects."""
-        if not self.stage.is_joined:
-            table, count = numbered(self.objects, self.min_size)
-            self.stage.keep({"table": table, "count": np.array([count])})
+        """Renumber the objects."""
+        if not self.store.is_joined:
+            table, count = relabelling(self.objects, self.min_size)
+            self.store.keep({"table": table, "count": np.array([count])})
 
     @property
     def count(self) -> int:
-        """Of objects."""
-        return int(self.stage.table("count")[0])
+        """Number of objects."""
+        return int(self.store.table("count")[0])
 
     def read(self, box: Box) -> NDArray[np.int32]:
         """A part of the volume: 1..count by first voxel in raster order."""
-        labels: NDArray[np.int32] = self.stage.table("table")[self.objects.read(box)]
+        labels: NDArray[np.int32] = self.store.table("table")[self.objects.read(box)]
         return labels
 
 
-def numbered(objects: Labelled, min_size: int) -> tuple[NDArray[np.int32], int]:
-    """What the numbers become when small objects go and the others are counted by first voxel.
+def relabelling(objects: LabelVolume, min_size: int) -> tuple[NDArray[np.int32], int]:
+    """The new number of each object: 0 for small ones, 1..n by first voxel for the others.
 
     Returns:
-        The table, and how many objects there are.
+        The table, and n.
     """
     kept = np.flatnonzero(objects.sizes >= max(min_size, 1))
     order = kept[np.argsort(objects.first[kept], kind="stable")]

@@ -1,4 +1,4 @@
-"""Foreground, seeds and landscape of any part of a volume."""
+"""Foreground, seeds and watershed landscape of any part of a volume."""
 
 from __future__ import annotations
 
@@ -17,45 +17,37 @@ ReadMaps = Callable[[Box], Maps]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What is where, each (*S).
+class Landscape:
+    """What a marker watershed needs, each (*S).
 
     Attributes:
-        mask: where nuclei may stand.
-        seeds: from where they grow; None when every part of the mask is one.
-        height: what is flooded; None without seeds.
+        mask: the foreground.
+        seeds: where they are; None when every component of the foreground is a nucleus.
+        height: the landscape to flood; None without seeds.
     """
 
     mask: NDArray[np.bool_]
     seeds: NDArray[np.bool_] | None
     height: NDArray[np.float32] | None
 
-    def cut(self, box: Box) -> Seen:
-        """A part of it."""
-        return Seen(
-            self.mask[box],
-            None if self.seeds is None else self.seeds[box],
-            None if self.height is None else self.height[box],
-        )
 
+class LandscapeReader(Protocol):
+    """Gives any part of a volume, with the same values however the volume is cut."""
 
-class Look(Protocol):
-    """Shows any part of a volume, the same however the volume is cut."""
-
-    def seen(self, box: Box) -> Seen:
-        """All of a part."""
+    def read(self, box: Box) -> Landscape:
+        """Foreground, seeds and height of a part."""
         ...
 
     def height(self, box: Box) -> NDArray[np.float32]:
-        """The landscape alone."""
+        """The height alone."""
         ...
 
 
-class MapsLook:
-    """What rules see in maps.
+class MapLandscape:
+    """The landscape that rules derive from maps.
 
     Args:
-        rules: say it.
+        rules: of the decoder.
         maps: reads any part of the maps.
         grid: of the volume.
     """
@@ -63,21 +55,21 @@ class MapsLook:
     def __init__(self, rules: Rules, maps: ReadMaps, grid: Grid) -> None:
         self.rules, self.maps, self.grid = rules, maps, grid
 
-    def seen(self, box: Box) -> Seen:
-        """All of a part."""
+    def read(self, box: Box) -> Landscape:
+        """Foreground, seeds and height of a part."""
         maps, here = self._around(box)
         mask = self.rules.foreground(maps)[here]
         if self.rules.seeds is None:
-            return Seen(mask, None, None)
-        return Seen(mask, self.rules.seeds.where(maps)[here], self.rules.seeds.height(maps)[here])
+            return Landscape(mask, None, None)
+        return Landscape(mask, self.rules.seeds.where(maps)[here], self.rules.seeds.height(maps)[here])
 
     def height(self, box: Box) -> NDArray[np.float32]:
-        """The landscape alone."""
+        """The height alone."""
         assert self.rules.seeds is not None
         maps, here = self._around(box)
         return self.rules.seeds.height(maps)[here]
 
     def _around(self, box: Box) -> tuple[Maps, Box]:
-        """The maps as far around a part as the rules look, and where the part is in them."""
+        """The maps of a part and its neighbourhood within the rules' reach; and where the part is in them."""
         wide = self.grid.grown(box, self.rules.reach)
         return self.maps(wide), inside(box, wide)

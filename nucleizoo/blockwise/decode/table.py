@@ -1,4 +1,4 @@
-"""The nuclei of a whole volume as rows of a table."""
+"""The table of nuclei of a whole volume: position, size and confidence, summed up block by block."""
 
 from __future__ import annotations
 
@@ -8,48 +8,49 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.blockwise.decode.label_volume import Numbers
-from nucleizoo.blockwise.state.block_store import OfBlocks, Stage
+from nucleizoo.blockwise.decode.label_volume import FinalLabels
+from nucleizoo.blockwise.state.block_store import BlockStep, BlockStore
 from nucleizoo.inference import nuclei_table
 from nucleizoo.inference.nuclei_table import Row, Sums
 from nucleizoo.ops.grid import Box
 
 BYTES = 16
-"""Of memory that a column of the table takes for every nucleus: a sum, and as much to work with."""
+"""Memory per nucleus and column of the table: a sum, and as much to work with."""
 
 LEAST = 1 << 16
-"""Nuclei at once, however little memory there is: all blocks are read for them."""
+"""Nuclei at once, however little memory there is, because all blocks are read for each batch."""
 
 
-class Table(OfBlocks):
-    """Adds up the voxels of nuclei block by block, a step of which nothing is joined.
+class NucleiTable(BlockStep):
+    """The step that sums up the voxels of nuclei; nothing is stored for the whole volume.
 
     Args:
         labels: gives those of the volume, once they are decoded.
-        likely: a part of the volume -> the probability of nucleus there.
-        stage: to keep the sums of blocks.
+        likelihood: a part of the volume -> the probability of nucleus there.
+        store: for the sums of blocks.
     """
 
     def __init__(
-        self, labels: Callable[[], Numbers], likely: Callable[[Box], NDArray[np.float32]], stage: Stage
-    ) -> None:
-        self.labels, self.likely, self.stage = labels, likely, stage
+        self, labels: Callable[[], FinalLabels], likelihood: Callable[[Box], NDArray[np.float32]],
+        store: BlockStore,
+    ) -> None:  # fmt: skip
+        self.labels, self.likelihood, self.store = labels, likelihood, store
 
     def do(self, index: int) -> None:
-        """Add up in one block.
+        """Sum up one block.
 
         Raises:
             OSError: when the disk is full.
         """
-        box = self.stage.grid.box(index)
+        box = self.store.grid.box(index)
         corner = tuple(cut.start for cut in box)
-        self.stage.write(index, vars(Sums.of(self.labels().read(box), self.likely(box), corner)))
+        self.store.write(index, vars(Sums.of(self.labels().read(box), self.likelihood(box), corner)))
 
     def join(self) -> None:
-        """Nothing is kept of what the blocks have in common: it is written."""
+        """Nothing; `write` adds up the blocks."""
 
     def write(self, path: Path, spacing: tuple[float, ...], limit: float) -> None:
-        """Write a row a nucleus, of as many at once as memory holds.
+        """Write one row per nucleus, as many at once as fit in memory.
 
         Args:
             path: of the table.
@@ -57,27 +58,27 @@ class Table(OfBlocks):
             limit: bytes that may be used.
 
         Raises:
-            UserError: when what was found in a block is gone or damaged.
+            UserError: when the sums of a block are gone or damaged.
             OSError: when the disk is full.
         """
-        axes = len(self.stage.grid.shape)
+        axes = len(self.store.grid.shape)
         at_once = max(int(limit / (BYTES * (3 + axes))), LEAST)
         nuclei_table.write(path, self._rows(spacing, at_once), axes, spacing)
 
     def _rows(self, spacing: tuple[float, ...], at_once: int) -> Iterator[Row]:
         count = self.labels().count
         for low in range(1, count + 1, at_once):
-            yield from self._added(np.arange(low, min(low + at_once, count + 1))).rows(spacing)
+            yield from self._total(np.arange(low, min(low + at_once, count + 1))).rows(spacing)
 
-    def _added(self, wanted: NDArray[np.int64]) -> Sums:
+    def _total(self, wanted: NDArray[np.int64]) -> Sums:
         """The sums of consecutive nuclei over all blocks."""
-        made = np.zeros((2 + len(self.stage.grid.shape), wanted.size))
+        total = np.zeros((2 + len(self.store.grid.shape), wanted.size))
         for index in range(len(self)):
-            with self.stage.read(index) as file:
+            with self.store.read(index) as file:
                 here = file["labels"] - wanted[0]
                 inside = (here >= 0) & (here < wanted.size)
                 if inside.any():
                     sums = np.vstack([file["voxels"], file["likely"], file["places"]])
-                    made[:, here[inside]] += sums[:, inside]
-        voxels, likely, *places = made
+                    total[:, here[inside]] += sums[:, inside]
+        voxels, likely, *places = total
         return Sums(wanted, voxels, np.stack(places), likely)

@@ -1,1 +1,1 @@
-"""From a volume in its file to the network's maps on disk, window by window."""
+"""From the input volume to the network's maps on disk."""

@@ -1,4 +1,4 @@
-"""Maps of a whole volume on disk, a byte a voxel and map."""
+"""Maps of a whole volume on disk, one byte per voxel and map."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.blockwise.state.block_store import done_in
+from nucleizoo.blockwise.state.block_store import done_in, unreadable
 from nucleizoo.contracts import Channel
-from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.ops.grid import Box, Grid, common, inside, size
 from nucleizoo.ops.image.resize import Resizing
@@ -21,13 +20,13 @@ Write = Callable[[NDArray[np.float32]], None]
 """Takes the next plane of the first axis, (K, *rest), in the ranges of the maps."""
 
 
-class MapFiles:
-    """A file a block, (planes, K, *rest) of uint8: 0 to 255 are the range of a map, [0, 1] or [-1, 1].
+class MapStore:
+    """One file per region, (planes, K, *rest) of uint8: 0 to 255 span the range of a map, [0, 1] or [-1, 1].
 
     Args:
         folder: for the files; made if missing.
         channels: of the target.
-        grid: the blocks.
+        grid: the regions.
     """
 
     def __init__(self, folder: Path, channels: tuple[Channel, ...], grid: Grid) -> None:
@@ -35,12 +34,12 @@ class MapFiles:
         folder.mkdir(parents=True, exist_ok=True)
 
     def done(self) -> NDArray[np.bool_]:
-        """Which blocks are there, by their numbers."""
+        """Which regions are complete."""
         return done_in(self.folder, ".maps", len(self.grid))
 
     @contextmanager
     def writing(self, index: int) -> Iterator[Write]:
-        """Write one block plane by plane; it is there when it is whole.
+        """Write one region plane by plane; its file appears when it is complete.
 
         Raises:
             OSError: when the disk is full.
@@ -62,11 +61,11 @@ class MapFiles:
         return {channel.name: channel.from_bytes(one) for channel, one in self._stored(box)}
 
     def read_resampled(self, resizing: Resizing, box: Box) -> dict[str, NDArray[np.float32]]:
-        """As `read`, on other voxels; one map after the other, for what they are made of may be far more.
+        """As `read`, on other voxels; one map after the other, because the originals may be far larger.
 
         Args:
             resizing: from the voxels of the maps.
-            box: of what it makes.
+            box: on the new voxels.
         """
         return {
             channel.name: resizing.linear(channel.from_bytes(one), box)
@@ -82,7 +81,7 @@ class MapFiles:
         return zip(self.channels, stored, strict=True)
 
     def _read(self, index: int, part: Box, into: NDArray[np.uint8]) -> None:
-        """A part of a block; of its planes no more is read than the rows that are asked for."""
+        """A part of a region; only the rows asked for are read of its planes."""
         _, *rest = size(self.grid.box(index))
         row, rows = math.prod(rest[1:]), part[1].stop - part[1].start
         try:
@@ -93,9 +92,7 @@ class MapFiles:
                         raw = np.frombuffer(file.read(rows * row), np.uint8)
                         one[...] = raw.reshape(rows, *rest[1:])[(slice(None), *part[2:])]
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"{self._file(index)}: cannot be read ({error}); remove it and go on with --resume"
-            ) from error
+            raise unreadable(self._file(index), error) from error
 
     def _file(self, index: int) -> Path:
         return self.folder / f"{index:07d}.maps"

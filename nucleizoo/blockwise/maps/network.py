@@ -1,4 +1,4 @@
-"""Prediction: the network's maps, a unit of prediction a file."""
+"""The step that applies the network: its maps of one region per task, one file each."""
 
 from __future__ import annotations
 
@@ -10,93 +10,94 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.blockwise.maps.map_store import MapFiles
-from nucleizoo.blockwise.maps.sliding_window import Picture, Predict, slide_column
+from nucleizoo.blockwise.maps.map_store import MapStore
+from nucleizoo.blockwise.maps.sliding_window import Network, ReadImage, slide_column
 from nucleizoo.blockwise.maps.tiling import Tiling
-from nucleizoo.blockwise.maps.volume import Input
+from nucleizoo.blockwise.maps.volume import VolumeInput
 from nucleizoo.core.files import atomic, is_part
 from nucleizoo.ops.grid import Box
 
 
 class NetworkMaps:
-    """Maps of a volume, unit by unit.
+    """The maps of a volume, region by region.
 
-    Windows that reach into several units are predicted for each of them. Only a unit that follows, along
-    the first axis, the one that this process did last goes on with its sums: alone, nothing is predicted
-    twice but between columns.
+    Windows that overlap several regions are predicted for each of them. The sums of a region are reused only
+    by the next one along the first axis, if this process predicts it next: a single process then repeats
+    windows only between columns.
 
     Args:
-        network: see `Predict`.
-        picture: of the volume.
-        seen: the volume.
+        network: see `Network`.
+        image: of the volume.
+        input: the volume.
         tiling: its windows.
-        files: for the maps; their grid are the units.
+        store: for the maps; its grid is that of the regions.
         batch: windows predicted at once.
     """
 
     def __init__(
-        self, network: Predict, picture: Picture, seen: Input, tiling: Tiling, files: MapFiles, batch: int
-    ) -> None:
-        self.network, self.picture, self.seen = network, picture, seen
-        self.tiling, self.files, self.batch = tiling, files, batch
-        self._going_on: tuple[Box, int, Iterator[NDArray[np.float32]]] | None = None
+        self, network: Network, image: ReadImage, input: VolumeInput, tiling: Tiling, store: MapStore,
+        batch: int,
+    ) -> None:  # fmt: skip
+        self.network, self.image, self.input = network, image, input
+        self.tiling, self.store, self.batch = tiling, store, batch
+        self._next: tuple[Box, int, Iterator[NDArray[np.float32]]] | None = None
 
     def __len__(self) -> int:
-        return len(self.files.grid)
+        return len(self.store.grid)
 
     def missing(self) -> Iterator[int]:
-        """The units that are not done, column by column, so that each goes on with the sums of the last."""
-        counts, done = self.files.grid.counts, self.files.done()
+        """The regions that are not done, column by column, so that each reuses the sums of the last."""
+        counts, done = self.store.grid.counts, self.store.done()
         order = np.moveaxis(np.arange(len(self)).reshape(counts), 0, -1).ravel()
         return map(int, order[~done[order]])
 
     def do(self, index: int) -> None:
-        """Predict one unit.
+        """Predict one region.
 
         Raises:
             ImageReadError: when a chunk cannot be read.
             OSError: when the disk is full.
         """
-        box = self.files.grid.box(index)
-        with self.files.writing(index) as write:
+        box = self.store.grid.box(index)
+        with self.store.writing(index) as write:
             planes = self._planes(box)
             for plane in islice(planes, box[0].stop - box[0].start):
                 write(plane)
-            if skipped := self.seen.met:
-                with atomic(self.files.folder / f"{index:07d}.json", sync=False) as part:
+            if skipped := self.input.newly_skipped:
+                with atomic(self.store.folder / f"{index:07d}.json", sync=False) as part:
                     part.write_text(json.dumps(skipped))
-        if box[0].stop < self.files.grid.shape[0]:
-            self._going_on = (box[1:], box[0].stop, planes)
+        if box[0].stop < self.store.grid.shape[0]:
+            self._next = (box[1:], box[0].stop, planes)
 
     def join(self) -> None:
-        """Nothing is to be put together."""
-        self.rest()
+        """Nothing to merge."""
+        self.release()
 
-    def rest(self) -> None:
-        """Give back the memory of sums that could be gone on with."""
-        self._going_on = None
+    def release(self) -> None:
+        """Free the memory of sums that could be reused."""
+        self._next = None
 
     def skipped(self) -> list[str]:
-        """Chunks that were taken for black, by whatever process, in words."""
-        found = set(self.seen.volume.skipped)
-        for file in filterfalse(is_part, self.files.folder.glob("*.json")):
+        """Chunks that any process treated as black, in words."""
+        found = set(self.input.volume.skipped)
+        for file in filterfalse(is_part, self.store.folder.glob("*.json")):
             found.update(json.loads(file.read_text()))
         return sorted(found)
 
-    def windows(self, *, going_on: bool) -> int:
-        """How many are predicted, by one process that goes on with its sums or by several that do not."""
-        grid, count = self.files.grid, len(self.tiling.starts[0]) if going_on else 1
-        for axis in range(int(going_on), len(grid.shape)):
+    def windows(self, *, reuse: bool) -> int:
+        """How many windows are predicted, by one process that reuses sums or by several that do not."""
+        grid, count = self.store.grid, len(self.tiling.starts[0]) if reuse else 1
+        for axis in range(int(reuse), len(grid.shape)):
             n, b = grid.shape[axis], grid.block[axis]
-            count *= sum(len(self.tiling.meeting(axis, a, min(a + b, n))) for a in range(0, n, b))
+            count *= sum(len(self.tiling.overlapping(axis, a, min(a + b, n))) for a in range(0, n, b))
         return count
 
     def _planes(self, box: Box) -> Iterator[NDArray[Any]]:
         """The maps of a column from a box on, plane by plane (K, *rest)."""
-        last, self._going_on = self._going_on, None
+        last, self._next = self._next, None
         if last is not None and last[:2] == (box[1:], box[0].start):
             return last[2]
         rows = slide_column(
-            self.network, self.picture, self.tiling, box[1:], done=box[0].start, batch=self.batch
+            self.network, self.image, self.tiling, box[1:], done=box[0].start, batch=self.batch
         )
-        return (plane for _, made in rows for plane in np.moveaxis(made, 1, 0))
+        return (plane for _, maps in rows for plane in np.moveaxis(maps, 1, 0))

@@ -1,7 +1,8 @@
-"""Overlapping windows over a volume, and the order in which their results are complete."""
+"""The overlapping windows of a volume, and when their results become complete."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,9 +19,9 @@ class Tiling:
 
     Attributes:
         shape: of the volume.
-        window: voxels an axis.
-        overlap: share of the window that neighbours have in common, in [0, 1).
-        blending: how windows are weighted where they meet; see `contracts.Blending`.
+        window: voxels per axis.
+        overlap: share of a window that it has in common with the next, in [0, 1).
+        blending: how windows are weighted where they overlap, see `contracts.Blending`.
     """
 
     shape: tuple[int, ...]
@@ -30,24 +31,21 @@ class Tiling:
 
     @cached_property
     def starts(self) -> list[list[int]]:
-        """Where windows begin, an axis."""
+        """Where windows begin, per axis."""
         return [starts(n, w, self.overlap) for n, w in zip(self.shape, self.window, strict=True)]
 
     @property
     def step(self) -> tuple[int, ...]:
-        """From one window to the next, an axis."""
+        """From one window to the next, per axis."""
         axes = zip(self.starts, self.window, strict=True)
         return tuple(at[1] - at[0] if len(at) > 1 else window for at, window in axes)
 
     def __len__(self) -> int:
-        count = 1
-        for axis in self.starts:
-            count *= len(axis)
-        return count
+        return math.prod(map(len, self.starts))
 
     @property
     def weights(self) -> Tensor:
-        """Of a window (*window), by which its results are blended."""
+        """Blending weights of a window (*window)."""
         return self._blending.weights
 
     def divide(self, sums: Tensor, box: Box) -> Tensor:
@@ -58,8 +56,8 @@ class Tiling:
     def _blending(self) -> WindowWeights:
         return WindowWeights(self.blending, self.window, self.starts, self.shape)
 
-    def meeting(self, axis: int, low: int, high: int) -> list[int]:
-        """The windows along an axis that have voxels in low..high."""
+    def overlapping(self, axis: int, low: int, high: int) -> list[int]:
+        """The starts of windows along an axis that overlap low..high."""
         return [s for s in self.starts[axis] if s < high and s + self.window[axis] > low]
 
     def complete(self, row: int) -> int:

@@ -1,36 +1,35 @@
-"""A volume that is read part by part."""
+"""The input volume, read part by part the way a run reads its files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from nucleizoo.blockwise.state import missing_chunks
+from nucleizoo.blockwise.state.scratch import load_missing, missing_file
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume, open_lazily
 from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.preprocess import LazyPicture, Limits, Reader, Values, magnified
 
 
-class Input:
-    """Reads any part of one volume the way a run reads its files.
+class VolumeInput:
+    """One volume, of which any part can be read.
 
     Attributes:
         shape: (*S) in the file.
         spacing: of the file's voxels in micrometres, in axis order; () when unknown.
         resizing: from there to what the network sees.
         values: of the channels that are used, on the voxels of the file.
-        noted: how many chunks were known to be missing when it was opened.
 
     Args:
-        path: file or Zarr folder of one picture (2D methods) or volume (3D).
+        path: file or Zarr folder of one 2D image (2D methods) or volume (3D).
         reader: of the run.
-        skip_damaged: whether chunks that are missing or damaged are taken for black.
-        scratch: where it may be noted which chunks were missing; they stay black.
-        look: whether to look for others all the same.
+        skip_damaged: whether chunks that are missing or damaged are treated as black.
+        scratch: folder that may hold a note of missing chunks; these stay black.
+        search: whether to search for other missing chunks in spite of such a note.
 
     Raises:
         ImageReadError: when the file cannot be used; says why and what to do.
-        UserError: when what was noted of it cannot be used.
+        UserError: when that note cannot be used.
     """
 
     def __init__(
@@ -40,18 +39,18 @@ class Input:
         *,
         skip_damaged: bool = False,
         scratch: Path | None = None,
-        look: bool = True,
+        search: bool = True,
     ) -> None:
         self.path, self.reader = path, reader
-        known = scratch if scratch and missing_chunks.place(scratch).exists() else None
+        known = scratch if scratch and missing_file(scratch).exists() else None
         self.volume = open_lazily(
             path,
             dataset=reader.dataset,
             skip_damaged=skip_damaged,
-            missing=reader.empty_chunks or not (look or known is None),
+            missing=reader.empty_chunks or not (search or known is None),
         )
         if known:
-            missing_chunks.recall(self.volume, known)
+            load_missing(self.volume, known)
         _check_axes(self.volume, reader)
         self.values = Values(lambda: self.volume, reader.spec.dims, reader)
         self.shape = self.values.shape
@@ -59,7 +58,7 @@ class Input:
         factor = reader.magnification(self.spacing, str(path))
         self.resizing = Resizing(self.shape, reader.resampled(self.shape, factor, str(path)))
         self._working = magnified(self.spacing, factor)
-        self.noted = len(self.volume.skipped)
+        self._known_skipped = len(self.volume.skipped)
 
     @property
     def extent(self) -> tuple[int, ...]:
@@ -67,9 +66,9 @@ class Input:
         return self.resizing.new
 
     @property
-    def met(self) -> list[str]:
+    def newly_skipped(self) -> list[str]:
         """Chunks that were found damaged since it was opened, in words."""
-        return self.volume.skipped[self.noted :]
+        return self.volume.skipped[self._known_skipped :]
 
     def scan(self, limits: Limits) -> LazyPicture:
         """What the network sees, with the limits of the scaling on this volume."""
@@ -80,7 +79,7 @@ class Input:
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:
     dims = reader.spec.dims
     stacks = [n for a, n in zip(volume.axes, volume.shape, strict=True) if a not in "ZYXCS" and n > 1]
-    # a volume may have one plane, which a 2D run takes for a picture
+    # a volume may have one plane, which a 2D run treats as a picture
     depth = "Z" in volume.axes and (dims == 3 or volume.shape[volume.axes.index("Z")] > 1)
     if len(stacks) + depth != dims - 2:
         wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
@@ -92,5 +91,5 @@ def _check_axes(volume: LazyVolume, reader: Reader) -> None:
             )
         raise ImageReadError(
             f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}; by "
-            f"blocks, {wanted} a file is predicted: {mend}"
+            f"blocks, {wanted} per file is predicted: {mend}"
         )

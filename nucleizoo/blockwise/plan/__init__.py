@@ -1,1 +1,1 @@
-"""How a volume is cut so that the memory allowed is enough."""
+"""Memory budget, and the blocks and regions that fit it."""

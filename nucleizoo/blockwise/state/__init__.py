@@ -1,1 +1,1 @@
-"""What is on disk between two steps, so that work resumes where it stopped."""
+"""Intermediate results on disk, from which an interrupted job resumes."""

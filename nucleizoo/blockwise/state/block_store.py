@@ -1,4 +1,4 @@
-"""What one step made of every block, a file each: so the step goes on where it was interrupted."""
+"""The results of one step on disk, one file per block, from which an interrupted step resumes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic, atomic_folder, is_part
 from nucleizoo.ops.grid import Box, Grid, common, inside, size
 
-Table = Callable[[int], NDArray[np.int32]]
-"""Block -> what its stored labels become."""
+LabelTable = Callable[[int], NDArray[np.int32]]
+"""Block -> the table that maps its stored labels to new ones."""
 
 
-class Stage:
-    """One file a block, there when the block is done; and tables, there when the blocks are put together.
+class BlockStore:
+    """One file per block, which exists when the block is done, and tables, which exist once they are joined.
 
-    Any number of processes may read and write: files are whole or not there.
+    Any number of processes may read and write, because files are written atomically.
 
     Args:
         folder: for the files; made if missing.
@@ -39,18 +39,18 @@ class Stage:
         return len(self.grid)
 
     def missing(self) -> Iterator[int]:
-        """The blocks that are not done when it is called, in order."""
+        """The blocks that are not done at the time of the call, in order."""
         return map(int, np.flatnonzero(~done_in(self.folder, ".npz", len(self.grid))))
 
     def write(
         self, index: int, arrays: dict[str, NDArray[Any]], labels: dict[str, NDArray[np.int32]] | None = None
     ) -> None:
-        """Keep what a block gave, whole or not at all.
+        """Store the results of a block, atomically.
 
         Args:
             index: of the block.
             arrays: of any kind.
-            labels: arrays of the block's shape, int32; they are packed.
+            labels: int32 arrays of the block's shape; they are stored as runs.
 
         Raises:
             OSError: when the disk is full.
@@ -62,7 +62,7 @@ class Stage:
             np.savez(file, allow_pickle=False, **packed)
 
     def read(self, index: int) -> Any:
-        """The arrays of a block by name, each loaded when it is asked for.
+        """The arrays of a block by name, each loaded on access.
 
         Raises:
             UserError: when the file is gone or damaged.
@@ -70,10 +70,10 @@ class Stage:
         try:
             return np.load(self._file(index), allow_pickle=False)
         except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise _unreadable(self._file(index), error) from error
+            raise unreadable(self._file(index), error) from error
 
-    def labels(self, name: str, box: Box, table: Table | None = None) -> NDArray[np.int32]:
-        """Labels of any part of the whole array, looked up in the tables of their blocks."""
+    def labels(self, name: str, box: Box, table: LabelTable | None = None) -> NDArray[np.int32]:
+        """Labels of any part of the whole array, mapped by the tables of their blocks."""
         whole = np.empty(size(box), np.int32)
         for index in self.grid.touching(box):
             core = self.grid.box(index)
@@ -87,11 +87,11 @@ class Stage:
 
     @property
     def is_joined(self) -> bool:
-        """Whether the tables are there."""
+        """Whether the tables exist."""
         return self._joined.is_dir()
 
     def keep(self, tables: dict[str, NDArray[Any]]) -> None:
-        """Keep what the blocks have in common, all of it or nothing.
+        """Store the tables of the whole array, atomically.
 
         Raises:
             OSError: when the disk is full.
@@ -101,7 +101,7 @@ class Stage:
                 np.save(part / f"{name}.npy", table, allow_pickle=False)
 
     def table(self, name: str) -> NDArray[Any]:
-        """One of the tables, of which only what is looked at is read from the disk.
+        """One of the tables, mapped into memory rather than read.
 
         Raises:
             UserError: when the file is gone or damaged.
@@ -111,7 +111,7 @@ class Stage:
             try:
                 self._tables[name] = np.load(file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
             except (OSError, ValueError) as error:
-                raise _unreadable(self._joined, error) from error
+                raise unreadable(self._joined, error) from error
         return self._tables[name]
 
     @property
@@ -122,25 +122,25 @@ class Stage:
         return self.folder / f"{index:07d}.npz"
 
 
-class OfBlocks:
-    """What all steps have whose units are the blocks of a stage.
+class BlockStep:
+    """What all steps have in common whose tasks are the blocks of a store.
 
     Attributes:
-        stage: keeps what the blocks gave.
+        store: of their results.
     """
 
-    stage: Stage
+    store: BlockStore
 
     def __len__(self) -> int:
-        return len(self.stage)
+        return len(self.store)
 
     def missing(self) -> Iterator[int]:
         """The blocks that are not done."""
-        return self.stage.missing()
+        return self.store.missing()
 
 
 def done_in(folder: Path, suffix: str, count: int) -> NDArray[np.bool_]:
-    """Which of the blocks 0..count-1 have a file: (count,). One look into the folder, not one a block."""
+    """Which of the blocks 0..count-1 have a file: (count,). It lists the folder once."""
     done = np.zeros(count, bool)
     for file in folder.iterdir():
         if file.suffix == suffix and not is_part(file):
@@ -148,5 +148,6 @@ def done_in(folder: Path, suffix: str, count: int) -> NDArray[np.bool_]:
     return done
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: cannot be read ({error}); remove it and go on with --resume")
+def unreadable(path: Path, error: Exception) -> UserError:
+    """The error for an intermediate result that is gone or damaged."""
+    return UserError(f"{path}: cannot be read ({error}); remove it and rerun with --resume")

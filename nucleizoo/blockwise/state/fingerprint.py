@@ -1,4 +1,4 @@
-"""What must be the same for work to be gone on with, or for a result to be taken as one's own."""
+"""The fingerprint of a job: the file, settings and weights that must be the same to resume it."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from nucleizoo.core.format import listed, plural
 from nucleizoo.inference.segmenter import Segmenter
 
 
-def identity(segmenter: Segmenter, path: Path) -> dict[str, Any]:
-    """What must not change between an interruption and going on: the volume's file, settings and weights."""
+def fingerprint(segmenter: Segmenter, path: Path) -> dict[str, Any]:
+    """File, settings and weights of a job: what must not change before it is resumed."""
     stats = [file.stat() for file in io.described_in(path, segmenter.reader.dataset)]
     config = segmenter.config
     settings = {"INFERENCE": config.INFERENCE, "DATASET.IMAGE": config.DATASET.IMAGE, "TARGET": config.TARGET}
     return {
         "file": [str(path.resolve()), *(n for stat in stats for n in (stat.st_size, stat.st_mtime_ns))],
         "settings": json.loads(json.dumps(settings)),
-        "weights": digest(segmenter),
+        "weights": weights_hash(segmenter),
     }
 
 
 def made_of(what: dict[str, Any]) -> str:
-    """A word that stands for an identity."""
+    """The hash of a fingerprint."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
-def marked(what: dict[str, Any]) -> dict[str, str]:
-    """What a result notes of an identity: it does not tell where on the disk the volume was."""
+def recorded(what: dict[str, Any]) -> dict[str, str]:
+    """What a result records of a fingerprint: not the path of the volume, which may be private."""
     return {"made_of": made_of(what), "settings": json.dumps(what["settings"])}
 
 
 def changes(known: dict[str, Any], now: dict[str, Any]) -> str:
-    """How an identity differs from what is known of another one; '' if it does not.
+    """How a fingerprint differs from an earlier one, in words; '' if it does not.
 
     Args:
-        known: some of its entries, or none.
-        now: all of them.
+        known: entries of the earlier one: some, or none.
+        now: the fingerprint.
 
     Example:
         >>> both = ({"file": [], "settings": {"INFERENCE": {"OVERLAP": at}}} for at in (0.5, 0.25))
@@ -51,46 +51,46 @@ def changes(known: dict[str, Any], now: dict[str, Any]) -> str:
         'INFERENCE.OVERLAP was 0.5 and is 0.25'
     """
     old, new = (_flat("", one["settings"]) if "settings" in known else {} for one in (known, now))
-    told = [
+    found = [
         f"{key} was {old.get(key, 'not known')} and is {new.get(key, 'not known')}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
     if "file" in known and known["file"] != now["file"]:
-        told.append(f"the file {now['file'][0]} is another one, or was changed")
+        found.append(f"the file {now['file'][0]} is another one, or was changed")
     if "weights" in known and known["weights"] != now["weights"]:
-        told.append("the run has other weights")
-    return listed(told)
+        found.append("the run has other weights")
+    return listed(found)
 
 
 def _flat(name: str, value: Any) -> dict[str, str]:
-    """Settings by their whole keys, as they are written."""
+    """Settings by their full keys, as JSON."""
     if not isinstance(value, dict) or not value:
         return {name: json.dumps(value)}
     items = [_flat(f"{name}.{key}" if name else key, one) for key, one in value.items()]
     return {key: text for item in items for key, text in item.items()}
 
 
-def check_skipped(place: Path, skipped: Sequence[str], mend: str) -> None:
-    """Refuse what was made with damage, for who does not say that it may be skipped: it may be repaired now.
+def check_skipped(place: Path, skipped: Sequence[str], advice: str) -> None:
+    """Refuse what was made with damaged chunks, unless damage may be skipped: they may be repaired now.
 
     Args:
-        place: of what was made.
-        skipped: the chunks that were taken for black, in words.
-        mend: what else can be done than skipping them.
+        place: the result or the scratch folder.
+        skipped: the chunks that were treated as black, in words.
+        advice: what else the user can do.
 
     Raises:
         UserError: when there are some.
     """
     if skipped:
         raise UserError(
-            f"{place}: was made with {plural(len(skipped), 'chunk')} of the input taken for black "
-            f"({listed(skipped)}); repeat with --skip-damaged, or {mend}"
+            f"{place}: was made with {plural(len(skipped), 'chunk')} of the input treated as black "
+            f"({listed(skipped)}); repeat with --skip-damaged, or {advice}"
         )
 
 
-def digest(segmenter: Segmenter) -> str:
-    """A word that changes with weights and remembered statistics, and is the same on all machines."""
+def weights_hash(segmenter: Segmenter) -> str:
+    """A hash of weights and remembered statistics, the same on all machines."""
     found = hashlib.sha256()
     state = segmenter.method.state_dict() | segmenter.remembered.tensors()
     for name, tensor in sorted(state.items()):

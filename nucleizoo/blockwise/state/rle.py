@@ -1,4 +1,4 @@
-"""Labels on disk as runs of equal voxels: a tenth of their size in memory, and quick to unpack in part."""
+"""Run-length encoding of labels: a tenth of their size in memory, and fast to decode in part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Runs = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
 def to_runs(labels: NDArray[np.int32]) -> Runs:
-    """Pack labels (*S) of fewer than 2**31 voxels.
+    """Encode labels (*S) of fewer than 2**31 voxels.
 
     Example:
         >>> [part.tolist() for part in to_runs(np.array([[0, 0, 7], [7, 7, 0]], np.int32))]
@@ -26,12 +26,12 @@ def to_runs(labels: NDArray[np.int32]) -> Runs:
 
 
 def lengths(starts: NDArray[np.int32], total: int) -> NDArray[np.int32]:
-    """How many voxels every run has."""
+    """Voxels per run."""
     return np.diff(starts, append=np.int32(total))
 
 
 def from_runs(runs: Runs, shape: tuple[int, ...], part: Box) -> NDArray[np.int32]:
-    """Unpack a part of labels of a shape; planes of the first axis outside of it cost nothing."""
+    """Decode a part of labels of a shape; planes of the first axis outside of it cost nothing."""
     starts, values = runs
     plane = math.prod(shape[1:])
     low, high = part[0].start * plane, part[0].stop * plane

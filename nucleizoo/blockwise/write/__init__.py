@@ -1,1 +1,1 @@
-"""Labels to OME-Zarr, HDF5 or BigTIFF, a block at a time."""
+"""Labels to OME-Zarr, HDF5 or BigTIFF, block by block."""

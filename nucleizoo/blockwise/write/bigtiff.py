@@ -1,4 +1,4 @@
-"""Labels as one tiled OME-BigTIFF, of which a block is in memory at once."""
+"""Labels as one tiled OME-BigTIFF, written with one block in memory at a time."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from nucleizoo.blockwise.write.result import Result, units
+from nucleizoo.blockwise.write.result import Result, write_grid
 from nucleizoo.core.files import atomic
 from nucleizoo.ops.grid import Box, Grid
 
 MULTIPLE = 16
-"""TIFF wants the sides of tiles to be multiples of this."""
+"""Sides of TIFF tiles are multiples of this."""
 
 LEVEL = 1
-"""Of zlib: labels are long runs, which higher ones pack little better and take several times as long."""
+"""Of zlib: labels are long runs, which higher levels compress little better in several times the time."""
 
 
 def write_tiff(path: Path, result: Result) -> None:
-    """Write a compressed OME-BigTIFF in tiles; it is there when it is complete.
+    """Write a compressed OME-BigTIFF in tiles; the file appears when it is complete.
 
     Raises:
         OSError: when the disk is full.
     """
     sizes = {f"PhysicalSize{a.upper()}": s for a, s in zip(result.axes, result.spacing or (), strict=False)}
     said = {f"{key}Unit": "µm" for key in sizes}
-    note = {"Description": json.dumps(result.marks)}
+    note = {"Description": json.dumps(result.metadata)}
     with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
         file.write(
             _tiles(result), shape=result.shape, dtype=result.dtype, tile=_tile(result), compression="zlib",
@@ -48,10 +48,10 @@ def _tile(result: Result) -> tuple[int, ...]:
 def _tiles(result: Result) -> Iterator[bytes]:
     """All tiles in the order of the file: plane by plane, row by row.
 
-    Blocks are many planes deep, so those of as many planes are packed, and wait in a file without a name
-    for their turn: that way every block is read once, and of the labels one part is in memory.
+    Blocks are many planes deep, so the tiles of a layer of blocks are compressed and wait in a temporary
+    file for their turn: each block is read once, and one is in memory at a time.
     """
-    grid = units(result.shape, result)
+    grid = write_grid(result.shape, result)
     row = len(grid) // grid.counts[0]
     for first in range(0, len(grid), row):
         with TemporaryFile(dir=result.scratch) as file:
@@ -59,16 +59,16 @@ def _tiles(result: Result) -> Iterator[bytes]:
 
 
 def _in_order(result: Result, boxes: list[Box], file: BinaryIO) -> Iterator[bytes]:
-    """The tiles of boxes that cover a part of the volume along its first axis.
+    """The tiles of boxes that together cover a range of the first axis.
 
     Args:
         result: what is written.
-        boxes: they are whole tiles, as far as the volume goes.
-        file: empty, for the tiles until it is their turn.
+        boxes: of whole tiles, except at the end of the volume.
+        file: empty, for tiles that wait for their turn.
     """
     corner, end = boxes[0], boxes[-1]
     lengths = [e.stop - c.start for c, e in zip(corner, end, strict=True)]
-    tiles = Grid((1, *lengths)[-3:], (1, *_tile(result)))  # a picture is one plane
+    tiles = Grid((1, *lengths)[-3:], (1, *_tile(result)))  # a 2D image is one plane
     ends = np.zeros((len(tiles), 2), np.int64)
     for box in boxes:
         labels = result.labels().read(box)

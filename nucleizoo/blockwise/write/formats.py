@@ -1,4 +1,4 @@
-"""Labels of a whole volume written part by part: OME-Zarr 0.5, HDF5 or BigTIFF."""
+"""File formats for labels of a whole volume, written part by part: OME-Zarr 0.5, HDF5 or BigTIFF."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import tifffile
 
 from nucleizoo.blockwise.step import Step
 from nucleizoo.blockwise.write.bigtiff import write_tiff
-from nucleizoo.blockwise.write.ome_zarr import write_ome_zarr
-from nucleizoo.blockwise.write.pyramid import level_steps
-from nucleizoo.blockwise.write.result import Result, units
+from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
+from nucleizoo.blockwise.write.result import Result, write_grid
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.io import is_zarr, name_of
@@ -24,7 +23,7 @@ from nucleizoo.io.hdf5 import Disk
 
 
 def write_hdf5(path: Path, result: Result) -> None:
-    """Write the dataset 'label' with check sums, its attribute 'complete' last, and 'skipped' if any was.
+    """Write the dataset 'label' with checksums, 'skipped' if chunks were, and the attribute 'complete' last.
 
     Raises:
         OSError: when the disk is full.
@@ -34,39 +33,39 @@ def write_hdf5(path: Path, result: Result) -> None:
             "label", result.shape, result.dtype,
             chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
         )  # fmt: skip
-        grid, labels = units(result.shape, result), result.labels()
+        grid, labels = write_grid(result.shape, result), result.labels()
         for box in map(grid.box, range(len(grid))):
             data[box] = labels.read(box)
             disk.check()
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
-        marks = result.marks
-        if skipped := marks.pop("skipped"):  # more of them than an attribute can hold, perhaps
+        metadata = result.metadata
+        if skipped := metadata.pop("skipped"):  # possibly more than an attribute can hold
             file["skipped"] = skipped
-        for name, value in marks.items():
+        for name, value in metadata.items():
             data.attrs[name] = value
 
 
-def marks_of(path: Path) -> dict[str, Any] | None:
-    """What is noted in a complete result (`Result.marks`); None when there is no such result."""
+def read_metadata(path: Path) -> dict[str, Any] | None:
+    """The metadata of a complete result (`Result.metadata`); None when there is no such result."""
     try:
         if path.suffix == ".zarr":
-            marks = dict(json.loads((path / "zarr.json").read_text())["attributes"]["nucleizoo"])
+            metadata = dict(json.loads((path / "zarr.json").read_text())["attributes"]["nucleizoo"])
         elif path.suffix == ".h5":
             with h5py.File(path, "r") as file:
-                marks = dict(file["label"].attrs)
-                marks["skipped"] = list(file["skipped"].asstr()) if "skipped" in file else []
+                metadata = dict(file["label"].attrs)
+                metadata["skipped"] = list(file["skipped"].asstr()) if "skipped" in file else []
         else:
             with tifffile.TiffFile(path) as file:
                 picture = tifffile.xml2dict(file.ome_metadata or "<OME/>")["OME"]["Image"]
-                marks = json.loads(picture["Description"])
-        return marks if marks["complete"] else None
+                metadata = json.loads(picture["Description"])
+        return metadata if metadata["complete"] else None
     except (OSError, KeyError, TypeError, ValueError):
         return None
 
 
 def _no_steps(result: Result) -> Mapping[str, Step]:
-    """A file has one writer."""
+    """None: a file has one writer."""
     return {}
 
 
@@ -76,10 +75,10 @@ class Format:
 
     Attributes:
         suffix: of the result.
-        skipped: where in it stands what was taken for black, in words.
-        write: puts the result in its place, once the steps are carried out.
+        skipped: where it lists the chunks that were treated as black, in words.
+        write: writes the result to its path, once the steps are done.
         steps: what any process can do of it.
-        replaces: whether what is in its place goes for it, in one step, when the result is complete.
+        replaces: whether what is at its path may be replaced, when the result is complete.
     """
 
     suffix: str
@@ -96,25 +95,25 @@ FORMATS = {
         ".ome.zarr", "'skipped' in its attribute 'nucleizoo'", write_ome_zarr, level_steps, is_zarr
     ),
 }
-"""By what `nucleizoo predict --format` calls them."""
+"""By their names in `nucleizoo predict --format`."""
 
 
-def places(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
-    """The result of a volume, and the folder of what is found on the way."""
+def result_paths(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
+    """The result of a volume, and its scratch folder."""
     name = name_of(path)
     return folder / f"{name}_label{FORMATS[format_].suffix}", folder / f".{name}_blocks"
 
 
-def place_of_table(path: Path, folder: Path) -> Path:
+def table_path(path: Path, folder: Path) -> Path:
     """The table of a volume's nuclei."""
     return folder / f"{name_of(path)}_nuclei.csv"
 
 
-def check_place(result: Path, format_: str) -> None:
-    """Refuse a place that a result could not take when all work is done.
+def check_path(result: Path, format_: str) -> None:
+    """Refuse a path that the result could not take when all work is done.
 
     Raises:
-        UserError: when something else than an older result is there.
+        UserError: when something other than an older result is there.
     """
     if os.path.lexists(result) and not FORMATS[format_].replaces(result):
         there = "a folder" if result.is_dir() else "a file"

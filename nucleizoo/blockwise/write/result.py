@@ -1,4 +1,4 @@
-"""What prediction by blocks writes, whatever the format."""
+"""The result of prediction by blocks, whatever the format: labels, voxel size, chunks and metadata."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from nucleizoo.blockwise.decode.label_volume import Numbers
+from nucleizoo.blockwise.decode.label_volume import FinalLabels
 from nucleizoo.ops.grid import Grid
 
 CHUNK = {2: (512, 512), 3: (32, 128, 128)}
-"""Voxels that are stored together, by the number of axes."""
+"""Shape of a stored chunk, per number of axes."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,23 @@ class Result:
         labels: gives those of the volume, once they are decoded.
         shape: (*S).
         spacing: voxel size in micrometres, in axis order; () when unknown.
-        step: about how much is in memory at once, voxels an axis.
-        skipped: gives the chunks of the input that were taken for black, in words.
-        scratch: folder for what is written part by part.
-        origin: what is noted of file, settings and weights (`fingerprint.marked`), and of a table.
+        block: about how much is in memory at once, voxels per axis.
+        skipped: gives the chunks of the input that were treated as black, in words.
+        scratch: folder for incomplete files.
+        origin: what is recorded of file, settings and weights (`fingerprint.recorded`), and of a table.
     """
 
-    labels: Callable[[], Numbers]
+    labels: Callable[[], FinalLabels]
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
-    step: tuple[int, ...]
+    block: tuple[int, ...]
     skipped: Callable[[], list[str]]
     scratch: Path
     origin: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
-        """The smallest that holds all numbers."""
+        """The smallest type that holds all labels."""
         return np.uint16 if self.labels().count < 2**16 else np.uint32
 
     @property
@@ -50,21 +50,16 @@ class Result:
 
     @property
     def chunk(self) -> tuple[int, ...]:
-        """Voxels that are stored together."""
+        """Shape of a stored chunk."""
         return tuple(min(c, n) for c, n in zip(CHUNK[len(self.shape)], self.shape, strict=True))
 
     @property
-    def marks(self) -> dict[str, Any]:
-        """What is noted beside the labels, once they are complete."""
-        return {
-            "nuclei": self.labels().count,
-            "skipped": self.skipped(),
-            **self.origin,
-            "complete": 1,
-        }
+    def metadata(self) -> dict[str, Any]:
+        """Metadata stored with complete labels."""
+        return {"nuclei": self.labels().count, "skipped": self.skipped(), **self.origin, "complete": 1}
 
 
-def units(shape: tuple[int, ...], result: Result) -> Grid:
-    """Parts that are whole chunks and fit in memory."""
-    step = tuple(max(s // c, 1) * c for s, c in zip(result.step, result.chunk, strict=True))
-    return Grid(shape, step)
+def write_grid(shape: tuple[int, ...], result: Result) -> Grid:
+    """Parts to write at once: whole chunks that fit in memory."""
+    block = tuple(max(b // c, 1) * c for b, c in zip(result.block, result.chunk, strict=True))
+    return Grid(shape, block)
