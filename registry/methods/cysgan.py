@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from nucleizoo.contracts import Clock, Group, Task, Update
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, MAP_LOSSES, METHODS
+from nucleizoo.ops.nn.half_detached import half_detached
 
 from .cyclegan import DOMAINS, MADE, REAL, CycleGAN, Trip, other
 
@@ -131,9 +133,10 @@ class CySGAN(CycleGAN):
         fake, back, seen, seen_again = ({} for _ in range(4))
         for d in DOMAINS:
             fake[other(d)], seen[d] = self.see(batch[d], to=other(d))
-            back[d] = self.translate(fake[other(d)], to=d)
             # detached: maps shall be right for the translation, not the translation easy for the maps
-            seen_again[d] = self.see(fake[other(d)].detach(), to=d)[1]
+            back[d], seen_again[d] = half_detached(
+                partial(self.see, to=d), fake[other(d)], self.translators[d].parameters()
+            )
         real = {d: batch[f"{d}_clean"] for d in DOMAINS}
         return SegmentedTrip(real, fake, back, seen, seen_again, batch["maps"])
 

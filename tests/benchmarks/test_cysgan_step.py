@@ -1,13 +1,12 @@
-"""CySGAN's training step: the share of the six passes through the generators, and a plain step beside it.
+"""CySGAN's training step: the share of the passes through the generators, and a plain step beside it.
 
 make bench                                     all benchmarks
 python tests/benchmarks/test_cysgan_step.py    both ratios, in fp32 and (with the hardware) bf16
 """
 
-import copy
-
 import pytest
 import torch
+from support.plain_cysgan import PlainCySGAN
 from support.timing import seconds
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Clock, Task
@@ -25,7 +24,7 @@ WIDTH, BATCH = 8, 2
 
 
 def plain_step(method, config, batch):
-    """The same updates as published: fp32, contiguous, critics frozen by switching `requires_grad`."""
+    """The same updates as published: fp32, contiguous, six passes, critics frozen by `requires_grad`."""
     groups = method.groups()
     optimisers = Solver(config, groups).optimisers
 
@@ -47,16 +46,18 @@ def plain_step(method, config, batch):
 
 
 def ways(precision="auto"):
-    """The step, its six passes alone, forwards and backwards, and the plain step, by name."""
+    """The step, its passes alone, forwards and backwards, and the plain step, by name."""
     torch.manual_seed(0)
     critic = DISCRIMINATORS.recipe("strided", width=2 * WIDTH)
-    method = METHODS.get("cysgan")(
-        Task(1, 1, 3, TARGETS.recipe("bcd")(), source_pictures=True),
-        generator=GENERATORS.recipe("unet", width=WIDTH),
-        discriminator=critic,
-        map_discriminator=critic,
+    method, plain = (
+        one(
+            Task(1, 1, 3, TARGETS.recipe("bcd")(), source_pictures=True),
+            generator=GENERATORS.recipe("unet", width=WIDTH),
+            discriminator=critic,
+            map_discriminator=critic,
+        )
+        for one in (METHODS.get("cysgan"), PlainCySGAN)
     )
-    plain = copy.deepcopy(method)
     solver = "SOLVER: {OPTIMISER: {NAME: adamw}}"
     config = loads(
         f"{{METHOD: {{NAME: cysgan}}, SYSTEM: {{PRECISION: {precision}}}, {solver}}}", defaults=DEFAULTS

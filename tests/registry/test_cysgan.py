@@ -1,8 +1,11 @@
 """CySGAN: which gradient reaches what, clean targets, the coin, and the published slip as a setting."""
 
+from itertools import product
+
 import pytest
 import torch
 from support.known import Always
+from support.plain_cysgan import PlainCySGAN
 
 from nucleizoo import DISCRIMINATORS, GAN_LOSSES, GENERATORS, LOSSES, METHODS, TARGETS, Clock, Task
 from nucleizoo.core.plugins import load_plugins
@@ -179,8 +182,8 @@ def test_networks_see_the_degraded_pictures_and_critics_the_clean_ones(known):
     batch = a_batch()
     list(known.train_step(batch, CLOCK))
     for d, o in (("image", "source"), ("source", "image")):
-        passes = known.translators[d].seen  # the real picture of the other domain, and twice its translation
-        assert len(passes) == 3 and any(torch.equal(seen, batch[o]) for seen in passes)
+        passes = known.translators[d].seen  # the real picture of the other domain, and its translation
+        assert len(passes) == 2 and any(torch.equal(seen, batch[o]) for seen in passes)
         assert not any(torch.equal(seen, batch[f"{o}_clean"]) for seen in passes)
         assert torch.equal(known.critics[d].seen[-1][:2], batch[f"{d}_clean"])
         torch.testing.assert_close(known.critics[d].seen[-1][2:], -batch[o])
@@ -190,3 +193,70 @@ def test_networks_see_the_degraded_pictures_and_critics_the_clean_ones(known):
 def test_maps_go_through_their_pool(known):
     list(known.train_step(a_batch(), CLOCK))
     assert len(known.map_pool.pictures) == 2
+
+
+def in_double(one_class, dims, channels, **settings):
+    """A method in float64, and a batch for it."""
+    torch.manual_seed(0)
+    method = one_class(
+        Task(*channels, dims, TARGETS.recipe("bcd")(), source_pictures=True),
+        generator=GENERATORS.recipe("unet", width=4, blocks=3, flat=1),
+        discriminator=DISCRIMINATORS.recipe("strided", width=2),
+        map_discriminator=DISCRIMINATORS.recipe("strided", width=2),
+        **settings,
+    ).double()
+    g, size = torch.Generator().manual_seed(1), (5, 17, 17)[3 - dims :]
+    batch = {"maps": (torch.rand(2, 3, *size, generator=g) > 0.5).double()}
+    for d, count in zip(("image", "source"), channels, strict=True):
+        batch[d] = torch.rand(2, count, *size, generator=g, dtype=torch.float64) * 2 - 1
+        batch[f"{d}_clean"] = batch[d].clamp(-0.5, 0.5)
+    return method, batch
+
+
+def losses_and_gradients(method, batch):
+    """Of a whole step: every loss by name, and the gradients of every group."""
+    losses, gradients = {}, {}
+    for update in method.train_step(batch, CLOCK):
+        losses |= {name: loss.item() for name, loss in update.losses.items()}
+        parameters = method.groups()[update.group].parameters
+        total = sum(update.losses.values())
+        gradients[update.group] = torch.autograd.grad(total, parameters, allow_unused=True)
+    return losses, gradients
+
+
+@pytest.mark.parametrize(
+    ("dims", "channels", "settings"),
+    [
+        *product((2, 3), [(1, 1)], [{}, {"map_gan": GAN_LOSSES.recipe("lsgan", weight=0.0)}]),
+        (2, (1, 1), {"residual": True, "identity": LOSSES.recipe("l1", weight=2.0)}),
+        (2, (3, 1), {}),
+    ],
+)
+def test_a_step_has_the_losses_and_gradients_of_six_separate_passes(dims, channels, settings):
+    ours, theirs = (
+        losses_and_gradients(*in_double(one, dims, channels, **settings))
+        for one in (METHODS.get("cysgan"), PlainCySGAN)
+    )
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-12, abs=1e-12)
+    assert list(ours[1]) == list(theirs[1]) == ["generator", "source_critic", "image_critic", "map_critic"]
+    for group, expected in theirs[1].items():
+        largest = max(grad.abs().max() for grad in expected)
+        assert largest > 0
+        for one, other in zip(ours[1][group], expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-12 * largest.item())
+
+
+def test_terms_of_maps_pull_at_no_translation():
+    """Whatever is asked of maps of a translation, the network that made it is not changed by it."""
+    method = make()
+    trip = method.travel(a_batch())
+    found = method.generator_losses(trip, CLOCK)
+    parameters = list(method.translators["image"].parameters())  # which made what is segmented again
+    grads = torch.autograd.grad(found["segmentation_made"], parameters, retain_graph=True, allow_unused=True)
+    assert all(grad is None for grad in grads)
+    both = torch.autograd.grad(
+        found["segmentation_made"] + found["cycle_source"], parameters, retain_graph=True
+    )
+    alone = torch.autograd.grad(found["cycle_source"], parameters)
+    for one, other in zip(both, alone, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)

@@ -35,7 +35,6 @@ class Negative(Method):
         assert source.shape[:2] == (1, 1) and all(n % 4 == 0 for n in source.shape[2:])
         return self.factor * source
 
-
     def to_source(self, image):
         return self.factor * image
 

@@ -1,10 +1,22 @@
-"""The memory layout of tensors."""
+"""The memory layout of tensors, and what is fast in it."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 
 def channels_last(dims: int) -> torch.memory_format:
     """The layout in which convolutions of `dims` spatial dimensions are fastest."""
     return torch.channels_last if dims == 2 else torch.channels_last_3d
+
+
+def spread(values: Tensor, like: Tensor) -> Tensor:
+    """Values of channels (B, C), to be broadcast against `like` (B, C, *S), channels last: (B, C, 1, ..., W).
+
+    Where a tensor of few channels meets one value a channel, the library's inner loop is as long as there
+    are channels; here it is a row longer, and several times as fast at eight channels.
+    """
+    column = values.reshape(*values.shape, *(1,) * (like.ndim - 2))
+    row = column.expand(*column.shape[:-1], like.shape[-1])
+    return row.contiguous(memory_format=channels_last(like.ndim - 2))

@@ -26,10 +26,11 @@ def seen_by(layer, *pictures):
 
 def norms():
     """Every layer that takes statistics over space, (B, 8, *S) -> the same."""
-    from nucleizoo.registry.generators.unet import Excite, Norm
+    from nucleizoo.registry.generators.unet import Excite
+    from nucleizoo.registry.generators.unet import norm as group_norm
 
     torch.manual_seed(0)
-    norm, excite = Norm(8), Excite(8)
+    norm, excite = group_norm(8), Excite(8)
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
     scale, shift = torch.randn(2, 1, 8)
