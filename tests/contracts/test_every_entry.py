@@ -109,22 +109,45 @@ def holding(method):
     return {name for name, p in method.named_parameters() if p.grad is not None and p.grad.any()}
 
 
+def gradient(parameters):
+    return [None if p.grad is None else p.grad.clone() for p in parameters]
+
+
 def each_update(method, batch, steps=2):
-    """Let the real trainer step; gives (update, parameters before it was applied, after, gradient left)."""
-    applied, plain = [], method.train_step
+    """Let the real trainer step; gives (update, parameters before it was applied, after, gradient left).
+
+    Where an update has `only`, the gradient of the others must be what it was when the weights move.
+    """
+    applied, plain, others = [], method.train_step, {}
+
+    def check_others(optimiser, *_):
+        for p, before in others.items():
+            assert (before is None) == (p.grad is None) and (before is None or torch.equal(before, p.grad)), (
+                "an update gave gradient to a parameter that is not in its 'only'"
+            )
 
     def watched(batch, clock):
         for update in plain(batch, clock):
             if update.only is not None:  # the trainer may go through it once
                 update = replace(update, only=list(update.only))
+                spared = [
+                    p
+                    for p in method.groups()[update.group].parameters
+                    if all(p is not q for q in update.only)
+                ]
+                others.update(zip(spared, gradient(spared), strict=True))
             before = values(method)
             yield update
+            others.clear()
             # what is behind a yield runs once the update is applied
             applied.append((update, before, values(method), holding(method)))
 
     method.train_step = watched
     needed = {key: batch[key] for key in method.needs}
-    Trainer(method, settings(LR=1e-3, TOTAL=steps)).train([needed] * steps)
+    trainer = Trainer(method, settings(LR=1e-3, TOTAL=steps))
+    for optimiser in trainer.optimisers.values():
+        optimiser.register_step_pre_hook(check_others)
+    trainer.train([needed] * steps)
     return applied
 
 
