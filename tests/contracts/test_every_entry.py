@@ -1,10 +1,12 @@
 """Every registered entry keeps the promise of its kind: a new one is tested here unasked."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from support.toy_methods import settings
 
 from nucleizoo import (
     AUGMENTS,
@@ -27,6 +29,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.core.registry import Recipe, schema
 from nucleizoo.kinds import KINDS
+from nucleizoo.training.trainer import Trainer
 
 load_plugins()
 
@@ -42,6 +45,8 @@ def tiny(registry, name):
     for setting in registry.schema(name).values():
         if setting.name in SMALL:
             settings[setting.name] = SMALL[setting.name]
+            if registry is GENERATORS and setting.name == "blocks":
+                settings["blocks"] = 2  # a U-Net of one stage attends to every voxel: 30 s a volume
         elif setting.name == "pool":
             settings["pool"] = 2
         elif isinstance(setting.default, Recipe) and setting.default.name:
@@ -94,21 +99,82 @@ def test_groups_hold_every_parameter_once(method_and_batch):
     assert sorted(owned) == sorted(id(p) for p in method.parameters())
 
 
-def test_a_step_moves_only_the_group_it_names_and_every_group(method_and_batch):
+def values(method):
+    """A copy of every parameter, by name."""
+    return {name: p.detach().clone() for name, p in method.named_parameters()}
+
+
+def holding(method):
+    """Names of the parameters that have gradient which no step has used yet."""
+    return {name for name, p in method.named_parameters() if p.grad is not None and p.grad.any()}
+
+
+def gradient(parameters):
+    return [None if p.grad is None else p.grad.clone() for p in parameters]
+
+
+def each_update(method, batch, steps=2):
+    """Let the real trainer step; gives (update, parameters before it was applied, after, gradient left).
+
+    Where an update has `only`, the gradient of the others must be what it was when the weights move.
+    """
+    applied, plain, others = [], method.train_step, {}
+
+    def check_others(optimiser, *_):
+        for p, before in others.items():
+            assert (before is None) == (p.grad is None) and (before is None or torch.equal(before, p.grad)), (
+                "an update gave gradient to a parameter that is not in its 'only'"
+            )
+
+    def watched(batch, clock):
+        for update in plain(batch, clock):
+            if update.only is not None:  # the trainer may go through it once
+                update = replace(update, only=list(update.only))
+                spared = [
+                    p
+                    for p in method.groups()[update.group].parameters
+                    if all(p is not q for q in update.only)
+                ]
+                others.update(zip(spared, gradient(spared), strict=True))
+            before = values(method)
+            yield update
+            others.clear()
+            # what is behind a yield runs once the update is applied
+            applied.append((update, before, values(method), holding(method)))
+
+    method.train_step = watched
+    needed = {key: batch[key] for key in method.needs}
+    trainer = Trainer(method, settings(LR=1e-3, TOTAL=steps))
+    for optimiser in trainer.optimisers.values():
+        optimiser.register_step_pre_hook(check_others)
+    trainer.train([needed] * steps)
+    return applied
+
+
+def test_an_update_moves_the_group_it_names_and_nothing_else_to_the_bit(method_and_batch):
     method, batch = method_and_batch
     groups = method.groups()
-    moved = set()
-    for update in method.train_step({k: batch[k] for k in method.needs}, Clock(0, 10)):
-        assert torch.is_grad_enabled()
+    names = {id(p): name for name, p in method.named_parameters()}
+    gathered = {group: set() for group in groups}  # what updates that do not step leave for one that does
+    stepped = set()
+    for update, before, after, left in each_update(method, batch):
+        told = sorted(update.losses)
         assert all(loss.ndim == 0 and torch.isfinite(loss) for loss in update.losses.values())
-        wanted = list(groups[update.group].parameters if update.only is None else update.only)
-        assert {id(p) for p in wanted} <= {id(p) for p in groups[update.group].parameters}
-        total = torch.stack(list(update.losses.values())).sum()
-        total.backward(inputs=wanted, retain_graph=update.keep_graph)
-        moved.add(update.group)
-    assert moved == set(groups)
-    for group in groups.values():
-        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in group.parameters)
+        group = {names[id(p)] for p in groups[update.group].parameters}
+        wanted = group if update.only is None else {names[id(p)] for p in update.only}
+        assert wanted and wanted <= group, f"{told}: 'only' goes beyond the group '{update.group}'"
+        moved = {name for name in before if not torch.equal(before[name], after[name])}
+        gathered[update.group] |= wanted
+        may_move = gathered[update.group] if update.step else set()
+        assert moved <= may_move, f"{told} moved {sorted(moved - may_move)}"
+        if update.step:
+            assert moved, f"{told} moved nothing"
+            gathered[update.group] = set()
+            stepped.add(update.group)
+        strangers = left - set().union(*gathered.values())
+        assert not strangers, f"{told} left gradient in {sorted(strangers)}"
+    assert stepped == set(groups)
+    assert not any(gathered.values()), "gradient was gathered that no step has used"
 
 
 def test_forward_gives_maps_in_the_targets_ranges(method_and_batch):
@@ -202,21 +268,41 @@ def test_an_augment_cuts_to_size_and_moves_labels_along(name, dims):
         assert agree.mean() > 0.95
 
 
+@pytest.mark.parametrize("over", ["volume", "image"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("name", SCALINGS.names())
-def test_a_scaling_fills_zero_to_one(name):
-    raw = np.random.default_rng(0).integers(0, 256, (40, 50)).astype(np.uint8)
-    scaled = SCALINGS.recipe(name)()(raw)
+def test_a_scaling_fills_zero_to_one_and_keeps_the_order_of_intensities(name, dtype, over):
+    full = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    raw = (np.random.default_rng(0).random((3, 40, 50)) * full).astype(dtype)
+    raw[:, 0, 0], raw[:, 0, 1] = 0, full
+    scaling = SCALINGS.recipe(name, over=over)()
+    scaled = scaling(raw)
     assert scaled.dtype == np.float32 and scaled.shape == raw.shape
-    assert scaled.min() >= 0 and 0.9 < scaled.max() <= 1
+    assert scaled.min() == 0 and scaled.max() == 1
+    curved = scaling.curve(scaled)
+    assert curved.shape == scaled.shape and curved.min() >= 0 and curved.max() <= 1
+    for given, made in [*zip(raw, scaled, strict=True), (scaled, curved)]:  # of one range: a plane, or all
+        assert (np.diff(made.ravel()[np.argsort(given, axis=None)]) >= 0).all()
+        assert len(np.unique(made)) > len(np.unique(given)) / 2
+    inverted = SCALINGS.recipe(name, over=over, invert=True)()(raw)
+    np.testing.assert_allclose(inverted, 1 - scaled, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES.names())
-def test_a_loss_is_its_weight_times_its_formula(name):
-    assert "weight" in LOSSES.schema(name)
-    a, b = torch.rand(2, 1, 4, 4), torch.rand(2, 1, 4, 4)
-    one, three = LOSSES.recipe(name)(), LOSSES.recipe(name, weight=3.0)()
-    torch.testing.assert_close(three(a, b), 3 * one(a, b))
-    assert one(a, a) == 0 < one(a, b)
+def test_a_loss_falls_as_what_was_made_nears_the_truth_and_grows_with_its_weight(name):
+    """Order alone is asked for: what a loss is at its best, be it 0 or below, is its own business."""
+    g = torch.Generator().manual_seed(0)
+    truth = (torch.rand(2, 1, 8, 8, generator=g) > 0.5).float()
+    made = {share: (truth + share * (0.5 - truth)).requires_grad_() for share in (0.0, 0.25, 0.5, 1.0)}
+    one, three, off = (LOSSES.recipe(name, weight=weight)() for weight in (1.0, 3.0, 0.0))
+    losses = [one(guess, truth).detach() for guess in made.values()]
+    assert all(loss.ndim == 0 and torch.isfinite(loss) for loss in losses)
+    assert losses == sorted(losses, key=float) and len(set(map(float, losses))) == len(losses)
+    torch.testing.assert_close(three(made[0.5], truth), 3 * one(made[0.5], truth))
+    assert off(made[0.5], truth) == 0
+    (slope,) = torch.autograd.grad(one(made[0.5], truth), made[0.5])
+    assert torch.isfinite(slope).all()
+    assert ((slope * (truth - 0.5)) < 0).all(), "a step against the gradient leads away from the truth"
 
 
 @pytest.mark.parametrize("name", GAN_LOSSES.names())
@@ -224,6 +310,7 @@ def test_an_adversarial_loss_falls_as_scores_near_the_verdict(name):
     one, three = GAN_LOSSES.recipe(name)(), GAN_LOSSES.recipe(name, weight=3.0)()
     low, high = torch.full((2, 1, 4, 4), 0.1), torch.full((2, 1, 4, 4), 0.9)
     assert one(high, True) < one(low, True) and one(low, False) < one(high, False)
+    assert all(torch.isfinite(one(scores, real)) for scores in (low, high) for real in (True, False))
     torch.testing.assert_close(three(low, True), 3 * one(low, True))
 
 
@@ -233,22 +320,78 @@ def test_a_segmentation_loss_falls_as_logits_near_the_truth_and_grows_with_its_w
     truth = torch.from_numpy(target.encode(nuclei(2)))[None]
     one, three = MAP_LOSSES.recipe(name)(), MAP_LOSSES.recipe(name, weight=3.0)()
     good, bad = 4 * (2 * truth - 1), torch.zeros_like(truth)
-    assert 0 <= one(good, truth, target) < one(bad, truth, target)
+    assert one(good, truth, target) < one(good / 4, truth, target) < one(bad, truth, target)
+    assert one(bad, truth, target) < one(-good, truth, target)
     torch.testing.assert_close(three(bad, truth, target), 3 * one(bad, truth, target))
 
 
-@pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("name", [*GENERATORS.names()])
-def test_a_generator_is_built_from_channels_and_dimensions(name, dims):
-    net = tiny(GENERATORS, name)(1, 1, dims)
-    assert sum(p.numel() for p in net.parameters()) > 0
+def room(net, dims):
+    """A picture that even a critic with a wide view has a score for."""
+    return tuple(max(n, getattr(net, "smallest", 1)) for n in SIZES[dims])
+
+
+def shaken(net):
+    """The network off its first weights, where some layers are told to add nothing yet."""
+    g = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=g))
+    return net
+
+
+def assert_learns(net, picture, made):
+    """A loss that asks something else of every place reaches all parameters, and the picture."""
+    assert torch.isfinite(made).all()
+    g = torch.Generator().manual_seed(1)
+    (made * torch.randn(made.shape, generator=g)).sum().backward()
+    assert picture.grad is not None and torch.isfinite(picture.grad).all() and picture.grad.any()
+    for name, p in net.named_parameters():
+        assert p.grad is not None, f"no gradient reaches '{name}'"
+        assert torch.isfinite(p.grad).all(), f"the gradient of '{name}' is not finite"
+        assert p.grad.any(), f"the gradient of '{name}' is 0"
+
+
+def pictures(channels, size, count=2):
+    g = torch.Generator().manual_seed(2)
+    return (torch.rand(count, channels, *size, generator=g) * 2 - 1).requires_grad_()
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("name", [*DISCRIMINATORS.names()])
-def test_a_discriminator_is_built_from_channels_and_dimensions(name, dims):
-    net = tiny(DISCRIMINATORS, name)(1, dims)
-    assert sum(p.numel() for p in net.parameters()) > 0
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_a_generator_translates_and_all_of_it_learns(name, dims):
+    torch.manual_seed(0)
+    net = shaken(tiny(GENERATORS, name)(2, 3, dims))
+    picture = pictures(2, room(net, dims))
+    if hasattr(net, "encode"):  # told the domains: content of the one becomes a picture of the other
+        domains = torch.eye(2)
+        made = net.decode(net.encode(picture, domains), domains.flip(0))
+        assert made.abs().max() <= 1
+    else:
+        made = net(picture)
+    assert made.shape == (2, 3, *picture.shape[2:])
+    assert_learns(net, picture, made)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("name", DISCRIMINATORS.names())
+def test_a_critic_scores_what_it_says_it_judges_and_all_of_it_learns(name, dims):
+    torch.manual_seed(0)
+    net = shaken(tiny(DISCRIMINATORS, name)(2, dims))
+    picture = pictures(2, room(net, dims))
+    judges = getattr(net, "judges", "pictures")
+    if judges == "pictures":
+        scores = net(picture)
+    elif judges == "domains":
+        scores = net(picture, torch.eye(2))
+    elif judges == "distributions":
+        scores = net(net.profile(picture))
+    else:
+        pytest.fail(f"'{name}' judges {judges}; say here how such a critic is called")
+    if judges == "distributions":
+        assert scores.shape == (1, 1)
+    else:
+        assert scores.shape[:2] == (2, 1) and scores.ndim == dims + 2 and min(scores.shape) > 0
+    assert_learns(net, picture, scores)
 
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES, ids=lambda v: v)

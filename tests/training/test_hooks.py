@@ -20,16 +20,28 @@ class Ramp(Duo):
         yield Update("maker", {"down": -self.made.sum()})
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.2, 0.9])
-def test_the_average_is_the_running_mean_in_closed_form(decay):
+@pytest.mark.parametrize(
+    ("decay", "mean"),
+    [
+        (0.0, 6.0),  # nothing is kept: the last step's weight
+        # a step's weights keep 1 - its decay, times the decays of all later steps; those are 2/11, then 0.2
+        (0.2, 9 / 11 * 0.2**5 + 0.8 * (2 * 0.2**4 + 3 * 0.2**3 + 4 * 0.2**2 + 5 * 0.2 + 6)),
+        # and 2/11, 3/12, 4/13, 5/14, 6/15, 7/16, which never reach 0.9
+        (0.9, 9 / 2288 + 2 * 3 / 208 + 3 * 9 / 208 + 4 * 9 / 80 + 5 * 21 / 80 + 6 * 9 / 16),
+    ],
+)
+def test_the_average_is_the_mean_of_all_steps_each_with_its_share(decay, mean):
     average = Average(decay)
     trainer(Ramp(made=0.0), [average]).train(batches(6))
-    mean = 0.0
-    for i in range(1, 7):
-        kept = min(decay, (1 + i) / (10 + i))
-        mean = kept * mean + (1 - kept) * i
     assert average.mean["made"].item() == pytest.approx(mean, rel=1e-6)
     assert average.mean["judged"].item() == 3.0
+
+
+def test_a_mean_of_many_steps_stays_as_far_behind_as_its_decay_says():
+    """Of a weight that grows by 1 a step, a mean that keeps the share d is d / (1 - d) behind: 1 for 0.5."""
+    average = Average(0.5)
+    trainer(Ramp(made=0.0), [average], TOTAL=60).train(batches(60))
+    assert average.mean["made"].item() == pytest.approx(60 - 1, rel=1e-6)
 
 
 def test_the_average_copies_what_cannot_be_averaged():
