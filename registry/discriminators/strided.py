@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nucleizoo.kinds import DISCRIMINATORS
 from nucleizoo.ops.nn.adain import instance_norm
-from nucleizoo.ops.nn.layers import CONV, in_plane
+from nucleizoo.ops.nn.layers import EDGE_CONV, in_plane
 
 SLOPE = 0.2  # of the leaky ReLU
 WIDTHS = (1, 1, 2, 2, 4)  # times `width`
@@ -43,13 +43,13 @@ class Strided(nn.Module):
             strides = in_plane(dims, stride, 1 if flat else stride)
             padding = tuple(k // 2 for k in kernels)
             layers.append(
-                CONV[dims](
+                EDGE_CONV[dims](
                     into, times * width, kernels, strides, padding, bias=False, padding_mode="replicate"
                 )
             )
             into = times * width
         self.layers = nn.ModuleList(layers)
-        self.score = CONV[dims](into, 1, 3, padding=1, padding_mode="replicate")
+        self.score = EDGE_CONV[dims](into, 1, 3, padding=1, padding_mode="replicate")
 
     def forward(self, picture: Tensor) -> Tensor:
         """Picture (B, C, *S) -> scores (B, 1, *S')."""

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.nn import norm_statistics
-from nucleizoo.ops.nn.layers import CONV, in_plane, init_orthogonal
+from nucleizoo.ops.nn.layers import CONV, EDGE_CONV, in_plane, init_orthogonal
 from nucleizoo.ops.nn.norms import GroupNorm
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -39,7 +39,7 @@ class Block(nn.Sequential):
     ) -> None:  # fmt: skip
         padding = tuple(k // 2 for k in kernel)
         layers = [
-            CONV[len(kernel)](
+            EDGE_CONV[len(kernel)](
                 into, out, kernel, stride=stride, padding=padding, padding_mode="replicate", bias=False
             ),
             norm(out),
@@ -153,7 +153,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(Residual(dims, widths[i - 1]) for i in range(1, blocks))
         self.attend = NonLocal(dims, widths[-1]) if plus else nn.Identity()
         self.guide = nn.ModuleList(Block(widths[-1], w, (1,) * dims) for w in (widths[:-1] if plus else []))
-        self.leave = CONV[dims](
+        self.leave = EDGE_CONV[dims](
             width, out_channels, in_plane(dims, 5), padding=in_plane(dims, 2, 0), padding_mode="replicate"
         )
         init_orthogonal(self)

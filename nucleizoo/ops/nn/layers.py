@@ -7,11 +7,13 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from nucleizoo.ops.nn.edge_conv import EdgeConv2d, EdgeConv3d
 from nucleizoo.ops.nn.one_channel_conv import ThinConv2d, ThinConv3d
 
 Padding = Literal["zeros", "reflect"]
 
 CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+EDGE_CONV: dict[int, Callable[..., nn.Module]] = {2: EdgeConv2d, 3: EdgeConv3d}
 THIN = {2: ThinConv2d, 3: ThinConv3d}
 _TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
