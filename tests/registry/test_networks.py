@@ -125,13 +125,6 @@ def test_quantiles_are_means_of_equal_shares_whatever_the_number_of_pixels():
     torch.testing.assert_close(critic.profile(x), torch.tensor([[0.3, -0.3, 0.5, 0.5]]))
 
 
-def test_adain_alone_says_whom_it_belongs_to():
-    from nucleizoo.core.errors import ConfigError
-
-    with pytest.raises(ConfigError, match="adgan"):
-        GENERATORS.recipe("adain", width=4)(1, 1, 2)(torch.zeros(1, 1, 8, 8))
-
-
 @pytest.mark.parametrize("width", [2, 4, 8, 16])
 @pytest.mark.parametrize("size", [(1, 1), (16, 16)])
 def test_one_voxel_at_the_bottleneck_is_enough_for_the_unet(width, size):
