@@ -15,7 +15,8 @@ setup(
     package_dir={"nucleizoo.registry": "registry"},
     package_data={
         "nucleizoo": ["py.typed", "published/table.yaml"],
-        "nucleizoo.comparison": ["page.*", "published.yaml"],
+        "nucleizoo.comparison": ["page.*"],
+        "nucleizoo.registry.methods": ["*.yaml"],
     },
     install_requires=[
         "torch>=2.6",

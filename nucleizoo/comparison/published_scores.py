@@ -1,17 +1,20 @@
-"""Scores that papers give for a method on a dataset, to stand beside ours."""
+"""Scores that papers give for a method on a dataset, to stand beside ours.
+
+They lie beside the method: `cysgan.yaml` beside `cysgan.py`, on the shelf as in a plugin.
+"""
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from yacs.config import CfgNode
 
 from nucleizoo.core import text
-
-FILE = "published.yaml"
+from nucleizoo.kinds import METHODS
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Published:
 
 def datasets() -> list[str]:
     """Names of the datasets of which scores are known."""
-    return sorted({row["dataset"] for row in _rows()})
+    return sorted({row["dataset"] for name in METHODS.names() for row in _rows_of(name)})
 
 
 def published(config: CfgNode, dataset: str) -> list[Published]:
@@ -45,7 +48,7 @@ def published(config: CfgNode, dataset: str) -> list[Published]:
     """
     return [
         Published(score, float(value), row.get("sd", {}).get(score), row["source"])
-        for row in _rows()
+        for row in _rows_of(config.METHOD.NAME)
         if row["dataset"].lower() == dataset.lower()
         and all(_value(config, key) == value for key, value in row["when"].items())
         for score, value in row["scores"].items()
@@ -60,7 +63,8 @@ def _value(config: CfgNode, key: str) -> Any:
 
 
 @cache
-def _rows() -> list[dict[str, Any]]:
-    content = text.parse_mapping((files(__package__) / FILE).read_text(encoding="utf-8"), FILE)
-    rows: list[dict[str, Any]] = content["rows"]
+def _rows_of(method: str) -> list[dict[str, Any]]:
+    """The rows of the file beside the method's module, which has its name; none where there is no file."""
+    file = Path(inspect.getfile(METHODS.get(method))).with_suffix(".yaml")
+    rows: list[dict[str, Any]] = text.read(file)["rows"] if file.is_file() else []
     return rows

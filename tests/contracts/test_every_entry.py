@@ -366,9 +366,7 @@ def test_a_generator_translates_and_all_of_it_learns(name, dims):
     torch.manual_seed(0)
     net = shaken(tiny(GENERATORS, name)(2, 3, dims))
     picture = pictures(2, room(net, dims))
-    if "domain coder" in GENERATORS.serves(
-        name
-    ):  # told the domains: content of the one becomes a picture of the other
+    if "domain coder" in GENERATORS.serves(name):  # of one domain into the other
         domains = torch.eye(2)
         made = net.decode(net.encode(picture, domains), domains.flip(0))
         assert made.abs().max() <= 1
