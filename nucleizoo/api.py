@@ -17,6 +17,7 @@ from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
+from nucleizoo.experiments import trials
 from nucleizoo.inference import writers
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.io.join_planes import join_planes as joined
@@ -207,13 +208,8 @@ def train_seeds(configs: Mapping[str, CfgNode], seeds: int, folder: str | Path =
     Raises:
         UserError: as `train`, and for a configuration that finds no nuclei.
     """
-    if seeds < 1:
-        raise UserError(f"SEEDS must be 1 or more, got {seeds}")
-    for name, config in configs.items():
-        for run in comparison.trained(config, name, seeds, Path(folder)):
-            yield run
-            if not run.is_finished:
-                return
+    runs = Path(folder)
+    yield from trials.train(trials.plan(configs, seeds), lambda one: runs / f"{one.variant}_seed{one.seed}")
 
 
 def compare(

@@ -4,6 +4,5 @@ from nucleizoo.comparison.models import open_run
 from nucleizoo.comparison.pairs import Pair, find_pairs
 from nucleizoo.comparison.published_scores import datasets
 from nucleizoo.comparison.report import Comparison, compare
-from nucleizoo.experiments.seeds import trained
 
-__all__ = ["Comparison", "Pair", "compare", "datasets", "find_pairs", "open_run", "trained"]
+__all__ = ["Comparison", "Pair", "compare", "datasets", "find_pairs", "open_run"]

@@ -25,13 +25,10 @@ from nucleizoo.training.batches import Batches
 
 log = logging.getLogger(__name__)
 
-Load = Callable[[Sequence[str]], CfgNode]
-"""The configuration with KEY VALUE pairs laid over it."""
-
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: of a variant, by the name of its folder, with a seed."""
+    """One training: of a variant, by its name, with a seed."""
 
     variant: str
     seed: int
@@ -59,32 +56,52 @@ class Result:
         return float(found)
 
 
-def plan(load: Load, variants: Mapping[str, Sequence[str]], seeds: int) -> list[Trial]:
+def plan(variants: Mapping[str, CfgNode], seeds: int) -> list[Trial]:
     """The trials of variants, each with the seeds from its own SYSTEM.SEED on.
 
     Args:
-        load: gives the configuration of a variant.
-        variants: name -> KEY VALUE pairs.
-        seeds: trainings a variant.
+        variants: name -> configuration.
+        seeds: trainings per variant.
 
     Raises:
-        UserError: for fewer than one seed, or values that the configuration refuses.
+        UserError: for fewer than one seed.
     """
     if seeds < 1:
         raise UserError(f"SEEDS must be 1 or more, got {seeds}")
-    firsts = {name: load(pairs).SYSTEM.SEED for name, pairs in variants.items()}
     return [
-        Trial(name, seed, load([*pairs, "SYSTEM.SEED", str(seed)]))
-        for name, pairs in variants.items()
-        for seed in range(firsts[name], firsts[name] + seeds)
+        Trial(name, config.SYSTEM.SEED + more, _seeded(config, config.SYSTEM.SEED + more))
+        for name, config in variants.items()
+        for more in range(seeds)
     ]
+
+
+def train(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> Iterator[Run]:
+    """Train what is not trained yet; yields the run of every trial.
+
+    All configurations are checked before the first training begins. A training that was interrupted
+    resumes, one that is finished is taken as it is.
+
+    Args:
+        trials: from `plan`.
+        place: gives the run folder of a trial.
+
+    Yields:
+        The runs; one that is not finished was told to stop, and is the last.
+
+    Raises:
+        UserError: for a configuration or a run that cannot be used, or finds no nuclei.
+    """
+    _check([trial for trial in trials if session.finished(place(trial), trial.config) is None])
+    for trial in trials:
+        path, config = place(trial), trial.config
+        run = session.finished(path, config) or session.train(config, path, resume=True)
+        yield run
+        if not run.is_finished:
+            return
 
 
 def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
     """Train what is not trained yet, and score it; yields after each trial.
-
-    Everything is checked before the first training begins. A training that was interrupted goes on,
-    one that is finished is taken as it is.
 
     Args:
         trials: from `plan`.
@@ -92,17 +109,14 @@ def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
         out: folder for `runs` and `scores`.
 
     Raises:
-        UserError: for data, configurations or runs that cannot be used.
+        UserError: for data, configurations or runs that cannot be used, before anything is trained.
         KeyboardInterrupt: when a training was told to stop; it has been saved.
     """
     pairs = annotated(data)
     reader = build.reader(trials[0].config)
     for pair in pairs:
         reader.annotated(*pair)  # refuses what does not fit before anything is trained
-    _check([trial for trial in trials if session.finished(trial.run(out), trial.config) is None])
-    for trial in trials:
-        path, config = trial.run(out), trial.config
-        run = session.finished(path, config) or session.train(config, path, resume=True)
+    for trial, run in zip(trials, train(trials, lambda trial: trial.run(out)), strict=False):
         if not run.is_finished:
             raise KeyboardInterrupt
         yield Result(trial, _scored(run, pairs, data / "labels", trial.scores(out)))
@@ -134,6 +148,14 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
+def _seeded(config: CfgNode, seed: int) -> CfgNode:
+    one = config.clone()
+    one.defrost()
+    one.SYSTEM.SEED = seed
+    one.freeze()
+    return one
+
+
 def _check(trials: Sequence[Trial]) -> None:
     """Build what a training builds, so that no mistake shows after hours of other trainings."""
     data = {}
@@ -141,7 +163,7 @@ def _check(trials: Sequence[Trial]) -> None:
         experiment = Experiment.check(trial.config)
         experiment.check_segments()
         data[str(trial.config.DATASET)] = experiment
-    for experiment in data.values():
+    for experiment in data.values() if len(trials) > 1 else ():  # one alone finds out as soon itself
         config, images = completed(experiment.config)
         Batches.of(config, target=experiment.method.task.target, images=images)
 

@@ -87,11 +87,11 @@ def ablation(
     """
     table = Ablation.named(name)
     base = table.base if cfg is None else Path(cfg)
-    planned = trials.plan(
-        lambda pairs: api.load_config(base, [*overrides, *pairs], plugins),
-        {row.replace(" ", "_"): pairs for row, pairs in table.rows.items()},
-        seeds,
-    )
+    variants = {
+        row.replace(" ", "_"): api.load_config(base, [*overrides, *pairs], plugins)
+        for row, pairs in table.rows.items()
+    }
+    planned = trials.plan(variants, seeds)
     folder = drawing.prepare(out)
     results = list(trials.perform(planned, Path(data), folder))
     write_runs(folder / "runs.csv", results, table.scores)

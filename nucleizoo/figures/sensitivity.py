@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def sensitivity(
         return api.load_config(cfg, [*overrides, *pairs], plugins)
 
     named = _named(load, key, values)
-    planned = trials.plan(load, {f"{key}={name}": (key, word) for name, (word, _) in named.items()}, seeds)
+    planned = trials.plan({f"{key}={name}": load((key, word)) for name, (word, _) in named.items()}, seeds)
     folder = drawing.prepare(out)
     results = list(trials.perform(planned, Path(data), folder))
     write_runs(folder / "runs.csv", results, SCORES)
@@ -74,7 +74,9 @@ def sensitivity(
     return _drawn(key, {name: value for name, (_, value) in named.items()}, table, folder / "sensitivity.png")
 
 
-def _named(load: trials.Load, key: str, values: Sequence[str]) -> dict[str, tuple[str, Any]]:
+def _named(
+    load: Callable[[Sequence[str]], CfgNode], key: str, values: Sequence[str]
+) -> dict[str, tuple[str, Any]]:
     """Words of the command line and the values that they become, by a name for folders and axes.
 
     Raises:

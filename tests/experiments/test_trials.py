@@ -20,6 +20,10 @@ FAST = [
 ]  # fmt: skip
 
 
+def plan(load, variants, seeds):
+    return trials.plan({name: load(pairs) for name, pairs in variants.items()}, seeds)
+
+
 @pytest.fixture
 def load(toy_images):
     """Gives the toy configuration with pairs."""
@@ -32,18 +36,18 @@ def stamp(out):
 
 
 def test_every_variant_gets_every_seed_from_its_own_on(load):
-    planned = trials.plan(load, {"a": (), "b": ("SYSTEM.SEED", "3", "SOLVER.LR", "0.5")}, 2)
+    planned = plan(load, {"a": (), "b": ("SYSTEM.SEED", "3", "SOLVER.LR", "0.5")}, 2)
     assert [(one.variant, one.seed) for one in planned] == [("a", 10), ("a", 11), ("b", 3), ("b", 4)]
     assert [one.config.SYSTEM.SEED for one in planned] == [10, 11, 3, 4]
     assert [one.config.SOLVER.LR for one in planned] == [2e-4, 2e-4, 0.5, 0.5]
     with pytest.raises(UserError, match="SEEDS must be 1 or more"):
-        trials.plan(load, {"a": ()}, 0)
+        plan(load, {"a": ()}, 0)
 
 
 def test_scores_are_those_of_the_labels_written_and_a_second_time_nothing_is_trained(
     load, toy_images, tmp_path, monkeypatch
 ):
-    planned = trials.plan(load, {"a": (), "b": ("METHOD.CYCLE.WEIGHT", "0")}, 1)
+    planned = plan(load, {"a": (), "b": ("METHOD.CYCLE.WEIGHT", "0")}, 1)
     results = list(trials.perform(planned, toy_images, tmp_path))
     for result in results:
         alone = folders.compare(result.trial.scores(tmp_path), toy_images / "labels")
@@ -70,7 +74,7 @@ def test_planes_of_a_stack_are_pictures_of_their_own_however_they_are_numbered(l
     monkeypatch.setattr(
         writers, "write_labels", lambda _, path, out: tifffile.imwrite(out / "film_label.tif", found, **axes)
     )
-    (result,) = trials.perform(trials.plan(load, {"a": ()}, 1), tmp_path, tmp_path / "out")
+    (result,) = trials.perform(plan(load, {"a": ()}, 1), tmp_path, tmp_path / "out")
     assert result.score("objects.f1") == result.score("pixels.dice") == 1
 
 
@@ -78,20 +82,20 @@ def test_sizes_left_empty_are_measured_once_and_a_finished_run_is_taken_as_it_is
     load, toy_images, tmp_path, monkeypatch
 ):
     empty = [word for name in ("SEMI_AXIS", "COUNT") for word in (f"DATASET.SOURCE.{name}", "[]")]
-    planned = trials.plan(load, {"a": empty, "b": [*empty, "METHOD.CYCLE.WEIGHT", "0"]}, 1)
+    planned = plan(load, {"a": empty, "b": [*empty, "METHOD.CYCLE.WEIGHT", "0"]}, 1)
     results = list(trials.perform(planned, toy_images, tmp_path))
     monkeypatch.setattr(session, "train", lambda *a, **k: pytest.fail("trained again"))
     assert [one.scores for one in trials.perform(planned, toy_images, tmp_path)] == [
         r.scores for r in results
     ]
-    changed = trials.plan(load, {"a": ("DATASET.SOURCE.COUNT", "[2, 3]")}, 1)
+    changed = plan(load, {"a": ("DATASET.SOURCE.COUNT", "[2, 3]")}, 1)
     with pytest.raises(RunError, match=r"DATASET.SOURCE.COUNT"):
         list(trials.perform(changed, toy_images, tmp_path))
 
 
 def test_a_trial_of_one_variant_does_not_pass_for_one_of_another(load, toy_images, tmp_path):
-    list(trials.perform(trials.plan(load, {"a": ()}, 1), toy_images, tmp_path))
-    changed = trials.plan(load, {"b": (), "a": ("METHOD.CYCLE.WEIGHT", "3")}, 1)
+    list(trials.perform(plan(load, {"a": ()}, 1), toy_images, tmp_path))
+    changed = plan(load, {"b": (), "a": ("METHOD.CYCLE.WEIGHT", "3")}, 1)
     with pytest.raises(RunError, match=r"METHOD.CYCLE.WEIGHT: 3.0 here, 20.0 there"):
         list(trials.perform(changed, toy_images, tmp_path))
     assert not (tmp_path / "runs" / "b").exists()
@@ -105,7 +109,7 @@ def test_a_trial_of_one_variant_does_not_pass_for_one_of_another(load, toy_image
 def test_a_mistake_in_the_last_variant_shows_before_the_first_is_trained(
     load, toy_images, tmp_path, pairs, told
 ):
-    planned = trials.plan(load, {"good": (), "bad": pairs.split()}, 1)
+    planned = plan(load, {"good": (), "bad": pairs.split()}, 1)
     with pytest.raises(UserError, match=told):
         list(trials.perform(planned, toy_images, tmp_path))
     assert not list(tmp_path.iterdir())
@@ -114,13 +118,13 @@ def test_a_mistake_in_the_last_variant_shows_before_the_first_is_trained(
 def test_a_method_that_finds_no_nuclei_is_refused(toy_images, tmp_path):
     cfg = TOY.parent / "cyclegan_2d.yaml"
     words = [*FAST, "DATASET.SOURCE.NAME", "simulated_em", "DATASET.IMAGE.NAME", "simulated_exm"]
-    planned = trials.plan(lambda pairs: api.load_config(cfg, [*words, *pairs]), {"a": ()}, 1)
+    planned = plan(lambda pairs: api.load_config(cfg, [*words, *pairs]), {"a": ()}, 1)
     with pytest.raises(ConfigError, match="no nuclei"):
         list(trials.perform(planned, toy_images, tmp_path))
 
 
 def test_a_training_that_is_told_to_stop_stops_the_trials(load, toy_images, tmp_path, monkeypatch):
-    planned = trials.plan(load, {"a": (), "b": ()}, 1)
+    planned = plan(load, {"a": (), "b": ()}, 1)
     train = session.train
 
     def stopped(config, out, **how):
@@ -136,7 +140,7 @@ def test_a_training_that_is_told_to_stop_stops_the_trials(load, toy_images, tmp_
 
 
 def test_data_must_have_labels_a_picture_for_each_and_equal_shapes(load, toy_images, tmp_path):
-    planned = trials.plan(load, {"a": ()}, 1)
+    planned = plan(load, {"a": ()}, 1)
 
     def refused(told):
         with pytest.raises(UserError, match=told):
