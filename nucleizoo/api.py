@@ -74,7 +74,7 @@ def predict(
             (the picture as it looks in the source domain), or 'image' (the inputs are label files;
             pictures that look like the images trained on).
         overlay: also write `<stem>_overlay.png` with every nucleus outlined, for 'labels'.
-        table: also write `<stem>_nuclei.csv`, a row a nucleus: size, centre, confidence; for 'labels'.
+        table: also write `<stem>_nuclei.csv`, a row per nucleus: size, centre, confidence; for 'labels'.
         blocks: predict by blocks, with bounded memory; so are Zarr folders in any case.
         options: of prediction by blocks.
         dask: predict by blocks on a cluster of dask.distributed: 'local', a number of processes on this
@@ -115,9 +115,7 @@ def predict(
                 yield blockwise.predict_volume(segmenter, path, folder, options, workers, table=table)
                 continue
             if io.is_large(path):
-                log.info(
-                    "%s is large; --blocks predicts it with bounded memory, and can be gone on with", path
-                )
+                log.info("%s is large; --blocks predicts it with bounded memory, and can be resumed", path)
             yield write(segmenter, path, folder)
 
 
@@ -203,7 +201,7 @@ def train_seeds(configs: Mapping[str, CfgNode], seeds: int, folder: str | Path =
         folder: where run folders are made.
 
     Yields:
-        The runs; one that is not finished was told to stop, and is the last.
+        The runs; one that is not finished was stopped, and is the last.
 
     Raises:
         UserError: as `train`, and for a configuration that finds no nuclei.

@@ -58,7 +58,7 @@ def _interpolation(argv: Sequence[str]) -> int:
 
 def _content(argv: Sequence[str]) -> int:
     parser = _parser(
-        "content", "Draw the content codes of images and of the source by t-SNE, a panel a run.",
+        "content", "Draw the content codes of images and of the source by t-SNE, a panel per run.",
         "runs/aligned runs/unaligned --input my_images --out figures",
     )  # fmt: skip
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders of AD-GAN or its like")

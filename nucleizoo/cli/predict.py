@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=float,
         default=0.0,
         metavar="GB",
-        help="not to be exceeded, by each worker with --dask; half of the machine's; with --resume, no "
-        "less than what was begun takes",
+        help="memory limit per process in GB (default: half of the machine's RAM); to resume, allow at "
+        "least as much as before",
     )
     large.add_argument(
         "--resume",
         action="store_true",
-        help="go on with what was interrupted; a complete result is left alone",
+        help="resume an interrupted prediction; a complete result is left alone",
     )
     large.add_argument(
         "--format",
@@ -63,15 +63,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         "process",
     )
     large.add_argument(
-        "--skip-damaged", action="store_true", help="take missing and damaged chunks for black, and note them"
+        "--skip-damaged",
+        action="store_true",
+        help="treat missing and damaged chunks as black; the result lists them",
     )
     large.add_argument(
         "--dask",
         nargs="?",
         const="local",
         metavar="ADDRESS",
-        help="work in processes of dask on this machine, one a GPU or core (or --dask N), or on a cluster "
-        "that is there: --dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
+        help="use dask: processes on this machine, one per GPU or core (or --dask N), or a running cluster: "
+        "--dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
     )
     known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how files are read")
     if known.dask is not None and is_key(known.dask):  # that follows --dask without an address

@@ -86,7 +86,7 @@ def train(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> Iterator[R
         place: gives the run folder of a trial.
 
     Yields:
-        The runs; one that is not finished was told to stop, and is the last.
+        The runs; one that is not finished was stopped, and is the last.
 
     Raises:
         UserError: for a configuration or a run that cannot be used, or finds no nuclei.

@@ -72,7 +72,7 @@ def ablation(
     Args:
         name: of a file in `configs/ablations`.
         data: annotated data, a folder with `images` and `labels`, paired by name.
-        out: folder for `ablation.png`, `ablation.csv` and `ablation.md` (a row a variant), `runs.csv`
+        out: folder for `ablation.png`, `ablation.csv` and `ablation.md` (a row per variant), `runs.csv`
             (a row a training), `runs` and `scores`.
         cfg: takes the place of the configuration that the paper's figures belong to.
         seeds: trainings a row.
@@ -126,7 +126,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
 
 
 def _drawn(rows: Sequence[Mapping[str, Any]], table: Ablation, about: str, path: Path) -> Path:
-    """The paper's score, a line a row of the table: ours filled, published ones hollow."""
+    """The paper's score, a line per row of the table: ours filled, published ones hollow."""
     first, heights = next(iter(table.scores)), range(len(rows))
     seeds = rows[0]["runs"]
     spreads = [row[f"{first} sd"] for row in rows] if seeds > 1 else None

@@ -28,7 +28,7 @@ def content(
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Path:
-    """Draw the content codes of images and of source pictures by t-SNE, a column a run.
+    """Draw the content codes of images and of source pictures by t-SNE, a column per run.
 
     Codes are those of training crops: of the images, windows that do not overlap; of the source,
     as many drawn with a fixed seed. The upper row shows whole codes, the lower one the means of their
@@ -37,7 +37,7 @@ def content(
     Args:
         runs: folders of finished runs, of methods with a domain label.
         inputs: images, files or folders.
-        out: folder for `content.png`, `content.csv` (a row a crop) and `separability.csv` (a row a
+        out: folder for `content.png`, `content.csv` (a row per crop) and `separability.csv` (a row a
             run: accuracies of classifiers that tell the domains apart, 0.5 where content is aligned; they
             judge 'held apart' what they have not seen: places in the images, or where images are no larger
             than a crop, crops, which for frames of one time lapse is too easy).

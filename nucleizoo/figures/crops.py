@@ -24,7 +24,7 @@ def finished(path: str | Path, plugins: Sequence[str], overrides: Sequence[str])
     """
     run = Run.open(Path(path), plugins, overrides)
     if run.checkpoints() and not run.is_finished:
-        raise RunError(f"{path} is not trained to its end; go on with nucleizoo train --resume")
+        raise RunError(f"{path} is not trained to its end; resume it with nucleizoo train --resume")
     return Segmenter.open(run)
 
 

@@ -53,7 +53,7 @@ def interpolation(
         inputs: images, files or folders.
         out: folder for `interpolation.png` (a row an image, a column a label) and `interpolation.csv`
             (`share` of the source in the label; `foreground`, the share of pixels that the run's decoder
-            takes for nuclei, and their number; `mean` of the picture, 0 black and 1 white).
+            treats as nuclei, and their number; `mean` of the picture, 0 black and 1 white).
         steps: labels, both ends among them.
         plugins: plugin files that the run needs.
         overrides: KEY VALUE pairs for INFERENCE, DATASET.IMAGE and SYSTEM.
@@ -94,7 +94,7 @@ def _striking(scan: Scan, size: tuple[int, ...]) -> Scan:
 
 
 def _measured(segmenter: Segmenter, part: Scan, picture: Picture) -> dict[str, Any]:
-    """How much of a picture the run's decoder takes for nuclei, and how bright it is."""
+    """How much of a picture the run's decoder treats as nuclei, and how bright it is."""
     maps = segmenter.target.from_image(torch.from_numpy(picture)[None])[0].numpy()
     labels = segmenter.decode(part, maps).labels
     return {

@@ -43,8 +43,8 @@ def sensitivity(
         key: of a number, 'METHOD.CYCLE.WEIGHT', or of numbers, 'DATASET.SOURCE.COUNT'.
         values: as they stand on a command line: '5', or '[5, 40]'.
         data: annotated data, a folder with `images` and `labels`, paired by name.
-        out: folder for `sensitivity.png`, `sensitivity.csv` (a row a value), `runs.csv` (a row a training),
-            `runs` and `scores`.
+        out: folder for `sensitivity.png`, `sensitivity.csv` (a row per value), `runs.csv` (a row per
+            training), `runs` and `scores`.
         seeds: trainings a value.
         overrides: KEY VALUE pairs laid over the configuration.
         plugins: plugin files that the configuration needs.

@@ -1,4 +1,4 @@
-"""Trials as tables: a row a training, or a row a variant."""
+"""Trials as tables: a row per training, or a row per variant."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def open_lazily(
         dataset: which array of an HDF5 file or Zarr group; '' takes the one called `usual`, or the only
             one, or the full resolution of an OME-Zarr image.
         usual: see `dataset`.
-        skip_damaged: whether chunks that are missing or damaged are taken for black.
+        skip_damaged: whether chunks that are missing or damaged are treated as black.
         missing: whether chunks may be missing, and hold the fill value then; they are not looked for.
 
     Raises:

@@ -30,7 +30,7 @@ def det(tables: Sequence[Overlap]) -> float:
     """1 - min(A, A0) / A0, where A is the cost of mending the detection and A0 of making it from nothing.
 
     Args:
-        tables: predictions against the markers of the challenge, a dot a nucleus; with whole nuclei in
+        tables: predictions against the markers of the challenge, one dot per nucleus; with whole nuclei in
             their place DET is a little lower, for more than half of a nucleus is harder to cover than of
             its dot.
 

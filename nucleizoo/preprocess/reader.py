@@ -32,7 +32,7 @@ class Reader:
         dataset: the dataset of HDF5 files; '' takes 'image' (for labels 'label'), or the only one.
         zoom: magnification beyond that for the voxel size, to bring one domain's nuclei to the size
             of the other's; one value for all axes or one each, () for none. Where the voxel size is
-            unknown, the voxels that it leads to are taken for cubes.
+            unknown, the resulting voxels are treated as cubes.
         spacing: voxel size of the files, micrometres in axis order; overrides what they say.
         scaling: how intensities are brought to [0, 1], from the file's own voxels.
         empty_chunks: chunks that a Zarr folder (or an HDF5 file too large for memory) lacks hold its fill
@@ -69,7 +69,7 @@ class Reader:
     def read(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> list[Scan]:
         """Read a file: one scan, or one for every picture of a stack.
 
-        With volumes wanted, planes of a stack of unknown kind are taken for depth.
+        With volumes wanted, planes of a stack of unknown kind are treated as depth.
 
         Args:
             path: of the file.

@@ -55,7 +55,7 @@ def download(archive: Archive, folder: Path) -> Path:
     except ValueError as error:  # pooch's word for a wrong hash
         raise UserError(
             f"{archive.url}: what came is not the file that was published: {error}. It was removed. The "
-            "address may hold a newer version: if you trust it, get and unpack it by hand, and go on with "
+            "address may hold a newer version: if you trust it, get and unpack it by hand, and continue with "
             "nucleizoo data check"
         ) from error
     return Path(done)

@@ -85,7 +85,7 @@ def _verified(file: Archive, path: Path) -> Path:
     if file.sha256 and (came := _sha256(path)) != file.sha256:
         raise UserError(
             f"{path}: is not the file that was published: its SHA-256 is {came}, wanted is {file.sha256}. "
-            f"Get it again from {file.url}; if you trust this one, unpack it by hand and go on with "
+            f"Get it again from {file.url}; if you trust this one, unpack it by hand and continue with "
             "nucleizoo data check"
         )
     return path

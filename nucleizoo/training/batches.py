@@ -26,7 +26,7 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
     """The batch of every iteration: `batches[iteration]` is always the same batch.
 
     A sample's random numbers are seeded by (seed, iteration, domain, place in the batch), so workers
-    hold no state, their number does not matter, and a resumed run goes on with the very next batch.
+    hold no state, their number does not matter, and a resumed run continues with the very next batch.
 
     A batch holds, float32 in [-1, 1] where not said otherwise:
         image, image_clean: (B, channels, *S), the unlabelled domain;

@@ -16,7 +16,7 @@ RIM = 0.5
 
 @TARGETS.register("ternary")
 class Ternary(Target):
-    """One map, 'ternary': background 0, rim 0.5, core 1; a core a nucleus tells touching ones apart.
+    """One map, 'ternary': background 0, rim 0.5, core 1; one core per nucleus tells touching ones apart.
 
     The rim holds the voxels less deep than a share of the nucleus's greatest depth, so it scales with
     the nucleus. The array's border is no edge: a cut nucleus keeps its core there.

@@ -129,7 +129,7 @@ def is_watched() -> bool:
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The means and variances that a layer shall take for those of its input.
+    """The means and variances that a layer normalises its input with.
 
     Args:
         x: (B, C, *S), what the layer normalises.

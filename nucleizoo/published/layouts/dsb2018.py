@@ -1,4 +1,4 @@
-"""2018 Data Science Bowl: `<id>/images/<id>.png`, `<id>/masks/*.png`, a file a nucleus; no split."""
+"""2018 Data Science Bowl: `<id>/images/<id>.png`, `<id>/masks/*.png`, one file per nucleus; no split."""
 
 from __future__ import annotations
 
