@@ -232,7 +232,7 @@ def test_published_scores_stand_beside_ours(good, annotated, tmp_path, monkeypat
     from nucleizoo.comparison import published_scores
 
     row = {"dataset": "Here", "when": {"METHOD.NAME": "cut"}, "scores": {"dice": 0.5}, "sd": {"dice": 0.25}}
-    monkeypatch.setattr(published_scores, "_rows", lambda: [row | {"source": "A paper, table 1"}])
+    monkeypatch.setattr(published_scores, "_rows_of", lambda method: [row | {"source": "A paper, table 1"}])
     assert compare(good[0], "--data", annotated, "--out", tmp_path, "--dataset", "here") == 0
     assert "Dice, per image 0.500 \u00b1 0.250" in (tmp_path / "report.md").read_text()
     assert rows(tmp_path)["good"]["published"] == "Dice, per image 0.500 \u00b1 0.250 (A paper, table 1)"

@@ -53,7 +53,7 @@ def test_what_finds_no_nuclei_and_what_is_no_run_is_refused(cut, tmp_path, annot
     with pytest.raises(UserError, match="there is no run"):
         grouped([])
     config = api.load_config(CONFIG, words(annotated, 0, 1, "METHOD.BLIND", "true"))
-    with pytest.raises(UserError, match="only translates here"):
+    with pytest.raises(UserError, match="only translates"):
         list(api.train_seeds({"blind": config}, 1, tmp_path))
 
 

@@ -46,7 +46,7 @@ def finished_run(root, dims):
         "  DISCRIMINATOR: {WIDTH: 4, BLOCKS: 1}\n"
         "SOLVER: {TOTAL: 2}\nSYSTEM: {DEVICE: cpu}\n"
     )
-    run = Run.create(root / "run", api.load_config(root / "run.yaml"))
+    run = Run(root / "run", api.load_config(root / "run.yaml")).create()
     run.save({"iteration": 2}, weights_of(build.method(run.config)))
     return str(root / "run")
 
