@@ -10,8 +10,8 @@ from typing import Any
 from nucleizoo.comparison.columns import AVERAGING, COSTS, RESOLUTION, SCORES, Column
 from nucleizoo.comparison.gallery import gallery
 from nucleizoo.comparison.pairs import Pair
+from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
-from nucleizoo.comparison.sentences import caution, chance, support, verdict
 from nucleizoo.comparison.significance import LEVEL, Test
 from nucleizoo.comparison.tables import published_text, spread_text
 from nucleizoo.comparison.training_log import Curves

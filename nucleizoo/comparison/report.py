@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nucleizoo.comparison import evaluate_run, html_page, sentences, tables
+from nucleizoo.comparison import evaluate_run, html_page, report_text, tables
 from nucleizoo.comparison.evaluate_run import Applied
 from nucleizoo.comparison.models import grouped
 from nucleizoo.comparison.pairs import Pair
@@ -78,7 +78,7 @@ def compare(
     _write(folder / "report.csv", tables.csv_text(result))
     _write(folder / "report.md", tables.markdown_text(result))
     _write(page, html_page.text(result, pairs, failed, dataset))
-    return Comparison(f"{sentences.verdict(result)} {sentences.support(result)}".strip(), page, failed)
+    return Comparison(f"{report_text.verdict(result)} {report_text.support(result)}".strip(), page, failed)
 
 
 def _write(path: Path, text: str) -> None:

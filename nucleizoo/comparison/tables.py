@@ -7,8 +7,8 @@ import io
 
 from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, RESOLUTION, SCORES, Column
 from nucleizoo.comparison.published_scores import Published
+from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
-from nucleizoo.comparison.sentences import caution, chance, support, verdict
 from nucleizoo.comparison.significance import Spread
 from nucleizoo.metrics import summary
 

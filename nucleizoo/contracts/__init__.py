@@ -1,13 +1,13 @@
 """The interfaces between the engine and everything on the shelf."""
 
 from nucleizoo.contracts.blending import Blending
+from nucleizoo.contracts.capabilities import ContentCoder, Interpolator, Translator
 from nucleizoo.contracts.dataset import Augment, Dataset, DataSpec, Sample
 from nucleizoo.contracts.decoder import Decoder
 from nucleizoo.contracts.hook import Hook
 from nucleizoo.contracts.loss import GANLoss, Loss
 from nucleizoo.contracts.method import Clock, Group, Method, Task, Update
 from nucleizoo.contracts.scaling import Scaling
-from nucleizoo.contracts.talents import ContentCoder, Interpolator, Translator
 from nucleizoo.contracts.target import Channel, Target
 
 __all__ = [

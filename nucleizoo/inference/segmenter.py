@@ -169,10 +169,10 @@ class Segmenter:
         made: NDArray[np.float32] = code[0].float().cpu().numpy()
         return made
 
-    def _able(self, talent: Any, what: str) -> Any:
-        """The method, if it has a talent."""
-        if not isinstance(self.method, talent):
-            fitting = [name for name in METHODS.names() if issubclass(METHODS.get(name), talent)]
+    def _able(self, capability: Any, what: str) -> Any:
+        """The method, if it has a capability."""
+        if not isinstance(self.method, capability):
+            fitting = [name for name in METHODS.names() if issubclass(METHODS.get(name), capability)]
             raise UserError(
                 f"METHOD '{self.config.METHOD.NAME}' does not {what}; take a run of one that does: "
                 f"{', '.join(fitting) or 'none is known'}"

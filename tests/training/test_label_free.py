@@ -33,8 +33,8 @@ class Threshold:
 
     def __init__(self, level=0.0, back=lambda image: image, translates=True, to=lambda image: image):
         self.level, self.back, self.to = level, back, to
-        talents = {"to_source": self.to_source, "to_image": self.to_image} if translates else {}
-        self.method = SimpleNamespace(task=SimpleNamespace(source_pictures=True), **talents)
+        able = {"to_source": self.to_source, "to_image": self.to_image} if translates else {}
+        self.method = SimpleNamespace(task=SimpleNamespace(source_pictures=True), **able)
 
     def maps(self, image):
         return (image > self.level).astype(np.float32)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nucleizoo.comparison import sentences
+from nucleizoo.comparison import report_text
 from nucleizoo.comparison.columns import COSTS
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
@@ -23,35 +23,35 @@ def result(scores, dice=None):
 
 def test_the_best_is_named_with_its_lead_and_the_test():
     told = result({"b": [0.5] * 8, "a": [0.7] * 8, "c": [0.1] * 8})
-    assert sentences.verdict(told) == (
+    assert report_text.verdict(told) == (
         "a finds nuclei best: its F1 is 0.700, 0.200 above that of b (mean over 8 images)."
     )
     assert (
-        sentences.support(told) == "The paired test supports this (p = 0.023)."
+        report_text.support(told) == "The paired test supports this (p = 0.023)."
     )  # 2 / 2**8, times three tests
-    assert sentences.caution(told) == (
+    assert report_text.caution(told) == (
         "There is one seed of each model: trained again, scores may move by several points."
     )
 
 
 def test_a_lead_that_may_be_chance_is_called_so():
     mixed = result({"a": [0.9, 0.1, 0.9, 0.1, 0.9, 0.2], "b": [0.1, 0.9, 0.1, 0.9, 0.1, 0.9]})
-    assert "does not support this (p = " in sentences.support(mixed)
+    assert "does not support this (p = " in report_text.support(mixed)
     few = result({"a": [0.9] * 5, "b": [0.1] * 5})
-    assert "no test can tell with so few images (5; 6 are the least)" in sentences.support(few)
+    assert "no test can tell with so few images (5; 6 are the least)" in report_text.support(few)
 
 
 def test_ties_nothing_found_and_one_model_have_their_own_sentences():
     tie = result({"a": [0.5] * 6, "b": [0.5] * 6})
-    assert "equally well" in sentences.verdict(tie) and sentences.support(tie) == ""
-    assert sentences.verdict(result({"a": [0.0] * 6, "b": [0.0] * 6})).startswith("No model finds nuclei")
+    assert "equally well" in report_text.verdict(tie) and report_text.support(tie) == ""
+    assert report_text.verdict(result({"a": [0.0] * 6, "b": [0.0] * 6})).startswith("No model finds nuclei")
     alone = result({"a": [0.5]})
-    assert "(mean over 1 image)" in sentences.verdict(alone) and sentences.support(alone) == ""
+    assert "(mean over 1 image)" in report_text.verdict(alone) and report_text.support(alone) == ""
 
 
 def test_another_winner_by_pixels_is_mentioned():
     told = result({"a": [0.7] * 6, "b": [0.5] * 6}, dice={"a": 0.6, "b": 0.8})
-    assert sentences.caution(told).startswith("By Dice, which counts pixels and not nuclei, b is ahead.")
+    assert report_text.caution(told).startswith("By Dice, which counts pixels and not nuclei, b is ahead.")
 
 
 @pytest.mark.parametrize(
