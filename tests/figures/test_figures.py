@@ -129,8 +129,7 @@ def test_interpolated_pictures_are_decoded_with_the_share_of_their_column(
     runs, toy_images, tmp_path, monkeypatch
 ):
     adgan = METHODS.get("adgan")
-    monkeypatch.setattr(adgan, "encode", lambda self, picture, share: picture)
-    monkeypatch.setattr(adgan, "decode", lambda self, code, share: torch.full_like(code, 2 * share - 1))
+    monkeypatch.setattr(adgan, "between", lambda self, image, share: torch.full_like(image, 2 * share - 1))
     made = figures.interpolation(runs["aligned"], [toy_images / "images"], tmp_path, steps=5)
     table = rows(tmp_path / "interpolation.csv")
     assert [row["image"] for row in table[::5]] == ["cell0.png", "cell1.png", "cell2.png"]
@@ -184,7 +183,7 @@ def test_content_has_a_row_a_crop_and_a_panel_a_run_and_repeats(runs, toy_images
 
 def test_content_that_tells_the_domain_is_separable(runs, toy_images, tmp_path, monkeypatch):
     adgan = METHODS.get("adgan")
-    monkeypatch.setattr(adgan, "encode", lambda self, picture, share: picture + 5 * share)
+    monkeypatch.setattr(adgan, "encode", lambda self, picture, domain: picture + 5 * (domain == "source"))
     figures.content([runs["aligned"]], [toy_images / "images"], tmp_path, count=12)
     for row in rows(tmp_path / "separability.csv"):
         assert float(row["linear"]) == float(row["neighbours"]) == 1
@@ -228,8 +227,12 @@ def test_an_ablation_has_the_papers_rows_beside_ours(toy_images, tmp_path, name,
 
 def test_runs_that_cannot_be_drawn_are_refused(runs, toy_images, tmp_path, refused):
     given = ["--input", toy_images / "images", "--out", tmp_path / "out"]
-    assert "CycleGAN knows no content" in refused("interpolation", "--run", runs["cyclegan"], *given)
-    assert "CycleGAN knows no content" in refused("content", runs["cyclegan"], *given)
+    assert "'cyclegan' does not decode between the domains; take" in refused(
+        "interpolation", "--run", runs["cyclegan"], *given
+    )
+    assert "'cyclegan' does not tell content and domain apart; take" in refused(
+        "content", runs["cyclegan"], *given
+    )
     assert "is not a run folder" in refused("interpolation", "--run", tmp_path / "none", *given)
     assert "given twice" in refused("content", runs["aligned"], runs["aligned"], *given)
     assert "crops of (32, 32)" in refused("content", runs["aligned"], "--input", *[

@@ -72,15 +72,16 @@ def test_content_and_score_maps_have_the_published_shapes():
 def test_content_goes_to_either_domain_and_between_them():
     method, image = make().eval(), pictures()["image"]
     with torch.no_grad():
-        content = method.encode(image, 0.0)
-        torch.testing.assert_close(content, method.generator.encode(image, torch.tensor([[1.0, 0.0]] * 2)))
-        torch.testing.assert_close(method.decode(content, 1.0), method.to_source(image))
-        torch.testing.assert_close(method.decode(method.encode(image, 1.0), 0.0), method.to_image(image))
-        between = method.decode(content, 0.25)
-        torch.testing.assert_close(
-            between, method.generator.decode(content, torch.tensor([[0.75, 0.25]] * 2))
-        )
-        assert not torch.allclose(between, method.decode(content, 0.0))
+        of_images, of_masks = (torch.tensor([label] * 2) for label in ([1.0, 0.0], [0.0, 1.0]))
+        content, decode = method.encode(image, "image"), method.generator.decode
+        torch.testing.assert_close(content, method.generator.encode(image, of_images))
+        torch.testing.assert_close(method.encode(image, "source"), method.generator.encode(image, of_masks))
+        torch.testing.assert_close(method.to_source(image), decode(content, of_masks))
+        torch.testing.assert_close(method.to_image(image), decode(method.encode(image, "source"), of_images))
+        torch.testing.assert_close(method.between(image, 1.0), method.to_source(image))
+        between = method.between(image, 0.25)
+        torch.testing.assert_close(between, decode(content, 0.75 * of_images + 0.25 * of_masks))
+        assert not torch.allclose(between, method.between(image, 0.0))
 
 
 def gradients(method, batch, precision=torch.float32):

@@ -197,7 +197,7 @@ def test_a_stop_is_one_for_all_configurations(monkeypatch, toy_images, tmp_path,
 
 
 def test_a_stop_before_the_training_leaves_nothing(monkeypatch, toy_images, tmp_path, capsys):
-    def interrupted(config, share):
+    def interrupted(config, share, **opened):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Batches, "of", interrupted)

@@ -59,7 +59,9 @@ class _RepeatEdges(torch.autograd.Function):
         ctx.widths = widths
         ctx.set_materialize_grads(False)
         size = [n + 2 * width for n, width in zip(x.shape[2:], widths, strict=True)]
-        padded = torch.empty([*x.shape[:2], *size], dtype=x.dtype, memory_format=channels_last(len(size)))
+        padded = torch.empty(
+            [*x.shape[:2], *size], dtype=x.dtype, device=x.device, memory_format=channels_last(len(size))
+        )
         middle = padded
         for axis, width in enumerate(widths, 2):
             middle = middle.narrow(axis, width, x.shape[axis])
