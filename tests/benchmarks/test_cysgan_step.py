@@ -4,15 +4,20 @@ make bench                                     all benchmarks
 python tests/benchmarks/test_cysgan_step.py    both ratios, in fp32 and (with the hardware) bf16
 """
 
+from contextlib import contextmanager
+from unittest import mock
+
 import pytest
 import torch
 from support.plain_cysgan import PlainCySGAN
 from support.timing import seconds
+from torch.nn import functional as F
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Clock, Task
 from nucleizoo.core.config import loads
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.defaults import DEFAULTS
+from nucleizoo.ops.nn import edge_conv, norms
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.training.solver import Solver
 from nucleizoo.training.trainer import Trainer
@@ -23,11 +28,27 @@ SIZE = (17, 129, 129)  # the paper's crop, with a quarter of its channels and ha
 WIDTH, BATCH = 8, 2
 
 
+def pad(x, widths):
+    """`edge_conv.repeat_edges` by the library."""
+    return F.pad(x, [width for width in reversed(widths) for _ in range(2)], mode="replicate")
+
+
+@contextmanager
+def library_norms_and_padding():
+    """Networks without our kernels."""
+    with (
+        mock.patch.object(norms, "group_norm", F.group_norm),
+        mock.patch.object(edge_conv, "repeat_edges", pad),
+    ):
+        yield
+
+
 def plain_step(method, config, batch):
-    """The same updates as published: fp32, contiguous, six passes, critics frozen by `requires_grad`."""
+    """The same updates as published: fp32, six passes, the library's norms and padding, critics frozen."""
     groups = method.groups()
     optimisers = Solver(config, groups).optimisers
 
+    @library_norms_and_padding()
     def step():
         updates = method.train_step(batch, Clock(0, 1000))
         wanted = "generator"  # whose networks the passes to come are made for

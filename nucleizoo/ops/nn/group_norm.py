@@ -14,6 +14,9 @@ from torch.nn import functional as F
 
 from nucleizoo.ops.nn.layout import channels_last, spread
 
+_CACHE_LINE = 64
+"""Bytes."""
+
 
 def group_norm(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """`torch.nn.functional.group_norm`.
@@ -78,12 +81,24 @@ class _GroupNorm(torch.autograd.Function):
 def _sums(grad: Tensor, x: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
     """The sums over space of grad times x less its mean, and of grad, both (B, C), in one reading.
 
-    The library has it as the gradients of weight and bias in batch normalisation, of one sample here.
+    The library computes them as the gradients of weight and bias in batch normalisation, of one sample here.
+    Its threads add to neighbouring memory. Where that is one cache line, two threads take longer than one:
+    there a row of voxels counts as one voxel of many channels.
     """
-    one, off = torch.ones_like(mean[0]), (False, True, True)
-    sums = [
-        torch.ops.aten.native_batch_norm_backward(g, v, None, None, None, m, one, True, 0.0, off)[1:]
-        for g, v, m in zip(torch.split(grad, 1), torch.split(x, 1), mean, strict=True)
-    ]
+    channels = x.shape[1]
+    row = x.shape[-1] if channels * x.element_size() % _CACHE_LINE else 1
+    off = (False, True, True)
+    sums = []
+    for g, v, m in zip(_rows(grad, row), _rows(x, row), mean.repeat(1, row), strict=True):
+        both = torch.ops.aten.native_batch_norm_backward(
+            g, v, None, None, None, m, torch.ones_like(m), True, 0.0, off
+        )[1:]
+        sums.append([one.view(row, channels).sum(0) for one in both])
     along, summed = (torch.stack(of_samples) for of_samples in zip(*sums, strict=True))
     return along, summed
+
+
+def _rows(x: Tensor, row: int) -> tuple[Tensor, ...]:
+    """Each sample of channels-last (B, C, ..., W) as (1, row * C, positions, 1), without a copy."""
+    flat = x.movedim(1, -1).reshape(len(x), -1, row * x.shape[1])
+    return torch.split(flat.movedim(-1, 1).unsqueeze(-1), 1)
