@@ -13,8 +13,8 @@ FLOORS = [
     {"published", "metrics", "runs"},
     {"inference"},
     {"training"},
-    {"experiments"},
     {"comparison", "blockwise"},
+    {"experiments"},
     {"api", "catalogue", "figures"},
     {"cli"},
 ]

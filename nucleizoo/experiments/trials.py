@@ -9,15 +9,13 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from yacs.config import CfgNode
 
 from nucleizoo import build, io
 from nucleizoo.build import Experiment
+from nucleizoo.comparison import Pair, evaluate_run, find_pairs
 from nucleizoo.core.errors import UserError
-from nucleizoo.inference import writers
-from nucleizoo.inference.segmenter import Segmenter
-from nucleizoo.metrics import files, folders
+from nucleizoo.metrics import files, summary
 from nucleizoo.runs import Run
 from nucleizoo.training import session
 from nucleizoo.training.autoconfig import completed
@@ -39,13 +37,13 @@ class Trial:
         return out / "runs" / self.variant / f"seed_{self.seed}"
 
     def scores(self, out: Path) -> Path:
-        """The folder of its labels and of `metrics.json`."""
-        return out / "scores" / self.variant / f"seed_{self.seed}"
+        """The file of its scores."""
+        return out / "scores" / self.variant / f"seed_{self.seed}.json"
 
 
 @dataclass(frozen=True)
 class Result:
-    """A trial, and what `metrics.folders.compare` gives for it."""
+    """A trial, and the scores of its images, from `metrics.summary.with_images`."""
 
     trial: Trial
     scores: Mapping[str, Any]
@@ -115,15 +113,15 @@ def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
     pairs = annotated(data)
     reader = build.reader(trials[0].config)
     for pair in pairs:
-        reader.annotated(*pair)  # refuses what does not fit before anything is trained
+        reader.annotated(pair.picture, pair.truth)  # refuses what does not fit before anything is trained
     for trial, run in zip(trials, train(trials, lambda trial: trial.run(out)), strict=False):
         if not run.is_finished:
             raise KeyboardInterrupt
-        yield Result(trial, _scored(run, pairs, data / "labels", trial.scores(out)))
+        yield Result(trial, _scored(run, pairs, trial.scores(out)))
 
 
-def annotated(data: Path) -> list[tuple[Path, Path]]:
-    """Pictures with labels of the same name, as for `nucleizoo evaluate`: files of both.
+def annotated(data: Path) -> list[Pair]:
+    """Pictures with labels of the same name, from the folders `images` and `labels`.
 
     Raises:
         UserError: when there are no labels, or some that have no picture.
@@ -134,18 +132,13 @@ def annotated(data: Path) -> list[tuple[Path, Path]]:
                 f"{data} has no folder '{name}'; annotated data is a folder with 'images' and 'labels', "
                 "files of one name in both"
             )
-    found = io.match(io.label_files(data / "images"), io.label_files(data / "labels"))
-    if found.second:
+    pairs, missing = find_pairs(data / "images", data / "labels")
+    if missing:
         raise UserError(
-            f"{data / 'images'} has no picture for {io.first_few(map(str, found.second.values()))}; "
+            f"{data / 'images'} has no picture for the labels of {io.first_few(missing)}; "
             "labels are paired with pictures by name"
         )
-    return list(found.both.values())
-
-
-def spread(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard deviation; the latter is NaN for a single value."""
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+    return pairs
 
 
 def _seeded(config: CfgNode, seed: int) -> CfgNode:
@@ -168,16 +161,13 @@ def _check(trials: Sequence[Trial]) -> None:
         Batches.of(config, target=experiment.method.task.target, images=images)
 
 
-def _scored(run: Run, pairs: Sequence[tuple[Path, Path]], labels: Path, folder: Path) -> dict[str, Any]:
-    """Write labels and `metrics.json` of a run to a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    segmenter = Segmenter.open(run)
-    for picture, _ in pairs:
-        writers.write_labels(segmenter, picture, folder)
-    # of a stack's planes, labels are written one by one, each from 1
-    result = folders.compare(folder, labels, planes=len(run.config.DATASET.SIZE) == 2)
-    if result["failed"]:
-        raise UserError(next(iter(result["failed"].values())))
-    files.write_json(folder / "metrics.json", result)
+def _scored(run: Run, pairs: Sequence[Pair], path: Path) -> dict[str, Any]:
+    """Score a run on pairs, and write the scores as JSON."""
+    applied = evaluate_run.apply(run, pairs)
+    if applied.failed:
+        raise UserError(next(iter(applied.failed.values())))
+    result = summary.with_images(applied.compared)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, result)
     log.info("%s: Dice %.4f, object F1 %.4f", run.path, result["pixels"]["dice"], result["objects"]["f1"])
     return result

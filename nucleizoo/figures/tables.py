@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nucleizoo.experiments.trials import Result, spread
+from nucleizoo.comparison.significance import Spread
+from nucleizoo.experiments.trials import Result
 from nucleizoo.metrics.files import write_rows
 
 
 def write_runs(path: Path, results: Sequence[Result], scores: Mapping[str, str]) -> None:
-    """Write a CSV with a row a training.
+    """Write a CSV with a row per training.
 
     Args:
         path: of the CSV.
         results: of `trials.perform`.
-        scores: column -> path of a score in `metrics.json`, such as 'pixels.dice'.
+        scores: column -> path of a score in `metrics.summary`, such as 'pixels.dice'.
     """
     rows = [
         {"variant": one.trial.variant, "seed": one.trial.seed}
@@ -27,7 +28,7 @@ def write_runs(path: Path, results: Sequence[Result], scores: Mapping[str, str])
 
 
 def averaged(results: Sequence[Result], scores: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """For every variant: 'runs', and of every score its mean and, as '<score> sd', its spread over seeds.
+    """For every variant: 'runs', and for every score its mean and, as '<score> sd', its spread over seeds.
 
     The spread of a single run is ''.
     """
@@ -36,6 +37,8 @@ def averaged(results: Sequence[Result], scores: Mapping[str, str]) -> dict[str, 
         ours = [one for one in results if one.trial.variant == variant]
         rows[variant] = {"runs": len(ours)}
         for name, score in scores.items():
-            mean, sd = spread([one.score(score) for one in ours])
-            rows[variant] |= {name: round(mean, 4), f"{name} sd": round(sd, 4) if len(ours) > 1 else ""}
+            over = Spread.of([one.score(score) for one in ours])
+            rows[variant] |= {
+                name: round(over.mean, 4), f"{name} sd": "" if over.sd is None else round(over.sd, 4),
+            }  # fmt: skip
     return rows

@@ -1,14 +1,24 @@
-"""Image files in and out: every file is read whole and right, or refused with the reason.
+"""Read and write image files: a file is read completely and correctly, or refused with the reason.
 
-Read are PNG, JPEG, BMP, TIFF (plain, ImageJ, OME), HDF5, NumPy and Zarr; written are TIFF and PNG. All but
-the first three are also read part by part.
+Reads PNG, JPEG, BMP, TIFF (plain, ImageJ, OME), HDF5, NumPy and Zarr; writes TIFF and PNG. All but the first
+three can also be read part by part.
 """
 
 from nucleizoo.io.files import IMAGE_SUFFIXES, find, read
 from nucleizoo.io.handle import Handle
 from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, is_large, is_lazy, open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.pairs import LABEL, find_distinct, first_few, label_files, match, name_of, named, pair
+from nucleizoo.io.pairs import (
+    LABEL,
+    by_unique_name,
+    find_distinct,
+    first_few,
+    label_files,
+    match,
+    name_of,
+    named,
+    pair,
+)
 from nucleizoo.io.volume import MAX_VOXELS, TooManyVoxels, Volume
 from nucleizoo.io.writing import write_image, write_labels, write_png
 from nucleizoo.io.zarr import is_zarr
@@ -16,7 +26,7 @@ from nucleizoo.io.zarr import library as zarr_library
 
 __all__ = [
     "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MAX_VOXELS", "Handle", "LazyVolume", "TooManyVoxels",
-    "Volume", "described_in", "find", "find_distinct", "first_few", "is_large", "is_lazy", "is_zarr",
-    "label_files", "match", "name_of", "named", "open_lazily", "pair", "read", "write_image",
-    "write_labels", "write_png", "zarr_library",
+    "Volume", "by_unique_name", "described_in", "find", "find_distinct", "first_few", "is_large", "is_lazy",
+    "is_zarr", "label_files", "match", "name_of", "named", "open_lazily", "pair", "read",
+    "write_image", "write_labels", "write_png", "zarr_library",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Files by the names of their pictures: which belong together, and which cannot be told apart."""
+"""Pair files by the names of their pictures, and refuse names that are ambiguous."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LABEL = "_label"
 
 @dataclass(frozen=True)
 class Partners:
-    """Files of two kinds, as pictures and labels, by name.
+    """Files of two kinds, such as pictures and labels, by name.
 
     Attributes:
         both: one of each kind, in the order of the second.
-        first: those of the first kind that have no partner.
-        second: those of the second.
+        first: those of the first kind without a partner.
+        second: those of the second kind without a partner.
     """
 
     both: dict[str, tuple[Path, Path]]
@@ -29,7 +29,7 @@ class Partners:
 
 
 def match(first: Mapping[str, Path], second: Mapping[str, Path]) -> Partners:
-    """Bring together what has one name, from `named` or `label_files`; there may be no such thing."""
+    """Pair files of the same name, from `named` or `label_files`; there may be no pair."""
     return Partners(
         {name: (first[name], path) for name, path in second.items() if name in first},
         {name: path for name, path in first.items() if name not in second},
@@ -38,14 +38,14 @@ def match(first: Mapping[str, Path], second: Mapping[str, Path]) -> Partners:
 
 
 def pair(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Partners by name, `a.png` with `a.tif` or `a_label.tif`; where no name is shared, by order.
+    """Pair images and labels by name, `a.png` with `a.tif` or `a_label.tif`; without common names, by order.
 
     Args:
         images: at least one file, from `find`.
-        labels: the same; files that no image is called like are left out.
+        labels: the same; files without an image of their name are left out.
 
     Raises:
-        ImageReadError: when some have no partner, or labels of one name leave it open.
+        ImageReadError: when an image has no labels, or two label files have the same name.
     """
     names, others = [image.stem for image in images], [label.stem.removesuffix(LABEL) for label in labels]
     if names == others or (len(names) == len(others) and not {*names} & {*others}):
@@ -53,7 +53,7 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Pat
     if lonely := [image for image, name in zip(images, names, strict=True) if name not in others]:
         raise ImageReadError(
             f"{lonely[0]}: has no labels of the same name among {len(labels)} files in {labels[0].parent}, "
-            f"and the order does not tell ({len(images)} images); give every image one file of labels"
+            f"and they cannot be paired by order ({len(images)} images); give every image one label file"
         )
     wanted = named([label for label, name in zip(labels, others, strict=True) if name in names], LABEL)
     return [(image, wanted[name]) for image, name in zip(images, names, strict=True)]
@@ -62,14 +62,14 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Pat
 def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
     """The label files of a folder by the names of their pictures.
 
-    Beside files called <name>_label, other files (pictures, overlays) are not looked at.
+    If some files are called <name>_label, other files (pictures, overlays) are ignored.
 
     Args:
         folder: where they are.
-        whole: refuse a folder in which that leaves out a file that may be labels of another picture.
+        whole: refuse a folder in which this ignores a file that may be labels of another picture.
 
     Raises:
-        ImageReadError: when there is no file, two have one name, or one is left out.
+        ImageReadError: when there is no file, two have the same name, or one is ignored.
     """
     files = find(folder)
     marked = [path for path in files if path.stem.endswith(LABEL)]
@@ -78,7 +78,7 @@ def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
     if whole and others:
         raise ImageReadError(
             f"{folder} holds labels called <name>_label, such as {marked[0].name}, beside {others[0].name}, "
-            "which is not; call all labels of a folder alike, and keep other files elsewhere"
+            "which is not; name all labels of a folder the same way, and keep other files elsewhere"
         )
     return labels
 
@@ -87,22 +87,22 @@ def named(files: Iterable[Path], ending: str = "") -> dict[str, Path]:
     """Files by their names without the suffix and an `ending`.
 
     Raises:
-        ImageReadError: when two have one name.
+        ImageReadError: when two have the same name.
     """
-    return _told_apart((path.stem.removesuffix(ending), path) for path in files)
+    return by_unique_name((path.stem.removesuffix(ending), path) for path in files)
 
 
 def find_distinct(inputs: Iterable[str | Path]) -> list[Path]:
-    """The files that several paths name, as `find`, each with a name of its own for what is made of it.
+    """The files that several paths name, as `find`; names of results must be distinct.
 
     Raises:
-        ImageReadError: as `find`, and when what is made of two would have one name.
+        ImageReadError: as `find`, and when results of two files would have the same name.
     """
-    return list(_told_apart((name_of(path), path) for one in inputs for path in find(one)).values())
+    return list(by_unique_name((name_of(path), path) for one in inputs for path in find(one)).values())
 
 
 def name_of(path: Path) -> str:
-    """What all results of a file or Zarr folder are called by: its name without what says the format.
+    """The name that all results of a file or Zarr folder begin with: its own without the format suffix.
 
     Example:
         >>> name_of(Path("t2/brain.h5"))
@@ -117,13 +117,18 @@ def first_few(names: Iterable[str]) -> str:
     return (", ".join(listed[:3]) or "none") + ", ..." * (len(listed) > 3)
 
 
-def _told_apart(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+def by_unique_name(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """(name, file) as a dict.
+
+    Raises:
+        ImageReadError: when two files have one name.
+    """
     told: dict[str, Path] = {}
     for name, path in files:
         if name in told:
             raise ImageReadError(
-                f"{told[name]} and {path} have one name, '{name}', by which labels and results are called; "
-                "leave one out, or give it another name"
+                f"{told[name]} and {path} have the same name, '{name}', after which labels and results are "
+                "named; leave one out, or rename it"
             )
         told[name] = path
     return told

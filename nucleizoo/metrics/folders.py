@@ -1,4 +1,4 @@
-"""Two folders of label files compared, image by image."""
+"""Compare two folders of label files, image by image."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 Labels = NDArray[np.int32]
 Pictures = dict[str, tuple[Labels, ...]]
-"""Prediction, truth and perhaps markers (*S) of every picture of one name's files, by the picture's name."""
+"""Name of a picture -> prediction, truth and, if given, markers (*S); all pictures of a pair of files."""
 Draw = Callable[[str, Mapping[str, tuple[Labels, Labels, Errors]]], None]
-"""Told the name of a pair of files and, by their names, the prediction, truth and errors of its pictures."""
+"""Called with the name of a pair of files, and prediction, truth and errors of its pictures by name."""
 
 
 def compare(
@@ -38,17 +38,17 @@ def compare(
 ) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
 
-    Labels that are odd, such as a mask, are scored, and a warning names their file.
+    Suspicious labels, such as a mask, are scored, and a warning names their file.
 
     Args:
         predictions: folder of label files.
         truths: folder of label files.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; see `tracking.inside`.
-        planes: every plane of a stack is a picture of its own, `name[0]`, `name[1]` and so on, as 2D methods
-            predict it; otherwise a stack is one volume.
-        markers: folder of label files with a dot in each nucleus, for DET, by the names of the truths; None
-            takes the nuclei themselves.
-        draw: is called once for every pair of files.
+        planes: treat every plane of a stack as a picture of its own, `name[0]`, `name[1]` and so on, as 2D
+            methods predict it; otherwise a stack is one volume.
+        markers: folder of label files with a dot in each nucleus, for DET, named like the truths; None
+            uses the nuclei themselves.
+        draw: called once per pair of files.
 
     Returns:
         All scores (`metrics.summary.of_images`), 'definitions' of them, 'images' (the same by name),
@@ -61,11 +61,11 @@ def compare(
             markers, or the border is negative.
     """
     if border < 0:
-        raise UserError(f"the border is 0 or more pixels, got {border}; 25 is that of HeLa")
+        raise UserError(f"the border must be 0 or more pixels, got {border}; HeLa uses 25")
     files = io.match(io.label_files(predictions), io.label_files(truths, whole=True))
     if not files.both:
         raise UserError(
-            f"no file of {predictions} has the name of one of {truths}: "
+            f"no file in {predictions} has the same name as one in {truths}: "
             f"{io.first_few(files.first)} against {io.first_few(files.second)}; "
             "a prediction is called <name>_label.tif"
         )
@@ -96,9 +96,8 @@ def compare(
         compared |= scores
     if not compared:
         raise next(iter(failed.values()))
-    return summary.of_images(list(compared.values())) | {
+    return summary.with_images(compared) | {
         "definitions": summary.DEFINITIONS | ({"det": summary.DET_BY_MARKERS} if dots else {}),
-        "images": {name: summary.of_images([one]) for name, one in compared.items()},
         "missing": list(files.second),
         "unknown": list(files.first),
         "failed": {name: str(error) for name, error in failed.items()},
@@ -126,7 +125,7 @@ def _pictures(name: str, prediction: Path, truth: Path, markers: Path | None, pl
     for path, stack in zip(paths, stacks, strict=True):
         if stack.shape != stacks[0].shape:
             raise UserError(
-                f"{prediction} has the shape {stacks[0].shape}, {path} {stack.shape}; they must be equal"
+                f"{prediction} has shape {stacks[0].shape}, but {path} has {stack.shape}; they must be equal"
             )
     apart = planes and stacks[0].ndim > 2
     if not apart:
@@ -162,7 +161,7 @@ def _with_confidence(scores: dict[str, summary.Compared], prediction: Path) -> d
 def compared_pair(
     prediction: Labels, truth: Labels, markers: Labels | None = None, *, border: int = 0
 ) -> summary.Compared:
-    """What is counted of a prediction (*S), its truth and perhaps markers; `border` is that of `compare`.
+    """Counts of a prediction (*S), its truth and, if given, markers; `border` is that of `compare`.
 
     Raises:
         UserError: when the border leaves nothing of the image.

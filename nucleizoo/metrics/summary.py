@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,25 +20,25 @@ DEFINITIONS = {
     "TP / (TP + FP + FN)",
     "objects_by_iou": "the same for every IoU, and the mean ap of 0.50, 0.55, ... 0.95",
     "ranked": "average precision at 101 recalls (COCO), nuclei of all images ranked by size, largest first",
-    "ranked_by_confidence": "the same, the surest first: the mean probability of nucleus in it; only where "
-    "prediction wrote tables (--table)",
+    "ranked_by_confidence": "the same, ranked by confidence, the mean probability of nucleus in it; only "
+    "where prediction wrote tables (--table)",
     "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images",
-    "det": "takes whole nuclei for markers",
+    "det": "uses whole nuclei as markers",
     "errors": "nuclei of all images: matched, invented and merged are predicted ones, missed, split and "
     "swallowed (by a merged one) true ones; matched leaves out what is merged or part of a split one, so "
     "that matched, missed, split and swallowed are all true nuclei",
-    "counting": "nuclei an image: mean absolute error, and all predicted over all true",
+    "counting": "nuclei per image: mean absolute error, and all predicted over all true",
     "resolution": "the label files as they are",
 }
 
 
-DET_BY_MARKERS = "matches the challenge's markers"
-"""Takes the place of 'det' in `DEFINITIONS` where there are markers."""
+DET_BY_MARKERS = "uses the challenge's markers"
+"""Replaces 'det' in `DEFINITIONS` where there are markers."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What is counted of one image.
+    """Counts of one image.
 
     Attributes:
         area: its pixels.
@@ -90,6 +90,12 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
             "ratio": found / true if true else float("nan" if found else 1),
         },
     }  # fmt: skip
+
+
+def with_images(compared: Mapping[str, Compared]) -> dict[str, Any]:
+    """All scores of a set of images, and under 'images' the same of each alone, by name."""
+    alone = {name: of_images([one]) for name, one in compared.items()}
+    return of_images(list(compared.values())) | {"definitions": DEFINITIONS, "images": alone}
 
 
 def _ranked(

@@ -1,8 +1,7 @@
-"""The memory of this process, and what it may have, as Linux tells it."""
+"""The memory that this process uses, and its limit, as Linux reports them."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,37 +10,40 @@ _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 _GROUPS = Path("/proc/self/cgroup")
 _LIMITS = {"": ("/sys/fs/cgroup", "memory.max"), "memory": ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")}
-"""Where control groups lie and the limit of each, by controller: of version 2, which names none, and 1."""
+"""Folder and limit file of control groups, by controller: of version 2, which names none, and of 1."""
 
 
 def resident() -> int | None:
-    """Bytes in memory now; None on other systems."""
+    """Resident memory now, in bytes; None on other systems."""
     return _told("VmRSS")
 
 
 def peak() -> int | None:
-    """Bytes in memory at most; None on other systems. What getrusage gives counts the parent's too."""
+    """Peak resident memory in bytes; None on other systems. That of getrusage includes the parent's."""
     return _told("VmHWM")
 
 
-def forget_peak() -> None:
-    """Let `peak` count from here on; nothing where the system does not allow it."""
-    if os.access(_CLEAR, os.W_OK):
+def forget_peak() -> bool:
+    """Reset `peak` to the present memory; False where the system does not allow it, as in some containers."""
+    try:
         _CLEAR.write_text("5")  # see proc_pid_clear_refs(5)
+    except OSError:
+        return False
+    return True
 
 
 def allowed() -> int | None:
-    """Bytes that this process and its like may have: a container's or a job's; None where nothing is set.
+    """Memory limit in bytes of this process's control groups, a container's or a job's; None without one.
 
-    A group may have a limit, and all groups around it. See cgroups(7); inside of a container the outer
-    ones are not there, and its own is the topmost.
+    A group may have a limit, and so may all groups around it. See cgroups(7); inside a container the outer
+    ones are not visible, and its own is the topmost.
     """
     told = [file.read_text().strip() for file in _limits() if file.is_file()]
     return min((int(one) for one in told if one != "max"), default=None)
 
 
 def _limits() -> Iterator[Path]:
-    """The files of the groups that this process is in, whether they are there or not."""
+    """The limit files of the groups that this process is in, whether they exist or not."""
     for line in _GROUPS.read_text().splitlines() if _GROUPS.exists() else ():
         _, controllers, group = line.split(":", 2)
         for root, name in (_LIMITS[one] for one in controllers.split(",") if one in _LIMITS):

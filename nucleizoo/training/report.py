@@ -1,4 +1,4 @@
-"""What a person sees of a training: progress, losses, scores and pictures."""
+"""What a user sees of a training: progress, losses, scores and pictures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from nucleizoo.contracts import Hook
 from nucleizoo.contracts.hook import Training
 from nucleizoo.core.files import atomic
+from nucleizoo.core.format import duration
 from nucleizoo.io import write_png
 from nucleizoo.runs import Run
 
@@ -42,7 +43,7 @@ class Report(Hook):
     Args:
         run: its folder gets `log.jsonl`, the events and the snapshots.
         every: steps between two entries.
-        tensorboard: write events, where the package is installed.
+        tensorboard: write events, if the package is installed.
     """
 
     def __init__(self, run: Run, every: int, tensorboard: bool) -> None:
@@ -96,7 +97,7 @@ class Report(Hook):
             self.events.add_image(name, image, iteration, dataformats=layout)
 
     def panel(self, trainer: Training) -> None:
-        """Write what the method makes of the latest batch: a row a kind of picture."""
+        """Write the method's snapshot of the latest batch: one row per kind of picture."""
         batch = {key: value[:SHOWN] for key, value in trainer.batch.items()}
         self.picture(trainer.iteration, "panel", mosaic(trainer.method.snapshot(batch)))
 
@@ -114,15 +115,15 @@ class Report(Hook):
         left = (trainer.total - trainer.iteration) / max(rate, 1e-9)
         log.info(
             "%d/%d  %.2f steps/s  %s left  %s",
-            trainer.iteration, trainer.total, rate, _duration(left), losses,
+            trainer.iteration, trainer.total, rate, duration(left), losses,
         )  # fmt: skip
 
 
 def mosaic(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
-    """Rows of pictures (B, C, *S) in [-1, 1] -> one picture; of volumes the middle plane.
+    """Rows of pictures (B, C, *S) in [-1, 1] -> one picture; of volumes, the middle plane.
 
-    It is gray where all have one channel, else in colour: the channels of maps are its red, green and
-    blue, and those beyond three are not shown.
+    It is grey if all have one channel, else in colour: the first three channels of maps are red, green and
+    blue, and the others are not shown.
     """
     colours = 1 if all(batch.shape[1] == 1 for batch in pictures.values()) else 3
     rows = []
@@ -142,7 +143,7 @@ def mosaic(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
 
 
 def _continued(run: Run, iteration: int) -> tuple[IO[str], float]:
-    """`log.jsonl` without the lines about to be written again, open at its end, and its last second."""
+    """`log.jsonl` without the lines to be written again, open at its end, and the seconds spent so far."""
     file = run.path / "log.jsonl"
     spent = 0.0
     if file.is_file():
@@ -165,13 +166,10 @@ def _events(run: Run, iteration: int) -> Events | None:
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
-        log.warning("no TensorBoard events: pip install 'nucleizoo[tensorboard]' for curves and pictures")
+        log.warning(
+            "no TensorBoard events, because TensorBoard is not installed: pip install "
+            "'nucleizoo[tensorboard]', or set MONITOR.TENSORBOARD false"
+        )
         return None
     writer: Events = SummaryWriter(str(run.path), purge_step=iteration + 1)
     return writer
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

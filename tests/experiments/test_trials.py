@@ -1,5 +1,6 @@
 """Trials: what is planned, checked before training, trained, taken as it is, and scored."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import tifffile
 from nucleizoo import api
 from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.experiments import trials
-from nucleizoo.inference import writers
+from nucleizoo.inference.segmenter import Segmentation, Segmenter
 from nucleizoo.metrics import folders
 from nucleizoo.training import session
 
@@ -40,20 +41,23 @@ def test_every_variant_gets_every_seed_from_its_own_on(load):
     assert [(one.variant, one.seed) for one in planned] == [("a", 10), ("a", 11), ("b", 3), ("b", 4)]
     assert [one.config.SYSTEM.SEED for one in planned] == [10, 11, 3, 4]
     assert [one.config.SOLVER.LR for one in planned] == [2e-4, 2e-4, 0.5, 0.5]
-    with pytest.raises(UserError, match="SEEDS must be 1 or more"):
+    with pytest.raises(UserError, match=r"SEEDS .*\b1\b.*\b0\b"):
         plan(load, {"a": ()}, 0)
 
 
-def test_scores_are_those_of_the_labels_written_and_a_second_time_nothing_is_trained(
+def test_scores_are_those_of_the_labels_that_predict_writes_and_a_second_time_nothing_is_trained(
     load, toy_images, tmp_path, monkeypatch
 ):
     planned = plan(load, {"a": (), "b": ("METHOD.CYCLE.WEIGHT", "0")}, 1)
     results = list(trials.perform(planned, toy_images, tmp_path))
     for result in results:
-        alone = folders.compare(result.trial.scores(tmp_path), toy_images / "labels")
+        labels = tmp_path / "labels" / result.trial.variant
+        list(api.predict(result.trial.run(tmp_path), [toy_images / "images"], labels))
+        alone = folders.compare(labels, toy_images / "labels")
         assert result.score("pixels.dice") == alone["pixels"]["dice"]
-        assert set(alone["images"]) == {"cell0", "cell1", "cell2"} and not alone["failed"]
-        assert (result.trial.scores(tmp_path) / "metrics.json").is_file()
+        assert set(result.scores["images"]) == set(alone["images"]) == {"cell0", "cell1", "cell2"}
+        written = json.loads(result.trial.scores(tmp_path).read_text())
+        assert written["objects"]["f1"] == result.score("objects.f1")
     before = stamp(tmp_path)
     assert len(before) == 2
     monkeypatch.setattr(session, "train", lambda *a, **k: pytest.fail("trained again"))
@@ -71,10 +75,10 @@ def test_planes_of_a_stack_are_pictures_of_their_own_however_they_are_numbered(l
     for name, stack in (("images", picture), ("labels", through)):
         (tmp_path / name).mkdir()
         tifffile.imwrite(tmp_path / name / "film.tif", stack, **axes)
-    monkeypatch.setattr(
-        writers, "write_labels", lambda _, path, out: tifffile.imwrite(out / "film_label.tif", found, **axes)
-    )
-    (result,) = trials.perform(plan(load, {"a": ()}, 1), tmp_path, tmp_path / "out")
+    seen = Segmentation(found[0].astype(np.int32), lambda: None)
+    monkeypatch.setattr(Segmenter, "segment", lambda *_: seen)
+    planned = plan(load, {"a": ("MONITOR.VALIDATE", "0")}, 1)
+    (result,) = trials.perform(planned, tmp_path, tmp_path / "out")
     assert result.score("objects.f1") == result.score("pixels.dice") == 1
 
 
@@ -96,15 +100,15 @@ def test_sizes_left_empty_are_measured_once_and_a_finished_run_is_taken_as_it_is
 def test_a_trial_of_one_variant_does_not_pass_for_one_of_another(load, toy_images, tmp_path):
     list(trials.perform(plan(load, {"a": ()}, 1), toy_images, tmp_path))
     changed = plan(load, {"b": (), "a": ("METHOD.CYCLE.WEIGHT", "3")}, 1)
-    with pytest.raises(RunError, match=r"METHOD.CYCLE.WEIGHT: 3.0 here, 20.0 there"):
+    with pytest.raises(RunError, match=r"METHOD\.CYCLE\.WEIGHT: 3\.0 .*20\.0"):
         list(trials.perform(changed, toy_images, tmp_path))
     assert not (tmp_path / "runs" / "b").exists()
 
 
 @pytest.mark.parametrize(("pairs", "told"), [
     ("DATASET.SOURCE.SEMI_AXIS [300,400]", "300"),
-    ("DATASET.SIZE [34,34]", "multiples of 4"),
-    ("INFERENCE.DECODER.NAME ternary", "reads ternary"),
+    ("DATASET.SIZE [34,34]", r"DATASET\.SIZE .*\b4\b.*\b8\b"),
+    ("INFERENCE.DECODER.NAME ternary", r"ternary.*INFERENCE\.DECODER\.NAME"),
 ])  # fmt: skip
 def test_a_mistake_in_the_last_variant_shows_before_the_first_is_trained(
     load, toy_images, tmp_path, pairs, told
@@ -119,7 +123,7 @@ def test_a_method_that_finds_no_nuclei_is_refused(toy_images, tmp_path):
     cfg = TOY.parent / "cyclegan_2d.yaml"
     words = [*FAST, "DATASET.SOURCE.NAME", "simulated_em", "DATASET.IMAGE.NAME", "simulated_exm"]
     planned = plan(lambda pairs: api.load_config(cfg, [*words, *pairs]), {"a": ()}, 1)
-    with pytest.raises(ConfigError, match="no nuclei"):
+    with pytest.raises(ConfigError, match=r"METHOD 'cyclegan' .*nuclei"):
         list(trials.perform(planned, toy_images, tmp_path))
 
 
@@ -149,16 +153,10 @@ def test_data_must_have_labels_a_picture_for_each_and_equal_shapes(load, toy_ima
     shutil.copytree(toy_images / "images", tmp_path / "data" / "images")
     refused("no folder 'labels'")
     (tmp_path / "data" / "labels").mkdir()
-    refused("holds no image file")
+    refused(r"labels: .*\.png \.jpg")
     tifffile.imwrite(tmp_path / "data" / "labels" / "cell1_label.tif", np.ones((60, 64), np.uint16))
-    refused(r"cell1_label.tif: has labels for .* 60x64, but .*cell1.png has .* 64x64")
+    refused(r"cell1_label\.tif.* 60x64.*cell1\.png.* 64x64")
     tifffile.imwrite(tmp_path / "data" / "labels" / "other.tif", np.ones((64, 64), np.uint16))
     (tmp_path / "data" / "labels" / "cell1_label.tif").unlink()
-    refused("has no picture for .*other.tif")
+    refused(r"images .*\bother\b")
     assert not (tmp_path / "out").exists()
-
-
-def test_spread_is_the_sample_deviation_and_unknown_for_one():
-    assert trials.spread([1.0, 2.0, 3.0]) == (2.0, 1.0)
-    mean, sd = trials.spread([0.5])
-    assert mean == 0.5 and np.isnan(sd)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
-from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo import io
+from nucleizoo.core.errors import ImageReadError
 from nucleizoo.published.item import Item, Listing, Place
 
 SIGN = "*.[ht][5di]*"
@@ -17,41 +17,31 @@ _IMAGE = re.compile(r"(?<![a-z])(im|img|images?|raw)(?![a-z])", re.I)
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """Files of labels have a word such as 'seg' or 'label' in their names; without it, and without 'im' or
-    'image', they are called as their volumes. A volume without such a partner has its labels in itself,
-    when it is HDF5 with the datasets 'image' and 'label'.
+    """All volumes, with their labels in files beside them or inside.
+
+    Label files have a word such as 'seg' or 'label' in their names; without it, and without 'im' or 'image',
+    they have the name of their volume. A volume without such a file has its labels inside, if it is HDF5
+    with the datasets 'image' and 'label'.
 
     Raises:
-        UserError: when two volumes, or two files of labels, would have one name.
-        ImageReadError: for a volume that is damaged, where its labels might be inside.
+        ImageReadError: when two volumes, or two files of labels, would have one name, and for a volume that
+            is damaged, where its labels might be inside.
     """
     files = sorted(f for f in root.iterdir() if f.suffix.lower() in _SUFFIXES and f.name[0] != ".")
-    labels = _named("labels", (file for file in files if _LABEL.search(file.stem)))
-    images = _named("volumes", (file for file in files if not _LABEL.search(file.stem)))
+    labels = io.by_unique_name((_plain(file.stem), file) for file in files if _LABEL.search(file.stem))
+    images = io.by_unique_name((_plain(file.stem), file) for file in files if not _LABEL.search(file.stem))
+    found = io.match(images, labels)
     items = list[Item]()
     for name, image in images.items():
-        place = Place(labels[name]) if name in labels else _inside(image)
+        place = _inside(image) if name in found.first else Place(labels[name])
         items.append(Item(name, "train", Place(image), place))
-    missing = [f"an image beside {labels[name].name}" for name in labels if name not in images]
+    missing = [f"an image for {path.name}" for path in found.second.values()]
     missing += [f"labels of {item.image.path.name}" for item in items if not item.is_labelled]
     return Listing(tuple(items), tuple(missing))
 
 
-def _named(kind: str, files: Iterable[Path]) -> dict[str, Path]:
-    """Files by the names of their volumes, one each."""
-    found: dict[str, Path] = {}
-    for file in files:
-        name = _plain(file.stem)
-        if name in found:
-            raise UserError(
-                f"{found[name]} and {file} are both {kind} called '{name}'; leave one in the folder"
-            )
-        found[name] = file
-    return found
-
-
 def _plain(stem: str) -> str:
-    """A name without the words that tell images from labels."""
+    """A name without the words that distinguish images from labels."""
     return re.sub(r"[-_. ]+", "_", _IMAGE.sub("", _LABEL.sub("", stem))).strip("_") or "volume"
 
 
@@ -66,5 +56,5 @@ def _inside(image: Path) -> Place | None:
     except OSError as error:
         raise ImageReadError(
             f"{image}: cannot be read as HDF5 ({image.stat().st_size} bytes): {error}; it may be damaged or "
-            "cut short: unpack the set again"
+            "truncated: unpack the set again"
         ) from error
