@@ -1,4 +1,4 @@
-"""One training from its configuration to its end: what is built, in which order, and what can go on."""
+"""One training from its configuration to its end: what is built, in which order, and how it resumes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from nucleizoo.build import Experiment
 from nucleizoo.contracts import Dataset, Hook
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import locked
+from nucleizoo.core.format import listed
+from nucleizoo.ops.nn.norms import plain_norms
 from nucleizoo.runs import Run
 from nucleizoo.training.autoconfig import completed
 from nucleizoo.training.batches import Batches
@@ -43,15 +45,15 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
     Args:
         config: from `load_config`.
         out: the run folder.
-        resume: continue the run in `out` from its last checkpoint, bit for bit; when there is no
-            run yet, start it.
-        hooks: called beside those of MONITOR.HOOKS, after them; by the first process alone.
+        resume: continue the run in `out` from its last checkpoint, bit for bit; if there is none yet,
+            start it.
+        hooks: called after those of MONITOR.HOOKS, only by the first process.
 
     Raises:
-        UserError: for everything the user can mend; see `core.errors`.
+        UserError: for everything that the user can fix; see `core.errors`.
     """
     with joined() as ranks:
-        Experiment.check(config)  # so that a mistake shows before files are gone through
+        Experiment.check(config)  # so that mistakes show before files are read
         opened: list[Dataset] = []  # the images, where sizes were measured on them
         run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume, opened))
         trainer, batches = _prepared(run, ranks, hooks, *opened)
@@ -72,7 +74,7 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
 
 
 def _opened(config: CfgNode, path: Path, resume: bool, opened: list[Dataset]) -> tuple[Run, bool]:
-    """The run of a folder, its configuration complete, and whether it has begun; images go to `opened`."""
+    """The run of a folder, with a complete configuration, and whether it has begun; appends to `opened`."""
     if resume and (path / "config.yaml").is_file():
         return reopened(path, config), True
     Run.check_free(path)
@@ -98,7 +100,7 @@ def _prepared(
 
 
 def reopened(path: Path, config: CfgNode) -> Run:
-    """The run in a folder, to be continued or used as `config` says; sizes that it measured stay.
+    """The run in a folder, to be resumed or used with `config`; sizes that it measured are kept.
 
     Raises:
         RunError: when there is no run, or one of another configuration.
@@ -111,10 +113,10 @@ def reopened(path: Path, config: CfgNode) -> Run:
 
 
 def finished(path: Path, config: CfgNode) -> Run | None:
-    """The run in a folder if it needs no more training; None when `train` has to begin or to go on.
+    """The run in a folder if it needs no more training; None when `train` has to start or resume it.
 
     Raises:
-        RunError: when there is something else, or a run of another configuration.
+        RunError: when the folder holds something else, or a run of another configuration.
     """
     if not (path / "config.yaml").is_file():
         Run.check_free(path)
@@ -124,10 +126,10 @@ def finished(path: Path, config: CfgNode) -> Run | None:
 
 
 def _continue(trainer: Trainer, run: Run) -> None:
-    """Put a trainer where the run left off: at its newest checkpoint, if there is one yet.
+    """Load the newest checkpoint of the run, if there is one yet.
 
     Raises:
-        RunError: when the checkpoint is one of other networks.
+        RunError: when the checkpoint is of other networks.
     """
 
     def latest() -> dict[str, Any] | None:
@@ -140,8 +142,8 @@ def _continue(trainer: Trainer, run: Run) -> None:
             trainer.load_state_dict(state)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"{run.path}/checkpoints: the newest does not fit the networks of {run.path}/config.yaml; "
-            "was it copied from another run, or written by another version? Train into another --out"
+            f"{run.path}/checkpoints: the newest does not match the networks of {run.path}/config.yaml; it "
+            "was copied from another run, or written by another version. Train into another --out"
         ) from error
     if trainer.ranks.is_first:
         run.write_config()
@@ -156,7 +158,7 @@ def _seed(seed: int) -> None:
 def _hooks(
     experiment: Experiment, run: Run, batches: Batches, ranks: Ranks, hooks: Sequence[Hook]
 ) -> list[Hook]:
-    """In the order in which they run; what is averaged is averaged before anything looks at it."""
+    """All hooks, in the order in which they run; averaging comes before everything that uses it."""
     config = experiment.config
     monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
     if not ranks.is_first:
@@ -167,6 +169,11 @@ def _hooks(
     kept += [report, Every(monitor.SNAPSHOT, report.panel, average)]
     remembered = None
     if batches.image and experiment.method.segments:
+        if plain := plain_norms(experiment.method):
+            log.warning(
+                "METHOD %s: %s use the statistics of each tile in prediction, not those of the training, so "
+                "tiles may differ; build them from nucleizoo.ops.nn.norms", config.METHOD.NAME, listed(plain),
+            )  # fmt: skip
         remembered = Remembered(config, batches.image, batches.augment)
         if monitor.VALIDATE:
             look = LabelFree(config, report, batches.image, batches.source, remembered)

@@ -159,7 +159,8 @@ class CySGAN(CycleGAN):
         made = self.map_pool(self.task.target.activate(logits))
         of_real, of_made = self.map_critic(torch.cat([trip.truth, made])).chunk(2)
         # the weight of map_gan is that of the networks' side alone
-        loss: Tensor = self.map_gan.forward(of_real, REAL) + self.map_gan.forward(of_made, MADE)
+        penalty = self.map_gan.penalty(self.map_critic, trip.truth, made)
+        loss: Tensor = self.map_gan.forward(of_real, REAL) + self.map_gan.forward(of_made, MADE) + penalty
         return loss
 
     def forward(self, image: Tensor) -> Tensor:

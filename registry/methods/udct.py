@@ -1,4 +1,4 @@
-"""UDCT: CycleGAN whose translations must also have the right intensities, as a whole [1, 2].
+"""UDCT: CycleGAN whose translations must also have the right distribution of intensities [1, 2].
 
 [1] Haering et al., Generative adversarial networks for image-based segmentation by unsupervised
     translation (UDCT), 2018.
@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,31 +20,31 @@ from nucleizoo.kinds import DISCRIMINATORS, GAN_LOSSES, GENERATORS, METHODS
 from .cyclegan import DOMAINS, MADE, REAL, CycleGAN, Trip
 
 EPOCHS = 200  # of the published training, in which the noise decays
-QUIET = 0.5  # share of the training after which there is none
+QUIET = 0.5  # share of the training after which there is no noise
 
 
 @METHODS.register("udct")
 class UDCT(CycleGAN):
-    """CycleGAN with a second critic in either domain that judges the distribution of intensities.
+    """CycleGAN with a second critic per domain that judges the distribution of intensities.
 
     Args:
-        generator: either translator (paper: resnet of 6 or 9 blocks).
-        discriminator: either critic of pictures.
-        histogram: either critic of distributions.
-        histogram_gan: adversarial loss of their side (code: weight 1).
-        noise: standard deviation of the noise that critics see their input through, in units of [-1, 1];
+        generator: each translator (paper: resnet of 6 or 9 blocks).
+        discriminator: each critic of pictures.
+        histogram: each critic of distributions.
+        histogram_gan: adversarial loss of the critics of distributions (code: weight 1).
+        noise: standard deviation of the noise that is added to the input of critics, in units of [-1, 1];
             it falls by a tenth every 200th of the training and is off in its second half (code: 0.2,
             there written as 0.1 of [0, 1]).
         pool: earlier translations, and earlier real pictures, kept for each critic (code: 50).
         settings: of CycleGAN.
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: for a setting outside its range.
 
-    Differs: [2] asks critics for 0 of real pictures and 1 of made ones; here it is the other way round, as
-    in all methods, which is the same game. Both real and made pictures go through a pool there, in which
-    half of a critic's batch is older; here each picture is exchanged for an older one with probability 0.5,
-    and critics of distributions see the present batch alone; of several processes, each its share of it.
+    Differs: [2] trains critics towards 0 for real pictures and 1 for made ones; here it is the other way
+    round, as in all methods, which is equivalent. In [2], both real and made pictures go through a pool, so
+    that half of a critic's batch is older; here each picture is exchanged for an older one with probability
+    0.5, and critics of distributions see only the present batch: with several processes, each its share.
     """
 
     roles = {"histogram": "distribution critic"}
@@ -73,7 +74,7 @@ class UDCT(CycleGAN):
         return {**super().groups(), "discriminator": Group(critics)}
 
     def generator_losses(self, trip: Trip, clock: Clock) -> dict[str, Tensor]:
-        """CycleGAN's, and the distributions'."""
+        """CycleGAN's losses, and those of the distributions."""
         losses = super().generator_losses(trip, clock)
         for d in DOMAINS:
             score = self.distribution_score(d, trip.fake[d], clock)
@@ -81,22 +82,23 @@ class UDCT(CycleGAN):
         return losses
 
     def discriminator_losses(self, trip: Trip, clock: Clock) -> dict[str, Tensor]:
-        """CycleGAN's, and the distributions'."""
+        """CycleGAN's losses, and those of the distributions."""
         losses = super().discriminator_losses(trip, clock)
         for d in DOMAINS:
-            of_real, of_fake = (
-                self.distribution_score(d, x, clock) for x in (trip.real[d], trip.fake[d].detach())
-            )
+            real, fake = trip.real[d], trip.fake[d].detach()
+            of_real, of_fake = (self.distribution_score(d, x, clock) for x in (real, fake))
             verdicts = self.histogram_gan(of_real, REAL) + self.histogram_gan(of_fake, MADE)
-            losses[f"histogram_critic_{d}"] = verdicts / 2
+            critic = partial(self.distribution_score, d, clock=clock)
+            penalty = self.histogram_gan.penalty(critic, real, fake)
+            losses[f"histogram_critic_{d}"] = verdicts / 2 + penalty
         return losses
 
     def judge(self, domain: str, real: Tensor, fake: Tensor, clock: Clock) -> Tensor:
-        """A critic's loss; real pictures come through a pool, too."""
+        """A critic's loss; real pictures come from a pool, too."""
         return super().judge(domain, self.real_pools[domain](real), fake, clock)
 
     def score(self, domain: str, picture: Tensor, clock: Clock) -> Tensor:
-        """What a critic says of pictures that it sees through noise."""
+        """The scores of a critic for pictures with added noise."""
         return super().score(domain, self.through_noise(picture, clock), clock)
 
     def distribution_score(self, domain: str, pictures: Tensor, clock: Clock) -> Tensor:
@@ -106,7 +108,7 @@ class UDCT(CycleGAN):
         return score
 
     def through_noise(self, x: Tensor, clock: Clock, span: float = 2.0) -> Tensor:
-        """X with the noise of this moment; `span` is the width of its range."""
+        """X with noise added at its present level; `span` is the width of the range of x."""
         if clock.progress >= QUIET or not self.noise:
             return x
         return x + torch.randn_like(x) * (self.noise * span / 2) * 0.9 ** int(EPOCHS * clock.progress)
