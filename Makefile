@@ -35,8 +35,9 @@ report: $(INSTALLED)
 	@echo
 	@echo "open in a browser:        $(REPORT)/report.html"
 
+# a process per core, each with one thread
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

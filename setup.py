@@ -42,6 +42,7 @@ setup(
         "test": [
             "pytest>=8",
             "pytest-benchmark>=5",
+            "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "pooch>=1.8",
             "selenium>=4.20",

@@ -25,6 +25,7 @@ def two_volumes(real_data, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config", ["adgan_ins_cho_3d_cpu", "cyclegan_cho_3d_cpu", "cysgan_hipsc_to_cho_3d_cpu"]
 )

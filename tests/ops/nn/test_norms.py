@@ -68,7 +68,8 @@ def test_every_network_asks_for_statistics_and_can_be_differentiated_twice(kind,
     settings = {key: value for key, value in small.items() if key in registry.schema(name)}
     network = Recipe(registry, name, settings)(*((1, 1, dims) if kind == "GENERATORS" else (1, dims)))
     assert plain_norms(network) == []
-    picture = values(2, 1, *(32, 32, 32)[:dims]).detach().float().requires_grad_()
+    depth = 8 if kind == "GENERATORS" else 32
+    picture = values(2, 1, *(depth, 32, 32)[-dims:]).detach().float().requires_grad_()
     label = torch.eye(2)
     made = {
         "domain coder": lambda: network.decode(network.encode(picture, label), label),
