@@ -1,6 +1,6 @@
 """nucleizoo: segment nuclei in microscopy images without annotations.
 
-A plugin needs no more than the names below: the registries, and the contracts to inherit from.
+A plugin needs only the names below: the registries, and the contracts to inherit from.
 They are loaded on first use, so that `nucleizoo --help` answers without loading torch.
 """
 
@@ -32,8 +32,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("nucleizoo.core.registry"), name)
     from nucleizoo.core import renamed
 
-    if name in renamed.NAMES:  # an ImportError: of an AttributeError, Python drops the words
-        raise ImportError(f"nucleizoo.{name} is called nucleizoo.{renamed.NAMES[name]} now")
+    if name in renamed.NAMES:  # an ImportError, since Python drops the message of an AttributeError
+        raise ImportError(f"nucleizoo.{name} was renamed to nucleizoo.{renamed.NAMES[name]}")
     raise AttributeError(f"module 'nucleizoo' has no attribute '{name}'")
 
 

@@ -1,4 +1,4 @@
-"""What a tool or a notebook calls: load_config, train, predict and so on."""
+"""The functions for tools and notebooks: load_config, train, predict and so on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ arrange_data, check_data = published.arrange, published.check
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> CfgNode:
-    """A checked configuration: the file over the defaults, the `KEY VALUE` pairs over both.
+    """Load and check a configuration: the file over the defaults, the `KEY VALUE` pairs over both.
 
     Raises:
         ConfigError: listing everything that is wrong.
@@ -75,11 +75,11 @@ def predict(
             pictures that look like the images trained on).
         overlay: also write `<stem>_overlay.png` with every nucleus outlined, for 'labels'.
         table: also write `<stem>_nuclei.csv`, a row per nucleus: size, centre, confidence; for 'labels'.
-        blocks: predict by blocks, with bounded memory; so are Zarr folders in any case.
+        blocks: predict by blocks, with bounded memory; Zarr folders always are.
         options: of prediction by blocks.
         dask: predict by blocks on a cluster of dask.distributed: 'local', a number of processes on this
             machine, or 'tcp://HOST:PORT' of a scheduler whose workers see the same files. The labels are
-            those that one process gives.
+            the same as from one process.
         plugins: plugin files that the run needs.
         overrides: KEY VALUE pairs for INFERENCE (thresholds, windows), DATASET.IMAGE (how files are
             read) and SYSTEM.
@@ -88,21 +88,21 @@ def predict(
         UserError: for a run, input or output that cannot be used.
     """
     if to not in writers.WRITERS:
-        raise UserError(f"TO is one of {', '.join(writers.WRITERS)}, got '{to}'")
+        raise UserError(f"TO must be one of {', '.join(writers.WRITERS)}, got '{to}'")
     if (overlay or table) and to != "labels":
-        raise UserError(f"overlays and tables show labels; there are none when {to} is written")
+        raise UserError(f"overlays and tables need labels, but {to} is written; omit --overlay and --table")
     write = writers.WRITERS[to]
     if to == "labels":
         write = partial(writers.write_labels, table=table, overlay=overlay)
     options = options or blockwise.Options()
     if options.format not in blockwise.FORMATS:
-        raise UserError(f"FORMAT is one of {', '.join(blockwise.FORMATS)}, got '{options.format}'")
+        raise UserError(f"FORMAT must be one of {', '.join(blockwise.FORMATS)}, got '{options.format}'")
     segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
     paths = io.find_distinct(inputs)
     by_blocks = {path for path in paths if blocks or dask is not None or io.is_zarr(path)}
     if by_blocks and (overlay or to != "labels"):
         raise UserError(
-            f"{min(by_blocks)}: is predicted by blocks, which writes labels and tables; leave out "
+            f"{min(by_blocks)}: is predicted by blocks, which writes only labels and tables; leave out "
             f"{'--overlay' if overlay else f'--to {to}'}"
         )
     folder = writers.make_folder(output, paths)
@@ -115,32 +115,32 @@ def predict(
                 yield blockwise.predict_volume(segmenter, path, folder, options, workers, table=table)
                 continue
             if io.is_large(path):
-                log.info("%s is large; --blocks predicts it with bounded memory, and can be resumed", path)
+                log.info("%s is large; with --blocks, memory is bounded and prediction can be resumed", path)
             yield write(segmenter, path, folder)
 
 
 def join_planes(
     planes: Iterable[str | Path], output: str | Path, spacing: Sequence[float] = (), *, gaps: bool = False
 ) -> Iterator[tuple[int, int]]:
-    """Join planes in files of their own to one volume in HDF5, which is read part by part.
+    """Join planes in separate files into one HDF5 volume, which can be read part by part.
 
     Args:
-        planes: files, folders or patterns; the files of one are taken in natural order, 2 before 10.
+        planes: files, folders or patterns; the files of each are in natural order, 2 before 10.
         output: the file, such as 'brain.h5'.
         spacing: voxel size in micrometres, z, y, x; () when unknown.
         gaps: whether the numbers in the names of planes may have gaps.
 
     Yields:
-        How many parts are written, and how many there are.
+        The number of parts written so far, and of all parts.
 
     Raises:
-        UserError: for planes that are not alike or do not follow each other, or another kind of output.
+        UserError: for planes that differ in shape or type or have gaps, or an output that is not HDF5.
     """
     if not all(0 < edge < float("inf") for edge in spacing):
-        raise UserError(f"SPACING is in micrometres, above 0; got {', '.join(map(str, spacing))}")
+        raise UserError(f"SPACING must be above 0 (micrometres), got {', '.join(map(str, spacing))}")
     found = [file for one in planes for file in io.find(one) if file != Path(output)]
     if not found:
-        raise UserError("there is no plane to join")
+        raise UserError("there is no plane to join; check the paths")
     yield from joined(found, Path(output), tuple(spacing), gaps=gaps)
 
 
@@ -163,11 +163,11 @@ def evaluate(
         predictions: folder of label files.
         truths: folder of label files.
         json_file: where to write the result as well.
-        output: folder for `metrics.json`, `images.csv` and a drawing of the errors of every image.
-        images: folder of the pictures to draw on, by the names of the truths.
+        output: folder for `metrics.json`, `images.csv` and a drawing of the errors per image.
+        images: folder of the pictures to draw on, named like the truths.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
-        planes: every plane of a stack is a picture of its own.
-        markers: folder of label files with a dot in each nucleus, for DET, by the names of the truths.
+        planes: treat every plane of a stack as a picture of its own.
+        markers: folder of label files with a dot in each nucleus, for DET, named like the truths.
 
     Returns:
         See `metrics.folders.compare`.
@@ -193,15 +193,15 @@ def evaluate(
 def train_seeds(configs: Mapping[str, CfgNode], seeds: int, folder: str | Path = "runs") -> Iterator[Run]:
     """Train configurations with several seeds each, into `<folder>/<name>_seed<N>`.
 
-    Runs that are finished are not trained again, others are continued.
+    Finished runs are not trained again, others are resumed.
 
     Args:
         configs: from `load_config`, by the names of their models.
-        seeds: how many: SYSTEM.SEED and those that follow it.
-        folder: where run folders are made.
+        seeds: how many, from SYSTEM.SEED on.
+        folder: where run folders are created.
 
     Yields:
-        The runs; one that is not finished was stopped, and is the last.
+        The runs; an unfinished one was stopped, and is the last.
 
     Raises:
         UserError: as `train`, and for a configuration that finds no nuclei.
@@ -220,13 +220,13 @@ def compare(
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Comparison:
-    """Apply trained runs to annotated pictures and say which is better: report.html, .csv and .md.
+    """Compare trained runs on annotated pictures: report.html, .csv and .md.
 
     Args:
-        runs: run folders, finished; those that differ in SYSTEM.SEED alone are one model.
+        runs: finished run folders; those that differ only in SYSTEM.SEED are one model.
         pairs: pictures with their truth, from `find_pairs`.
         output: folder to write to, made if missing.
-        dataset: its name, as 'Fluo-N2DL-HeLa', to put published scores beside ours.
+        dataset: name of the data set, such as 'Fluo-N2DL-HeLa', to show published scores.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
         plugins: plugin files that the runs need.
         overrides: KEY VALUE pairs, as for `predict`, for all runs.
@@ -247,7 +247,7 @@ def sample(
     size: Sequence[int] = (),
     augment: bool = False,
 ) -> Iterator[export_samples.Written]:
-    """Write what a training sees to files; yields after each crop, so that a caller can show progress.
+    """Write training crops to files; yields after each crop, so that a caller can show progress.
 
     Args:
         config: from `load_config`.
@@ -255,12 +255,12 @@ def sample(
             'dtype'), `labels/0000.tif` where there are labels, and `panel.png` with the first crops.
         domain: 'source', the labelled domain (of a dataset of labels alone, the target's maps seen as a
             picture), or 'image', the images to be segmented.
-        count: crops.
+        count: number of crops.
         size: of the crops, in pixels; () is DATASET.SIZE.
         augment: vary the crops as training does.
 
     Raises:
-        UserError: for a source that cannot be opened, or a folder that holds samples already.
+        UserError: for a dataset that cannot be opened, or a folder that already holds samples.
     """
     axes = len(config.DATASET.SIZE)
     if domain not in export_samples.DOMAINS:
@@ -268,7 +268,7 @@ def sample(
     if count < 1:
         raise UserError(f"COUNT must be 1 or more, got {count}")
     if size and (len(size) != axes or min(size) < 1):
-        raise UserError(f"SIZE wants {axes} pixel counts, as DATASET.SIZE has, got {list(size)}")
+        raise UserError(f"SIZE must be {axes} pixel counts, like DATASET.SIZE, got {list(size)}")
     yield from export_samples.write(
         config, Path(output), domain=domain, count=count,
         size=tuple(size) or config.DATASET.SIZE, augment=augment,
@@ -282,12 +282,12 @@ def _workers(
 
 
 def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:
-    """Measure on images without labels what synthetic masks should look like.
+    """Measure nuclei on images without labels, as settings for synthetic masks.
 
-    Volumes are measured in cubes as wide as a pixel, where the voxel size is known.
+    Volumes are resampled to cubic voxels as wide as a pixel, where the voxel size is known.
 
     Args:
-        inputs: files and folders; of many images, 24 are measured.
+        inputs: files and folders; at most 24 images are measured.
         picture: PNG file to draw the first image into, with the nuclei that were measured.
 
     Raises:

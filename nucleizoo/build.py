@@ -43,7 +43,7 @@ from nucleizoo.preprocess import Reader
 _WANTED = {
     "image": "image", "image_clean": "image", "source": "labels", "source_clean": "image", "maps": "labels",
 }  # fmt: skip
-"""What a dataset must give for a key of the batch."""
+"""What a dataset must provide for a key of the batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Experiment:
     """What a configuration describes, built once and handed on.
 
     Attributes:
-        config: of all.
+        config: the whole configuration.
         method: METHOD, its weights drawn from torch's random state; `method.task.target` is TARGET.
         decoder: INFERENCE.DECODER.
     """
@@ -65,17 +65,17 @@ class Experiment:
         """Build it.
 
         Raises:
-            ConfigError: when parts do not fit each other, or a setting is out of range.
+            ConfigError: when parts do not fit together, or a setting is out of range.
         """
         made = method(config)
         return cls(config, made, decoder(config, made.task.target))
 
     @classmethod
     def check(cls, config: CfgNode) -> Experiment:
-        """Build everything that needs no file, of shapes alone: a mistake shows before work begins.
+        """Build everything that needs no file, on the meta device, so that mistakes show before training.
 
         Raises:
-            ConfigError: as `of`, and for settings of a training that are out of range.
+            ConfigError: as `of`, and for training settings out of range.
         """
         with torch.device("meta"):
             made = cls.of(config)
@@ -86,15 +86,15 @@ class Experiment:
         return made
 
     def check_segments(self) -> None:
-        """Refuse a method that only translates, where nuclei are wanted.
+        """Refuse a method that only translates, where nuclei are needed.
 
         Raises:
-            ConfigError: when it finds none.
+            ConfigError: when it does not segment.
         """
         if not self.method.segments:
             raise ConfigError(
-                f"METHOD '{self.config.METHOD.NAME}' only translates with a source of pictures, and finds no "
-                "nuclei that could be scored; take the run that was trained on its translations"
+                f"METHOD '{self.config.METHOD.NAME}' only translates when the source has pictures, and finds "
+                "no nuclei to score; use the run that was trained on its translations"
             )
 
 
@@ -104,7 +104,7 @@ def target(config: CfgNode) -> Target:
 
 
 def task(config: CfgNode) -> Task:
-    """What the method must know of the data, without opening a file."""
+    """What the method must know about the data, without opening a file."""
     wanted = target(config)
     pictures = "image" in DATASETS.get(config.DATASET.SOURCE.NAME).gives
     return Task(
@@ -120,7 +120,7 @@ def method(config: CfgNode) -> Method:
     """METHOD, its weights drawn from torch's random state.
 
     Raises:
-        ConfigError: when the datasets do not give what it needs, or a setting does not fit.
+        ConfigError: when the datasets do not provide what it needs, or a setting does not fit.
     """
     made: Method = _make("METHOD", recipe_of(config.METHOD, METHODS), task(config))
     given, names = _provided(config), (config.DATASET.IMAGE.NAME, config.DATASET.SOURCE.NAME)
@@ -128,12 +128,12 @@ def method(config: CfgNode) -> Method:
         fitting = [f"{key} comes from {' or '.join(_giving(_WANTED[key]))}" for key in sorted(missing)]
         raise ConfigError(
             f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the datasets "
-            f"'{names[0]}' (image) and '{names[1]}' (source) do not give; {'; '.join(fitting)}"
+            f"'{names[0]}' (image) and '{names[1]}' (source) do not provide; {'; '.join(fitting)}"
         )
     step, size = made.divisor, config.DATASET.SIZE
     if step > 1 and any(length % step or length < 2 * step for length in size):
         raise ConfigError(
-            f"DATASET.SIZE wants multiples of {step}, {2 * step} or more, for the strides of METHOD "
+            f"DATASET.SIZE must be multiples of {step}, {2 * step} or more, for the strides of METHOD "
             f"'{config.METHOD.NAME}'; got {size}"
         )
     critic = max(made.modules(), key=lambda network: int(getattr(network, "smallest", 1)))
@@ -141,8 +141,8 @@ def method(config: CfgNode) -> Method:
     if min(size) < least:
         advice = getattr(critic, "smallest_advice", "")
         raise ConfigError(
-            f"DATASET.SIZE wants {least} or more along every axis, got {size}: less leaves the discriminator "
-            f"no score; take fewer BLOCKS of it{f', or {advice}' if advice else ''}"
+            f"DATASET.SIZE must be {least} or more along every axis, got {size}: smaller crops leave the "
+            f"discriminator no score; use fewer BLOCKS in it{f', or {advice}' if advice else ''}"
         )
     return made
 
@@ -171,7 +171,7 @@ def optimiser(config: CfgNode) -> Callable[[Iterable[Parameter], float], Optimiz
 
 
 def schedule(config: CfgNode) -> Callable[[Clock], float]:
-    """SOLVER.SCHEDULE: the factor of the rate at a time."""
+    """SOLVER.SCHEDULE: the factor of the learning rate at a time."""
     return _make("SOLVER.SCHEDULE", recipe_of(config.SOLVER.SCHEDULE, SCHEDULES))  # type: ignore[no-any-return]
 
 
@@ -244,7 +244,7 @@ def _giving(what: str) -> list[str]:
 
 
 def _make(section: str, recipe: Recipe, *wired: object) -> Any:
-    """Build, and say which section a value out of range stands in."""
+    """Build an entry; an error for a value out of range names the section."""
     try:
         return recipe(*wired)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a configuration can name, in words: kinds, entries, and the keys of one entry."""
+"""Describe what a configuration can name: kinds, entries, and the keys of one entry."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def describe(what: str = "", plugins: Sequence[str] = ()) -> str:
     registry = KINDS.get(kind.upper())
     if registry is None:
         near = nearest(kind.upper(), KINDS)
-        hint = f"; did you mean {near}" if near else ""
-        raise ConfigError(f"there is no kind '{kind}'{hint}. Kinds: {', '.join(KINDS)}")
+        hint = f"; did you mean {near}?" if near else "."
+        raise ConfigError(f"there is no kind '{kind}'{hint} Kinds: {', '.join(KINDS)}")
     return _entry(registry, entry) if entry else _kind(kind.upper(), registry)
 
 
@@ -63,7 +63,7 @@ def _entry(registry: Registry, name: str) -> str:
 
 
 def _described(setting: Setting) -> list[str]:
-    """What the docstring of the class that declares a setting says of it, line by line."""
+    """The lines on a setting in the docstring of the class that declares it."""
     text = inspect.cleandoc(setting.owner.__doc__ or "")
     found = re.search(rf"^    {setting.name}: (.*(?:\n {{8}}.*)*)", text, re.MULTILINE)
     return [line.strip() for line in found.group(1).splitlines()] if found else []

@@ -22,7 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "SYSTEM": {
         "SEED": 10,  # of everything random: weights, crops, synthetic masks, pools
         "DEVICE": "auto",  # auto (a GPU if there is one), cpu, cuda, cuda:1
-        "PRECISION": "auto",  # auto (bf16 where the hardware multiplies it), bf16, fp32
+        "PRECISION": "auto",  # auto (bf16 where the hardware supports it), bf16, fp32
         "WORKERS": -1,  # processes that prepare batches; -1: one, or two with four cores or more; 0: none
         "PLUGINS": [],  # modules, .py files or folders with further entries
     },
@@ -33,24 +33,24 @@ DEFAULTS: dict[str, Any] = {
         "SPACING": (),  # working voxel size, micrometres in axis order; (): every file's own
         "IMAGE": DATASETS.recipe("images"),  # the unlabelled pictures to be segmented
         "SOURCE": DATASETS.recipe("synthetic"),  # the labelled domain, or synthetic masks
-        "AUGMENT": AUGMENTS.recipe("simple"),  # of both
+        "AUGMENT": AUGMENTS.recipe("simple"),  # of both domains
     },
     "TARGET": TARGETS.recipe("mask"),  # how labels are written as maps
     "METHOD": METHODS.recipe(""),
     "SOLVER": {
         "TOTAL": 10000,  # iterations
-        "BATCH": 8,  # crops of each domain an iteration, of all ranks together
+        "BATCH": 8,  # crops of each domain per iteration, over all ranks
         "LR": 2e-4,
         "OPTIMISER": OPTIMISERS.recipe("adam"),  # one for every group of parameters of the method
-        "WARMUP": 0,  # iterations of linear rise of the rate
-        "SCHEDULE": SCHEDULES.recipe("linear"),  # how the rate falls
-        "AVERAGE": 0.0,  # decay a step of the running mean of weights used for prediction; 0: off
+        "WARMUP": 0,  # iterations of linear rise of the learning rate
+        "SCHEDULE": SCHEDULES.recipe("linear"),  # how the learning rate falls
+        "AVERAGE": 0.0,  # decay per step of the running mean of weights used for prediction; 0: off
     },
     "INFERENCE": {
         "WINDOW": (),  # tile, pixels; (): the whole image at once
         "OVERLAP": 0.5,  # of neighbouring tiles, share of the window
         "BLENDING": BLENDINGS.recipe("linear"),  # of tiles where they meet
-        "STATISTICS": "auto",  # of norms: training, image or tile; auto: that of a training that saw images
+        "STATISTICS": "auto",  # of norms: training, image, tile; auto: training if it saw images, else tile
         "DECODER": DECODERS.recipe("components"),  # maps to instance labels
     },
     "MONITOR": {
@@ -58,9 +58,9 @@ DEFAULTS: dict[str, Any] = {
         "SNAPSHOT": 250,  # iterations between picture panels; 0: none
         "SAVE": 500,  # iterations between checkpoints
         "TENSORBOARD": True,  # write events when the package is installed
-        "PICTURES": "",  # files with known labels to score while training, for curves only
+        "PICTURES": "",  # files with known labels to score during training, for curves only
         "TRUTH": "",  # their labels, of the same names or in the same order; training never sees them
         "VALIDATE": 500,  # iterations between scores, with and without labels; 0: none
-        "HOOKS": HOOKS.recipes(),  # a key per entry, as {EARLY_STOP: {PATIENCE: 3}}
+        "HOOKS": HOOKS.recipes(),  # a key per entry, such as {EARLY_STOP: {PATIENCE: 3}}
     },
 }

@@ -7,12 +7,12 @@ GENERATORS = Registry(
     "generator", "Entry(in_channels, out_channels, dims, **settings) -> nn.Module", role="translator"
 )
 """Roles: 'translator', a picture (B, C, *S) to channels of the same size; 'segmenter', the same where the
-channels are maps; 'domain coder', which encodes and decodes by a domain label; 'style coder', which tells
-content and style apart."""
+channels are maps; 'domain coder', which encodes and decodes by a domain label; 'style coder', which
+separates content and style."""
 DISCRIMINATORS = Registry("discriminator", "Entry(in_channels, dims, **settings) -> nn.Module", role="critic")
-"""Roles: 'critic', called with pictures; 'domain critic', with pictures and the domains that they are said to
-be of; 'distribution critic', with what its own `profile` makes of pictures. One that small pictures leave no
-score says in `smallest` how long their sides are at least, and in `smallest_advice` what else helps."""
+"""Roles: 'critic', called with pictures; 'domain critic', with pictures and the domains they are claimed to
+be of; 'distribution critic', with the result of its own `profile` of pictures. A critic that gives no score
+for small pictures sets `smallest`, the shortest side allowed, and `smallest_advice`, what else helps."""
 LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss of two tensors of one shape")
 GAN_LOSSES = Registry(
     "adversarial loss", "Entry(**settings) -> contracts.GANLoss of scores and the verdict wanted"

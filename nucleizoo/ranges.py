@@ -43,21 +43,21 @@ _RANGES: dict[str, tuple[Check, str]] = {
 }
 
 _AN_AXIS = {"DATASET.SPACING": "length above 0 (micrometres)", "INFERENCE.WINDOW": "pixel count above 0"}
-"""Keys that are empty or hold one value for every axis of DATASET.SIZE."""
+"""Keys that are empty or hold one value per axis of DATASET.SIZE."""
 
 
 def check(config: CfgNode, shown: str) -> None:
-    """Refuse values that no training and no prediction could work with.
+    """Refuse values that neither training nor prediction can work with.
 
     Args:
         config: a whole configuration, its keys and types checked.
-        shown: how the message calls it.
+        shown: what the message calls it.
 
     Raises:
-        ConfigError: with a line for every value out of range.
+        ConfigError: with one line per value out of range.
     """
     problems = [
-        f"{key} is {wanted}, got {brief(_value(config, key))}"
+        f"{key} must be {wanted}, got {brief(_value(config, key))}"
         for key, (fits, wanted) in _RANGES.items()
         if not fits(_value(config, key))
     ]
@@ -65,9 +65,7 @@ def check(config: CfgNode, shown: str) -> None:
     for key, wanted in _AN_AXIS.items():
         values = _value(config, key)
         if values and (len(values) != len(size) or min(values) <= 0):
-            problems.append(
-                f"{key} is one {wanted} for every axis of SIZE {brief(size)}, got {brief(values)}"
-            )
+            problems.append(f"{key} must be one {wanted} per axis of SIZE {brief(size)}, got {brief(values)}")
     if problems:
         raise ConfigError("\n  ".join([f"{shown}:", *problems]))
 

@@ -1,9 +1,9 @@
-"""The shelf: everything a configuration can name, sorted by kind; importing it registers all of it."""
+"""The registry: all entries that a configuration can name, by kind; importing it registers them."""
 
 if __name__ != "nucleizoo.registry":
     raise ImportError(
-        "this folder is the package 'nucleizoo.registry'; run 'pip install -e .' in the project "
-        "and name its entries in a config instead of importing it"
+        "this folder is the package 'nucleizoo.registry' and cannot be imported as 'registry'; run "
+        "'pip install -e .' in the project, and name its entries in a configuration"
     )
 
 import importlib

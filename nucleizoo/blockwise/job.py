@@ -46,12 +46,12 @@ class Options:
 
     Attributes:
         format: of the labels, one of `FORMATS`.
-        max_memory: of each process, in 10^9 bytes; 0 is half of the machine's.
+        max_memory: limit per process, in 10^9 bytes; 0 is half of the machine's memory.
         resume: continue an interrupted job.
         skip_damaged: treat chunks that are missing or damaged as black.
 
     Raises:
-        UserError: for a memory that is no amount, or a format whose package is not installed.
+        UserError: for a memory limit below 0 or infinite, or a format whose package is not installed.
     """
 
     format: str = "tif"
@@ -61,7 +61,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_memory < float("inf"):
-            raise UserError(f"--max-memory is a number of gigabytes, got {self.max_memory:g}")
+            raise UserError(f"--max-memory must be a number of gigabytes, 0 or more; got {self.max_memory:g}")
         if self.format == "ome-zarr":
             zarr_library()  # fails now rather than when all work is done
 
@@ -85,9 +85,9 @@ class Job:
         segmenter: of the run.
         path: the volume's file or Zarr folder.
         folder: for the result.
-        options: see there.
+        options: see `Options`.
         workers: number of workers to plan for; 0 is this process alone.
-        table: write `<stem>_nuclei.csv`, too.
+        table: also write `<stem>_nuclei.csv`.
 
     Raises:
         UserError: for a file, result or memory limit that cannot be used.
@@ -166,21 +166,21 @@ class Job:
         if noted.exists():
             if different := changes(json.loads(noted.read_text())["what"], now):
                 raise UserError(
-                    f"{self.scratch}: was begun otherwise: {different}; resume with the same settings, or "
-                    "remove the folder to begin again"
+                    f"{self.scratch}: cannot be resumed, because {different}; use the same settings, file "
+                    "and run as before, or remove the folder to begin again"
                 )
             if (memory := self.pipeline.plan.memory) > self.options.limit:
                 raise UserError(
                     f"{self.scratch}: was begun with blocks that need about {memory / 1e9:.2f} GB of memory, "
-                    f"{self.options.limit / 1e9:.3g} GB are allowed; raise --max-memory to "
+                    f"but {self.options.limit / 1e9:.3g} GB are allowed; raise --max-memory to "
                     f"{for_option(memory)}, or remove the folder to begin again with smaller ones"
                 )
             if not self.options.skip_damaged:
                 check_skipped(self.scratch, self.pipeline.skipped(), "remove the folder to begin again")
-            save_missing(self.input.volume, self.scratch)  # with chunks lost meanwhile, for workers
+            save_missing(self.input.volume, self.scratch)  # including chunks lost meanwhile, for workers
             return
-        forget_peak()  # of the volume before
-        seconds = self._window_seconds()  # which also makes the network take its memory
+        forget_peak()  # of the previous volume
+        seconds = self._window_seconds()  # also allocates the network's memory, which peak() then includes
         cut = plan(
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.pipeline.budget(peak()),
@@ -223,10 +223,10 @@ class Job:
 
 
 def _check_disk(folder: Path, needed: int) -> None:
-    """Refuse a job that could not end for lack of disk space."""
+    """Refuse a job that cannot finish for lack of disk space."""
     folder.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(folder).free) < needed:
         raise UserError(
-            f"{folder}: {storage(needed)} of disk are needed for the maps alone, {storage(free)} are free; "
-            "free some, or name a folder on another disk with --output"
+            f"{folder}: not enough disk space: the maps alone need {storage(needed)}, {storage(free)} are "
+            "free; free some, or choose a folder on another disk with --output"
         )

@@ -64,7 +64,7 @@ class Pipeline:
         """How the volume is cut, as noted when the job was begun.
 
         Raises:
-            UserError: when another version noted it.
+            UserError: when it was noted by another version of nucleizoo.
         """
         plan: dict[str, Any] = {
             name: tuple(one) if isinstance(one, list) else one for name, one in self._noted["plan"].items()
@@ -123,7 +123,7 @@ class Pipeline:
 
     @cached_property
     def statistics(self) -> NormStatistics:
-        """The step that measures what the network's norms see."""
+        """The step that measures the statistics of the network's norms."""
         return NormStatistics(self.segmenter, self.image, self.tiling, self.scratch / "statistics")
 
     @cached_property
@@ -147,7 +147,7 @@ class Pipeline:
 
     @cached_property
     def result(self) -> Result:
-        """What is written in the end."""
+        """What is written at the end."""
         return Result(
             lambda: self.decoding.labels(), self.input.shape, self.input.spacing, self.plan.block,
             self.skipped, self.scratch, recorded(fingerprint(self.segmenter, self.input.path)),

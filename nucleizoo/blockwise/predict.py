@@ -40,7 +40,7 @@ def predict_volume(
         segmenter: of the run.
         path: the volume's file or Zarr folder.
         folder: for `<stem>_label.tif`, `.h5` or `.ome.zarr`.
-        options: see there. With `resume`, a complete result is left as it is.
+        options: see `Options`. With `resume`, a complete result is left as it is.
         workers: a cluster; None is this process alone. The labels are the same, and either can resume what
             the other began.
         table: also write `<stem>_nuclei.csv`, one row per nucleus, before the labels.
@@ -55,7 +55,7 @@ def predict_volume(
         _check_origin(result, found, fingerprint(segmenter, path))
         if table and not (found.get("table") and table_path(path, folder).exists()):
             raise UserError(
-                f"{result}: is complete, and was made without a table of its nuclei; predict again without "
+                f"{result}: is complete, but was made without a table of nuclei; predict again without "
                 "--resume"
             )
         if not options.skip_damaged:
@@ -70,7 +70,7 @@ def predict_volume(
         try:
             done = Prediction(path, result, _run(job, executor))
         except KeyboardInterrupt:
-            log.warning("%s: finished blocks are kept; the same command with --resume continues", path)
+            log.warning("%s: finished blocks are kept; add --resume to the command to continue", path)
             raise
     if options.skip_damaged:
         _warn_skipped(path, result, options.format)
@@ -82,9 +82,9 @@ def _check_origin(result: Path, metadata: dict[str, Any], now: dict[str, Any]) -
     if metadata.get("made_of") != made_of(now):
         known = {"settings": json.loads(metadata["settings"])} if "settings" in metadata else {}
         raise UserError(
-            f"{result}: is complete, but was made otherwise: "
-            f"{changes(known, now) or 'with other weights, or of another file, or it was changed'}; name "
-            "another folder, or predict again without --resume"
+            f"{result}: is complete, but is not the result of this command: "
+            f"{changes(known, now) or 'the run has other weights, or the file is another or was changed'}; "
+            "choose another folder with --output, or predict again without --resume"
         )
 
 
@@ -93,13 +93,13 @@ def _warn_skipped(path: Path, result: Path, format_: str) -> None:
     skipped = (read_metadata(result) or {}).get("skipped")
     if skipped:
         log.warning(
-            "%s: %s treated as black, nuclei may be missing there: %s; %s names all, in %s",
+            "%s: %s treated as black, nuclei may be missing there: %s; %s lists all, in %s",
             path, plural(len(skipped), "chunk"), listed(skipped), result, FORMATS[format_].skipped,
         )  # fmt: skip
 
 
 def _run(job: Job, executor: Executor) -> int:
-    """Run a job to its end, logging now and then; returns the number of nuclei."""
+    """Run a job to its end and log its progress; returns the number of nuclei."""
     tasks, progress, logged, count, last = job.steps(), job.run(executor), time.monotonic(), 0, ""
     while True:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 Progress = tuple[str, int]
-"""Name of a step, and the task of it that was done."""
+"""Name of a step, and the number of its task that was done."""
 
 
 class Step(Protocol):
@@ -50,7 +50,7 @@ def serial(name: str, step: Step) -> Iterator[int]:
 
 
 def run_steps(steps: Mapping[str, Step], executor: Executor = serial) -> Iterator[Progress]:
-    """Do what is missing of some steps, each joined before the next begins; yields after every task."""
+    """Do the missing tasks of some steps, each joined before the next begins; yields after every task."""
     for name, step in steps.items():
         for index in executor(name, step):
             yield name, index

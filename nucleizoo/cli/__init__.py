@@ -14,16 +14,16 @@ COMMANDS = {
     },
     "list": "list_entries",  # a module called list would hide Python's in this package
 }
-"""Each is `main` of a module."""
+"""Command -> module with its `main`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of the commands; the exit code is 0, 2 for what the user can mend, 130 for Ctrl-C."""
+    """Run a command; exit code 0, 1 for a partial result, 2 for what the user can fix, 130 for Ctrl-C."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if argv and argv[0] in COMMANDS:
         return int(importlib.import_module(f"nucleizoo.cli.{COMMANDS[argv[0]]}").main(argv[1:]))
     about = "nucleizoo segments nuclei in microscopy images without annotations."
     parser = argparse.ArgumentParser("nucleizoo", description=about)
-    parser.add_argument("command", choices=COMMANDS, help="what to do; nucleizoo COMMAND --help says more")
+    parser.add_argument("command", choices=COMMANDS, help="see nucleizoo COMMAND --help")
     parser.parse_args(argv)
     return 2

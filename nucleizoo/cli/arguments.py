@@ -1,4 +1,4 @@
-"""What the commands share: how words are taken apart, and how errors are told."""
+"""What the commands share: parsing of arguments, and messages for errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+")
 
 _NO_MEMORY = (
     "out of memory: for training lower SOLVER.BATCH, DATASET.SIZE or the WIDTH of the networks; for "
-    'prediction set INFERENCE.WINDOW, such as "[512, 512]", so that large images go through in tiles'
+    'prediction set INFERENCE.WINDOW, such as "[512, 512]", so that large images are predicted in tiles'
 )
 
 
@@ -34,15 +34,15 @@ def parser_of(name: str, about: str, example: str) -> argparse.ArgumentParser:
 def read_words(
     parser: argparse.ArgumentParser, argv: Sequence[str] | None, override: str
 ) -> tuple[argparse.Namespace, list[str]]:
-    """What a command was told, and the words behind its options; KEY VALUE pairs `override` something.
+    """Parse a command's options, and return the words after them; KEY VALUE pairs `override` something.
 
-    Exits with a message for options that are none of the command.
+    Exits with a message for unknown options.
     """
     parser.add_argument("pairs", nargs="*", metavar="KEY VALUE", help=f"override {override}")
     known, rest = parser.parse_known_args(argv)
     words = [*known.pairs, *rest]
     if strangers := [word for word in rest if word.startswith("--")]:
-        parser.error(f"no such option: {' '.join(strangers)}")
+        parser.error(f"unknown option: {' '.join(strangers)}")
     return known, words
 
 
@@ -54,37 +54,37 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def is_key(word: str) -> bool:
-    """Whether a word is a key of the configuration, and no file."""
+    """Whether a word is a key of the configuration, and not a file."""
     return _KEY.fullmatch(word) is not None and not Path(word).exists()
 
 
 def steady_threads() -> None:
-    """Let torch's threads spin for a moment before they sleep; to be called before torch is loaded.
+    """Let torch's threads spin for a moment before they sleep; call it before torch is loaded.
 
-    Threads that wait by spinning hinder those that work: beside another busy process a step takes up to
-    ten times as long. Sleeping at once makes steps of many small layers a third slower without one. A
-    short spin, what GNU's library takes when it knows of too many threads, has nearly the best of both.
+    Threads that spin while waiting slow down those that work: next to another busy process a step takes up
+    to ten times as long. Sleeping at once makes steps of many small layers a third slower on an idle
+    machine. A short spin, as GNU's library uses when there are too many threads, is nearly the best of both.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def guarded(work: Callable[[], int], *, together: bool = False) -> int:
-    """Run a command: user errors become a paragraph, never a traceback.
+    """Run a command: user errors become a message, never a traceback.
 
     Args:
-        work: gives the exit code.
-        together: whether several processes of torchrun may do it.
+        work: returns the exit code.
+        together: whether several processes of torchrun may run it.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         if not together and os.environ.get("WORLD_SIZE", "1") != "1":
             if os.environ.get("RANK", "0") != "0":
                 return 2
-            raise UserError("torchrun starts trainings; run this command once, without it")
+            raise UserError("torchrun is for training; run this command once, without torchrun")
         return work()
     except RankError:
-        return 2  # another process has said it
+        return 2  # another process has reported it
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -108,7 +108,7 @@ def _explained(error: OSError) -> str:
     place = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
         return (
-            f"the disk is full{place}; nothing that was there is lost. Free some space and run it "
-            "again, a training and a prediction by blocks with --resume"
+            f"the disk is full{place}; existing files are intact. Free some space and run the command "
+            "again, with --resume for training and prediction by blocks"
         )
     return f"{error.strerror or error}{place}"

@@ -18,32 +18,32 @@ _IN_USE = ("INFERENCE.", "DATASET.IMAGE.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Say which of several runs is better, in one page."""
+    """Compare several runs in one report."""
     parser = parser_of(
-        "compare", "Compare trained runs on annotated images; leaves report.html, .csv and .md.", _EXAMPLE
+        "compare", "Compare trained runs on annotated images; writes report.html, .csv and .md.", _EXAMPLE
     )
     parser.usage = "nucleizoo compare [RUN ...] --data DIR --out DIR [option ...] [KEY VALUE ...]"
     parser.add_argument("--data", metavar="DIR", help="folder with images/ and labels/, paired by name")
-    parser.add_argument("--images", metavar="DIR", help="instead of --data: folder of the pictures")
-    parser.add_argument("--truth", metavar="DIR", help="and folder of their annotated labels")
+    parser.add_argument("--images", metavar="DIR", help="folder of the images, instead of --data")
+    parser.add_argument("--truth", metavar="DIR", help="folder of the annotated labels, with --images")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the report")
     parser.add_argument(
         "--cfg", nargs="+", default=[], metavar="FILE", help="configurations to train first, or to reuse"
     )
     parser.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="trainings of each --cfg (default: 1)"
+        "--seeds", type=int, default=1, metavar="N", help="number of seeds to train per --cfg (default: 1)"
     )
     parser.add_argument(
         "--runs",
         default="runs",
         metavar="DIR",
-        help="where they are trained: <config>_seed<N> (default: runs)",
+        help="folder for the runs of --cfg, <config>_seed<N> (default: runs)",
     )
     parser.add_argument(
         "--dataset",
         default="",
         metavar="NAME",
-        help="its name, to show published scores: Fluo-N2DL-HeLa, ...",
+        help="name of the data set, to show published scores, such as Fluo-N2DL-HeLa",
     )
     parser.add_argument(
         "--border", type=int, default=0, metavar="N",
@@ -51,14 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--plugin", action="append", default=[], help="plugin files that the runs need")
     known, words = read_words(
-        parser, argv, "keys of INFERENCE and DATASET.IMAGE of all runs; with --cfg, of the trainings"
+        parser, argv, "keys of INFERENCE and DATASET.IMAGE of all runs; with --cfg, any keys of the trainings"
     )
     images, truth = _folders(parser, known)
     runs, pairs = split(words)
     files, more = split(known.cfg)
     pairs += more
     if len({Path(file).stem for file in files}) < len(files):
-        parser.error("two --cfg have one name, and would be trained into one folder; rename one")
+        parser.error("two --cfg files have the same name, and would be trained into one folder; rename one")
 
     def work() -> int:
         from nucleizoo import api
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         every = list(runs)
         for run in api.train_seeds(configs, known.seeds, known.runs):
             if not run.is_finished:
-                return 130  # it was told to stop
+                return 130  # it was stopped
             every.append(str(run.path))
         made = api.compare(
             every, found, known.out,
@@ -96,5 +96,5 @@ def _folders(parser: argparse.ArgumentParser, known: argparse.Namespace) -> tupl
 
 
 def _in_use(pairs: list[str]) -> list[str]:
-    """Those KEY VALUE pairs of a training that say how it is used."""
+    """Those KEY VALUE pairs of a training that apply when the run is used."""
     return [word for index, word in enumerate(pairs) if pairs[index - index % 2].startswith(_IN_USE)]

@@ -18,25 +18,25 @@ _EXAMPLE = """example:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Get published data sets, and bring data into the form that everything else reads."""
+    """Get published data sets, and arrange data for training and scoring."""
     parser = parser_of(
         "data",
-        "Published data sets by name, nothing is downloaded unasked; planes of your own joined to volumes.",
+        "Get published data sets by name (only fetch downloads), and join your own planes into volumes.",
         _EXAMPLE,
     )
     commands = parser.add_subparsers(required=True, metavar="list | fetch | check | arrange | join")
-    _list(commands.add_parser("list", help="what there is"))
+    _list(commands.add_parser("list", help="list the data sets"))
     _fetch(commands.add_parser("fetch", help="download a data set and unpack it"))
     _check(commands.add_parser("check", help="count images and labels, say what is missing"))
     _arrange(commands.add_parser("arrange", help="write images/, labels/ and markers/ as TIFF"))
-    _join(commands.add_parser("join", help="planes in files of their own, to one volume in HDF5"))
+    _join(commands.add_parser("join", help="join planes in separate files into one HDF5 volume"))
     known = parser.parse_args(argv)
     return guarded(lambda: int(known.work(known)))
 
 
 def _list(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="all that is known of one set")
-    parser.add_argument("--markdown", action="store_true", help="the table of docs/datasets.md")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="show all details of one set")
+    parser.add_argument("--markdown", action="store_true", help="print the table of docs/datasets.md")
 
     def work(known: argparse.Namespace) -> int:
         from nucleizoo import published
@@ -52,7 +52,9 @@ def _list(parser: argparse.ArgumentParser) -> None:
 
 def _fetch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="see nucleizoo data list")
-    parser.add_argument("--to", required=True, metavar="DIR", help="it is unpacked into DIR/NAME")
+    parser.add_argument(
+        "--to", required=True, metavar="DIR", help="folder of data sets; it is unpacked into DIR/NAME"
+    )
     parser.add_argument(
         "--from-dir", metavar="DIR", help="take the archives from this folder, download nothing"
     )
@@ -73,7 +75,7 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="a data set as it was unpacked")
+    parser.add_argument("folder", metavar="DIR", help="folder of an unpacked data set")
     _name(parser)
 
     def work(known: argparse.Namespace) -> int:
@@ -94,17 +96,19 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _arrange(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="a data set as it was unpacked")
-    parser.add_argument("--to", required=True, metavar="DIR", help="folder to make")
+    parser.add_argument("folder", metavar="DIR", help="folder of an unpacked data set")
+    parser.add_argument("--to", required=True, metavar="DIR", help="folder to create")
     _name(parser)
-    parser.add_argument("--split", default="", metavar="train|test", help="one of them (default: both)")
+    parser.add_argument(
+        "--split", default="", metavar="train|test", help="write only one split (default: both)"
+    )
     parser.add_argument(
         "--labels", default="gt", metavar="gt|st",
         help="gold truth (default) or silver truth of the Cell Tracking Challenge",
     )  # fmt: skip
     parser.add_argument(
         "--all", action="store_true",
-        help="images without labels too, and volumes whole of which only planes have labels: to train on",
+        help="also write images without labels, and whole volumes where only planes have some: to train on",
     )  # fmt: skip
 
     def work(known: argparse.Namespace) -> int:
@@ -130,12 +134,12 @@ def _arrange(parser: argparse.ArgumentParser) -> None:
 
 def _join(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("planes", nargs="+", metavar="PLANE", help="files, folders or patterns, in order")
-    parser.add_argument("--to", required=True, metavar="FILE", help="the volume, such as brain.h5")
+    parser.add_argument("--to", required=True, metavar="FILE", help="file of the volume, such as brain.h5")
     parser.add_argument(
         "--spacing", nargs=3, type=float, default=(), metavar=("Z", "Y", "X"),
         help="voxel size in micrometres",
     )  # fmt: skip
-    parser.add_argument("--gaps", action="store_true", help="the numbers in the names may have gaps")
+    parser.add_argument("--gaps", action="store_true", help="allow gaps in the numbers of file names")
 
     def work(known: argparse.Namespace) -> int:
         from tqdm import tqdm
@@ -153,5 +157,8 @@ def _join(parser: argparse.ArgumentParser) -> None:
 
 def _name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--name", default="", metavar="NAME", help="the set (default: by its folder and files)"
+        "--name",
+        default="",
+        metavar="NAME",
+        help="name of the set (default: recognised by its folder and files)",
     )

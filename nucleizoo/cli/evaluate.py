@@ -18,9 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = parser_of("evaluate", "Score predicted labels against annotated ones.", _EXAMPLE)
     parser.add_argument("--pred", required=True, metavar="DIR", help="folder of predicted labels")
     parser.add_argument("--truth", required=True, metavar="DIR", help="folder of annotated labels")
-    parser.add_argument("--json", metavar="FILE", help="write the scores, image by image")
+    parser.add_argument("--json", metavar="FILE", help="write the scores, also image by image")
     parser.add_argument(
-        "--out", metavar="DIR", help="folder for metrics.json, images.csv and a drawing of errors an image"
+        "--out", metavar="DIR", help="folder for metrics.json, images.csv and a drawing of errors per image"
     )
     parser.add_argument("--images", metavar="DIR", help="folder of the pictures to draw the errors on")
     parser.add_argument(
@@ -30,16 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--planes",
         action="store_true",
-        help="planes of stacks are pictures of their own, as 2D runs predict them",
+        help="treat planes of stacks as separate pictures, as 2D runs predict them",
     )
     parser.add_argument(
         "--markers",
         metavar="DIR",
-        help="folder of a dot in each nucleus, that DET counts instead of whole nuclei",
+        help="folder of label files with a dot in each nucleus, for DET instead of whole nuclei",
     )
     known = parser.parse_args(argv)
     if known.images and not known.out:
-        parser.error("--images is for the drawings of --out")
+        parser.error("--images needs --out, the folder for the drawings")
 
     def work() -> int:
         from nucleizoo import api
@@ -64,9 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(result: dict[str, Any]) -> None:
-    """The scores of a set as tables that say what each of them is."""
+    """Print the scores of a set as tables, with their definitions."""
     pixels, nuclei, by_iou = result["pixels"], result["objects"], result["objects_by_iou"]
-    ranks = {"ranked": "ranked AP, the largest first", "ranked_by_confidence": "ranked AP, the surest first"}
+    ranks = {"ranked": "ranked AP, by size", "ranked_by_confidence": "ranked AP, by confidence"}
     _table(f"{len(result['images'])} images", ("precision", "recall", "F1"), {
         "pixels, mean over images": [pixels[key] for key in ("precision", "recall", "dice")],
         "pixels, pooled": [pixels[f"{key}_pooled"] for key in ("precision", "recall", "dice")],

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv and argv[0] in kinds:
         return kinds[argv[0]](argv[1:])
     parser = parser_of("figure", "Draw the papers' figures from runs: a PNG and a CSV each.", _EXAMPLE)
-    parser.add_argument("kind", choices=kinds, help="which; nucleizoo figure KIND --help says more")
+    parser.add_argument("kind", choices=kinds, help="see nucleizoo figure KIND --help")
     parser.parse_args(argv)
     return 2
 
@@ -37,9 +37,13 @@ def _interpolation(argv: Sequence[str]) -> int:
         "interpolation", "Decode images with the domain label moving from image to source.",
         "--run runs/hela --input my_images --out figures --steps 9",
     )  # fmt: skip
-    parser.add_argument("--run", required=True, metavar="DIR", help="run folder of AD-GAN or its like")
+    parser.add_argument(
+        "--run", required=True, metavar="DIR", help="run folder of AD-GAN or a similar method"
+    )
     parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="images, files or folders")
-    parser.add_argument("--steps", type=int, default=7, help="labels, both ends among them (default: 7)")
+    parser.add_argument(
+        "--steps", type=int, default=7, help="number of domain labels, with both ends (default: 7)"
+    )
     known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how files are read")
     inputs, pairs = split([*known.input, *words])
 
@@ -61,9 +65,9 @@ def _content(argv: Sequence[str]) -> int:
         "content", "Draw the content codes of images and of the source by t-SNE, a panel per run.",
         "runs/aligned runs/unaligned --input my_images --out figures",
     )  # fmt: skip
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders of AD-GAN or its like")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders of AD-GAN or similar methods")
     parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="images, files or folders")
-    parser.add_argument("--count", type=int, default=60, help="crops of images at most (default: 60)")
+    parser.add_argument("--count", type=int, default=60, help="maximum number of image crops (default: 60)")
     known, words = read_words(parser, argv, "keys of DATASET.IMAGE and SYSTEM")
     inputs, pairs = split([*known.input, *words])
 
@@ -82,12 +86,12 @@ def _content(argv: Sequence[str]) -> int:
 
 def _sensitivity(argv: Sequence[str]) -> int:
     parser = _parser(
-        "sensitivity", "Train with every value of a key and draw the scores over it.",
+        "sensitivity", "Train with every value of a key and plot the scores against it.",
         '--cfg FILE --key DATASET.SOURCE.COUNT --values "[5, 40]" "[20, 80]" \\\n'
         "      --data annotated --out count --seeds 3 DATASET.ROOT my_images",
     )  # fmt: skip
     parser.add_argument("--cfg", required=True, metavar="FILE", help="configuration")
-    parser.add_argument("--key", required=True, help="of a number, or of a range of numbers")
+    parser.add_argument("--key", required=True, help="key of a number, or of a range of numbers")
     parser.add_argument("--values", required=True, nargs="+", metavar="VALUE", help='such as 5, or "[5, 40]"')
     _add_trials(parser)
     known, words = read_words(parser, argv, "the configuration")
@@ -110,12 +114,12 @@ def _sensitivity(argv: Sequence[str]) -> int:
 
 def _ablation(argv: Sequence[str]) -> int:
     parser = _parser(
-        "ablation", "Train a method without one part after the other, and write its paper's table.",
+        "ablation", "Train a method without each of its parts in turn, and write its paper's table.",
         "adgan --cfg configs/adgan_hela_cpu.yaml --data annotated --out table \\\n"
         "      DATASET.ROOT my_images",
     )  # fmt: skip
     parser.add_argument("name", help="a file of configs/ablations: adgan, cysgan")
-    parser.add_argument("--cfg", metavar="FILE", help="configuration in the place of the paper's")
+    parser.add_argument("--cfg", metavar="FILE", help="configuration to use instead of the paper's")
     _add_trials(parser)
     known, pairs = read_words(parser, argv, "the configuration")
 
@@ -145,4 +149,6 @@ def _add_trials(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, metavar="DIR", help="folder with images and labels, to score on"
     )
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each (default: 1)")
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="number of seeds to train of each (default: 1)"
+    )

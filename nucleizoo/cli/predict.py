@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="folder for <stem>_label.tif; an older one is replaced when the new one is complete",
     )
-    parser.add_argument("--overlay", action="store_true", help="also draw the outlines on each image")
+    parser.add_argument(
+        "--overlay", action="store_true", help="also draw the outlines of nuclei on each image"
+    )
     parser.add_argument(
         "--table", action="store_true", help="also write size, centre and confidence of every nucleus as CSV"
     )
@@ -33,14 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--to",
         choices=("labels", "maps", "source", "image"),
         default="labels",
-        help="labels (default); maps of the network; the image translated to the source domain; or the "
+        help="labels (default); maps of the network; the image translated to the source domain; or, the "
         "other way round, label files given as --input translated to realistic images",
     )
     large = parser.add_argument_group("large volumes")
     large.add_argument(
         "--blocks",
         action="store_true",
-        help="predict by blocks, as Zarr folders, large files and all files with one of these options are",
+        help="predict by blocks, with bounded memory; always on for Zarr folders and with an option below",
     )
     large.add_argument(
         "--max-memory",
@@ -59,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--format",
         choices=("tif", "h5", "ome-zarr"),
         default="tif",
-        help="of the labels (default tif); ome-zarr is written by all workers of --dask, the others by one "
-        "process",
+        help="format of the labels (default: tif); ome-zarr is written by all workers of --dask, the others "
+        "by one process",
     )
     large.add_argument(
         "--skip-damaged",
@@ -76,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--dask tcp://HOST:PORT; its workers must see the same files. Needs nucleizoo[dask]",
     )
     known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how files are read")
-    if known.dask is not None and is_key(known.dask):  # that follows --dask without an address
+    if known.dask is not None and is_key(known.dask):  # a key that follows --dask without an address
         words, known.dask = [known.dask, *words], "local"
     inputs, pairs = split([*known.input, *words])
 

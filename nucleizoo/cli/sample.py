@@ -14,13 +14,17 @@ _EXAMPLE = """example:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write what a training sees."""
+    """Write training crops."""
     parser = parser_of("sample", "Write crops of a configuration's data, to look at.", _EXAMPLE)
     parser.add_argument("--cfg", required=True, nargs="+", metavar="FILE", help="one configuration")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for images, labels, panel.png")
-    parser.add_argument("--count", type=int, default=8, help="crops (default: 8)")
+    parser.add_argument("--count", type=int, default=8, help="number of crops (default: 8)")
     parser.add_argument(
-        "--size", nargs="+", default=[], metavar="N", help="pixels (y x, or z y x; default: DATASET.SIZE)"
+        "--size",
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="crop size, pixels (y x, or z y x; default: DATASET.SIZE)",
     )
     parser.add_argument(
         "--from", dest="domain", choices=("source", "image"), default="source",
@@ -32,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     files, pairs = split([*known.cfg, *words])
     size, more = split(known.size)
     if len(files) != 1 or not all(number.isdecimal() for number in size):
-        parser.error("--cfg wants one file, and --size whole numbers")
+        parser.error("--cfg takes one file, and --size whole numbers")
 
     def work() -> int:
         from nucleizoo import api

@@ -17,10 +17,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train from a configuration."""
     parser = parser_of("train", "Train a method on your images.", _EXAMPLE)
     parser.add_argument(
-        "--cfg", required=True, nargs="+", metavar="FILE", help="trained in order, one run each"
+        "--cfg",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="configurations, trained in order, one run each",
     )
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<name of the config>)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in --out, if there is one")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --out, if there is one")
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
     known, words = read_words(parser, argv, "the configuration")
     configs, pairs = split([*known.cfg, *words])
@@ -39,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if ranks.is_first:
                     print(f"run folder: {run.path}")
                 if ranks.any(ranks.is_first and not run.is_finished):
-                    return 130  # it was told to stop
+                    return 130  # it was stopped
         return 0
 
     return guarded(work, together=True)

@@ -1,4 +1,4 @@
-"""Several trained runs on the same annotated images: which is better, by how much, and is it chance."""
+"""Several trained runs on the same annotated images: which is better, by how much, and whether by chance."""
 
 from nucleizoo.comparison.models import open_run
 from nucleizoo.comparison.pairs import Pair, find_pairs

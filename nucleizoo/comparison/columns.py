@@ -1,4 +1,4 @@
-"""What a comparison tells of a model: columns, their meaning, and how their values are written."""
+"""The columns of a comparison: scores and costs, their definitions, and how their values are written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nucleizoo.core.format import duration
 from nucleizoo.metrics import objects, summary
 
 MORE, LESS, NEITHER = 1, -1, 0
-"""Which values are better."""
+"""Which values of a column are better."""
 
 
 def f1(image: summary.Compared) -> float:
@@ -33,7 +33,7 @@ def _nuclei(value: float) -> str:
 
 
 def _large(value: float) -> str:
-    """Three digits, with k, M or G."""
+    """A number with three digits, and k, M or G."""
     if value < 1000:
         return f"{value:.0f}"
     power = min(int(math.log10(value) // 3), 3)
@@ -52,7 +52,7 @@ class Column:
     Attributes:
         key: its name in files.
         title: its name on the page.
-        meaning: definition and averaging.
+        meaning: its definition, and how it is averaged.
         better: MORE, LESS or NEITHER.
         shown: how a value is written.
     """
@@ -73,32 +73,32 @@ SCORES = (
     Column("dice", "Dice, per image", "2 TP / (2 TP + FP + FN) of pixels, nucleus or not; mean over images"),
     Column("dice_pooled", "Dice, pooled", "the same over the pixels of all images"),
     Column("ap", "AP at IoU 0.5", f"TP / (TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
-    Column("mean_ap", "AP, mean", "the mean of that for IoU 0.50, 0.55, ... 0.95"),
+    Column("mean_ap", "AP, mean", "the mean of AP at IoU 0.50, 0.55, ... 0.95"),
     Column("ap50", "Ranked AP50", f"IoU of 0.5 or more; {_TELL['ranked']}"),
-    Column("seg", "SEG", f"mean Jaccard index {_CHALLENGE}; what is invented costs nothing"),
+    Column("seg", "SEG", f"mean Jaccard index {_CHALLENGE}; false positives cost nothing"),
     Column("det", "DET", f"detection {_CHALLENGE}; whole nuclei are the markers"),
     Column("op_csb", "OP", "the mean of SEG and DET"),
     Column(
-        "count_error", "Count error", "nuclei too many or too few an image, absolute; mean over images", LESS,
+        "count_error", "Count error", "absolute error of the number of nuclei; mean over images", LESS,
         _nuclei,
     ),
 )  # fmt: skip
 COSTS = (
     Column(
         "training_seconds", "Training time",
-        "by the clock, with pictures and scores made on the way, without pauses", LESS, duration,
+        "wall-clock time, including pictures and scores along the way, without pauses", LESS, duration,
     ),
     Column("steps", "Steps", "iterations of the training", NEITHER, _count),
     Column("parameters", "Parameters", "of all networks of the training", NEITHER, _large),
-    Column("parameters_needed", "Parameters to predict", "on which a prediction depends", LESS, _large),
+    Column("parameters_needed", "Parameters to predict", "that a prediction depends on", LESS, _large),
     Column(
-        "pixels_per_second", "Pixels a second",
-        "pixels of the file from the scaled picture to labels, reading left out; median over images",
+        "pixels_per_second", "Pixels per second",
+        "pixels of the file, from the scaled picture to labels, without reading; median over images",
         MORE, _large,
     ),
     Column(
         "peak_bytes", "Memory",
-        "most that network and decoder took for one image, beyond program and weights: resident memory of "
+        "most that network and decoder used for one image, besides program and weights: resident memory of "
         "the process on Linux, torch's allocator on a GPU",
         LESS, _bytes,
     ),
@@ -106,7 +106,7 @@ COSTS = (
 COLUMNS = (*SCORES, *COSTS)
 RESOLUTION = f"Resolution: {_TELL['resolution']}."
 AVERAGING = (
-    "Averaging: mean over seeds \u00b1 sample standard deviation over seeds, where there are several; over "
+    "Averaging: mean over seeds \u00b1 sample standard deviation over seeds, if there are several; over "
     "images as each score says."
 )
 
@@ -114,7 +114,7 @@ AVERAGING = (
 def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[str, float]:
     """The values of all columns for one run, on the images that all runs have in common.
 
-    A figure that is not known on this system is left out.
+    A figure that cannot be measured on this system is left out.
     """
     images = [applied.compared[name] for name in names]
     scores = summary.of_images(images)

@@ -1,4 +1,4 @@
-"""The gallery of the page: every picture with its truth, and what every model made of it."""
+"""The gallery of the page: pictures with their true labels and the predictions of every model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def gallery(result: Result, pairs: Sequence[Pair]) -> dict[str, Any]:
 
 
 def _pictures_of(result: Result, pairs: Sequence[Pair], wanted: set[str]) -> dict[str, str]:
-    """Gray pictures by name, as the best model reads the files."""
+    """Grey pictures by name, as the best model reads the files."""
     first = result.entries[0]
     reader, made = build.reader(first.model.runs[0].config), dict[str, str]()
     for pair in pairs:

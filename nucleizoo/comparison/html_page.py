@@ -1,4 +1,4 @@
-"""The page: one file with everything in it, made of page.html, page.css, page.js and one JSON object."""
+"""The page: one self-contained file, made from page.html, page.css, page.js and one JSON object."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nucleizoo.core.format import plural
 from nucleizoo.runs import circumstances
 
 POINTS = 160
-"""Of a curve, at most."""
+"""Most points of a curve."""
 
 
 def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset: str) -> str:
@@ -28,8 +28,8 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
     Args:
         result: of the comparison.
         pairs: all pictures, for the gallery.
-        failed: why a pair was left out, by name.
-        dataset: its name, '' when it has none.
+        failed: the reason why a pair was left out, by name.
+        dataset: its name; '' if it has none.
     """
     content = {
         "verdict": verdict(result),
@@ -51,7 +51,7 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
 
 
 def as_json(content: Any) -> str:
-    """JSON that may stand inside of <script>, whatever names say."""
+    """JSON that is safe inside <script>, whatever characters names contain."""
     said = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         said = said.replace(sign, f"\\u{ord(sign):04x}")
@@ -100,7 +100,7 @@ def _model(entry: Entry) -> dict[str, Any]:
 
 
 def _curves(runs: Sequence[Curves]) -> dict[str, list[list[tuple[int, float]]]]:
-    """Curves by name, one a run, each with `POINTS` at most."""
+    """Curves by name, one per run, each with at most `POINTS` points."""
     names = dict.fromkeys(name for curves in runs for name in curves)
     return {name: [_thinned(curves.get(name, [])) for curves in runs] for name in names}
 

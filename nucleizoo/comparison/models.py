@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone are one model."""
+"""Models: runs that differ only in their seed are one model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.runs import Run
 
 _ALIKE = ("SYSTEM.SEED", "SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "MONITOR.")
-"""In what runs of one model may differ: the seed, and what does not touch the result."""
+"""Keys in which runs of one model may differ: the seed, and those that do not affect the result."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,8 @@ class Model:
     """One configuration, trained once or with several seeds.
 
     Attributes:
-        name: no other model of the comparison has it.
-        runs: by seed.
+        name: unique in the comparison.
+        runs: in the order of their seeds.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Model:
 
     @property
     def seeds(self) -> list[int]:
-        """In ascending order."""
+        """The seeds, in ascending order."""
         return [run.config.SYSTEM.SEED for run in self.runs]
 
 
@@ -39,13 +39,13 @@ def open_run(path: str | Path, plugins: Sequence[str] = (), overrides: Sequence[
     """Open a run that can be compared.
 
     Raises:
-        RunError: when it is no run, is not finished, or only translates.
+        RunError: when it is not a run, is not finished, or only translates.
     """
     run = Run.open(Path(path), plugins, overrides)
     total, steps = run.config.SOLVER.TOTAL, History.of(run).steps
     if not run.is_finished and (run.checkpoints() or steps < total):  # checkpoints may have been removed
         raise RunError(
-            f"{path} is not finished: {steps} of {total} steps are logged. Continue it with nucleizoo train "
+            f"{path} is not finished: {steps} of {total} steps are logged. Resume it with nucleizoo train "
             "--resume, or leave it out"
         )
     try:
@@ -56,17 +56,17 @@ def open_run(path: str | Path, plugins: Sequence[str] = (), overrides: Sequence[
 
 
 def grouped(runs: Sequence[Run]) -> list[Model]:
-    """Put runs together that differ in their seed alone, in the order in which they were given.
+    """Group runs that differ only in their seed, in the order in which they were given.
 
     Raises:
-        UserError: for no run, a run given twice, or runs for images among runs for volumes.
+        UserError: for no run, a training given twice, or runs for both images and volumes.
     """
     if not runs:
-        raise UserError("there is no run to compare; give run folders, or configurations with --cfg")
+        raise UserError("no run to compare; give run folders, or configurations with --cfg")
     dims = {len(run.config.DATASET.SIZE): run for run in runs}
     if len(dims) > 1:
         raise UserError(
-            f"{dims[2].path} was trained on images and {dims[3].path} on volumes; compare them apart"
+            f"{dims[2].path} was trained on 2D images and {dims[3].path} on volumes; compare them separately"
         )
     groups: list[list[Run]] = []
     for run in runs:
@@ -77,8 +77,8 @@ def grouped(runs: Sequence[Run]) -> list[Model]:
         for other in home:
             if other.config.SYSTEM.SEED == run.config.SYSTEM.SEED:
                 raise UserError(
-                    f"{other.path} and {run.path} are one training (the same configuration and seed), and "
-                    "would pass for two; give it once"
+                    f"{other.path} and {run.path} are the same training (the same configuration and seed), "
+                    "and would be counted as two; give only one of them"
                 )
         home.append(run)
     for group in groups:
@@ -92,7 +92,7 @@ def _alike(one: Run, other: Run) -> bool:
 
 
 def _names(groups: Sequence[Sequence[Run]]) -> list[str]:
-    """Folder names without their seeds; with the folders above them where two would be the same."""
+    """Folder names without their seeds; full paths where two names would be the same."""
     short = [re.sub(r"_seed\d+$", "", group[0].path.resolve().name) for group in groups]
     return [
         name if short.count(name) == 1 else str(group[0].path)

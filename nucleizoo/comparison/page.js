@@ -42,7 +42,7 @@ function table(place, heads, rows) {
   at(place).append(make("table", {}, make("thead", {}, head), body));
 }
 
-// What is unknown comes last, whichever way is sorted.
+// Unknown values come last in either order.
 function compare(a, b, order) {
   if (a === null || b === null) return (a === null) - (b === null);
   const sign = order === "ascending" ? 1 : -1;
@@ -144,7 +144,7 @@ function step(event, track, dot) {
 
 function seek(event, name) {
   const card = cards.find((one) => one.name === name);
-  if (!card) return; // the page shows the worst alone; the link leads to their beginning
+  if (!card) return; // the page shows only the worst; the link leads to the start of the gallery
   event.preventDefault();
   at("filter").value = "";
   arrange();
@@ -224,7 +224,7 @@ function arrange() {
   const seen = cards.filter((card) => !card.node.hidden).length;
   const all = report.images.length;
   at("count").textContent = `${seen} of ${all} images` + (cards.length < all ? `; the page holds the ${cards.length} with the lowest scores` : "")
-    + ". Of each model the first seed; press a picture to enlarge it.";
+    + ". Each model is shown with its first seed; press a picture to enlarge it.";
 }
 
 // ---- course of training ----
@@ -262,7 +262,7 @@ function curves() {
       report.models.forEach((model, index) => (model.truths[name] ?? []).forEach((line) => { lines.push(line); colours.push(own(index)); }));
       return curve(name.replaceAll("_", " "), lines, colours, [0, 1]);
     });
-    const key = make("p", { class: "small" }, "One colour a model: ");
+    const key = make("p", { class: "small" }, "One colour per model: ");
     report.models.forEach((model, index) => key.append(named(index), " \u00a0 "));
     place.append(make("h3", {}, "Scores on labelled images (MONITOR.TRUTH)"), key, make("div", { class: "curves" }, ...charts));
   }
@@ -276,7 +276,7 @@ function curves() {
 // ---- the rest ----
 
 function theme() {
-  const dark = () => at("theme").textContent === "Light"; // the button names what it would bring
+  const dark = () => at("theme").textContent === "Light"; // the button names the theme that it switches to
   const name = (isDark) => { at("theme").textContent = isDark ? "Light" : "Dark"; };
   name(matchMedia("(prefers-color-scheme: dark)").matches);
   at("theme").addEventListener("click", () => {
@@ -292,7 +292,7 @@ at("facts").textContent = report.facts;
 at("failed").hidden = !report.failed.length;
 at("failed").append(...report.failed.map((why) => make("li", {}, `left out: ${why}`)));
 at("notes").textContent = report.notes.join(" ");
-at("machine").textContent = `${report.machine}. This file holds everything it shows, ${(document.documentElement.outerHTML.length / 1e6).toFixed(1)} MB.`;
+at("machine").textContent = `${report.machine}. This file is self-contained, ${(document.documentElement.outerHTML.length / 1e6).toFixed(1)} MB.`;
 leaderboard("scores", report.scores, report.models.some((model) => model.published.length));
 leaderboard("costs", report.costs, false);
 meanings("score-meanings", report.scores);

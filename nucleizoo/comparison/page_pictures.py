@@ -1,4 +1,4 @@
-"""Pictures for the page: a gray one, and transparent ones with outlines to lie over it."""
+"""Pictures for the page: a grey one, and transparent layers with outlines to draw over it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from nucleizoo.ops.labels.overlay import COLOURS as PALETTE
 from nucleizoo.ops.labels.overlay import stretched
 
 SIDE = 512
-"""Pixels of the longer side: larger pictures are shrunk to it, outlines on small ones drawn up to it."""
+"""Pixels of the longer side: larger pictures are shrunk to it, outlines of small ones enlarged up to it."""
 OUTLINE = tuple(PALETTE[0].tolist())
-"""Of nuclei as annotated and as predicted; none of the colours of errors."""
+"""Colour of annotated and predicted nuclei; differs from all colours of errors."""
 _FILL, _LINE = 56, 255
 """Opacity of a marked nucleus and of its outline."""
 
@@ -30,7 +30,7 @@ Colour = tuple[int, int, int]
 
 
 def plane_of(truth: Labels) -> int | None:
-    """The plane of a volume to show: where most is annotated, else the middle; None for an image."""
+    """The plane of a volume to show: the one with most annotated pixels, or the middle; None for an image."""
     if truth.ndim < 3:
         return None
     annotated = np.count_nonzero(truth, axis=(1, 2))
@@ -38,7 +38,7 @@ def plane_of(truth: Labels) -> int | None:
 
 
 def picture(image: NDArray[np.floating[Any]]) -> str:
-    """An image (Y, X) as a gray picture, stretched between percentiles, as a data address."""
+    """An image (Y, X) as a grey picture, stretched between percentiles, as a data URL."""
     y, x = image.shape
     if max(y, x) > SIDE:
         image = linear(np.asarray(image, np.float32), _fitted((y, x)))
@@ -46,12 +46,12 @@ def picture(image: NDArray[np.floating[Any]]) -> str:
 
 
 def outlined(labels: Labels) -> str:
-    """Nuclei (Y, X) as outlines on nothing."""
+    """Outlines of nuclei (Y, X) on a transparent background."""
     return _layer([(labels, OUTLINE)], fill=0)
 
 
 def marked(prediction: Labels, truth: Labels, errors: Errors, plane: int | None) -> str:
-    """The nuclei of one plane in the colours of what became of them, on nothing."""
+    """The nuclei of one plane, coloured by kind of error, on a transparent background."""
     kinds = kinds_of(prediction, truth, errors)
     return _layer([(_plane(kinds[kind], plane), colour) for kind, colour in COLOURS.items()], fill=_FILL)
 
@@ -61,7 +61,7 @@ def _plane(labels: Labels, plane: int | None) -> Labels:
 
 
 def _fitted(shape: tuple[int, int]) -> tuple[int, int]:
-    """A shape brought to `SIDE`: a large one shrunk, a small one times a whole number."""
+    """A shape fitted to `SIDE`: a large one is shrunk, a small one enlarged by a whole number."""
     longest = max(shape)
     if longest <= SIDE:
         return shape[0] * (SIDE // longest), shape[1] * (SIDE // longest)
@@ -69,7 +69,7 @@ def _fitted(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def _layer(kinds: Sequence[tuple[Labels, Colour]], fill: int) -> str:
-    """Kinds of nuclei as a picture of few colours: of each its outline, and its inside at `fill`."""
+    """Kinds of nuclei as a picture with a palette: opaque outlines, and insides with opacity `fill`."""
     shape = _fitted(kinds[0][0].shape)
     wide = max(1, max(shape) // 250)
     drawn, palette, opacity = np.zeros(shape, np.uint8), [0, 0, 0], [0]

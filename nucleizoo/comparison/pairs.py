@@ -11,7 +11,7 @@ from nucleizoo.core.errors import UserError
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and the labels that somebody drew for it."""
+    """A picture and its annotated labels."""
 
     name: str
     picture: Path
@@ -22,20 +22,20 @@ def find_pairs(images: str | Path, truth: str | Path) -> tuple[list[Pair], list[
     """Pair the files of two folders as `nucleizoo evaluate` does: `a.png` with `a.tif` or `a_label.tif`.
 
     Args:
-        images: folder of pictures; files called <name>_label are no pictures.
+        images: folder of pictures; files called <name>_label are ignored.
         truth: folder of label files, which may be the same one.
 
     Returns:
-        The pairs, and the names of labels without a picture. Pictures without labels are no matter.
+        The pairs, and the names of labels without a picture. Pictures without labels are ignored.
 
     Raises:
-        UserError: when a folder holds nothing, no name fits, or two files have one name.
+        UserError: when a folder is empty, no names match, or two files have the same name.
     """
     wanted = io.label_files(truth, whole=Path(truth).resolve() != Path(images).resolve())
     files = io.match(io.named(path for path in io.find(images) if not path.stem.endswith(io.LABEL)), wanted)
     if not files.both:
         raise UserError(
-            f"no picture of {images} has the name of a label file of {truth}: {io.first_few(files.first)} "
-            f"against {io.first_few(files.second)}; the labels of a.png are called a.tif or a_label.tif"
+            f"no picture in {images} has the name of a label file in {truth}: {io.first_few(files.first)} "
+            f"against {io.first_few(files.second)}; name the labels of a.png a.tif or a_label.tif"
         )
     return [Pair(name, *both) for name, both in files.both.items()], list(files.second)

@@ -1,6 +1,6 @@
-"""Scores that papers give for a method on a dataset, to stand beside ours.
+"""Published scores of a method on a dataset, shown beside ours.
 
-They lie beside the method: `cysgan.yaml` beside `cysgan.py`, on the shelf as in a plugin.
+They are in a file beside the method, `cysgan.yaml` beside `cysgan.py`, in the registry as in a plugin.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from nucleizoo.kinds import METHODS
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper says.
+    """A score from a paper.
 
     Attributes:
-        score: the key of the column that it stands beside.
+        score: the key of the column that it is compared with.
         value: in [0, 1].
         sd: over runs; None where the paper gives none.
-        source: paper and place.
+        source: the paper, and where in it.
     """
 
     score: str
@@ -35,12 +35,12 @@ class Published:
 
 
 def datasets() -> list[str]:
-    """Names of the datasets of which scores are known."""
+    """Names of the datasets with published scores."""
     return sorted({row["dataset"] for name in METHODS.names() for row in _rows_of(name)})
 
 
 def published(config: CfgNode, dataset: str) -> list[Published]:
-    """What is known of a configuration's method on a dataset; nothing, more often than not.
+    """The published scores of a configuration's method on a dataset, often none.
 
     Args:
         config: of a run.
@@ -64,7 +64,7 @@ def _value(config: CfgNode, key: str) -> Any:
 
 @cache
 def _rows_of(method: str) -> list[dict[str, Any]]:
-    """The rows of the file beside the method's module, which has its name; none where there is no file."""
+    """The rows of the YAML file beside the method's module and named like it; none if there is no file."""
     file = Path(inspect.getfile(METHODS.get(method))).with_suffix(".yaml")
     rows: list[dict[str, Any]] = text.read(file)["rows"] if file.is_file() else []
     return rows

@@ -1,4 +1,4 @@
-"""The whole comparison: apply all runs, score them on the same images, write table and page."""
+"""The whole comparison: apply all runs, score them on the same images, write tables and page."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of a comparison.
+    """The result of a comparison.
 
     Attributes:
         verdict: which model is best, by how much, and whether the test supports it.
-        page: report.html; report.csv and report.md lie beside it.
-        failed: what could not be used, and why, by name; these pairs are left out of all scores.
+        page: report.html; report.csv and report.md are beside it.
+        failed: the reason why a pair could not be used, by name; these are left out of all scores.
     """
 
     verdict: str
@@ -43,11 +43,11 @@ def compare(
     """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`.
 
     Args:
-        runs: finished; those that differ in their seed alone are one model.
-        pairs: pictures with their truth; a pair that one run cannot use is left out for all.
+        runs: finished; those that differ only in their seed are one model.
+        pairs: pictures with true labels; a pair that one run cannot use is left out for all.
         output: folder to write to, made if missing.
         dataset: its name, to put published scores beside ours.
-        border: pixels within which SEG and DET ignore nuclei.
+        border: width of the border, in pixels, in which SEG and DET ignore nuclei.
 
     Raises:
         UserError: when runs cannot be compared, or no pair can be used.
@@ -55,7 +55,7 @@ def compare(
     """
     models, folder = grouped(runs), Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):  # better known now than after an hour
+    with tempfile.TemporaryFile(dir=folder):  # fails now rather than after an hour
         pass
     applied: dict[Path, Applied] = {}
     for model in models:

@@ -1,4 +1,4 @@
-"""The result in plain sentences."""
+"""The result of a comparison in plain sentences."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def verdict(result: Result) -> str:
 
 
 def support(result: Result) -> str:
-    """Whether the test between the best two bears the verdict out; '' where there is nothing to test."""
+    """Whether the test between the best two supports the verdict; '' if there is nothing to test."""
     best, *others = result.entries
     if not others:
         return ""
@@ -45,8 +45,8 @@ def support(result: Result) -> str:
         return ""
     if test.corrected is None:
         return (
-            f"Whether that is chance no test can tell with so few images ({test.images}; {FEWEST} are the "
-            "least)."
+            f"No test can tell whether this is chance with so few images ({test.images}; at least {FEWEST} "
+            "are needed)."
         )
     if test.corrected < LEVEL:
         return f"The paired test supports this ({chance(test.corrected)})."
@@ -57,7 +57,7 @@ def support(result: Result) -> str:
 
 
 def caution(result: Result) -> str:
-    """What else a reader must know before believing it."""
+    """What else a reader must know before trusting the verdict."""
     said: list[str] = []
     best = max(result.entries, key=lambda entry: entry.figures["dice"].mean)
     ahead = best.figures["dice"].mean - result.entries[0].figures["dice"].mean
@@ -66,7 +66,7 @@ def caution(result: Result) -> str:
     once = [entry.model.name for entry in result.entries if len(entry.model.runs) == 1]
     if once and len(result.entries) > 1:
         whose = "each model" if len(once) == len(result.entries) else ", ".join(once)
-        said.append(f"There is one seed of {whose}: trained again, scores may move by several points.")
+        said.append(f"There is only one seed of {whose}: with another, scores may change by several points.")
     return " ".join(said)
 
 

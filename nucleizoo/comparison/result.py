@@ -1,4 +1,4 @@
-"""What was found out about the models, before anything is written."""
+"""The scores and tests of all models, before anything is written."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nucleizoo.comparison.training_log import History
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A model and what is known of it.
+    """A model with its scores and costs.
 
     Attributes:
         model: its runs.
-        applied, histories: one a run, in their order.
-        published: what papers say of it.
-        figures: by the keys of `COLUMNS`; those that are unknown are left out.
-        per_image: F1 by image, the mean over seeds.
+        applied, histories: one per run, in their order.
+        published: scores from papers.
+        figures: by the keys of `COLUMNS`; unknown ones are left out.
+        per_image: F1 by image, averaged over seeds.
     """
 
     model: Model
@@ -37,7 +37,7 @@ class Entry:
     def of(
         cls, model: Model, applied: list[Applied], published: list[Published], images: Sequence[str]
     ) -> Entry:
-        """Bring together what is known of a model, on `images` alone."""
+        """Compute the figures of a model on `images` alone."""
         histories = [History.of(run) for run in model.runs]
         rows = [figures(one, history, images) for one, history in zip(applied, histories, strict=True)]
         known = [column.key for column in COLUMNS if all(column.key in row for row in rows)]

@@ -14,7 +14,7 @@ from nucleizoo.metrics import summary
 
 
 def spread_text(column: Column, spread: Spread | None) -> str:
-    """Mean and deviation as a person reads them; a dash for what is unknown."""
+    """Mean and standard deviation in readable form; a dash if unknown."""
     if spread is None:
         return "\u2013"
     if spread.sd is None or (column in COSTS and not spread.sd):
@@ -29,7 +29,7 @@ def published_text(one: Published) -> str:
 
 
 def csv_text(result: Result) -> str:
-    """A row a model: every mean and deviation in full, empty where unknown."""
+    """One row per model: every mean and standard deviation with six digits, empty where unknown."""
     keys = [f"{column.key}{end}" for column in COLUMNS for end in ("", "_sd")]
     file = io.StringIO()
     table = csv.writer(file)
@@ -76,7 +76,7 @@ def _cells(entry: Entry) -> list[str]:
 
 
 def _rows(titles: list[str], left: int) -> list[str]:
-    """The head of a table whose columns after `left` hold numbers."""
+    """The header of a table whose columns after the first `left` hold numbers."""
     return [_row(titles), _row(["---"] * left + ["---:"] * (len(titles) - left))]
 
 
@@ -85,5 +85,5 @@ def _row(cells: list[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Text with Markdown's special characters escaped."""
     return "".join(f"\\{c}" if c in "|<>*_`[]\\" else c for c in text)

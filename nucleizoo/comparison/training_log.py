@@ -1,4 +1,4 @@
-"""What a run's log tells: how long it trained, and how losses and scores went."""
+"""The log of a run: training time, and the curves of losses and scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from nucleizoo.runs import Run
 
 Curves = dict[str, list[tuple[int, float]]]
-"""By name: iteration and value, in order."""
+"""By name: pairs of iteration and value, in order."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class History:
 
     Attributes:
         steps: the last iteration that was logged.
-        seconds: by the clock, with the pictures and scores made on the way, without pauses.
+        seconds: wall-clock time, including pictures and scores along the way, without pauses.
         losses: all that were minimised.
         scores: against MONITOR.TRUTH, where that was set.
     """
@@ -37,7 +37,7 @@ class History:
         steps, past, now = 0, 0.0, 0.0
         for row in _rows(run):
             steps = max(steps, row["iteration"])
-            if row["seconds"] < now:  # earlier versions began the clock anew on resuming
+            if row["seconds"] < now:  # earlier versions restarted the clock on resuming
                 past += now
             now = row["seconds"]
             for curves, group in ((losses, "loss"), (scores, "truth")):
@@ -52,7 +52,7 @@ def _rows(run: Run) -> Iterator[dict[str, Any]]:
     for line in file.read_text().splitlines() if file.is_file() else ():
         try:
             row = json.loads(line)
-        except ValueError:  # cut short by a crash, and logged again by the training that went on
+        except ValueError:  # cut short by a crash, and logged again after resuming
             continue
         if isinstance(row, dict) and {"iteration", "seconds"} <= row.keys():
             yield row

@@ -1,4 +1,4 @@
-"""The interfaces between the engine and everything on the shelf."""
+"""The interfaces between the engine and all registered entries."""
 
 from nucleizoo.contracts.blending import Blending
 from nucleizoo.contracts.capabilities import ContentCoder, Interpolator, Translator

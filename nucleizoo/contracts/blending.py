@@ -1,4 +1,4 @@
-"""What a blending is: how much a window's voxels count where windows overlap."""
+"""The interface of blendings: the weights of voxels where windows overlap."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Blending(ABC):
 
     @abstractmethod
     def terms(self) -> Terms:
-        """The weight of a voxel is a sum: of every term its factor times its ramps along all axes.
+        """The weight of a voxel: the sum over terms of the factor times the ramps along all axes.
 
-        The sum must be above 0 at every voxel of a window, for one at the border of an image is in one
-        window alone.
+        It must be above 0 at every voxel of a window, since a voxel at the border of an image is in only
+        one window.
         """

@@ -1,4 +1,4 @@
-"""What a method may be able to do beyond segmenting; who wants it asks by `isinstance`."""
+"""What a method may be able to do besides segmenting; callers check with `isinstance`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Translator(Protocol):
-    """A method that makes pictures of one domain of those of the other."""
+    """A method that translates pictures of one domain into the other."""
 
     def to_image(self, source: Tensor) -> Tensor:
         """Source (B, source_channels, *S) -> picture of the image domain (B, channels, *S), in [-1, 1]."""
@@ -20,26 +20,26 @@ class Translator(Protocol):
 
 @runtime_checkable
 class ContentCoder(Protocol):
-    """A method that knows what is to be seen apart from the domain that it is seen in."""
+    """A method that encodes the content of a picture apart from its domain."""
 
     def encode(self, picture: Tensor, domain: str) -> Tensor:
         """The content of pictures.
 
         Args:
             picture: (B, C, *S) in [-1, 1], *S multiples of `divisor`.
-            domain: 'image' or 'source', that of the pictures.
+            domain: of the pictures, 'image' or 'source'.
 
         Returns:
-            (B, K, ...), K channels of any shape that the method likes.
+            (B, K, ...), K channels; their shape is up to the method.
         """
 
 
 @runtime_checkable
 class Interpolator(Protocol):
-    """A method whose domain label can stand between the domains."""
+    """A method whose domain label can be interpolated between the domains."""
 
     def between(self, image: Tensor, share: float) -> Tensor:
         """Images (B, C, *S) -> pictures (B, C, *S) with `share` of the source domain, all in [-1, 1].
 
-        A share of 0 gives the images again, one of 1 translates them.
+        A share of 0 reconstructs the images, 1 translates them.
         """

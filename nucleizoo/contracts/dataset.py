@@ -1,4 +1,4 @@
-"""What a dataset is: one domain's pictures, or its labels, or both, as random crops."""
+"""The interface of datasets: one domain's pictures, or its labels, or both, as random crops."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sample:
     Attributes:
         image: (C, *S) float32 in [-1, 1]; None for a dataset of labels alone.
         labels: (*S) int32, 0 = background; None for an unlabelled dataset.
-        clean: the same crop before degradations; None when nothing was degraded.
+        clean: the same crop before degradation; None when it was not degraded.
         spacing: voxel size in micrometres, in axis order; () when unknown.
     """
 
@@ -59,10 +59,10 @@ class Dataset(ABC):
 
     @classmethod
     def reader(cls, plain: Callable[..., Any], spec: DataSpec, **settings: Any) -> Any:
-        """Make what reads new files in prediction, as this dataset makes what training sees.
+        """Build the reader of new files for prediction, which reads them as this dataset does in training.
 
         Args:
-            plain: reads files, built as `plain(spec, **its settings)`.
+            plain: class that reads files, built as `plain(spec, **its settings)`.
             spec: of the experiment.
             settings: of this entry; by default, those that `plain` knows are passed on.
 
@@ -74,7 +74,7 @@ class Dataset(ABC):
 
     @classmethod
     def unmeasured(cls, settings: Mapping[str, Any]) -> frozenset[str]:
-        """Names of the settings that were left empty, to be measured on images when a training begins."""
+        """Names of the settings left empty, to be measured on images before training."""
         return frozenset()
 
     @classmethod
@@ -84,7 +84,7 @@ class Dataset(ABC):
         """Settings by name, measured on images without labels.
 
         Args:
-            images: (Y, X) or (Z, Y, X) each, of cubic voxels.
+            images: (Y, X) or (Z, Y, X) each, with cubic voxels.
             spacing: voxel size of the training, micrometres in axis order; () when unknown.
 
         Raises:
@@ -93,13 +93,11 @@ class Dataset(ABC):
         return {}
 
     def straight(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A picture of a sample, in [-1, 1], as it would be if its intensities were scaled without a
-        curve.
-        """
+        """A picture of a sample, in [-1, 1], with its intensities scaled linearly, without a curve."""
         return image
 
     def sample_at_most(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-        """Draw a random crop of `size`, or of as much as there is of a smaller picture."""
+        """Draw a random crop of `size`, or smaller where the picture is smaller."""
         return self.sample(rng, size)
 
     @abstractmethod
@@ -111,9 +109,9 @@ class Augment(ABC):
     """Random variation of a sample: built as `Entry(**settings)`."""
 
     def reach(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """The crop to ask the dataset for, so that `size` is left after this augmentation."""
+        """The crop size to draw, so that `size` is left after this augmentation."""
         return size
 
     @abstractmethod
     def __call__(self, sample: Sample, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-        """Vary a sample of `reach(size)` and cut it to `size`; labels and clean copy move along."""
+        """Vary a sample of `reach(size)` and cut it to `size`; labels and clean copy are varied alike."""

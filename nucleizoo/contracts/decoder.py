@@ -1,4 +1,4 @@
-"""What a decoder is: maps back to instance labels."""
+"""The interface of decoders: maps back to instance labels."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from nucleizoo.ops.labels.rules import Maps, Rules
 class Decoder:
     """Maps -> instance labels: built as `Entry(**settings)`.
 
-    A decoder says its rules, which serve for images in memory and for volumes larger than it. One whose
-    way to labels is no set of rules writes `__call__` instead, and decodes in memory only.
+    A decoder implements `rules`, which serve for images in memory and for volumes larger than memory. One
+    that cannot be written as rules overrides `__call__` instead, and decodes in memory only.
     """
 
     reads: ClassVar[frozenset[str]] = frozenset()
     """Names of the target channels it needs."""
 
-    less_memory: ClassVar[str] = "choose settings of INFERENCE.DECODER that leave smaller connected parts"
-    """What the user can do when a connected part does not fit in memory, as words that end a message."""
+    less_memory: ClassVar[str] = "choose settings of INFERENCE.DECODER that give smaller connected components"
+    """What the user can do when a connected component does not fit in memory; ends a message."""
 
     def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
-        """How labels follow from maps.
+        """The rules that turn maps into labels.
 
         Args:
             dims: number of spatial axes.
@@ -37,11 +37,11 @@ class Decoder:
         """
         raise UserError(
             f"the decoder {type(self).__name__} has no rules and decodes in memory only; predict without "
-            "blocks, or take another INFERENCE.DECODER"
+            "blocks, or use another INFERENCE.DECODER"
         )
 
     def __call__(self, maps: Maps, spacing: tuple[float, ...] = ()) -> NDArray[np.int32]:
-        """Decode.
+        """Decode maps to instance labels.
 
         Args:
             maps: channel name -> (*S) in the channel's range, finite.

@@ -1,4 +1,4 @@
-"""What a hook is: something that happens around the steps of a training."""
+"""The interface of hooks, which are called around the steps of a training."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Training(Protocol):
         iteration: steps done so far.
         total: steps in all.
         losses: name -> scalar tensor of the latest step, on the device.
-        scores: name -> number, those that validation gave last, such as 'truth/dice'.
-        scored_at: the iteration that they are of; -1 before the first.
+        scores: name -> number, from the latest validation, such as 'truth/dice'.
+        scored_at: the iteration of that validation; -1 before the first.
         batch: the latest batch, on the device.
-        stop: set it to end the training after the step under way.
+        stop: set it to end the training after the current step.
     """
 
     method: Method
@@ -42,25 +42,25 @@ class Training(Protocol):
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the first of those that train together, which writes and reports."""
+        """Whether this is the first rank, which writes and reports."""
 
     @property
     def processes(self) -> int:
-        """How many train together."""
+        """The number of ranks."""
 
     def scored(self, group: str, scores: dict[str, float]) -> None:
-        """Take the scores of a validation of this iteration."""
+        """Record the scores of a validation of this iteration."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a bit-exact continuation needs; all processes call it together."""
+        """Everything needed to resume bit for bit; all ranks must call it together."""
 
 
 class Hook:
-    """Called by the trainer; every method may be left as it is.
+    """Called by the trainer; every method is optional.
 
-    On the shelf it is built as `Entry(run, **settings)` with the run folder (`runs.Run`), and is called at
-    the first of the processes that train together. Checkpoints keep the state of a hook under its class: of
-    a class with state a trainer has one.
+    A registered hook is built as `Entry(run, **settings)` with the run folder (`runs.Run`), and is called
+    on the first rank only. Checkpoints keep the state of a hook under its class, so a trainer can have only
+    one hook of a class with state.
     """
 
     def before_training(self, trainer: Training) -> None:
@@ -70,7 +70,7 @@ class Hook:
         """After step number `trainer.iteration`, with its losses in `trainer.losses`."""
 
     def after_training(self, trainer: Training) -> None:
-        """After the last step, or the step at which training was told to stop; not after an error."""
+        """After the last step, or the step at which training was stopped; not after an error."""
 
     def close(self) -> None:
         """At the very end, whatever happened."""
@@ -80,4 +80,4 @@ class Hook:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""

@@ -1,4 +1,4 @@
-"""What losses are: a formula of a paper, times a weight; and of critics, what else they are held to."""
+"""The interface of losses: a formula of a paper times a weight; for critics, also a gradient penalty."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Loss(nn.Module):
 
 
 class GANLoss(Loss):
-    """An adversarial loss: how far a critic's scores are from the verdict wanted, called with both."""
+    """An adversarial loss, called with a critic's scores and the wanted verdict."""
 
     def penalty(self, critic: Callable[[Tensor], Tensor], real: Tensor, made: Tensor) -> Tensor:
-        """What a critic pays beside its verdicts, for its gradient for example; 0 unless overridden.
+        """A further loss of the critic, such as a gradient penalty; 0 unless overridden.
 
-        Every network and critic of the shelf can be differentiated twice, so
+        All registered networks and critics can be differentiated twice, so
         `torch.autograd.grad(critic(x).sum(), x, create_graph=True)` is all that a gradient penalty needs.
 
         Args:
-            critic: pictures (B, C, *S) -> scores, of this critic.
-            real: pictures that are real, (B, C, *S), without gradient.
-            made: pictures that were made, (B, C, *S), without gradient.
+            critic: pictures (B, C, *S) -> scores.
+            real: real pictures, (B, C, *S), without gradient.
+            made: generated pictures, (B, C, *S), without gradient.
 
         Returns:
             A scalar, which is not multiplied by the weight.

@@ -1,4 +1,4 @@
-"""What a method is: networks, and one training step told as a sequence of updates."""
+"""The interface of methods: networks, and a training step that yields updates."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Task:
         source_channels: channels of `source`, the pictures of the labelled domain.
         dims: 2 for images, 3 for volumes.
         target: the representation of nuclei that the method predicts.
-        source_pictures: whether the source domain has pictures of its own; otherwise a source picture
-            is the target's maps seen as one.
+        source_pictures: whether the source domain has pictures of its own; otherwise the target's
+            maps serve as source pictures.
     """
 
     channels: int
@@ -42,7 +42,7 @@ class Clock:
 
     @property
     def progress(self) -> float:
-        """Share of the training that lies behind, in [0, 1]."""
+        """Share of the training that is done, in [0, 1]."""
         return self.iteration / max(self.total, 1)
 
 
@@ -53,7 +53,7 @@ class Group:
     Attributes:
         parameters: no other group holds them.
         lr_scale: multiplies `SOLVER.LR`.
-        pace: how many times as fast the learning rate runs through its schedule.
+        pace: how many times faster the learning rate runs through its schedule.
     """
 
     parameters: tuple[Parameter, ...]
@@ -69,8 +69,8 @@ class Update:
         group: key of `Method.groups()`.
         losses: name -> weighted scalar; their sum is minimised, each is logged.
         only: the parameters that receive gradient, when fewer than the group's.
-        keep_graph: a later update of the same step goes back through the same graph.
-        step: False gathers gradient for the group's next update instead of moving the weights.
+        keep_graph: a later update of the same step backpropagates through the same graph.
+        step: False accumulates gradients for the group's next update instead of applying them.
     """
 
     group: str
@@ -83,23 +83,23 @@ class Update:
 class Method(nn.Module):
     """A way to learn the segmentation: built as `Entry(task, **settings)`.
 
-    Subclasses write `groups`, `train_step` and `forward`; nothing in a method touches
-    optimisers, devices, autocast, `requires_grad` or the log. What else a method may be able to do has a
-    protocol each: `Translator`, `ContentCoder`, `Interpolator`.
+    Subclasses implement `groups`, `train_step` and `forward`; nothing in a method touches
+    optimisers, devices, autocast, `requires_grad` or the log. Optional abilities have a protocol each:
+    `Translator`, `ContentCoder`, `Interpolator`.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     """Batch keys that `train_step` reads: image, image_clean, source, source_clean, maps."""
 
     roles: ClassVar[Mapping[str, str]] = {}
-    """Setting -> the role in which the network of that slot must be able to serve, where it is not that of
-    its kind: 'translator' for GENERATORS, 'critic' for DISCRIMINATORS; see `kinds`."""
+    """Setting -> the role that the network of that slot must serve in, where it is not the default of its
+    kind: 'translator' for GENERATORS, 'critic' for DISCRIMINATORS; see `kinds`."""
 
     offset_advice: ClassVar[str] = ""
-    """What a user can do when everything found stands beside the nuclei."""
+    """What a user can do when all labels are displaced from the nuclei."""
 
     divisor: ClassVar[int] = 1
-    """Stride of the coarsest features: crops are multiples of it, and inference pads to one."""
+    """Stride of the coarsest features: crops must be multiples of it, and inference pads to one."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class Method(nn.Module):
 
     @property
     def segments(self) -> bool:
-        """Whether `forward` gives maps; a method that only translates here says False."""
+        """Whether `forward` gives maps; False for a method that only translates."""
         return True
 
     def groups(self) -> dict[str, Group]:
@@ -117,7 +117,7 @@ class Method(nn.Module):
     def train_step(self, batch: dict[str, Tensor], clock: Clock) -> Iterator[Update]:
         """Yield the updates of one iteration, in the paper's order.
 
-        The code between two yields runs after the earlier update was applied.
+        Code after a yield runs when that update has been applied.
         Never yield inside a `with`.
         """
         raise NotImplementedError

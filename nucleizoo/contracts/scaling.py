@@ -1,4 +1,4 @@
-"""What a scaling is: raw intensities to [0, 1], first straight, then along a curve."""
+"""The interface of scalings: raw intensities to [0, 1], first linearly, then along a curve."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ class Scaling(ABC):
     """Raw intensities -> [0, 1]: built as `Entry(**settings)`.
 
     Args:
-        over: 'volume' takes one range from the whole file, 'image' one from every 2D plane (a plane
+        over: 'volume' uses one range for the whole file, 'image' one per 2D plane (a plane
             without contrast, as at the ends of a volume, becomes 0).
         invert: for dark nuclei on a bright background: the largest intensity becomes 0.
         gamma: exponent of the scaled intensities; below 1 lifts dim nuclei.
-        asinh: another lift for dim nuclei, gentler to noise than a small `gamma`: intensities below
-            this share of the range stay in proportion, those above are compressed as by a logarithm
+        asinh: also lifts dim nuclei, but amplifies noise less than a small `gamma`: intensities below
+            this share of the range stay linear, those above are compressed like a logarithm
             (0.02 suits nuclei of very different brightness); 0 is off.
 
     Raises:
-        ValueError: for another word in `over`, a `gamma` that is not positive, or a negative `asinh`.
+        ValueError: for another value of `over`, a `gamma` that is not positive, or a negative `asinh`.
     """
 
     def __init__(
         self, *, over: str = "volume", invert: bool = False, gamma: float = 1.0, asinh: float = 0.0
     ) -> None:
         if over not in ("volume", "image"):
-            raise ValueError(f"OVER is 'volume' or 'image', got '{over}'")
+            raise ValueError(f"OVER must be 'volume' or 'image', got '{over}'")
         if gamma <= 0:
             raise ValueError(f"GAMMA must be above 0, got {gamma}")
         if asinh < 0:
@@ -40,13 +40,13 @@ class Scaling(ABC):
         """The intensities that become 0 and 1."""
 
     def fixed(self, dtype: DTypeLike) -> tuple[float, float] | None:
-        """The limits where they are the same for all values of a type; None where values must be seen."""
+        """The limits, if they depend only on the dtype; None if the values must be read."""
         return None
 
     def __call__(self, raw: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Scale raw (..., Y, X) of any real dtype straight -> float32 in [0, 1], same shape.
+        """Scale raw (..., Y, X) of any real dtype linearly -> float32 in [0, 1], same shape.
 
-        Leading axes are channels, frames or depth: 'volume' takes one range from all of them.
+        Leading axes are channels, frames or depth: 'volume' uses one range for all of them.
 
         Raises:
             ValueError: when there is no range to scale (one value only, or not finite).
@@ -56,10 +56,10 @@ class Scaling(ABC):
         return self.between(raw, *self.limits(raw))
 
     def between(self, raw: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
-        """Scale raw of any shape straight between limits that are known -> float32 in [0, 1].
+        """Scale raw of any shape linearly between known limits -> float32 in [0, 1].
 
         Raises:
-            ValueError: when they are no range.
+            ValueError: when the limits are not a range.
         """
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError("it holds values that are not finite (NaN or infinity)")
@@ -76,7 +76,7 @@ class Scaling(ABC):
         return self(raw) if raw.min() < raw.max() else np.zeros(raw.shape, np.float32)
 
     def curve(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Lift what is dim, [0, 1] to [0, 1]; after resampling, which averages the noise it would lift."""
+        """Lift dim intensities, [0, 1] to [0, 1]; after resampling, which averages out noise."""
         if self.asinh:
             share = np.float32(self.asinh)
             scaled = np.arcsinh(scaled / share) / np.arcsinh(1 / share)

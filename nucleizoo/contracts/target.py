@@ -1,4 +1,4 @@
-"""What a target is: instance labels written as maps that a network can predict."""
+"""The interface of targets: instance labels encoded as maps that a network can predict."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Channel:
         return np.asarray(np.rint(np.clip(share, 0, 1) * 255), np.uint8)
 
     def from_bytes(self, stored: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What `to_bytes` gave -> a map in its range."""
+        """The inverse of `to_bytes`: 0 to 255 -> a map in its range."""
         share = stored.astype(np.float32) / np.float32(255)
         return share * 2 - 1 if self.activation == "tanh" else share
 
@@ -67,7 +67,7 @@ class Target(ABC):
         """Maps (B, C, *S) -> the same maps seen as a picture in [-1, 1], same shape."""
 
     def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
-        """Labels (*S) -> the picture that a dataset of labels alone has, (C, *S) in [-1, 1]."""
+        """Labels (*S) -> the picture for a dataset that has only labels, (C, *S) in [-1, 1]."""
         maps = torch.from_numpy(self.encode(labels, spacing))
         return self.as_image(maps[None])[0].numpy()
 

@@ -1,1 +1,1 @@
-"""Names to recipes, YAML to a checked tree, and plugins: knows nothing of images or networks."""
+"""Registries, checked YAML configurations and plugins; knows nothing about images or networks."""

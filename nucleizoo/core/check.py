@@ -1,4 +1,4 @@
-"""Defaults and files walked together: every key known, every value of the type it must have."""
+"""Merge configuration files over the defaults, and check every key and type."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Tree = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Field:
-    """A key's rule: `model` gives the type, `default` the value when no file says another.
+    """The rule for one key: `model` gives the type, `default` the value when no file sets it.
 
-    `role` is what an entry must be able to serve as, where the key is a slot.
+    `role` is the role that an entry must serve in, where the key is a slot.
     """
 
     model: Any
@@ -29,16 +29,16 @@ class _Field:
 
 
 def merge(defaults: Tree, layers: Sequence[Tree]) -> tuple[dict[str, Any], list[str]]:
-    """Lay trees over the defaults, the last one uppermost.
+    """Merge trees over the defaults; later trees override earlier ones.
 
     Args:
         defaults: values, `Recipe`s for slots, `Recipes` for any number of entries, and mappings of these
             for sections.
-        layers: plain trees as files hold them. One that changes a slot's NAME hides what
-            the layers below it say about that slot.
+        layers: plain trees, as read from files. One that changes a slot's NAME discards what
+            earlier layers set in that slot.
 
     Returns:
-        The whole tree, and what is wrong with it, a line a problem, in the order of the tree.
+        The whole tree, and its problems, one line each, in the order of the tree.
     """
     walk = _Walk()
     tree = walk.section({key: _Field(value, value) for key, value in defaults.items()}, layers, "")
@@ -46,7 +46,7 @@ def merge(defaults: Tree, layers: Sequence[Tree]) -> tuple[dict[str, Any], list[
 
 
 class _Walk:
-    """Goes down the tree and writes down what it meets, so that all problems are told at once."""
+    """Walks down the tree and collects problems, so that all are reported at once."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -80,7 +80,7 @@ class _Walk:
                 name, kept = named, []
             kept.append(layer)
         if not isinstance(name, str):
-            self.problems.append(f"{path}.NAME wants str, got {brief(name)}")
+            self.problems.append(f"{path}.NAME must be str, got {brief(name)}")
         elif not name:
             known = ", ".join(recipe.registry.names()) or "none"
             self.problems.append(f"{path}.NAME is missing; choose a {recipe.registry.kind}: {known}")
@@ -89,7 +89,7 @@ class _Walk:
         elif role not in (able := recipe.registry.serves(name)):
             fitting = " or ".join(map(repr, recipe.registry.fitting(role))) or "one that is"
             self.problems.append(
-                f"{path}.NAME: '{name}' is a {' and '.join(able)}, and a {role} is wanted; take {fitting}"
+                f"{path}.NAME: '{name}' is a {' and '.join(able)}, but a {role} is needed; use {fitting}"
             )
         else:
             name = str(name)
@@ -109,11 +109,11 @@ class _Walk:
 
     @staticmethod
     def _hint(recipe: Recipe, layers: Sequence[Any], path: str) -> str:
-        """The mend for who gives a slot a word instead of keys."""
+        """What to do when a slot is given a word instead of keys."""
         words = [str(layer) for layer in layers if isinstance(layer, (str, Unread))]
         word = words[-1] if path in renamed.SLOTS and words else ""
         name = renamed.ENTRIES.get((recipe.registry.kind, word), word)
-        return f"; name its entry with {path}.NAME{f' {name}' if name else ''}"
+        return f"; choose its entry with {path}.NAME{f' {name}' if name else ''}"
 
     def _leaf(self, field: _Field, given: Sequence[Any], path: str) -> Any:
         value = given[-1] if given else field.default
@@ -122,7 +122,7 @@ class _Walk:
         except MisfitError:
             wanted = "plain values" if field.model is None else type(field.model).__name__
             default = f" (default {brief(field.default)})"
-            self.problems.append(f"{path} wants {wanted}{default}, got {brief(value)}")
+            self.problems.append(f"{path} must be {wanted}{default}, got {brief(value)}")
         except ConfigError as error:
             self.problems.append(f"{path}: {error}")
         return field.default
@@ -131,9 +131,9 @@ class _Walk:
         layers = [layer.read() if isinstance(layer, Unread) else layer for layer in layers]
         for layer in layers:
             if layer is None:
-                self.problems.append(f"{path} is empty; give it keys, or take it out")
+                self.problems.append(f"{path} is empty; give it keys, or remove it")
             elif not isinstance(layer, Mapping):
-                self.problems.append(f"{path} wants keys of its own, got {brief(layer)}{hint}")
+                self.problems.append(f"{path} must be a section with keys, got {brief(layer)}{hint}")
         return [layer for layer in layers if isinstance(layer, Mapping)]
 
     def _refuse_strangers(self, known: Sequence[str], layers: Iterable[Tree], path: str, entry: str) -> None:
@@ -142,17 +142,17 @@ class _Walk:
             of = f" of '{entry}'" if entry else ""
             place = _join(path, key)
             if place in renamed.KEYS:
-                self.problems.append(f"{place} is called {renamed.KEYS[place]} now")
+                self.problems.append(f"{place} was renamed to {renamed.KEYS[place]}")
                 continue
             near = nearest(str(key).upper(), known)
             mend = (
-                f"did you mean {_join(path, near)}?" if near else f"known here: {', '.join(known) or 'none'}"
+                f"did you mean {_join(path, near)}?" if near else f"known keys: {', '.join(known) or 'none'}"
             )
             self.problems.append(f"{place} is not a key{of}; {mend}")
 
 
 def _fields(recipe: Recipe, name: str) -> dict[str, _Field]:
-    """The rules of a slot that holds the entry `name`; what the slot overrides holds for any entry."""
+    """The rules of a slot that holds the entry `name`; the slot's overrides apply to any entry."""
     settings = recipe.registry.schema(name)
     if name == recipe.name and (strangers := sorted(set(recipe.settings) - set(settings))):
         raise TypeError(f"'{name}' has no setting {', '.join(strangers)}")

@@ -1,4 +1,4 @@
-"""A configuration: YAML files and a command line, checked and laid over the defaults."""
+"""A configuration: YAML files and a command line, merged over the defaults and checked."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def load(
     defaults: Mapping[str, Any],
     plugins: Sequence[str] = (),
 ) -> CfgNode:
-    """Read a configuration file, lay it over its bases and the defaults, and check all of it.
+    """Read a configuration file, merge it over its bases and the defaults, and check it.
 
     Args:
-        path: a YAML file; its `_BASE_` is a file or a list of files, seen from its own folder.
-        overrides: the command line, keys and values in turn: ["SOLVER.LR", "1e-4"].
+        path: a YAML file; its `_BASE_` is a file or a list of files, relative to its own folder.
+        overrides: keys and values in turn, as on a command line: ["SOLVER.LR", "1e-4"].
         defaults: values, `Recipe`s for slots, and mappings of these for sections.
         plugins: added to the SYSTEM.PLUGINS of the file, and loaded like them.
 
@@ -39,7 +39,7 @@ def load(
         The whole tree, frozen: tuples where defaults are tuples, a slot's NAME beside its keys.
 
     Raises:
-        ConfigError: when a file cannot be used; or with all wrong keys and values, a line each.
+        ConfigError: when a file cannot be used; or listing all wrong keys and values, one line each.
     """
     layers = _read(Path(path), (), set())
     shown = str(path)
@@ -60,15 +60,15 @@ def loads(
 ) -> CfgNode:
     """Read a configuration that `dump` has written.
 
-    Named modules are loaded. A plugin that is a file is code which may have changed hands since:
+    Plugins that are modules are loaded. A plugin that is a file is code from an unknown source by now:
     it is loaded only when `plugins` names a file or folder of the same name.
 
     Args:
         saved: the text.
         defaults: as for `load`.
-        name: how messages call the text.
-        plugins: added to SYSTEM.PLUGINS; a file takes the place of the file of the same name.
-        overrides: keys and values in turn, laid over the text.
+        name: what messages call the text.
+        plugins: added to SYSTEM.PLUGINS; a file replaces the file of the same name.
+        overrides: keys and values in turn, applied over the text.
 
     Raises:
         ConfigError: as `load`, and when a plugin that is a file is not named again.
@@ -82,8 +82,8 @@ def loads(
     for plugin in _plugins(layers, name):
         if is_path(plugin) and Path(plugin).name not in again:
             raise ConfigError(
-                f"{name}: it needs the plugin {plugin}, a file that is not loaded unasked; "
-                f"look at it and name it again, as --plugin {plugin}"
+                f"{name}: it needs the plugin file {plugin}, which is not loaded automatically; "
+                f"read the file, then load it with --plugin {plugin}"
             )
         wanted.append(again.get(Path(plugin).name, plugin))
     _load_plugins([*wanted, *given], layers)
@@ -130,20 +130,20 @@ def differences(here: CfgNode, there: CfgNode) -> list[str]:
 
 
 def _read(path: Path, readers: tuple[Path, ...], done: set[Path]) -> Layers:
-    """The tree of a file above those of its bases, each file once; `readers` led to this one."""
+    """The trees of a file and its bases, bases first, each file once; `readers` led to this file."""
     chain = " -> ".join(str(reader) for reader in (*readers, path))
     if path.resolve() in [reader.resolve() for reader in readers]:
-        raise ConfigError(f"{readers[0]}: {BASE} goes in a circle: {chain}")
+        raise ConfigError(f"{readers[0]}: {BASE} is circular: {chain}")
     if path.resolve() in done:
         return []
     done.add(path.resolve())
     if len(done) > MAX_FILES:
-        raise ConfigError(f"{path}: more than {MAX_FILES} files by way of {BASE}")
+        raise ConfigError(f"{path}: {BASE} includes more than {MAX_FILES} files; use fewer")
     tree = text.read(path, chain)
     bases = tree.pop(BASE, [])
     bases = [bases] if isinstance(bases, str) else bases
     if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
-        raise ConfigError(f"{path}: {BASE} wants a file or a list of files, got {text.brief(bases)}")
+        raise ConfigError(f"{path}: {BASE} must be a file or a list of files, got {text.brief(bases)}")
     system = tree.get("SYSTEM")
     if isinstance(system, dict) and isinstance(system.get("PLUGINS"), list):
         system["PLUGINS"] = [
@@ -154,9 +154,9 @@ def _read(path: Path, readers: tuple[Path, ...], done: set[Path]) -> Layers:
 
 
 def _pairs(overrides: Sequence[str]) -> dict[str, Any]:
-    """The tree that a command line's keys and values spell."""
+    """The tree given by the keys and values of a command line."""
     if len(overrides) % 2:
-        raise ConfigError(f"the command line wants KEY VALUE pairs, and {overrides[-1]} has no value")
+        raise ConfigError(f"the command line takes KEY VALUE pairs, but {overrides[-1]} has no value")
     tree: dict[str, Any] = {}
     for key, value in zip(overrides[::2], overrides[1::2], strict=True):
         *sections, last = key.split(".")
@@ -165,10 +165,10 @@ def _pairs(overrides: Sequence[str]) -> dict[str, Any]:
             node = node.setdefault(section, {})
             if not isinstance(node, dict):
                 raise ConfigError(
-                    f"the command line sets {section} to a value, and then keys below it: {key}"
+                    f"the command line sets {section} and also {key}, a key inside it; remove one of them"
                 )
         if isinstance(node.get(last), dict):
-            raise ConfigError(f"the command line sets keys below {key}, and then {key} to a value")
+            raise ConfigError(f"the command line sets {key} and also keys inside it; remove one of them")
         node[last] = text.Unread(value)
     return tree
 
@@ -184,13 +184,13 @@ def _plugins(layers: Layers, shown: str) -> list[str]:
         names = names.read()
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError(
-            f"{shown}:\n  SYSTEM.PLUGINS wants a list of modules, files or folders, got {text.brief(names)}"
+            f"{shown}:\n  SYSTEM.PLUGINS must be a list of modules, files or folders, got {text.brief(names)}"
         )
     return [located(name) for name in names]
 
 
 def _load_plugins(wanted: Sequence[str], layers: Layers) -> None:
-    """Load them, and let the configuration name exactly these."""
+    """Load plugins, and record exactly these in the configuration."""
     load_plugins(wanted)
     if wanted:
         layers.append({"SYSTEM": {"PLUGINS": list(dict.fromkeys(wanted))}})

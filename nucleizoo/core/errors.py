@@ -1,11 +1,11 @@
-"""The one family of errors that a user can mend: shown as a paragraph, without a traceback."""
+"""Errors that users can fix: shown as a message, without a traceback."""
 
 
 class UserError(Exception):
-    """Something in the user's files, configuration or machine must change first.
+    """Something in the user's files, configuration or machine must be fixed first.
 
-    The message says what was wanted, what came, where, and the mend.
-    The command line prints it and exits with 2; a notebook sees an ordinary exception.
+    The message says what was expected, what was found, where, and how to fix it.
+    The command line prints it and exits with code 2; in a notebook it is an ordinary exception.
     """
 
 
@@ -18,15 +18,15 @@ class ImageReadError(UserError):
 
 
 class SynthesisError(UserError):
-    """Synthetic nuclei cannot be placed with the sizes and counts asked for."""
+    """Synthetic nuclei cannot be placed with the requested sizes and counts."""
 
 
 class RunError(UserError):
-    """A run folder is missing, damaged, already there, or belongs to another configuration."""
+    """A run folder is missing, damaged, exists already, or belongs to another configuration."""
 
 
 class RankError(UserError):
-    """Another process of the same training has failed and says why; this one only ends."""
+    """Another rank of the same training failed and reports why; this one just ends."""
 
 
 class DivergedError(UserError):

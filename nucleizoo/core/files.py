@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there at all."""
+"""Atomic files and folders: complete, or not there at all."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def is_part(path: Path) -> bool:
 
 @contextmanager
 def atomic(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
-    """Write a file so that nobody ever finds half of it.
+    """Write a file atomically: nobody ever sees a partial file.
 
-    The block writes to the temporary file it is given, which lies hidden in the same folder and
-    ends in the same suffix. When the block ends, that file takes the place of `path` in one step;
-    when the block fails, it is removed and an older `path` stays as it was.
+    The block writes to a hidden temporary file in the same folder, with the same suffix. When the
+    block ends, that file replaces `path` in one step; when the block fails, it is removed and an
+    older `path` is left unchanged.
 
     Args:
         path: the file to write; its folder must exist.
-        sync: whether to wait for the disk, so that the file is whole even after a power failure; a killed
-            process leaves no half of it either way.
+        sync: whether to wait for the disk, so that the file is complete even after a power failure; a
+            killed process leaves no partial file either way.
 
     Yields:
         The temporary file to write to, empty.
@@ -61,24 +61,24 @@ def atomic(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Fill a folder so that nobody ever finds half of it.
+    """Fill a folder atomically: nobody ever sees a partial folder.
 
-    The block fills the temporary folder it is given, which lies hidden beside `path`. When the block
-    ends, that folder takes the place of `path`; when the block fails, it is removed.
+    The block fills a hidden temporary folder next to `path`. When the block ends, that folder
+    replaces `path`; when the block fails, it is removed.
 
     Args:
-        path: the folder to make; folders above it are made too.
+        path: the folder to create; parent folders are created too.
 
     Yields:
         The temporary folder, empty.
 
     Raises:
-        UserError: when `path` is there already and not empty.
+        UserError: when `path` exists and is not empty.
         OSError: when it cannot be written.
     """
     path = Path(path)
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
-        raise UserError(f"{path}: is there already and is not overwritten; name another folder, or remove it")
+        raise UserError(f"{path}: exists already and is not overwritten; name another folder, or remove it")
     part = path.with_name(f"{_PART}{secrets.token_hex(8)}")
     part.mkdir(parents=True)
     try:
@@ -93,15 +93,15 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold a file, by which other processes see that its folder is in use.
+    """Lock a file, which tells other processes that its folder is in use.
 
-    The lock goes with the process, however that ends. On Windows nothing is locked.
+    The lock is released when the process ends, however it ends. On Windows nothing is locked.
 
     Args:
-        file: is made if missing. Only who holds it may remove it, and nobody may put another in its place.
+        file: created if missing. Only the process that holds it may remove it, and none may replace it.
 
     Raises:
-        RunError: when another process holds the file, or has removed it just now.
+        RunError: when another process holds the file, or has just removed it.
     """
     if os.name != "posix":
         yield
@@ -112,7 +112,7 @@ def locked(file: Path) -> Iterator[None]:
         try:
             fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.path.samestat(os.fstat(held.fileno()), file.stat()):
-                raise FileExistsError(f"{file}: is another now")
+                raise FileExistsError(f"{file}: was replaced")
         except OSError as error:
             raise RunError(f"{file.parent} is in use by another process; wait for it or stop it") from error
         yield

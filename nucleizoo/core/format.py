@@ -1,4 +1,4 @@
-"""Words for what is told."""
+"""Counts, durations and lists as text, for messages."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def storage(count: float) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Of what an error says; its kind if it says nothing."""
+    """The first line of an error's message; its class if it has none."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def listed(words: Sequence[str]) -> str:
-    """The first three of a list, and whether there are more.
+    """The first three of a list, with dots if there are more.
 
     Example:
         >>> listed(["a", "b", "c", "d"])

@@ -24,10 +24,10 @@ _installed: list[str] = []
 
 
 def load_plugins(named: Sequence[str] = ()) -> list[str]:
-    """Load the installed plugins, then those that are named; each is imported once a process.
+    """Load the installed plugins, then those that are named; each is imported once per process.
 
-    A broken installed plugin is a warning, which the registries repeat when a name is unknown;
-    the shelf that comes with this project is part of it, and its errors pass through.
+    A broken installed plugin gives a warning, which the registries repeat when a name is unknown;
+    errors in nucleizoo's own entries are raised.
 
     Args:
         named: a module, a `.py` file, or a folder with an `__init__.py`.
@@ -45,7 +45,7 @@ def load_plugins(named: Sequence[str] = ()) -> list[str]:
 
 
 def located(name: str, folder: Path | str = ".") -> str:
-    """A plugin's file or folder as an absolute path, seen from `folder`; a module's name as it is."""
+    """A plugin's file or folder as an absolute path, relative to `folder`; a module's name unchanged."""
     path = Path(folder, Path(name).expanduser())
     if not is_path(name):
         is_folder = name.isidentifier() and (path / "__init__.py").is_file()
@@ -56,7 +56,7 @@ def located(name: str, folder: Path | str = ".") -> str:
 
 
 def is_path(name: str) -> bool:
-    """Whether a plugin is named by its place on this disk, not as a module."""
+    """Whether a plugin is named by a path, not as a module."""
     return name.endswith(".py") or "/" in name or os.sep in name
 
 
@@ -71,7 +71,7 @@ def _load_installed(point: EntryPoint) -> None:
         if _is_ours(point):
             raise
         BROKEN_PLUGINS[point.name] = _reason(error)
-        _logger.warning("the installed plugin '%s' is left out: %s", point.name, _reason(error))
+        _logger.warning("the installed plugin '%s' is skipped: %s", point.name, _reason(error))
     else:
         _installed.append(point.name)
 
@@ -92,7 +92,7 @@ def _import_path(path: Path) -> None:
     source = path / "__init__.py" if path.is_dir() else path
     if not source.is_file():
         raise FileNotFoundError(f"there is no file {source}")
-    # The name depends on the place alone: worker processes find the same module under it.
+    # The name depends only on the path, so that worker processes find the same module under it.
     private = f"_nucleizoo_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if private in sys.modules:
         return
@@ -109,10 +109,10 @@ def _import_path(path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """One line: what happened, and the last line of code it went through."""
+    """One line: the error, and the last line of code in its traceback."""
     reason = f"{type(error).__name__}: {error}"
     if isinstance(error, ModuleNotFoundError) and (new := renamed.MODULES.get(error.name or "")):
-        reason += f"; it is called {new} now"
+        reason += f"; it was renamed to {new}"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
     if isinstance(error, SyntaxError) or not frames or frames[-1].filename == __file__:
         return reason

@@ -1,6 +1,6 @@
 """Entries by name; the signature of an entry is the schema of its configuration.
 
-The law: positional arguments are wired by code, keyword-only arguments are configured by YAML.
+The rule: positional arguments are wired by code, keyword-only arguments are configured by YAML.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Recipe:
     registry: Registry = field(repr=False)
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """The settings given explicitly; the entry's defaults are not among them."""
+    """The settings given explicitly, without the entry's defaults."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
@@ -61,7 +61,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Recipes:
-    """As a default: a section with a key per entry, its name in capitals; none unless a file names one."""
+    """As a default: a section with a key per entry, its name in capitals; empty unless a file names one."""
 
     registry: Registry = field(repr=False)
 
@@ -71,9 +71,9 @@ class Registry:
 
     Args:
         kind: what an entry is, in the singular; used in messages.
-        promise: the call that every entry of this kind allows.
-        role: what an entry can serve as if its attribute `serves` does not say otherwise, and what a slot
-            of this kind wants if the attribute `roles` of its owner does not say otherwise.
+        promise: the call that every entry of this kind supports.
+        role: the role of an entry that has no attribute `serves`, and the role that a slot of this kind
+            needs unless the attribute `roles` of its owner names another.
 
     Example:
         >>> LOSSES = Registry("loss", "Entry(**settings) -> Loss")
@@ -100,7 +100,7 @@ class Registry:
 
         def add(entry: Entry) -> Entry:
             if not _SNAKE.fullmatch(name):
-                raise ValueError(f"{place}: a {self.kind} is named in lower_snake, not '{name}'")
+                raise ValueError(f"{place}: the name of a {self.kind} must be lower_snake, not '{name}'")
             if name in self._entries:
                 raise ValueError(f"two {self.kind}s are called '{name}': {self._places[name]} and {place}")
             for setting in schema(entry).values():
@@ -115,17 +115,17 @@ class Registry:
         """The entry itself.
 
         Raises:
-            ConfigError: when there is none; says which names there are.
+            ConfigError: when there is none; lists the known names.
         """
         if name not in self._entries:
             raise ConfigError(self.unknown(name))
         return self._entries[name]
 
     def unknown(self, name: str) -> str:
-        """Say that no entry is called `name`, which is nearest, and which there are."""
+        """The message for an unknown `name`, with the nearest name and all known ones."""
         if new := renamed.ENTRIES.get((self.kind, name)):
-            return f"the {self.kind} '{name}' is called '{new}' now"
-        message = f"no {self.kind} is called '{name}'." if name else f"no {self.kind} is named."
+            return f"the {self.kind} '{name}' was renamed to '{new}'"
+        message = f"no {self.kind} is called '{name}'." if name else f"the name of a {self.kind} is missing."
         if near := nearest(name, self._entries):
             message += f" Did you mean '{near}'?"
         message += f" Known: {', '.join(self.names()) or 'none'}"
@@ -145,7 +145,7 @@ class Registry:
         return Recipe(self, name, overrides)
 
     def recipes(self) -> Recipes:
-        """A section with a key per entry, none at first."""
+        """A section with a key per entry, empty by default."""
         return Recipes(self)
 
     def names(self) -> tuple[str, ...]:
@@ -165,12 +165,12 @@ class Registry:
         return tuple(name for name in self.names() if role in self.serves(name))
 
     def __getattr__(self, name: str) -> Any:
-        """Refuse what is not there; where it was renamed, say how.
+        """Refuse an unknown attribute; if it was renamed, give the new name.
 
         Raises:
             AttributeError: always.
         """
-        hint = f"; it is called '{renamed.NAMES[name]}' now" if name in renamed.NAMES else ""
+        hint = f"; it was renamed to '{renamed.NAMES[name]}'" if name in renamed.NAMES else ""
         raise AttributeError(f"a registry has no attribute '{name}'{hint}")
 
     def __contains__(self, name: object) -> bool:
@@ -181,7 +181,7 @@ class Registry:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like this one, if any is close enough to be a slip of the hand."""
+    """The known word most similar to this one, if any is similar enough to be a typo."""
     matches = difflib.get_close_matches(str(word), list(known), n=1)
     return matches[0] if matches else None
 
@@ -192,7 +192,7 @@ def _problem(setting: Setting) -> str:
     if not _holdable(setting.default):
         return f"a configuration cannot hold its default {setting.default!r}"
     if setting.name == "name" or not _SNAKE.fullmatch(setting.name):
-        return "a setting is called in lower_snake, and not 'name', which picks the entry"
+        return "a setting must be lower_snake, and not 'name', which picks the entry"
     return ""
 
 

@@ -1,6 +1,6 @@
-"""What things were called before 0.1.0: an old spelling is refused, and the message has the new one.
+"""Names from before 0.1.0 and their new ones: an old name is refused, and the message gives the new one.
 
-This is the one table of it. It is text alone: nothing here makes an old spelling work.
+The table is for messages only: nothing here makes an old name work.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ ENTRIES = {
     ("blending", "tent"): "linear",
     ("blending", "centre"): "cysgan",
 }
-"""Kind and old name of an entry -> its name."""
+"""Kind and old name of an entry -> its new name."""
 
 KEYS = {
     "METHOD.GENERATOR": "METHOD.NETWORK",
@@ -21,10 +21,10 @@ KEYS = {
     "SOLVER.DECAY_ALL": "SOLVER.OPTIMISER.DECAY_ALL",
     "SOLVER.HOLD": "SOLVER.SCHEDULE.HOLD",
 }
-"""Old key of a configuration -> its key, where the old one is not known."""
+"""Old key of a configuration -> its new key, where the old one no longer exists."""
 
 SLOTS = ("SOLVER.SCHEDULE", "INFERENCE.BLENDING")
-"""Keys that held a word and are slots now, which name an entry."""
+"""Keys that used to hold a word and are now slots, which name an entry."""
 
 NAMES = {
     "SOURCES": "DATASETS",
@@ -33,7 +33,7 @@ NAMES = {
     "Part": "Recipe",
     "part": "recipe",
 }
-"""What plugins import or call -> what it is called."""
+"""Old name of what plugins import or call -> its new name."""
 
 MODULES = {
     "nucleizoo.batches": "nucleizoo.training.batches",
@@ -77,4 +77,4 @@ MODULES = {
     "nucleizoo.volumes": "nucleizoo.io",
     "nucleizoo.workers": "nucleizoo.training.workers",
 }
-"""Old module -> where it is."""
+"""Old module -> new module."""

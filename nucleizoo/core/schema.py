@@ -29,7 +29,7 @@ def schema(entry: Any) -> dict[str, Setting]:
     """The keyword-only arguments of a class or function, by name.
 
     While an `__init__` ends in `**settings`, the arguments of the next one in the method resolution
-    order are added; a name that the heir already takes, by position or by keyword, is the heir's.
+    order are added; a name that the subclass already takes, by position or by keyword, is the subclass's.
     """
     settings: dict[str, Setting] = {}
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""YAML text to a plain tree and back: text may come from anywhere, so nothing runs and all is bounded."""
+"""YAML text to a plain tree and back; text is untrusted: it runs no code, and its size is limited."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _UNREAD = "!unread"
 
 
 class Unread(str):
-    """Text that waits for the type that is wanted: a command line's value, or `1e-4` in YAML 1.1."""
+    """Text whose type is decided later: a command line's value, or `1e-4` in YAML 1.1."""
 
     def read(self) -> Any:
-        """What the text says when no text is wanted.
+        """The value of the text where no text is expected.
 
         Raises:
             ConfigError: when it is not YAML.
@@ -56,7 +56,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _unread(loader: _Loader, node: yaml.ScalarNode) -> Any:
-    # YAML 1.1 knows 1.0e-4 as a number but takes 1e-4 and 1.0e4 for text.
+    # YAML 1.1 reads 1.0e-4 as a number, but 1e-4 and 1.0e4 as text.
     return Unread(loader.construct_scalar(node))
 
 
@@ -76,21 +76,21 @@ def read(path: Path, shown: str = "") -> dict[str, Any]:
 
     Args:
         path: a file whose suffix is .yaml, .yml or .json.
-        shown: how messages call the file; its path when empty.
+        shown: what messages call the file; '' for its path.
 
     Raises:
         ConfigError: when it is missing, too large, no UTF-8 text, no YAML or no mapping.
     """
     shown = shown or str(path)
     if path.suffix not in SUFFIXES:
-        raise ConfigError(f"{shown}: a configuration is a file ending in {', '.join(SUFFIXES)}")
+        raise ConfigError(f"{shown}: a configuration file must end in {', '.join(SUFFIXES)}")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from error
     if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{shown}: larger than {MAX_BYTES:,} bytes, which no configuration is")
+        raise ConfigError(f"{shown}: larger than {MAX_BYTES:,} bytes, too large for a configuration")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -119,7 +119,7 @@ def parse(text: str, shown: str) -> Any:
         ConfigError: when it is not YAML, too large, recursive, repeats a key or uses other tags.
     """
     if len(text) > MAX_BYTES:
-        raise ConfigError(f"{shown}: larger than {MAX_BYTES:,} characters, which no configuration is")
+        raise ConfigError(f"{shown}: larger than {MAX_BYTES:,} characters, too large for a configuration")
     loader: _Loader | None = None
     try:
         loader = _Loader(text)
@@ -136,7 +136,7 @@ def parse(text: str, shown: str) -> Any:
         where = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{shown}{where}: {said}") from error
     except (yaml.YAMLError, ValueError, LookupError) as error:
-        raise ConfigError(f"{shown}: not YAML: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"{shown}: not valid YAML: {str(error).splitlines()[0]}") from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -149,7 +149,7 @@ def write(tree: Mapping[str, Any]) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value as messages show it: on one line, and not endless."""
+    """A value as messages show it: on one line, shortened."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, str):
@@ -159,13 +159,13 @@ def brief(value: Any) -> str:
 
 
 def _inspect(node: yaml.Node, shown: str, seen: dict[int, int]) -> int:
-    """Size of a node with its aliases written out, found without writing them out."""
+    """Size of a node with its aliases expanded, computed without expanding them."""
     line = node.start_mark.line + 1
     if node.tag not in _PLAIN and node.tag != _UNREAD:
-        raise ConfigError(f"{shown}, line {line}: the tag {node.tag} is refused; write plain values")
+        raise ConfigError(f"{shown}, line {line}: the tag {node.tag} is not allowed; write plain values")
     if id(node) in seen:
         if not seen[id(node)]:
-            raise ConfigError(f"{shown}, line {line}: an alias stands inside itself")
+            raise ConfigError(f"{shown}, line {line}: an alias contains itself")
         return seen[id(node)]
     seen[id(node)] = 0
     if isinstance(node, yaml.MappingNode):
@@ -175,13 +175,13 @@ def _inspect(node: yaml.Node, shown: str, seen: dict[int, int]) -> int:
         children = node.value if isinstance(node, yaml.SequenceNode) else []
     size = 1 + sum(_inspect(child, shown, seen) for child in children)
     if size > MAX_NODES:
-        raise ConfigError(f"{shown}, line {line}: more than {MAX_NODES:,} values, aliases written out")
+        raise ConfigError(f"{shown}, line {line}: more than {MAX_NODES:,} values, aliases expanded")
     seen[id(node)] = size
     return size
 
 
 def _name_keys(node: yaml.MappingNode, shown: str) -> None:
-    """Take every key as the text it is written as (`NO` is a key, not False), each once."""
+    """Treat every key as text, as written (`NO` is a key, not False); refuse duplicates."""
     first: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1

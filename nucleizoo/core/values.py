@@ -1,4 +1,4 @@
-"""A value from a file in the type of its default: the only conversions there are."""
+"""Convert a value from a file to the type of its default; there are no other conversions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from nucleizoo.core.text import Unread
 
 _LARGEST = 1e300
-"""Whole numbers from here on are not taken for floats, which end at 1.8e308."""
+"""Integers from here on are not converted to floats, which end at 1.8e308."""
 
 
 class MisfitError(ValueError):
-    """A value is not of the type that its default asks for."""
+    """A value does not have the type of its default."""
 
 
 def fit(model: Any, value: Any, annotation: str = "") -> Any:
-    """The value in the type of `model`, the default; no other change is made.
+    """The value in the type of `model`, the default, otherwise unchanged.
 
     Args:
-        model: None takes any plain value; an empty list or tuple any numbers, or any texts.
-        value: what a file says.
-        annotation: of the argument; tells what an empty list or tuple holds.
+        model: None accepts any plain value; an empty list or tuple any numbers, or any texts.
+        value: as read from a file.
+        annotation: of the argument; says what an empty list or tuple may hold.
 
     Raises:
         MisfitError: when it has another type, or is not finite though the default is.
@@ -59,7 +59,7 @@ def _fit_anything(value: Any) -> Any:
 
 
 def _fit_item(models: Sequence[Any], item: Any, annotation: str) -> Any:
-    """An element in the type of any of the default's; an empty default leaves it to the annotation."""
+    """An element in the type of one of the default's; for an empty default the annotation decides."""
     if not models:
         is_text, is_number = "str" in annotation, "int" in annotation or "float" in annotation
         models = [] if is_text and not is_number else [0, 0.0]

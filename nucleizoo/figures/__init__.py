@@ -1,4 +1,4 @@
-"""The figures of the papers, drawn from runs: each function leaves a PNG and the numbers in it as CSV."""
+"""The figures of the papers, drawn from runs: each function writes a PNG and the numbers in it as CSV."""
 
 from nucleizoo.figures.ablation import ABLATIONS, ablation
 from nucleizoo.figures.content import content

@@ -1,4 +1,4 @@
-"""A method without one of its parts, beside the figures that its paper gives."""
+"""Ablation: a method without each of its parts, next to the scores of its paper."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nucleizoo.figures.tables import averaged, write_runs
 from nucleizoo.metrics.files import write_rows
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"
-"""The tables that there are, a file each."""
+"""The tables, one file each."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Ablation:
 
     Attributes:
         base: configuration that its rows change.
-        scores: name -> path of a score in `metrics.json`; the first is the paper's.
+        scores: name -> path of a score in `metrics.summary`; the first is the paper's.
         rows: name -> KEY VALUE pairs.
         published: data set -> row -> the paper's first score, in [0, 1].
     """
@@ -45,7 +45,7 @@ class Ablation:
         """
         names = sorted(file.stem for file in ABLATIONS.glob("*.yaml"))
         if name not in names:
-            known = ", ".join(names) or "none: take a checkout"
+            known = ", ".join(names) or "none: use a git checkout"
             raise UserError(f"no ablation is called '{name}'; {ABLATIONS} has {known}")
         tree = text.read(ABLATIONS / f"{name}.yaml")
         rows = {
@@ -65,18 +65,18 @@ def ablation(
     overrides: Sequence[str] = (),
     plugins: Sequence[str] = (),
 ) -> Path:
-    """Train a method without one part after the other, and write its paper's table with our scores.
+    """Train a method without each of its parts in turn, and write its paper's table with our scores.
 
-    Repeating the call goes on where it stopped; runs that are finished are taken as they are.
+    Repeating the call resumes where it stopped; finished runs are reused.
 
     Args:
         name: of a file in `configs/ablations`.
         data: annotated data, a folder with `images` and `labels`, paired by name.
         out: folder for `ablation.png`, `ablation.csv` and `ablation.md` (a row per variant), `runs.csv`
-            (a row a training), `runs` and `scores`.
-        cfg: takes the place of the configuration that the paper's figures belong to.
-        seeds: trainings a row.
-        overrides: KEY VALUE pairs laid over the configuration, below those of the rows.
+            (a row per training), `runs` and `scores`.
+        cfg: used instead of the configuration that the paper's scores belong to.
+        seeds: trainings per row.
+        overrides: KEY VALUE pairs applied to the configuration, before those of the rows.
         plugins: plugin files that the configuration needs.
 
     Returns:
@@ -109,7 +109,7 @@ def ablation(
 
 
 def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablation, about: str) -> None:
-    """The table for a report, spreads behind their means."""
+    """Write the table for a report, spreads after their means."""
     first = next(iter(table.scores))
     seeds = rows[0]["runs"]
     heads = ["row", *table.scores, *(f"{first}, published, {place}" for place in table.published)]

@@ -1,4 +1,4 @@
-"""Whether the content of images and of source pictures is of one kind [1].
+"""Whether images and source pictures have the same kind of content [1].
 
 [1] Yao et al., AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
     training, 2021, figure of the content space with and without aligned training.
@@ -32,16 +32,16 @@ def content(
 
     Codes are those of training crops: of the images, windows that do not overlap; of the source,
     as many drawn with a fixed seed. The upper row shows whole codes, the lower one the means of their
-    channels. Separability is measured on the codes themselves, not on what t-SNE makes of them.
+    channels. Separability is measured on the codes themselves, not on their t-SNE.
 
     Args:
         runs: folders of finished runs, of methods with a domain label.
         inputs: images, files or folders.
-        out: folder for `content.png`, `content.csv` (a row per crop) and `separability.csv` (a row a
-            run: accuracies of classifiers that tell the domains apart, 0.5 where content is aligned; they
-            judge 'held apart' what they have not seen: places in the images, or where images are no larger
-            than a crop, crops, which for frames of one time lapse is too easy).
-        count: crops of images at most, taken at random from all.
+        out: folder for `content.png`, `content.csv` (a row per crop) and `separability.csv` (a row per
+            run and kind of code: accuracies of classifiers that tell the domains apart, 0.5 where content
+            is aligned; 'held apart' is what they are tested on without having seen it: places in the images
+            or, where images are no larger than a crop, crops, which is too easy for frames of a time lapse).
+        count: maximum number of crops of images, taken at random from all.
         plugins: plugin files that the runs need.
         overrides: KEY VALUE pairs for DATASET.IMAGE and SYSTEM.
 
@@ -71,7 +71,7 @@ def _named(runs: Sequence[Path]) -> dict[str, Path]:
 
 
 def _write_tables(clouds: Sequence[Cloud], folder: Path) -> None:
-    """A row a crop, and a row a cloud."""
+    """Write a row per crop, and a row per cloud."""
     crops = [
         {
             "run": cloud.name, "codes": cloud.kind, "crop": crop,
@@ -95,7 +95,7 @@ def _write_tables(clouds: Sequence[Cloud], folder: Path) -> None:
 
 
 def _drawn(clouds: Sequence[Cloud], path: Path) -> Path:
-    """A column a run, a row a kind."""
+    """Draw a column per run, a row per kind."""
     columns = len(clouds) // len(KINDS)
     figure = drawing.sheet(4.2 * columns, 4 * len(KINDS) + 0.6)
     places = figure.subplots(len(KINDS), columns, squeeze=False).T.flat

@@ -16,18 +16,18 @@ from nucleizoo.figures.crops import Picture, tiles
 from nucleizoo.inference.segmenter import Segmenter
 
 FOLDS = 5
-"""Of the cross validation, with at least two crops of every domain in each; there are fewer where
-images hold fewer crops, see `separability`."""
+"""Folds of the cross-validation, with at least two crops of every domain in each; there are fewer where
+images have fewer crops, see `separability`."""
 MOST = 0.75
 """Share of crops at one place above which the others are too few to learn from."""
 KINDS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "whole": lambda codes: codes.reshape(len(codes), -1),
     "means": lambda codes: codes.reshape(*codes.shape[:2], -1).mean(2),
 }
-"""What is taken of codes (N, K, ...), as (N, M): all, where the places of nuclei count most; or the mean of
-every channel, which does not know places and is the sharper test."""
+"""How codes (N, K, ...) become (N, M): all values, where the positions of nuclei dominate; or the mean of
+every channel, which ignores positions and is the stricter test."""
 SEED = 0
-"""Of source pictures, folds and t-SNE: the same for every run."""
+"""Seed of source pictures, folds and t-SNE, the same for every run."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Cloud:
 
     Attributes:
         name: of the run.
-        kind: what was taken of the codes, a key of `KINDS`.
+        kind: how the codes are reduced, a key of `KINDS`.
         names: of the crops, those of images first.
         is_source: (N) bool.
         places: (N, 2), by t-SNE; no unit.
         linear: balanced accuracy of a linear classifier that tells the domains apart, cross-validated; 0.5
             is chance.
         neighbours: the same of the five nearest neighbours.
-        apart: what these two never saw of the crops that they judge: 'places', the same window of other
-            images, or where (nearly) all images are but one window, 'crops', themselves alone.
+        apart: what is kept out of training when a crop is classified: 'places', the same window of other
+            images; or, where (nearly) all images are a single window, 'crops', only the crop itself.
     """
 
     name: str
@@ -63,7 +63,7 @@ def measured(name: str, segmenter: Segmenter, files: Sequence[Path], count: int)
     Crops are as large as those of training and do not overlap; `count` at most are taken, at random.
 
     Raises:
-        UserError: when there are too few crops, or the method knows no content.
+        UserError: when there are too few crops, or the method has no content codes.
         RunError: when a code is not finite.
     """
     size = segmenter.config.DATASET.SIZE
@@ -76,7 +76,7 @@ def measured(name: str, segmenter: Segmenter, files: Sequence[Path], count: int)
     found = [found[i] for i in sorted(np.random.default_rng(SEED).permutation(len(found))[:count])]
     if len(found) < 2 * FOLDS:
         raise UserError(
-            f"the images hold {len(found)} crops of {size} for {name}, and {2 * FOLDS} are needed to measure "
+            f"the images have {len(found)} crops of {size} for {name}, but {2 * FOLDS} are needed to measure "
             "how far the domains are apart; give more or larger images"
         )
     sources = _sources(segmenter, len(found))
@@ -120,12 +120,12 @@ def rotated(codes: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _groups(places: Sequence[int], sources: int) -> tuple[NDArray[np.int64], str]:
-    """What must not be in two folds: the same place in frames of a time lapse, where it looks alike.
+    """Crops that must share a fold: the same place in frames of a time lapse, which look alike.
 
     Where one place has more than `MOST` of the crops, every crop is a group.
 
     Returns:
-        The groups (N) of crops and of source pictures behind them, and `Cloud.apart`.
+        The groups (N) of crops and then of source pictures, and `Cloud.apart`.
     """
     apart = "places"
     if max(Counter(places).values()) > MOST * len(places):
@@ -136,7 +136,7 @@ def _groups(places: Sequence[int], sources: int) -> tuple[NDArray[np.int64], str
 def separability(
     codes: NDArray[np.float64], is_source: NDArray[np.bool_], groups: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """How well the domains (N) are told apart by codes (N, M), by classifiers that saw none of a group (N).
+    """How well classifiers tell the domains (N) apart by codes (N, M), tested on unseen groups (N).
 
     There are `FOLDS` folds, or as many as the domain with fewer groups has, which are at least 2.
 

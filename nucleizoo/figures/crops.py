@@ -1,4 +1,4 @@
-"""Trained runs, and the pieces of pictures that figures show of them."""
+"""Trained runs, and the crops of pictures that figures show of them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def finished(path: str | Path, plugins: Sequence[str], overrides: Sequence[str])
     """The segmenter of a run that was trained to its end.
 
     Raises:
-        RunError: when there is none, or it has been trained in part.
+        RunError: when there is none, or it is not fully trained.
     """
     run = Run.open(Path(path), plugins, overrides)
     if run.checkpoints() and not run.is_finished:
-        raise RunError(f"{path} is not trained to its end; resume it with nucleizoo train --resume")
+        raise RunError(f"{path} is not fully trained; resume it with nucleizoo train --resume")
     return Segmenter.open(run)
 
 
 def tiles(picture: Picture, size: tuple[int, ...]) -> Iterator[Picture]:
-    """Windows (C, *size) of (C, *S) that do not overlap, about its middle; at least one."""
+    """Windows (C, *size) of (C, *S) that do not overlap, centred in it; at least one."""
     counts = [max(1, n // wanted) for n, wanted in zip(picture.shape[1:], size, strict=True)]
     rims = [
         (n - count * wanted) // 2 for n, count, wanted in zip(picture.shape[1:], counts, size, strict=True)
@@ -39,7 +39,7 @@ def tiles(picture: Picture, size: tuple[int, ...]) -> Iterator[Picture]:
 
 
 def plane(picture: Picture) -> Picture:
-    """What is shown of (C, *S): its first channel, of volumes the middle plane."""
+    """What is shown of (C, *S): its first channel; for volumes, the middle plane."""
     shown: Picture = picture[0]
     while shown.ndim > 2:
         shown = shown[len(shown) // 2]

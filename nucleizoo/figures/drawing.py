@@ -1,4 +1,4 @@
-"""What all figures share: where they go, their colours, and how they are written."""
+"""What all figures share: their folder, colours and format."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-"""Okabe and Ito's, which colour-blind readers tell apart; markers differ as well."""
+"""Okabe and Ito's colours, which colour-blind readers can distinguish; markers differ as well."""
 MARKERS = ("o", "^", "s", "D", "v")
 
 
 def prepare(out: str | Path) -> Path:
-    """The folder for a figure, made if missing; said before any work is done.
+    """Create the folder for a figure if it is missing; to be called before any work is done.
 
     Raises:
         UserError: when it cannot be written to, or the libraries that draw are not installed.
@@ -42,7 +42,7 @@ def sheet(width: float, height: float) -> Figure:
 
 
 def write(figure: Figure, path: Path) -> Path:
-    """Write a figure as a PNG of 150 dots an inch."""
+    """Write a figure as a PNG of 150 dots per inch."""
     with atomic(path) as part:
         figure.savefig(part, format="png", dpi=150)
     return path

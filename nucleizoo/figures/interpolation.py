@@ -1,4 +1,4 @@
-"""What an image becomes while its domain label goes over into that of the source [1].
+"""Images decoded with a domain label that moves from image to source [1].
 
 [1] Yao et al., AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
     training, 2021, figure of the interpolated domain label.
@@ -23,12 +23,12 @@ from nucleizoo.metrics.files import write_rows
 from nucleizoo.preprocess import Scan
 
 ROWS = 6
-"""Images drawn at most, evenly taken from all; the table has every image."""
+"""Maximum number of images drawn, evenly taken from all; the table has every image."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One image: the crop that came in, and its content decoded with every label."""
+    """One image: the input crop, and its content decoded with every label."""
 
     name: str
     picture: Picture
@@ -46,15 +46,15 @@ def interpolation(
 ) -> Path:
     """Decode the content of images with the domain label moving from image (1, 0) to source (0, 1).
 
-    Of every image the part with most contrast is taken, as large as a training crop.
+    From every image the window with most contrast is used, as large as a training crop.
 
     Args:
         run: folder of a finished run, of a method with a domain label.
         inputs: images, files or folders.
-        out: folder for `interpolation.png` (a row an image, a column a label) and `interpolation.csv`
+        out: folder for `interpolation.png` (a row per image, a column per label) and `interpolation.csv`
             (`share` of the source in the label; `foreground`, the share of pixels that the run's decoder
             treats as nuclei, and their number; `mean` of the picture, 0 black and 1 white).
-        steps: labels, both ends among them.
+        steps: number of labels, with both ends.
         plugins: plugin files that the run needs.
         overrides: KEY VALUE pairs for INFERENCE, DATASET.IMAGE and SYSTEM.
 
@@ -65,7 +65,7 @@ def interpolation(
         UserError: for a run, an image or a folder that cannot be used.
     """
     if steps < 2:
-        raise UserError(f"STEPS must be 2 or more, for both ends are shown; got {steps}")
+        raise UserError(f"STEPS must be 2 or more, since both ends are shown; got {steps}")
     folder = drawing.prepare(out)
     segmenter = finished(run, plugins, overrides)
     shares = np.linspace(0, 1, steps)
@@ -86,7 +86,7 @@ def interpolation(
 
 
 def _striking(scan: Scan, size: tuple[int, ...]) -> Scan:
-    """The window of a scan that has most contrast: an image's middle may be empty."""
+    """The window of a scan with most contrast, since the middle may be empty."""
     picture = max(tiles(scan.image, size), key=np.std)
     zooms = [n / working for n, working in zip(scan.shape, scan.image.shape[1:], strict=True)]
     shape = tuple(max(1, round(n * zoom)) for n, zoom in zip(size, zooms, strict=True))

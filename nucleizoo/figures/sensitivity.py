@@ -19,7 +19,7 @@ from nucleizoo.metrics.files import write_rows
 
 SCORES = {"Dice": "pixels.dice", "object F1": "objects.f1"}
 WIDE = 30
-"""Largest value over the smallest from which on the axis is logarithmic."""
+"""Ratio of the largest to the smallest value above which the axis is logarithmic."""
 _USING = ("SYSTEM.", "INFERENCE.", "MONITOR.")
 
 
@@ -34,19 +34,19 @@ def sensitivity(
     overrides: Sequence[str] = (),
     plugins: Sequence[str] = (),
 ) -> Path:
-    """Train a configuration with every value of a key, and draw its scores over the value.
+    """Train a configuration with every value of a key, and plot its scores against the value.
 
-    Repeating the call goes on where it stopped; runs that are finished are taken as they are.
+    Repeating the call resumes where it stopped; finished runs are reused.
 
     Args:
         cfg: configuration file.
         key: of a number, 'METHOD.CYCLE.WEIGHT', or of numbers, 'DATASET.SOURCE.COUNT'.
-        values: as they stand on a command line: '5', or '[5, 40]'.
+        values: as on the command line: '5', or '[5, 40]'.
         data: annotated data, a folder with `images` and `labels`, paired by name.
         out: folder for `sensitivity.png`, `sensitivity.csv` (a row per value), `runs.csv` (a row per
             training), `runs` and `scores`.
-        seeds: trainings a value.
-        overrides: KEY VALUE pairs laid over the configuration.
+        seeds: trainings per value.
+        overrides: KEY VALUE pairs applied to the configuration.
         plugins: plugin files that the configuration needs.
 
     Returns:
@@ -56,9 +56,7 @@ def sensitivity(
         UserError: for a key, value, configuration or data that cannot be used; before any training.
     """
     if key.startswith(_USING):
-        raise UserError(
-            f"{key} does not change what is learnt; take a key of DATASET, TARGET, METHOD or SOLVER"
-        )
+        raise UserError(f"{key} does not affect training; use a key of DATASET, TARGET, METHOD or SOLVER")
 
     def load(pairs: Sequence[str]) -> CfgNode:
         return api.load_config(cfg, [*overrides, *pairs], plugins)
@@ -80,20 +78,20 @@ def _named(
     """Words of the command line and the values that they become, by a name for folders and axes.
 
     Raises:
-        UserError: for a value that the configuration refuses, that is no number, or that comes twice.
+        UserError: for a value that the configuration refuses, is not a number, or comes twice.
     """
     named: dict[str, tuple[str, Any]] = {}
     for word in values:
         value = _value(load((key, word)), key)
         numbers = value if isinstance(value, tuple | list) else (value,)
         if not numbers or not all(type(number) in (int, float) for number in numbers):
-            raise ConfigError(f"{key} is drawn over numbers or ranges of numbers, got {brief(value)}")
+            raise ConfigError(f"values of {key} must be numbers or ranges of numbers, got {brief(value)}")
         name = "-".join(repr(number).removesuffix(".0") for number in numbers)
         if name in named:
             raise UserError(f"{key}: the value {name} is given twice; name each once")
         named[name] = word, value
     if not named:
-        raise UserError(f"{key} wants at least one value")
+        raise UserError(f"{key} needs at least one value")
     return named
 
 

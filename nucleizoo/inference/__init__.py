@@ -1,1 +1,1 @@
-"""From a file to labels, maps, translations and tables: what a trained run is used for."""
+"""From a file to labels, maps, translations and tables, with a trained run."""

@@ -1,4 +1,4 @@
-"""The nuclei of a picture as rows of a table: where they are, how large, how sure the network is."""
+"""The nuclei of a picture as rows of a table: their position, size and confidence."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from nucleizoo.core.files import atomic
 Row = dict[str, float]
 
 _PORTION = 1 << 22
-"""Voxels whose places are in memory at once."""
+"""Voxels whose coordinates are in memory at once."""
 
 _ROWS = 1 << 16
-"""Nuclei whose numbers are Python's at once."""
+"""Nuclei that are converted to Python numbers at once."""
 
 _UNITS = {2: "um2", 3: "um3"}
-"""Of the size of a nucleus, by the number of axes."""
+"""Unit of the size of a nucleus, by the number of axes."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """What is added up over the voxels of N nuclei.
+    """Sums over the voxels of N nuclei.
 
     Attributes:
-        labels: their numbers, (N,), rising.
-        voxels: how many, (N,).
-        places: of the voxels along each axis, (D, N), in pixels.
-        likely: of the probabilities of nucleus, (N,).
+        labels: their numbers, (N,), ascending.
+        voxels: number of voxels, (N,).
+        places: sums of the voxels' coordinates along each axis, (D, N), in pixels.
+        likely: sums of the probabilities of nucleus, (N,).
     """
 
     labels: NDArray[np.int64]
@@ -43,12 +43,12 @@ class Sums:
 
     @classmethod
     def of(cls, labels: NDArray[np.int32], likely: NDArray[np.float32], corner: tuple[int, ...] = ()) -> Sums:
-        """Add up, portion by portion.
+        """Sum over the voxels of an array, a few planes at a time.
 
         Args:
             labels: (*S) 0 = background.
             likely: (*S) probability of nucleus in [0, 1].
-            corner: place of the first voxel; () is the origin.
+            corner: position of the first voxel; () is the origin.
         """
         known = np.unique(labels)
         known = known[known > 0]
@@ -66,7 +66,7 @@ class Sums:
         return cls(known.astype(np.int64), voxels, np.stack(places) + offset, sure)
 
     def rows(self, spacing: tuple[float, ...] = (), picture: int = 0) -> Iterator[Row]:
-        """A row a nucleus; see `rows`."""
+        """One row per nucleus; see `rows`."""
         axes = len(self.places)
         unit, size = _UNITS[axes], float(np.prod(spacing)) if spacing else 0.0
         columns = (self.labels, self.voxels, self.likely, *self.places)
@@ -79,7 +79,7 @@ class Sums:
 
 
 def _transposed(columns: Sequence[NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Numbers of Python, row by row; few of them at once, for they are four times as large."""
+    """Python numbers, row by row; converted a few at a time, because they are four times as large."""
     for start in range(0, len(columns[0]), _ROWS):
         yield from zip(*(column[start : start + _ROWS].tolist() for column in columns), strict=True)
 
@@ -87,29 +87,29 @@ def _transposed(columns: Sequence[NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
 def rows(
     labels: NDArray[np.int32], likely: NDArray[np.float32], spacing: tuple[float, ...] = (), picture: int = 0
 ) -> Iterator[Row]:
-    """Describe every nucleus, in the order of their numbers.
+    """Describe every nucleus, in the order of the labels.
 
     Args:
         labels: (*S) 0 = background.
         likely: (*S) probability of nucleus in [0, 1].
         spacing: voxel size in micrometres, in axis order; () when unknown.
-        picture: which one of its file it is.
+        picture: its index in the file.
 
     Yields:
-        picture, label, voxels, where the voxel size is known square or cubic micrometres, the centre in
+        picture, label, voxels, size in square or cubic micrometres if the voxel size is known, the centre in
         pixels of the file, and confidence, the mean of `likely` in the nucleus.
     """
     return Sums.of(labels, likely).rows(spacing, picture)
 
 
 def write(path: Path, table: Iterable[Row], axes: int, spacing: tuple[float, ...] = ()) -> None:
-    """A row a nucleus; of a picture without nuclei the head alone.
+    """Write one row per nucleus as CSV; only the header for a picture without nuclei.
 
     Args:
         path: of the table.
-        table: of `rows`.
+        table: from `rows`.
         axes: 2 or 3.
-        spacing: that the rows are of.
+        spacing: that `rows` was given.
 
     Raises:
         OSError: when the disk is full.

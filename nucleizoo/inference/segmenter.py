@@ -29,11 +29,11 @@ from nucleizoo.runs import Run
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What was found in one scan, on the voxels of its file.
+    """The nuclei of one scan, on the voxels of its file.
 
     Attributes:
         labels: (*S) int32, 0 = background, 1..n by first voxel in raster order.
-        make_likelihood: gives `likelihood`, which not everybody wants.
+        make_likelihood: computes `likelihood`, which is not always needed.
     """
 
     labels: NDArray[np.int32]
@@ -46,17 +46,17 @@ class Segmentation:
 
 
 class Segmenter:
-    """A trained method with everything around it: reading as in training, windows, decoding.
+    """A trained method with all that prediction needs: reading as in training, windows, decoding.
 
     Args:
-        method: its weights decide; it is put into evaluation mode on its present device.
+        method: with trained weights; it is put into evaluation mode on its present device.
         config: of the training; reads DATASET, TARGET and INFERENCE.
         precision: torch.float32 or torch.bfloat16.
-        remembered: what its norms saw of images in training, which INFERENCE.STATISTICS gives them; None if
-            it saw none, or that was not kept.
+        remembered: statistics of its norms on the images in training, for INFERENCE.STATISTICS; None if it
+            saw no images, or they were not saved.
 
     Attributes:
-        statistics: INFERENCE.STATISTICS, with 'training' or 'tile' for 'auto'.
+        statistics: INFERENCE.STATISTICS, with 'auto' replaced by 'training' or 'tile'.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Segmenter:
         """The segmenter of a run folder, on the device that its configuration asks for.
 
         Raises:
-            RunError: when it has no weights, or INFERENCE.STATISTICS asks for what they were kept without.
+            RunError: when it has no weights, or lacks the statistics that INFERENCE.STATISTICS asks for.
         """
         device = pick_device(run.config.SYSTEM.DEVICE)
         method = run.method().to(device)
@@ -86,8 +86,9 @@ class Segmenter:
         remembered = run.statistics()
         if method.segments and remembered is None and run.config.INFERENCE.STATISTICS == "training":
             raise RunError(
-                f"{run.path}: INFERENCE.STATISTICS training wants what norms saw of images in training, and "
-                "this one saw none, or an older version made it; take INFERENCE.STATISTICS tile"
+                f"{run.path}: INFERENCE.STATISTICS training needs norm statistics of the training images, "
+                "which this run lacks: it was trained without images, or by an older version; use "
+                "INFERENCE.STATISTICS tile"
             )
         return cls(method, run.config, precision, remembered)
 
@@ -97,18 +98,18 @@ class Segmenter:
         return build.reader(self.config)
 
     def read(self, path: Path) -> list[Scan]:
-        """The pictures in a file, a stack's planes one by one when the method is for 2D."""
+        """The pictures in a file; for a 2D method, each plane of a stack is one."""
         return self.reader.read(path)
 
     def segment(self, scan: Scan) -> Segmentation:
-        """The nuclei of a scan, on the voxels that it has in its file."""
+        """The nuclei of a scan, on the voxels of its file."""
         return self.decode(scan, self.maps(scan.image))
 
     def decode(self, scan: Scan, maps: NDArray[np.float32]) -> Segmentation:
         """Maps (K, *S) of a scan -> its nuclei; they are decoded on the voxels of the file, for smooth
         outlines.
 
-        Maps are rounded first, as prediction by blocks keeps them: both give the same labels.
+        Maps are first rounded as prediction by blocks stores them, so that both give the same labels.
         """
         rounded = self.rounded(maps)
         named = {
@@ -119,7 +120,7 @@ class Segmenter:
         return Segmentation(labels, lambda: linear(self.target.likelihood(rounded), scan.shape, blur=False))
 
     def rounded(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Maps (K, *S) -> the nearest of 256 values each."""
+        """Maps (K, *S) -> the same, rounded to the nearest of 256 values."""
         pairs = zip(self.target.channels, maps, strict=True)
         return np.stack([channel.from_bytes(channel.to_bytes(one)) for channel, one in pairs])
 
@@ -149,19 +150,19 @@ class Segmenter:
         `share` is that of the source domain: 0 gives the image again, 1 translates it.
 
         Raises:
-            UserError: when the method knows nothing between the domains.
+            UserError: when the method cannot decode between the domains.
         """
         able = self._able(Interpolator, "decode between the domains")
         return self._apply(partial(able.between, share=share), image)
 
     @torch.no_grad()
     def content(self, picture: NDArray[np.float32], domain: str) -> NDArray[np.float32]:
-        """The content of a picture (C, *S) in [-1, 1], from which decoding starts: (K, ...).
+        """The content code of a picture (C, *S) in [-1, 1], the input of its decoder: (K, ...).
 
         `domain` is that of the picture, 'image' or 'source'; *S are multiples of the method's divisor.
 
         Raises:
-            UserError: when the method knows no content apart from the domain.
+            UserError: when the method does not separate content from the domain.
         """
         able = self._able(ContentCoder, "tell content and domain apart")
         with autocast(self.device, self.precision):
@@ -174,23 +175,23 @@ class Segmenter:
         if not isinstance(self.method, capability):
             fitting = [name for name in METHODS.names() if issubclass(METHODS.get(name), capability)]
             raise UserError(
-                f"METHOD '{self.config.METHOD.NAME}' does not {what}; take a run of one that does: "
+                f"METHOD '{self.config.METHOD.NAME}' does not {what}; use a run of one that does: "
                 f"{', '.join(fitting) or 'none is known'}"
             )
         return self.method
 
     def picture_of(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
-        """Labels (*S) -> the picture that a dataset of labels shows the method, (K, *S) in [-1, 1].
+        """Labels (*S) -> the picture that the method sees of a dataset of labels, (K, *S) in [-1, 1].
 
         `spacing` is the voxel size in micrometres, in axis order; () when it is unknown.
 
         Raises:
-            RunError: when the source of the run gives pictures of its own, which labels are not.
+            RunError: when the run was trained with source pictures, so that it cannot translate labels.
         """
         if self.method.task.source_pictures:
             raise RunError(
-                "this run makes no image of labels, for its source was pictures; take a run whose "
-                "DATASET.SOURCE gives labels alone"
+                "this run cannot translate labels to an image, because its source was pictures; use a run "
+                "whose DATASET.SOURCE gives labels alone"
             )
         return self.target.picture_of(labels, spacing)
 
@@ -210,7 +211,7 @@ class Segmenter:
 
     @torch.no_grad()
     def watch(self, picture: NDArray[np.float32], into: Statistics) -> None:
-        """Pool what norms see of a picture (C, *S) in [-1, 1] on the way to its maps with what they saw."""
+        """Add the norm statistics of predicting the maps of a picture (C, *S) in [-1, 1] to `into`."""
         self._through(self.method, torch.from_numpy(picture)[None].to(self.device), into=into)
 
     @torch.no_grad()
@@ -222,8 +223,8 @@ class Segmenter:
     ) -> NDArray[np.float32]:
         batch, run = torch.from_numpy(picture)[None].to(self.device), partial(self._through, network)
         if self.statistics == "image" and self.window:
-            # near to what the whole picture would give: from the second layer on, this pass has itself
-            # normalised with the statistics of tiles; exact ones would take a pass a layer
+            # an approximation to the statistics of the whole picture: this pass normalises with those of
+            # tiles, which changes the input of all layers but the first; exact ones need one pass per layer
             given = Statistics()
             slide(partial(run, into=given), batch, self.window, 0.0)
         run = partial(run, given=given)
@@ -245,5 +246,7 @@ class Segmenter:
 
 def _finite(made: Tensor) -> Tensor:
     if not torch.isfinite(made).all():
-        raise RunError("the network's output is not finite: its weights are damaged, train again")
+        raise RunError(
+            "the network's output is not finite (NaN or infinite): its weights are damaged, train again"
+        )
     return made

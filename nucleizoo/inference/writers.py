@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was written for one file: the picture's own name, the file made, nuclei in it."""
+    """What was written for one file: the path of the picture, that of the result, the number of nuclei."""
 
     path: Path
     result: Path
@@ -32,10 +32,10 @@ class Prediction:
 
 
 def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
-    """Make the folder for results, unless it would change an input.
+    """Make the folder for results, unless it is inside an input.
 
     Raises:
-        UserError: when there is a file of that name, or it lies in a Zarr folder that is read.
+        UserError: when there is a file of that name, or it is inside a Zarr folder of the input.
         OSError: when it cannot be made.
     """
     folder = Path(output)
@@ -45,31 +45,32 @@ def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
             root = root.parent
         if folder.resolve().is_relative_to(root):
             raise UserError(
-                f"{folder}: --output lies in the input {root}, which is only read; name one outside of it"
+                f"{folder}: --output is inside the input {root}, which must not change; choose one outside"
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise UserError(f"{folder}: --output must be a folder, and a file is in its place") from error
+        raise UserError(f"{folder}: --output must be a folder, but there is a file of that name") from error
     return folder
 
 
 def write_labels(
     segmenter: Segmenter, path: Path, folder: Path, *, table: bool = False, overlay: bool = False
 ) -> Prediction:
-    """Instance labels of the picture's own shape, to `<stem>_label.tif`.
+    """Write instance labels in the shape of the picture to `<stem>_label.tif`.
 
     Args:
         segmenter: of the run.
         path: of the picture.
         folder: to write to.
         table: also write `<stem>_nuclei.csv`.
-        overlay: also write `<stem>_overlay.png`, nuclei outlined on their picture, a stack's plane by plane.
+        overlay: also write `<stem>_overlay.png`, nuclei outlined on their picture; one file per plane of a
+            stack.
     """
     volume = segmenter.reader.open(path)
     scans = segmenter.reader.prepare(volume, str(path))
     if not overlay:
-        del volume  # as large as its scans, and looked at no more
+        del volume  # as large as its scans, and no longer needed
     found, rows = list[NDArray[np.int32]](), list[nuclei_table.Row]()
     for index, scan in enumerate(scans):
         made = segmenter.segment(scan)
@@ -77,7 +78,7 @@ def write_labels(
         if table:
             rows += nuclei_table.rows(made.labels, made.likelihood, scan.file_spacing, index)
     if len(scans) > 1 and found[0].ndim == 2:
-        log.info("%s: its planes are numbered each from 1; score them with evaluate --planes", path)
+        log.info("%s: the nuclei of each plane are numbered from 1; score them with evaluate --planes", path)
     if table:
         nuclei_table.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim, scans[0].file_spacing)
     result, axes = folder / f"{name_of(path)}_label.tif", "ZYX"[-found[0].ndim :]
@@ -91,21 +92,21 @@ def write_labels(
 
 
 def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
-    """The network's maps at its own resolution, to `<stem>_maps.tif`."""
+    """Write the network's maps, at the network's resolution, to `<stem>_maps.tif`."""
     scans = segmenter.read(path)
     made = [segmenter.maps(scan.image) for scan in scans]
     return _written(path, folder / f"{name_of(path)}_maps.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
-    """The picture as it looks in the source domain, float32 in [0, 1], to `<stem>_source.tif`."""
+    """Translate a picture to the source domain, float32 in [0, 1], into `<stem>_source.tif`."""
     scans = segmenter.read(path)
     made = [_seen(segmenter.to_source(scan.image)) for scan in scans]
     return _written(path, folder / f"{name_of(path)}_source.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
-    """A label file as a picture that looks like the images trained on, to `<stem>_image.tif`."""
+    """Translate a label file to a picture that looks like the training images, into `<stem>_image.tif`."""
     labels = segmenter.reader.read_labels(path)
     made = [_seen(segmenter.to_image(segmenter.picture_of(one, labels.spacing))) for one in labels.planes]
     return _written(path, folder / f"{name_of(path)}_image.tif", made, labels.spacing, labels.stack)
@@ -117,18 +118,18 @@ WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
     "source": write_source,
     "image": write_image,
 }
-"""By what `nucleizoo predict --to` calls them."""
+"""By their names in `nucleizoo predict --to`."""
 
 
 def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A picture from the networks' [-1, 1] to [0, 1], which the scaling 'dtype' reads as it is."""
+    """A picture from the networks' [-1, 1] to [0, 1], which the scaling 'dtype' reads unchanged."""
     return np.clip((picture + 1) / 2, 0, 1)
 
 
 def _written(
     path: Path, result: Path, made: list[NDArray[np.float32]], spacing: tuple[float, ...], stack: Stack
 ) -> Prediction:
-    """Write what was made of every picture of a file, each (K, *S); channels, where several, before y, x."""
+    """Write the results for all pictures of a file, each (K, *S); several channels go before y and x."""
     axes = "ZYX"[-made[0].ndim + 1 :]
     if len(made[0]) > 1:
         axes, made = axes.replace("YX", "CYX"), [np.moveaxis(one, 0, -3) for one in made]
@@ -141,16 +142,16 @@ def _written(
 def _as_in_file(
     planes: list[NDArray[Any]], axes: str, spacing: tuple[float, ...], stack: Stack
 ) -> tuple[NDArray[Any], tuple[float, ...], str]:
-    """Put together what was made of every picture of a file.
+    """Stack the results for all pictures of a file in its own order.
 
     Args:
         planes: one for each picture.
         axes: of a plane.
         spacing: of a plane, micrometres; () when unknown.
-        stack: the axes that the file has beside them.
+        stack: the axes that the file has besides these.
 
     Returns:
-        The whole, its voxel size, () where a part of it is unknown, and its axes.
+        The stack, its voxel size, () if unknown for any axis, and its axes.
     """
     whole = np.stack(planes).reshape(*stack.shape, *planes[0].shape)
     known = bool(spacing) and len(stack.spacing) == ("Z" in stack.axes)

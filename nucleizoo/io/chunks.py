@@ -1,4 +1,4 @@
-"""Parts of an array, and the chunks that they are of."""
+"""Parts of an array, and the chunks that they lie in."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from nucleizoo.core.errors import ImageReadError
 Cut = tuple[slice, ...]
 
 Load = Callable[[Cut], NDArray[Any]]
-"""A part, in the axes as stored."""
+"""Reads a part, in the axes as stored."""
 
 _LARGE = 2**26
-"""Bytes of a chunk that takes far longer to decode than garbage to collect."""
+"""From this many bytes on, decoding a chunk takes far longer than garbage collection."""
 
 _MANY = 1_000_000
-"""Chunks that are looked for one by one, however few of them are there."""
+"""Up to this many chunks, each is looked for, however few there are."""
 
 
 def cut_apart(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
-    """A part taken apart at the borders of chunks."""
+    """Split a part at the borders of chunks."""
     pieces = []
     for c, n in zip(cut, chunks, strict=True):
         edges = [c.start, *range((c.start // n + 1) * n, c.stop, n), c.stop]
@@ -35,7 +35,7 @@ def cut_apart(cut: Cut, chunks: tuple[int, ...]) -> Iterator[Cut]:
 
 
 def one_by_one(load: Load, chunks: tuple[int, ...], dtype: np.dtype[Any]) -> Load:
-    """The same, but no two chunks are decoded at a time, and of large ones nothing is left behind."""
+    """The same, but chunks are decoded one at a time, and memory of large ones is freed at once."""
     is_large = math.prod(chunks) * dtype.itemsize >= _LARGE
 
     def loaded(cut: Cut) -> NDArray[Any]:
@@ -43,35 +43,35 @@ def one_by_one(load: Load, chunks: tuple[int, ...], dtype: np.dtype[Any]) -> Loa
         for chunk in cut_apart(cut, chunks):
             data[seen_from(cut, chunk)] = load(chunk)
             if is_large:
-                gc.collect()  # what zarr has decoded hangs in a circle of references
+                gc.collect()  # zarr's decoded chunks are in a reference cycle
         return data
 
     return loaded
 
 
 def seen_from(cut: Cut, chunk: Cut) -> Cut:
-    """Where a piece lies in the part that it is of."""
+    """Where a piece lies within its part."""
     return tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(chunk, cut, strict=True))
 
 
 def grid_of(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """The places of all chunks."""
+    """The grid positions of all chunks."""
     return itertools.product(*(range(math.ceil(n / c)) for n, c in zip(shape, chunks, strict=True)))
 
 
 def check_claim(name: str, chunks: int, there: Callable[[], int]) -> None:
-    """Refuse metadata by which there are so many chunks that looking for each would not end.
+    """Refuse metadata that claim so many chunks that looking for each would never end.
 
     Args:
         name: of the file.
-        chunks: that there should be.
-        there: counts those that there are; asked only when there should be many.
+        chunks: number of chunks that the metadata claim.
+        there: counts the chunks that exist; called only when many are claimed.
 
     Raises:
-        ImageReadError: when they are many, and hardly any is there.
+        ImageReadError: when many are claimed, and hardly any exist.
     """
     if chunks > _MANY and (found := there()) < chunks / 10:
         raise ImageReadError(
-            f"{name}: should have {chunks} chunks by its metadata, and has no more than {found}; mend the "
-            "metadata or copy it again, or, if all others are empty, allow it with the key EMPTY_CHUNKS"
+            f"{name}: should have {chunks} chunks according to its metadata, but has at most {found}; fix "
+            "the metadata or copy it again or, if all missing chunks are empty, set the key EMPTY_CHUNKS"
         )

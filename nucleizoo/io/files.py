@@ -1,4 +1,4 @@
-"""The front door of reading: which files there are, and what is in one of them."""
+"""Find image files, and read one as a whole."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def read(
             only one.
         usual: see `dataset`.
         max_voxels: refuse files that declare more values than this, before they are decoded.
-        missing: whether chunks of a Zarr array may be missing, and hold its fill value then.
+        missing: whether chunks of a Zarr array may be missing; they hold its fill value then.
 
     Returns:
         Values, axes and voxel size as the file gives them.
 
     Raises:
         TooManyVoxels: when it is larger than `max_voxels`.
-        ImageReadError: when the file is missing, damaged, cut short, not a picture, or leads to other
+        ImageReadError: when the file is missing, damaged, truncated, not a picture, or refers to other
             files.
     """
     path = Path(path)
@@ -66,7 +66,7 @@ def read(
         raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
     if reader is None:
         raise ImageReadError(
-            f"{path}: '{path.suffix}' files are not read; save it as one of {' '.join(IMAGE_SUFFIXES)}"
+            f"{path}: '{path.suffix}' files are not supported; save it as one of {' '.join(IMAGE_SUFFIXES)}"
         )
     if path.stat().st_size == 0:
         raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
@@ -81,7 +81,7 @@ def read(
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise ImageReadError(
             f"{path}: cannot be read as {path.suffix} ({path.stat().st_size} bytes): {reason}; "
-            "it may be damaged, cut short or of another format: copy or save it again"
+            "it may be damaged, truncated or in another format: copy or save it again"
         ) from error
 
 
@@ -90,26 +90,28 @@ def find(path: str | Path) -> list[Path]:
 
     Args:
         path: a folder (its own files, not those of folders in it), a file, or a pattern with * ? [],
-            where ** goes into folders. A Zarr folder counts as a file.
+            where ** includes subfolders. A Zarr folder counts as a file.
 
     Returns:
-        At least one; hidden files and those of other suffixes are left out.
+        At least one; hidden files and those with other suffixes are left out.
 
     Raises:
-        ImageReadError: when there is none, or one is a link to nowhere.
+        ImageReadError: when there is none, or one is a broken link.
     """
     path = Path(path)
     if path.is_file() or zarr.is_zarr(path):
         return [path]
     if path.is_dir() and path.suffix.lower() == ".zarr":
-        raise ImageReadError(f"{path}: is no Zarr folder, it has no {' or '.join(zarr.MARKS)}; copy it again")
+        raise ImageReadError(
+            f"{path}: is not a Zarr folder, it has no {' or '.join(zarr.MARKS)}; copy it again"
+        )
     candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
     shown = [f for f in candidates if f.name[0] != "."]
     pictures = [f for f in shown if f.suffix.lower() in IMAGE_SUFFIXES]
     for link in pictures:
         if link.is_symlink() and not link.exists():
             raise ImageReadError(
-                f"{link}: is a link to nowhere ({os.readlink(link)}); bring its file back, or remove it"
+                f"{link}: is a broken link (to {os.readlink(link)}); restore its file, or remove it"
             )
     files = [f for f in pictures if f.is_file()] + [f for f in shown if zarr.is_zarr(f)]
     if not files:
@@ -121,7 +123,7 @@ def find(path: str | Path) -> list[Path]:
 
 
 def _matches(pattern: Path) -> list[Path]:
-    """What fits a pattern, each once, however many ways of linked folders lead there."""
+    """Files that match a pattern, each once, even if linked folders lead there twice."""
     folder = next(parent for parent in pattern.parents if parent.exists())  # its name may hold * ? [ ] too
     names = glob.glob(str(pattern.relative_to(folder)), root_dir=folder, recursive=True)
     found: dict[tuple[str, str], Path] = {}
@@ -142,7 +144,7 @@ def _read_numpy(path: Path, allowed: Check) -> Volume:
 
 
 def _read_bitmap(path: Path, allowed: Check) -> Volume:
-    """PNG, JPEG and BMP: palettes become colours, alpha is dropped, the resolution is not believed.
+    """PNG, JPEG and BMP: palettes become colours, alpha is dropped, the resolution is ignored.
 
     Raises:
         ValueError: for a PNG of 16 bits in several channels, which Pillow would cut to 8.
@@ -161,11 +163,11 @@ def _read_bitmap(path: Path, allowed: Check) -> Volume:
 
 
 def _refuse_deep_colour(path: Path) -> None:
-    """A PNG's header holds bits a sample at byte 24 and the kind of pixel at byte 25."""
+    """Byte 24 of a PNG's header holds the bits per sample, byte 25 the type of pixel."""
     with path.open("rb") as file:
         header = file.read(26)
     if header.startswith(b"\x89PNG") and len(header) == 26 and header[24] == 16 and header[25] in (2, 4, 6):
-        raise ValueError("it has 16 bits in several channels, of which 8 would be lost; save it as TIFF")
+        raise ValueError("it has several channels of 16 bits, of which 8 would be lost; save it as TIFF")
 
 
 def _whole(opened: LazyVolume) -> Volume:

@@ -1,4 +1,4 @@
-"""Files that stay open between two reads, in every process for itself."""
+"""Files that stay open between reads, opened separately by each process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nucleizoo.io.lazy_open import open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
 
 MOST = 64
-"""Files that one process keeps open; systems allow some hundreds."""
+"""Files that one process keeps open; operating systems allow a few hundred."""
 
 
 @dataclass(frozen=True)
 class Handle:
-    """A file that every process opens when it first reads from it; may be sent to other processes.
+    """A file that each process opens when it first reads from it; can be sent to other processes.
 
     Attributes:
         path: a file or Zarr folder.
@@ -37,13 +37,13 @@ class Handle:
 
 
 class _Open:
-    """The volumes that this process has open, the one used last at the end."""
+    """The volumes that this process has open, least recently used first."""
 
     def __init__(self) -> None:
         self.process, self.volumes = os.getpid(), dict[Handle, LazyVolume]()
 
     def get(self, handle: Handle) -> LazyVolume:
-        if self.process != os.getpid():  # forked: HDF5 would go on with what its parent has open
+        if self.process != os.getpid():  # forked: HDF5 would continue with the parent's open files
             self.process = os.getpid()
             while self.volumes:
                 self._close_oldest()

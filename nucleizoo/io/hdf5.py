@@ -1,4 +1,4 @@
-"""HDF5, kept to what lies inside the file itself, and written so that a full disk is told."""
+"""HDF5: data are read only from the file itself, and a full disk is reported when writing."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
 def read(path: Path, allowed: Check, dataset: str = "", usual: str = "image") -> Volume:
     """Read one dataset.
 
-    An HDF5 file can point at any other file of the machine, by links, external storage and virtual
+    An HDF5 file can refer to any other file on the machine, by links, external storage and virtual
     datasets; all of them are refused.
 
     Raises:
-        ImageReadError: when there is no such dataset or it lies elsewhere.
+        ImageReadError: when there is no such dataset, or its values are in other files.
         Exception: whatever h5py raises on a damaged file.
     """
     with h5py.File(path, "r") as file:
@@ -41,7 +41,7 @@ def dataset_of(path: Path, file: Any, dataset: str = "", usual: str = "image") -
     """One dataset of an open file, all of whose values are in it; see `read`.
 
     Raises:
-        ImageReadError: when there is no such dataset or it lies elsewhere.
+        ImageReadError: when there is no such dataset, or its values are in other files.
     """
     data = _open(path, file, dataset or _choose(path, file, usual))
     if data.shape is None:
@@ -51,15 +51,15 @@ def dataset_of(path: Path, file: Any, dataset: str = "", usual: str = "image") -
 
 
 def _check_filters(path: Path, data: Any) -> None:
-    """Refuse a compression that cannot be undone here, or every chunk would pass for damaged."""
+    """Refuse a compression whose filter is not installed; otherwise every chunk would look damaged."""
     made = data.id.get_create_plist()
     for index in range(made.get_nfilters()):
         number, _, _, name = made.get_filter(index)
         if not h5py.h5z.filter_avail(number):
             raise ImageReadError(
                 f"{path}: '{data.name}' is compressed with filter {number} ({name.decode() or 'no name'}), "
-                "which HDF5 does not find on this machine; install it, as with 'pip install hdf5plugin' and "
-                "the environment variable HDF5_PLUGIN_PATH, or save the data with gzip"
+                "which HDF5 does not find on this machine; install it, for example 'pip install "
+                "hdf5plugin' and the environment variable HDF5_PLUGIN_PATH, or save the data with gzip"
             )
 
 
@@ -72,7 +72,7 @@ def _choose(path: Path, file: Any, usual: str) -> str:
     file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
     if not names:
         raise ImageReadError(
-            f"{path}: holds no dataset, and links are not followed; save it again or remove it"
+            f"{path}: contains no dataset (links are not followed); save it again or remove it"
         )
     if len(names) > 1:
         raise ImageReadError(
@@ -83,7 +83,7 @@ def _choose(path: Path, file: Any, usual: str) -> str:
 
 
 def _open(path: Path, file: Any, name: str) -> Any:
-    """The dataset, when every step on the way to it and its values are in this file."""
+    """The dataset, if every step of its path and its values are in this file."""
     item = file
     for step in filter(None, name.split("/")):
         link = item.get(step, getlink=True) if isinstance(item, h5py.Group) else None
@@ -105,21 +105,21 @@ def _open(path: Path, file: Any, name: str) -> Any:
 
 
 def _inside(names: Iterable[str]) -> str:
-    """What there is instead, in words."""
+    """What the file contains instead, for messages."""
     first = list(islice(names, 11))
-    return f"there is {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
+    return f"it contains {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
 
 
 def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable[tuple[int, ...]]]:
-    """How many chunks of a dataset were never written, and their places.
+    """The number of chunks of a dataset that were never written, and their positions.
 
     Args:
         name: for messages.
         data: a dataset.
-        chunks: its own, or what stands for them where it has none; then all are there or none is.
+        chunks: its own, or a substitute where it has none; then either all or none exist.
 
     Raises:
-        ImageReadError: for a shape that claims far more than there is.
+        ImageReadError: for a shape that claims far more chunks than there are.
     """
     count = math.prod(-(-n // c) for n, c in zip(data.shape, chunks, strict=True))
     there = int(data.id.get_num_chunks()) if data.chunks else count * bool(data.id.get_storage_size())
@@ -137,7 +137,7 @@ def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable
 
 
 def decoding(data: Any) -> int:
-    """Bytes that decoding a chunk takes at most: before and after a filter; none are 0."""
+    """Bytes that decoding a chunk takes at most: before and after a filter; 0 without filters."""
     filters = data.id.get_create_plist().get_nfilters()
     return 2 * math.prod(data.chunks) * int(data.dtype.itemsize) if filters else 0
 
@@ -155,17 +155,17 @@ def spacing_of(data: Any, axes: str) -> tuple[float, ...]:
 
 
 class Disk(io.FileIO):
-    """A file that HDF5 can always close: takes all, and tells later what the disk did not take.
+    """A file that HDF5 can always close: it accepts all writes, and reports a failed one later.
 
-    HDF5 keeps a file open that it could not write, tries again when the process ends, and kills it. So it
-    must not learn of an error: this file remembers the first one, forgets what is written from then on, and
-    raises it when it is asked or closed by `with`.
+    HDF5 keeps a file open that it could not write, tries again when the process ends, and crashes it. So it
+    must not see an error: this file keeps the first one, discards what is written from then on, and raises
+    the error in `check` or at the end of a `with`.
     """
 
     _failure: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of a buffer, and give its length."""
+        """Write a whole buffer, and return its length."""
         with memoryview(data) as whole, whole.cast("B") as raw:
             try:
                 written = 0
@@ -176,7 +176,7 @@ class Disk(io.FileIO):
             return len(raw)
 
     def truncate(self, size: int | None = None) -> int:
-        """Cut the file, or make it longer."""
+        """Shorten or extend the file."""
         try:
             return super().truncate(size)
         except OSError as error:
@@ -184,7 +184,7 @@ class Disk(io.FileIO):
             return self.tell() if size is None else size
 
     def check(self) -> None:
-        """Nothing.
+        """Raise the first error, if there was one.
 
         Raises:
             OSError: when something could not be written.

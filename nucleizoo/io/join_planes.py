@@ -1,4 +1,4 @@
-"""Planes in files of their own, as light-sheet microscopes write them, joined to one volume."""
+"""Join planes in separate files, as light-sheet microscopes write them, into one volume."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ CHUNK = (32, 64, 64)
 """Voxels that are stored together: small enough for crops in training, see docs/performance.md."""
 
 ROOM = 2**28
-"""Bytes in memory at once, about."""
+"""Approximate bytes in memory at once."""
 
 
 def join_planes(
     planes: Sequence[Path], out: Path, spacing: tuple[float, ...] = (), *, gaps: bool = False
 ) -> Iterator[tuple[int, int]]:
-    """Write the dataset 'image' of an HDF5 file, plane upon plane.
+    """Write planes as the dataset 'image' of an HDF5 file.
 
     Args:
         planes: one or more grey pictures of one shape and type, in order.
@@ -41,20 +41,20 @@ def join_planes(
         gaps: whether the numbers in the names of planes may have gaps.
 
     Yields:
-        How many parts are written, and how many there are.
+        The number of parts written so far, and of all parts.
 
     Raises:
-        UserError: for a name that is none of HDF5, or planes that do not follow each other.
+        UserError: for an output that is not .h5 or .hdf5, or planes with gaps.
         ImageReadError: for a plane that cannot be read, or is not like the first.
         OSError: when the disk is full.
     """
     if out.is_dir():
         raise UserError(f"{out}: is a folder; name a file in it")
     if out.suffix.lower() not in (".h5", ".hdf5"):
-        raise UserError(f"{out}: planes are joined to HDF5; call the file {out.with_suffix('.h5').name}")
+        raise UserError(f"{out}: planes are joined into HDF5; call the file {out.with_suffix('.h5').name}")
     plane, times = Counter(planes).most_common(1)[0]
     if times > 1:
-        raise UserError(f"{plane}: is named {times} times")
+        raise UserError(f"{plane}: is given {times} times; give it once")
     if not gaps:
         _check_numbers(planes)
     with _opened(planes[0]) as first:
@@ -79,7 +79,7 @@ def join_planes(
 
 
 def _check_numbers(planes: Sequence[Path]) -> None:
-    """Refuse planes of which one seems to be lost."""
+    """Refuse planes if one seems to be missing."""
     found = [re.findall(r"\d+(?:\.\d+)?", one.stem) for one in planes]
     if len(planes) < 3 or not all(found):
         return
@@ -89,8 +89,8 @@ def _check_numbers(planes: Sequence[Path]) -> None:
     for step, (before, after) in zip(steps, pairwise(planes), strict=True):
         if step != usual:
             raise UserError(
-                f"{before.name} is followed by {after.name}, where names count by {usual:g} elsewhere: copy "
-                "what is lost; or, if nothing is, say --gaps"
+                f"{before.name} is followed by {after.name}, but names count by {usual:g} elsewhere: copy "
+                "the missing planes; if none are missing, add --gaps"
             )
 
 
@@ -105,7 +105,7 @@ class _Plane:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Plane]:
-    """A plane, of which no more is read than is asked for, where that can be."""
+    """Open a plane; where the format allows it, only the parts asked for are read."""
     if io.is_lazy(path):
         with closing(io.open_lazily(path)) as lazy:
             _check_axes(path, lazy.axes, lazy.shape)
@@ -119,7 +119,7 @@ def _opened(path: Path) -> Iterator[_Plane]:
 def _check_axes(path: Path, axes: str, shape: tuple[int, ...]) -> None:
     if axes != "YX":
         raise ImageReadError(
-            f"{path}: its axes are {axes.lower()}, {_by(shape)}; a plane is one grey picture (y, x)"
+            f"{path}: its axes are {axes.lower()}, {_by(shape)}; a plane must be one grey picture (y, x)"
         )
 
 
@@ -127,8 +127,8 @@ def _part(path: Path, like: _Plane, box: tuple[slice, ...]) -> NDArray[Any]:
     with _opened(path) as plane:
         if (plane.shape, plane.dtype) != (like.shape, like.dtype):
             raise ImageReadError(
-                f"{path}: is {_by(plane.shape)} of {plane.dtype}, the first plane {_by(like.shape)} of "
-                f"{like.dtype}; all must be alike"
+                f"{path}: is {_by(plane.shape)} of {plane.dtype}, but the first plane is {_by(like.shape)} "
+                f"of {like.dtype}; all planes must have the same shape and type"
             )
         return plane.read(box)
 

@@ -26,7 +26,7 @@ LAZY_SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".npy", ".zarr")
 _UNLIMITED = 2**62
 
 LARGE_BYTES = 2**28
-"""Of files from this size on, prediction by blocks is recommended: in memory, a voxel takes some 40 bytes."""
+"""From this file size on, prediction by blocks is recommended: in memory, a voxel takes about 40 bytes."""
 
 
 def is_large(path: Path) -> bool:
@@ -55,25 +55,25 @@ def open_lazily(
             one, or the full resolution of an OME-Zarr image.
         usual: see `dataset`.
         skip_damaged: whether chunks that are missing or damaged are treated as black.
-        missing: whether chunks may be missing, and hold the fill value then; they are not looked for.
+        missing: whether chunks may be missing; they hold the fill value then, and are not looked for.
 
     Raises:
-        ImageReadError: when it is not there, damaged, cut short, not a picture, or leads to other files.
-        UserError: when a package is missing that reads it.
-        OSError: for what is no damage of the file, as MemoryError; see `check_damage`.
+        ImageReadError: when it is missing, damaged, truncated, not a picture, or refers to other files.
+        UserError: when the package that reads it is missing.
+        OSError: for errors other than damage of the file, also MemoryError; see `check_damage`.
     """
     path = Path(path)
     opener = zarr.open_array if zarr.is_zarr(path) else _OPENERS.get(path.suffix.lower())
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
     if opener is None:
-        raise ImageReadError(f"{path}: is not read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
+        raise ImageReadError(f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
     with _readable(path):
         volume = opener(path, dataset, usual)
         check(path, _UNLIMITED, volume.shape, volume.dtype)
         if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
             raise ImageReadError(
-                f"{path}: its axes '{volume.axes}' are not those of a picture of {volume.shape}"
+                f"{path}: its axes '{volume.axes}' do not fit its shape {volume.shape}; save it again"
             )
         if 0 in volume.chunks:
             raise ImageReadError(f"{path}: its chunks {volume.chunks} have no voxels; save it again")
@@ -84,7 +84,7 @@ def open_lazily(
 
 
 def described_in(path: Path, dataset: str = "") -> list[Path]:
-    """The files that change when another volume takes the place of one: its own, or a Zarr array's metadata.
+    """The files that change when a volume is replaced: its own, or the metadata of a Zarr array.
 
     Args:
         path: as for `open_lazily`.
@@ -101,7 +101,7 @@ def described_in(path: Path, dataset: str = "") -> list[Path]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Tell whatever the decoders raise on damaged files by the file."""
+    """Name the file in whatever the decoders raise on damaged files."""
     try:
         yield
     except UserError:
@@ -109,7 +109,7 @@ def _readable(path: Path) -> Iterator[None]:
     except Exception as error:
         check_damage(error, str(path))
         raise ImageReadError(
-            f"{path}: cannot be opened ({type(error).__name__}: {error}); it may be damaged, cut short or of "
+            f"{path}: cannot be opened ({type(error).__name__}: {error}); it may be damaged, truncated or in "
             "another format: copy or save it again"
         ) from error
 
@@ -142,7 +142,7 @@ def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
 def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
     with path.open("rb") as file:
         tiff.check_pages(path, file)
-    opened = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are wanted
+    opened = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are needed
     series = tiff.only_series(path, opened)
     _check_decoder(path, series.keyframe)
     size = path.stat().st_size
@@ -151,7 +151,7 @@ def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
             o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)
         ):
             raise ImageReadError(
-                f"{path}: is cut short, page {number} lies beyond its end ({size} bytes); copy it again"
+                f"{path}: is truncated, page {number} lies beyond its end ({size} bytes); copy it again"
             )
     axes, letters, dtype = series.axes, set(series.axes), np.dtype(series.dtype)
     if (opened.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
@@ -167,13 +167,13 @@ def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
 
 
 def _check_decoder(path: Path, page: Any) -> None:
-    """Refuse what no page can be decoded of, or every page would pass for damaged."""
+    """Refuse a compression that cannot be decoded; otherwise every page would look damaged."""
     try:
         page.decode(None, 0)
     except ValueError as error:
         raise ImageReadError(
             f"{path}: cannot be decoded ({error}); 'pip install imagecodecs' helps with most compressions, "
-            "or save it with zlib or none"
+            "or save it with zlib compression or uncompressed"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Volumes that are read part by part, whatever their size, and what of them is damaged."""
+"""Volumes of any size that are read part by part, and their damaged chunks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io.chunks import Cut, Load, cut_apart, seen_from
 
 _NUMBERS = ("EIO", "EINVAL", "EOVERFLOW", "EILSEQ", "EBADMSG", "ENODATA", "EUCLEAN")
-"""Of errors of a disk that cannot read a block any more, and of addresses that no file has."""
+"""Error numbers of disk blocks that cannot be read, and of addresses outside the file."""
 
 _OF_THE_FILE = {getattr(errno, name) for name in _NUMBERS if hasattr(errno, name)}
 
 _OF_THE_MACHINE = (ImportError, TimeoutError, PermissionError, FileNotFoundError, ConnectionError)
-"""Errors of it that need no number."""
+"""Errors of the machine, whatever their number."""
 
 
 @dataclass(eq=False)
@@ -30,21 +30,22 @@ class LazyVolume:
 
     Attributes:
         name: of the file, and of the array in it; for messages.
-        axes: one letter an axis, as they are stored; S are colours.
+        axes: one letter per axis, as stored; S are colours.
         shape: as stored.
         dtype: of the values.
         spacing: voxel size in micrometres of Z (where there is one), Y and X; () if unknown.
-        chunks: what is decoded together, voxels an axis.
-        load: a part, in the axes as stored.
-        absent: how many chunks are not there, and their places; `load` gives the fill value for them.
-        shards: what is stored together, and is there or not: several chunks, or () where it is one.
-        decoding: bytes that decoding a chunk takes at most, as it is stored and after every filter; 0 where
-            values are read as they lie.
-        close: gives the file back; nothing is read after it.
+        chunks: what is decoded together, voxels per axis.
+        load: reads a part, in the axes as stored.
+        absent: how many chunks are missing, and their positions; `load` gives the fill value for them.
+        shards: what is stored together, several chunks that exist or are missing together; () where
+            every chunk is stored by itself.
+        decoding: bytes that decoding a chunk takes at most, as stored and after every filter; 0 where
+            values are read directly.
+        close: closes the file; nothing can be read after it.
         skip_damaged: whether parts that cannot be read become 0 instead of an error.
         skipped: the chunks that were not read, in words.
-        lost: a flag for every shard, or chunk where there are none: whether it is not there, and black
-            whatever the fill value; None where nothing is lost.
+        lost: a flag per shard, or chunk where there are none: whether it is missing, and treated as
+            black whatever the fill value; None where nothing is missing.
     """
 
     name: str
@@ -64,31 +65,31 @@ class LazyVolume:
 
     @property
     def space(self) -> str:
-        """The axes of a picture in space: Y and X, and Z or whatever is stacked where there is no Z."""
+        """The axes of a picture in space: Y and X, and Z or, without it, the stacked axis."""
         stacked = [a for a, n in zip(self.axes, self.shape, strict=True) if a not in "ZYXCS" and n > 1]
         depth = "Z" if "Z" in self.axes else "".join(stacked[:1])
         return f"{depth}YX"
 
     @property
     def stacks(self) -> dict[str, int]:
-        """Axes beside those of `space` and the channels, and their lengths, where they have any."""
+        """Axes longer than 1 besides those of `space` and the channels, and their lengths."""
         lengths = zip(self.axes, self.shape, strict=True)
         return {axis: n for axis, n in lengths if axis not in f"{self.space}CS" and n > 1}
 
     @property
     def channels(self) -> int:
-        """How many there are, alpha not counted."""
+        """The number of channels, without alpha."""
         if "S" in self.axes:
             return {2: 1, 4: 3}.get(count := self.shape[self.axes.index("S")], count)
         return self.shape[self.axes.index("C")] if "C" in self.axes else 1
 
     @property
     def stored(self) -> tuple[int, ...]:
-        """What is there or not: a shard, or a chunk where there are none; voxels an axis."""
+        """What exists or is missing as a unit: a shard, or a chunk where there are none; voxels per axis."""
         return self.shards or self.chunks
 
     def check(self) -> None:
-        """Refuse an array with chunks missing, unless damage is skipped; they are black then.
+        """Refuse an array with missing chunks, unless damage is skipped; then they are black.
 
         Raises:
             ImageReadError: naming them.
@@ -97,9 +98,9 @@ class LazyVolume:
         if count and not self.skip_damaged:
             words = (self._words(place, self.stored) for place in places)
             raise ImageReadError(
-                f"{self.name}: {count} chunks are not there ({'; '.join(itertools.islice(words, 3))}"
+                f"{self.name}: {count} chunks are missing ({'; '.join(itertools.islice(words, 3))}"
                 f"{'; ...' * (count > 3)}); copy it again. If they were left out because they are "
-                "empty, set the key EMPTY_CHUNKS; prediction can take them for black: --skip-damaged"
+                "empty, set the key EMPTY_CHUNKS; to treat them as black in prediction, add --skip-damaged"
             )
         if count:
             lost = np.zeros(self._counts, bool)
@@ -108,36 +109,36 @@ class LazyVolume:
             self.lose(lost)
 
     def lose(self, lost: NDArray[np.bool_]) -> None:
-        """Take chunks for black, beside those that are already.
+        """Treat further chunks as black.
 
         Args:
             lost: see the attribute.
 
         Raises:
-            ImageReadError: when it is not of this array.
+            ImageReadError: when it does not fit this array.
         """
         if lost.shape != self._counts:
-            raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
+            raise ImageReadError(f"{self.name}: has changed since the start; start again")
         new = lost if self.lost is None else lost & ~self.lost
         self.lost = lost if self.lost is None else lost | self.lost
         self.skipped += [self._words(tuple(place), self.stored) for place in np.argwhere(new).tolist()]
 
     @property
     def _counts(self) -> tuple[int, ...]:
-        """How often there is what is stored together, along every axis."""
+        """The number of shards, or chunks where there are none, along every axis."""
         return tuple(-(-n // c) for n, c in zip(self.shape, self.stored, strict=True))
 
     def read(self, box: Cut, at: Sequence[int] = (), channel: int | None = None) -> NDArray[Any]:
         """A part as (channels, *size).
 
         Args:
-            box: of the axes `space`.
-            at: a place on every axis of `stacks`; the first one by default.
+            box: along the axes `space`.
+            at: an index on every axis of `stacks`; the first one by default.
             channel: the only one to read; None reads all.
 
         Raises:
             ImageReadError: when a chunk cannot be read; names it.
-            OSError: for what is no damage of the file, as MemoryError and ImportError; see `check_damage`.
+            OSError: for errors other than damage, also MemoryError and ImportError; see `check_damage`.
         """
         stacks = self.stacks
         places = dict(zip(self.space, box, strict=True))
@@ -158,20 +159,20 @@ class LazyVolume:
 
         Raises:
             ImageReadError: when a chunk cannot be read; names it.
-            OSError: for what is no damage of the file, as MemoryError and ImportError; see `check_damage`.
+            OSError: for errors other than damage, also MemoryError and ImportError; see `check_damage`.
         """
         return self._loaded(tuple(slice(0, n) for n in self.shape))
 
     def _loaded(self, cut: Cut) -> NDArray[Any]:
         try:
             data = self.load(cut)
-        except Exception as error:  # decoders raise anything; which chunk it was is found out one by one
+        except Exception as error:  # decoders raise anything; the chunk is found one by one
             check_damage(error, self.name)
             data = self._salvaged(cut)
         return self._blackened(data, cut)
 
     def _blackened(self, data: NDArray[Any], cut: Cut) -> NDArray[Any]:
-        """A part with 0 where chunks are lost."""
+        """A part with 0 where chunks are missing."""
         if self.lost is None:
             return data
         first = [c.start // n for c, n in zip(cut, self.stored, strict=True)]
@@ -194,7 +195,7 @@ class LazyVolume:
                 if not self.skip_damaged:
                     raise ImageReadError(
                         f"{self.name}: {words} cannot be read ({type(error).__name__}: {error}); copy the "
-                        "file again; prediction can take it for black: --skip-damaged"
+                        "file again; to treat it as black in prediction, add --skip-damaged"
                     ) from error
                 if words not in self.skipped:
                     self.skipped.append(words)
@@ -210,20 +211,20 @@ class LazyVolume:
 
 
 def check_damage(error: Exception, name: str) -> None:
-    """Let damage pass; all that another try, user or machine might not meet is raised as what it is.
+    """Return for damage; raise errors that another try, user or machine might not have.
 
     Args:
         error: of a decoder; these raise anything on a damaged file.
-        name: of the file, which the error that is raised has.
+        name: of the file, for the raised error.
 
     Raises:
-        OSError: of the class and number of `error`, when these are not those of damage: too many open
+        OSError: with the class and number of `error`, when these do not mean damage: too many open
             files, a server that does not answer, no permission.
-        MemoryError: when memory was too small.
+        MemoryError: when there was not enough memory.
         ImportError: when a package is missing.
     """
     if isinstance(error, MemoryError):
-        raise MemoryError(f"{name}: memory is too small to read it ({error})") from error
+        raise MemoryError(f"{name}: not enough memory to read it ({error})") from error
     if isinstance(error, OSError) and error.errno and error.errno not in _OF_THE_FILE:
         raise OSError(error.errno, os.strerror(error.errno), name) from error
     if isinstance(error, _OF_THE_MACHINE):

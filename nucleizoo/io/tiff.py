@@ -29,7 +29,7 @@ def read(path: Path, allowed: Check) -> Volume:
     """
     with path.open("rb") as file:
         check_pages(path, file)
-    # Other files of an OME set are left alone: each file is read for itself.
+    # Other files of an OME set are not opened: each file is read by itself.
     with tifffile.TiffFile(path, _multifile=False) as tiff:
         series = only_series(path, tiff)
         allowed(series.shape, series.dtype)
@@ -42,7 +42,7 @@ def read(path: Path, allowed: Check) -> Volume:
 def check_pages(path: Path, file: BinaryIO) -> None:
     """Follow the chain of pages to its end.
 
-    A file that was cut short otherwise reads as one of fewer pages, or one without its metadata.
+    Otherwise a truncated file would read as one with fewer pages, or without its metadata.
     """
     size = path.stat().st_size
     order = {b"II": "<", b"MM": ">"}.get(file.read(2))
@@ -60,7 +60,7 @@ def check_pages(path: Path, file: BinaryIO) -> None:
         (page,) = numbers(word, 8 if big else 4)
         while page:
             if page in seen:
-                raise ImageReadError(f"{path}: its pages run in a circle; save it again")
+                raise ImageReadError(f"{path}: its pages form a loop; save it again")
             seen.add(page)
             (tags,) = numbers(count_type, page)
             first = page + struct.calcsize(order + count_type)
@@ -76,7 +76,7 @@ def check_pages(path: Path, file: BinaryIO) -> None:
             (page,) = numbers(word, first + tags * step)
     except struct.error:
         raise ImageReadError(
-            f"{path}: is cut short, page {len(seen)} lies beyond its end ({size} bytes); copy it again"
+            f"{path}: is truncated, page {len(seen)} lies beyond its end ({size} bytes); copy it again"
         ) from None
 
 
@@ -85,13 +85,13 @@ def only_series(path: Path, tiff: Any) -> Any:
     if len(tiff.series) != 1:
         shapes = ", ".join("x".join(map(str, series.shape)) for series in tiff.series[:5]) or "none"
         raise ImageReadError(
-            f"{path}: holds {len(tiff.series)} pictures or stacks ({shapes}); save the one to use alone"
+            f"{path}: holds {len(tiff.series)} pictures or stacks ({shapes}); save the one to use as a file"
         )
     series = tiff.series[0]
     declared = (tiff.imagej_metadata or {}).get("images", 1)
     planes = math.prod(n for n, axis in zip(series.shape, series.axes, strict=True) if axis not in "YXS")
     if planes < declared:
-        raise ImageReadError(f"{path}: is cut short, {planes} of {declared} planes are there; copy it again")
+        raise ImageReadError(f"{path}: is truncated, {planes} of {declared} planes are there; copy it again")
     return series
 
 

@@ -1,4 +1,4 @@
-"""Parts of a TIFF file: bytes where they lie, or the strips and tiles that have voxels in a box."""
+"""Read parts of a TIFF file: contiguous bytes, or the strips and tiles that overlap a box."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nucleizoo.io.chunks import Cut, Load
 
 
 def contiguous(path: Path, tiff: Any, series: Any) -> Load:
-    """Of a series whose values lie in one piece, as plain numbers.
+    """Reads a series that is stored contiguously and uncompressed.
 
     Raises:
         ImageReadError: when the file is too short for them.
@@ -24,23 +24,23 @@ def contiguous(path: Path, tiff: Any, series: Any) -> Load:
     dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
     if series.dataoffset + dtype.itemsize * np.prod(series.shape, dtype=float) > path.stat().st_size:
         raise ImageReadError(
-            f"{path}: is cut short: {'x'.join(map(str, series.shape))} values of {dtype} do not fit in "
+            f"{path}: is truncated: {'x'.join(map(str, series.shape))} values of {dtype} do not fit in "
             f"{path.stat().st_size} bytes; copy it again"
         )
     return lambda cut: np.array(np.memmap(path, dtype, "r", series.dataoffset, series.shape)[cut])
 
 
 def by_pages(series: Any) -> tuple[tuple[int, ...], Load, int]:
-    """Of any series: what of its values is decoded together, and how a part is read.
+    """Reads any series by its pages, or by their strips or tiles.
 
     Returns:
-        The first in voxels an axis; the second; and how often the first is in memory at most while it is
-        decoded.
+        The chunks that are decoded together, in voxels per axis; what reads a part; and how many copies of
+        a chunk are in memory at most while it is decoded.
     """
     first = series.keyframe
     inner = len(first.shape)
     lead = series.shape[: len(series.shape) - inner]
-    # colours beside one another, in several tiles or strips; all else is decoded by whole pages
+    # interleaved colours, in several tiles or strips; all else is decoded by whole pages
     is_tiled = len(first.dataoffsets) > 1 and first.imagedepth == 1 and first.planarconfig == 1
     read = _tiles(series) if is_tiled else _pages(series)
     together = (*(first.chunks if is_tiled else first.shape),)
@@ -54,7 +54,7 @@ def by_pages(series: Any) -> tuple[tuple[int, ...], Load, int]:
             data[at] = read(page, cut[len(lead) :])
         return data
 
-    # as stored, decoded and put in order; of pages, also the one before
+    # as stored, decoded and put in order; for pages, also the previous one
     return (1,) * len(lead) + together, load, 3 if is_tiled else 4
 
 
@@ -95,6 +95,6 @@ def _tiles(series: Any) -> Callable[[int, Cut], NDArray[Any]]:
 
 
 def _shared(wanted: slice, start: int, length: int) -> tuple[slice, slice]:
-    """Where what is wanted and a piece of an axis overlap, as seen from either's begin."""
+    """The overlap of a wanted range and a piece of an axis, relative to the start of each."""
     low, high = max(wanted.start, start), min(wanted.stop, start + length)
     return slice(low - wanted.start, high - wanted.start), slice(low - start, high - start)

@@ -1,4 +1,4 @@
-"""Voxel sizes from what TIFF files say in three dialects."""
+"""Voxel sizes from the metadata of TIFF files: OME, ImageJ or resolution tags."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MICROMETRES = {
 """Units of length, in micrometres, as they are spelt in files; NFKC and lower case."""
 
 _PRINTING = ("cm", "inch", "in")
-"""Units in which programs store a resolution for paper, unasked."""
+"""Units in which programs store a print resolution by default."""
 
 _PLAUSIBLE = 50.0
-"""Micrometres a pixel: above it, a resolution in a printing unit is one for paper (72 dpi = 353 um)."""
+"""Micrometres per pixel; above it, a resolution in a printing unit is for print (72 dpi = 353 um)."""
 
 
 def spacing_of(tiff: Any, is_volume: bool) -> tuple[float, ...]:
-    """Voxel size of a file in micrometres: (z, y, x) or (y, x), () when it is not known whole."""
+    """Voxel size of a file in micrometres: (z, y, x) or (y, x), () unless it is known for every axis."""
     if tiff.ome_metadata:
         sizes = _ome(tiff.ome_metadata)
     else:
@@ -51,13 +51,13 @@ def _resolution(tiff: Any) -> tuple[float, ...]:
     y, x = (_pixel(page.tags.valueof(f"{axis}Resolution")) * micrometres for axis in "YX")
     if unit in _PRINTING and max(y, x) > _PLAUSIBLE:
         return 0.0, 0.0, 0.0
-    # ImageJ leaves a distance of exactly 1 between planes away
+    # ImageJ omits a distance between planes of exactly 1
     z = abs(float(imagej.get("spacing", 1.0))) * micrometres if imagej.get("unit") else 0.0
     return z, y, x
 
 
 def _pixel(resolution: tuple[int, int] | None) -> float:
-    """Units a pixel, from pixels a unit as a fraction; 0 when there is none."""
+    """Units per pixel, from pixels per unit as a fraction; 0 when there is none."""
     pixels, units = resolution or (0, 0)
     return units / pixels if pixels else 0.0
 

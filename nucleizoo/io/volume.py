@@ -1,4 +1,4 @@
-"""What a file holds, and the limits that hold for every format."""
+"""The content of a file, and limits for every format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from nucleizoo.core.errors import ImageReadError
 
 MAX_VOXELS = 2**31
-"""Values that one file may declare; protects memory from files that unpack to far more than they are."""
+"""Values that one file may declare; protects memory from files that unpack to far more than their size."""
 
 SPATIAL = "ZYX"
 
@@ -28,8 +28,8 @@ class Volume:
 
     Attributes:
         data: bool, integer or float array, values as they are stored.
-        axes: one letter an axis, in the order "TZYXC" with Y and X always there. T is a stack of
-            pictures of any other kind than depth, also one whose file does not say what it is.
+        axes: one letter per axis, in the order "TZYXC" with Y and X always there. T is any stack of
+            pictures other than depth, also one of unknown kind.
         spacing: voxel size in micrometres of the axes Z (where there is one), Y and X; () if unknown.
 
     Raises:
@@ -46,11 +46,13 @@ class Volume:
 
     def __post_init__(self) -> None:
         if self.axes != "".join(a for a in "TZYXC" if a in self.axes) or "YX" not in self.axes:
-            raise ValueError(f"axes are letters of TZYXC in this order, with Y and X; got '{self.axes}'")
+            raise ValueError(f"axes must be letters of TZYXC in this order, with Y and X; got '{self.axes}'")
         if len(self.axes) != self.data.ndim:
-            raise ValueError(f"axes '{self.axes}' do not name the axes of an array of {self.data.shape}")
+            raise ValueError(f"axes '{self.axes}' do not fit an array of shape {self.data.shape}")
         if len(self.spacing) not in (0, len(self.spatial)) or not all(0 < s < math.inf for s in self.spacing):
-            raise ValueError(f"spacing wants a value above 0 for each of {self.spatial}, got {self.spacing}")
+            raise ValueError(
+                f"spacing must have a value above 0 for each of {self.spatial}, got {self.spacing}"
+            )
 
     @property
     def spatial(self) -> str:
@@ -59,7 +61,7 @@ class Volume:
 
 
 class TooManyVoxels(ImageReadError):
-    """A file declares more values than are to be read at once."""
+    """A file declares more values than may be read at once."""
 
 
 def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
@@ -80,7 +82,7 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
     if math.prod(shape) > max_voxels:
         raise TooManyVoxels(
             f"{path}: declares {size} values, more than the {max_voxels} that are read at once; "
-            "cut it into smaller files"
+            "split it into smaller files"
         )
 
 
@@ -89,19 +91,19 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
 
     Args:
         data: any shape.
-        axes: one letter an axis; S are colour samples, whose alpha is dropped; letters other than
+        axes: one letter per axis; S are colour samples, whose alpha is dropped; letters other than
             S, C, Z, Y and X are stacks of pictures and become one axis T.
         spacing: see `Volume`.
 
     Raises:
-        ValueError: without Y and X, or with two sorts of channels.
+        ValueError: without Y and X, or with both C and S.
     """
     stacks = [i for i, letter in enumerate(axes) if letter not in "ZYXCS"]
     rest = [axes.index(letter) for letter in "ZYXCS" if letter in axes]
     if "Y" not in axes or "X" not in axes or len(stacks) + len(rest) != data.ndim:
         raise ValueError(f"its axes '{axes}' are not those of a picture")
     if "C" in axes and "S" in axes:
-        raise ValueError("it has both channels and colours; save one channel, or one picture in colour")
+        raise ValueError("it has both channels and colours; save one channel, or one colour picture")
     data = data.transpose(*stacks, *rest)
     if "S" in axes and data.shape[-1] in (2, 4):
         data = data[..., :-1]
@@ -113,7 +115,7 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
 
 
 def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
-    """Axes of an array that comes without names: YX or ZYX, and up to 4 channels last.
+    """Axes of an array without axis names: YX or ZYX, and up to 4 channels last.
 
     Three or four channels are colours, the fourth being alpha.
 

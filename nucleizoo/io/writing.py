@@ -1,4 +1,4 @@
-"""Results as files: whole or not at all, with their voxel size."""
+"""Write results atomically, with their voxel size."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def write_labels(
     """Write instance labels as a compressed TIFF that ImageJ, napari and QuPath open.
 
     Args:
-        path: the file to write, replaced in one step when it is there already.
-        labels: integers from 0 to 2**32 - 1, an axis a letter; stored with 16 bits if that is enough
+        path: the file to write; an existing one is replaced in one step.
+        labels: integers from 0 to 2**32 - 1, one axis per letter; stored with 16 bits if that is enough
             for all ids, else with 32.
-        spacing: voxel size in micrometres of the axes ZYX that there are; () when it is not known.
+        spacing: voxel size in micrometres along those axes of ZYX that exist; () when it is not known.
         axes: letters of TZCYX in this order; '' for the last of ZYX.
 
     Raises:
-        ValueError: for labels that are not integers or out of range, or axes or a spacing that do not
+        ValueError: for labels that are not integers or out of range, or if axes or spacing do not
             fit them.
         OSError: when the file cannot be written; nothing is left behind.
     """
     if labels.dtype.kind not in "bui":
-        raise ValueError(f"labels are integers, got {labels.dtype}")
+        raise ValueError(f"labels must be integers, got {labels.dtype}")
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     if low < 0 or high >= 2**32:
-        raise ValueError(f"labels are stored from 0 to {2**32 - 1}, got {low} to {high}")
+        raise ValueError(f"labels must be 0 to {2**32 - 1}, got {low} to {high}")
     _write_tiff(path, labels.astype(np.uint16 if high < 2**16 else np.uint32), spacing, axes)
 
 
@@ -48,17 +48,17 @@ def write_image(
     """Write a picture, stack or volume, of one channel or several, as a compressed TIFF.
 
     Args:
-        path: the file to write, replaced in one step when it is there already.
-        image: float32, uint8 or uint16, any range, an axis a letter.
+        path: the file to write; an existing one is replaced in one step.
+        image: float32, uint8 or uint16, any range, one axis per letter.
         spacing: as for `write_labels`.
         axes: as for `write_labels`.
 
     Raises:
-        ValueError: for another type, or axes or a spacing that do not fit.
+        ValueError: for another type, or if axes or spacing do not fit.
         OSError: when the file cannot be written; nothing is left behind.
     """
     if image.dtype not in _IMAGEJ_TYPES:
-        raise ValueError(f"pictures are float32, uint8 or uint16, got {image.dtype}")
+        raise ValueError(f"pictures must be float32, uint8 or uint16, got {image.dtype}")
     _write_tiff(path, image, spacing, axes)
 
 
@@ -70,13 +70,13 @@ def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
         OSError: when the file cannot be written; nothing is left behind.
     """
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
-        raise ValueError(f"a PNG is uint8 (y, x) or (y, x, 3), got {picture.dtype} {picture.shape}")
+        raise ValueError(f"a PNG must be uint8 (y, x) or (y, x, 3), got {picture.dtype} {picture.shape}")
     with atomic(path) as part:
         Image.fromarray(np.ascontiguousarray(picture)).save(part, format="PNG")
 
 
 def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...], axes: str) -> None:
-    """ImageJ's dialect where it can hold the array, OME for the others."""
+    """Write ImageJ TIFF where it can hold the array, else OME-TIFF."""
     axes = axes or "ZYX"[-array.ndim :]
     ordered = "".join(letter for letter in "TZCYX" if letter in axes)
     sizes = len(ordered.replace("T", "").replace("C", ""))

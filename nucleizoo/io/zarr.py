@@ -1,4 +1,4 @@
-"""Zarr arrays and OME-Zarr images (0.4 and 0.5), by the package zarr."""
+"""Zarr arrays and OME-Zarr images (0.4 and 0.5), read with the package zarr."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _METADATA = (*MARKS, ".zattrs", ".zmetadata")
 """Files that say what an array or a group is."""
 
 _LARGE = 2**22
-"""Bytes of chunks that are decoded one by one; zarr decodes some ten at a time, which is faster."""
+"""From this many bytes on, chunks are decoded one by one; zarr decodes about ten at a time, faster."""
 
 _MICROMETRES = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4,
@@ -35,7 +35,7 @@ _LETTERS = {
     "depth": "Z", "plane": "Z", "height": "Y", "row": "Y", "width": "X", "column": "X", "col": "X",
     "channel": "C", "time": "T",
 }  # fmt: skip
-"""Axes by the names that dimensions have in full."""
+"""Axis letters by the full names of dimensions."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -62,15 +62,15 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     """Open an array, the full resolution of an OME-Zarr image, or an array of a group by its name.
 
     Raises:
-        ImageReadError: when there is no such array, or its axes are not those that the metadata names.
+        ImageReadError: when there is no such array, or its axes do not fit the metadata.
         Exception: whatever zarr raises on damaged metadata.
     """
     node, axes, spacing = _found(path, dataset, usual)
     axes = axes or _axes_of(path, node)
     if len(axes) != node.ndim:
         raise ImageReadError(
-            f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), its array has {node.ndim} "
-            f"({'x'.join(map(str, node.shape))}); mend the metadata, or name the array with the key DATASET"
+            f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), but its array has {node.ndim} "
+            f"({'x'.join(map(str, node.shape))}); fix the metadata, or name the array with the key DATASET"
         )
     folder, dtype = path / node.path, np.dtype(node.dtype)
     load: Load = node.__getitem__
@@ -92,7 +92,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
 
 
 def _axes_of(path: Path, node: Any) -> str:
-    """Axes of an array by the names of its dimensions, or guessed where these are not those of axes.
+    """Axes of an array from its dimension names, or guessed where these do not name axes.
 
     Raises:
         ImageReadError: when they cannot be guessed.
@@ -101,27 +101,27 @@ def _axes_of(path: Path, node: Any) -> str:
     ends = [re.split(r"[^a-z0-9?]", name)[-1] for name in names]  # axis_z, /array/z
     axes = "".join(_LETTERS.get(end, end if len(end) == 1 and end.isalpha() else "?") for end in ends).upper()
     if "?" not in axes and {*"ZYX"} & {*axes}:
-        return axes  # also y, y, x, which whoever opens it refuses
+        return axes  # also y, y, x, which the caller refuses
     try:
         return guess_axes(path, node.shape)
     except ImageReadError as error:
         if not names:
             raise
         raise ImageReadError(
-            f"{path}: its axes are called {', '.join(names)}, {'x'.join(map(str, node.shape))}, which does "
-            "not tell what they are; call them z, y and x (t for time, c for channels) in dimension_names"
+            f"{path}: its axes are called {', '.join(names)}, {'x'.join(map(str, node.shape))}, which is "
+            "ambiguous; call them z, y and x (t for time, c for channels) in dimension_names"
         ) from error
 
 
 def _copies(node: Any) -> int:
-    """How often a chunk is in memory while it is decoded, at most: as stored, and after every step."""
+    """Copies of a chunk in memory at most while it is decoded: as stored, and after every step."""
     names = " ".join(type(codec).__name__.lower() for codec in node.compressors)
     joined = 2 if "gzip" in names or "zlib" in names else 0  # from pieces
     return 2 + len(node.filters) + joined
 
 
 def described_in(path: Path, dataset: str, usual: str = "image") -> list[Path]:
-    """The metadata of an array, and of the groups that it lies in.
+    """The metadata files of an array, and of the groups that contain it.
 
     Raises:
         ImageReadError: as for `open_array`.
@@ -148,7 +148,7 @@ def _found(path: Path, dataset: str, usual: str) -> tuple[Any, str, tuple[float,
 
 
 def _is_there(path: Path) -> bool:
-    """Whether a chunk has a file with something in it; of a shard of no bytes, zarr makes zeros."""
+    """Whether a chunk has a file that is not empty; zarr reads an empty shard as zeros."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -177,8 +177,8 @@ def _finest(path: Path, scale: Any) -> tuple[str, str, tuple[float, ...]]:
         return str(first["path"]), axes, spacing if is_size else ()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ImageReadError(
-            f"{path}: its OME-Zarr metadata are incomplete ({type(error).__name__}: {error}); write it "
-            "again, or name an array with the key DATASET"
+            f"{path}: its OME-Zarr metadata is incomplete ({type(error).__name__}: {error}); write "
+            "it again, or name an array with the key DATASET"
         ) from error
 
 
@@ -197,18 +197,18 @@ def _array_of(path: Path, zarr: Any, group: Any, name: str, usual: str) -> Any:
 
 
 def _inside(group: Any, where: str = "") -> str:
-    """What a group holds instead of the array that is wanted, and what to do, in words."""
+    """What a group contains instead of the array, and what to do; for messages."""
     arrays, groups = (
         [where + key for key in sorted(keys)] for keys in (group.array_keys(), group.group_keys())
     )
     if arrays:
-        return f"there is {_listed(arrays)}; name one with the key DATASET (labels: LABEL_DATASET)"
+        return f"it contains {_listed(arrays)}; name one with the key DATASET (labels: LABEL_DATASET)"
     if groups:
         return (
-            f"it holds no array, but the groups {_listed(groups)}; name an array in them with the key "
-            f"DATASET (labels: LABEL_DATASET), as {groups[0]}/NAME, or give the folder of the group"
+            f"it contains no array, only the groups {_listed(groups)}; name an array in them with the key "
+            f"DATASET (labels: LABEL_DATASET), such as {groups[0]}/NAME, or give the folder of the group"
         )
-    return "the group holds no array; copy it again, or give another folder"
+    return "the group contains no array; copy it again, or give another folder"
 
 
 def _listed(names: list[str]) -> str:

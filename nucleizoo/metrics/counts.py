@@ -1,4 +1,4 @@
-"""True and false positives and what follows from them, for voxels as for nuclei."""
+"""True and false positives and the scores from them, for voxels and for nuclei."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from nucleizoo.metrics.overlap import Overlap
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """Every nucleus of a prediction and its truth by what became of it.
+    """Every nucleus of a prediction and its truth, by kind of error.
 
     A nucleus is listed once. A merged prediction covers more than half of two true nuclei or more; a split
-    nucleus holds more than half of each of two predictions or more. What is neither is matched (an IoU of
-    a half or more), else a true nucleus is missed and a predicted one invented.
+    nucleus contains more than half of each of two predictions or more. All others are matched (an IoU of
+    0.5 or more), or else missed if true and invented if predicted.
 
     Attributes:
         matched, invented, merged, fragments: labels of the prediction; fragments are the parts of

@@ -28,11 +28,11 @@ COLOURS = {
     "split": (86, 180, 233),
     "merged": (204, 121, 167),
 }
-"""Okabe and Ito's, which colour-blind readers tell apart."""
+"""Okabe and Ito's colours, which colour-blind readers can distinguish."""
 
 
 def prepare(path: str | Path) -> None:
-    """Make the folder of a file to come, before hours of work go into its content.
+    """Create the folder of a file to be written, before hours of work go into its content.
 
     Raises:
         UserError: when the file could not be written.
@@ -41,23 +41,23 @@ def prepare(path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        reason = "is a folder" if path.is_dir() else f"cannot be written, for {path.parent} is read-only"
+        reason = "is a folder" if path.is_dir() else f"cannot be written, since {path.parent} is read-only"
         raise UserError(f"{path}: {reason}; name another file")
 
 
 def write_json(path: str | Path, result: Mapping[str, Any]) -> None:
-    """All scores; what has no value (a ratio to nothing) is null."""
+    """Write all scores; an undefined one (a ratio to 0) is null."""
     with atomic(path) as part:
         part.write_text(json.dumps(_valued(result), indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None:
-    """A row an image, a column a score; nested names are joined by a dot."""
+    """Write a row per image, a column per score; nested names are joined by a dot."""
     write_rows(path, [{"image": name} | dict(_flat(scores)) for name, scores in images.items()])
 
 
 def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of at least one row; what a row does not have stays empty."""
+    """Write a table of at least one row; missing values stay empty."""
     columns = dict.fromkeys(key for row in rows for key in row)
     with atomic(path) as part, part.open("w", newline="") as file:
         table = csv.DictWriter(file, list(columns))
@@ -66,13 +66,13 @@ def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
-    """What draws the errors of pictures to `<folder>/<name>_errors.png`.
+    """A function that draws the errors of pictures to `<folder>/<name>_errors.png`.
 
     Matched, invented and merged nuclei are outlined as predicted, missed and split ones as annotated.
 
     Args:
         folder: where the drawings go.
-        images: folder of the pictures, by the names of the truths; without it they are drawn on black.
+        images: folder of the pictures, named like the truths; without it they are drawn on black.
 
     Raises:
         UserError: when two pictures have one name; while drawing, for one missing or of another shape.
@@ -91,7 +91,7 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
 
 
 def kinds_of(prediction: Labels, truth: Labels, errors: Errors) -> dict[str, Labels]:
-    """Labels (*S) of every kind of `COLOURS`: of the truth those missed and split, the others predicted."""
+    """Labels (*S) of every kind of `COLOURS`: missed and split ones of the truth, the others predicted."""
     return {
         kind: _only(truth if kind in ("missed", "split") else prediction, getattr(errors, kind))
         for kind in COLOURS
@@ -105,7 +105,7 @@ def _only(labels: Labels, names: NDArray[np.int64]) -> Labels:
 def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
     """The pictures in a file, (N, *S); a stack of planes may have time and depth."""
     if name not in files:
-        raise UserError(f"there is no picture called '{name}' to draw its errors on")
+        raise UserError(f"there is no picture called '{name}' to draw its errors on; add it")
     path = files[name]
     volume = io.read(path)
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
@@ -113,7 +113,7 @@ def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -
     picture: NDArray[np.float64] = channels_first(volume, str(path), choice, 1)[0].astype(float)
     if picture.size != math.prod(shape) or picture.shape[1 - len(shape) :] != shape[1:]:
         labels = shape[1:] if shape[0] == 1 else shape
-        raise UserError(f"{path} has the shape {picture.shape}, its labels {labels}; they must be equal")
+        raise UserError(f"{path} has shape {picture.shape}, but its labels have {labels}; they must be equal")
     return picture.reshape(shape)
 
 

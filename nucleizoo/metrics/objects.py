@@ -13,10 +13,10 @@ from nucleizoo.metrics.counts import Counts
 from nucleizoo.metrics.overlap import Overlap
 
 IOU = 0.5
-"""A nucleus is found by one whose intersection over union with it is this or more, unless told otherwise."""
+"""Default threshold: a nucleus is found if a predicted one has this intersection over union or more."""
 
 IOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-"""Thresholds that a mean average precision is taken over: 0.50, 0.55, ... 0.95."""
+"""Thresholds over which average precision is averaged: 0.50, 0.55, ... 0.95."""
 
 RECALLS = np.linspace(0, 1, 101)
 """Where COCO samples the curve of precision over recall."""
@@ -27,7 +27,7 @@ class ObjectScore(Counts):
 
     @property
     def ap(self) -> float:
-        """Average precision as the 2018 Data Science Bowl and StarDist have it: TP / (TP + FP + FN)."""
+        """Average precision of the 2018 Data Science Bowl and StarDist: TP / (TP + FP + FN)."""
         return self._share(self.tp, self.tp + self.fp + self.fn)
 
 
@@ -42,9 +42,9 @@ def score(prediction: NDArray[np.integer], truth: NDArray[np.integer], iou: floa
 
 
 def count(table: Overlap, iou: float = IOU) -> ObjectScore:
-    """Nuclei found, invented and missed: the most pairs with `iou` or more in which none occurs twice.
+    """Nuclei found, invented and missed, by the most pairs with `iou` or more and no nucleus twice.
 
-    This is StarDist's definition. Above an IoU of a half no nucleus can be in two such pairs.
+    This is StarDist's definition. Above an IoU of 0.5 no nucleus can be in two such pairs.
 
     Raises:
         ValueError: for an IoU outside (0, 1].
@@ -60,7 +60,7 @@ def match(table: Overlap, iou: float = IOU) -> NDArray[np.int64]:
         ValueError: for an IoU outside (0, 1].
     """
     if not 0 < iou <= 1:
-        raise ValueError(f"an IoU lies above 0 and up to 1, got {iou}")
+        raise ValueError(f"an IoU must be above 0 and at most 1, got {iou}")
     good = np.flatnonzero(table.iou >= iou)
     if iou > 0.5 or not good.size:
         return good
@@ -78,13 +78,13 @@ def ranked_ap(
     """Average precision of the ranked predictions of all images, sampled at 101 recalls as in COCO.
 
     The definition of CySGAN's tool: a prediction is compared with the nucleus that it overlaps best, and
-    two may claim the same one, which is possible at an IoU of exactly a half alone. Ties keep their order.
+    two may claim the same one, which is only possible at an IoU of exactly 0.5. Ties keep their order.
 
     Args:
-        tables: one an image.
+        tables: one per image.
         iou: a prediction counts when its best is this or more.
-        scores: one an image, (P,) confidence of every predicted nucleus ('prob'); without it a nucleus
-            ranks by its voxels, the largest first ('size', what CySGAN reports).
+        scores: one per image, (P,) confidence of every predicted nucleus ('prob'); without it nuclei are
+            ranked by their voxels, the largest first ('size', what CySGAN reports).
 
     Returns:
         In [0, 1]; 1 when there is neither a prediction nor a truth, 0 when one of them is empty.
@@ -94,7 +94,7 @@ def ranked_ap(
     """
     ranks = [table.found_sizes for table in tables] if scores is None else list(scores)
     if [len(one) for one in ranks] != [table.found_names.size for table in tables]:
-        raise ValueError("ranked_ap wants one array of scores an image and one score a predicted nucleus")
+        raise ValueError("ranked_ap needs one array of scores per image and one score per predicted nucleus")
     truths = sum(table.true_names.size for table in tables)
     order = np.argsort(-np.concatenate([*ranks, np.zeros(0)]), kind="stable")
     if not truths or not order.size:

@@ -1,4 +1,4 @@
-"""The table that all metrics are read from: which voxels two label images share."""
+"""The table that all metrics are computed from: which voxels two label images share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is odd about labels that can be read: a mask in their place, planes that are numbered anew."""
+"""Warnings about suspicious labels: a mask instead of labels, planes numbered separately."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Labels = NDArray[np.int32]
 
 
 def about_truth(pictures: Sequence[Labels]) -> str:
-    """Why the pictures of a file may be no labels, '' where nothing is odd.
+    """Why the pictures of a file may not be labels; '' if nothing is suspicious.
 
     A mask has one label (*S) for all nuclei, in several pieces that do not touch.
     """
@@ -23,13 +23,13 @@ def about_truth(pictures: Sequence[Labels]) -> str:
     if pieces < 2:
         return ""
     return (
-        f"its one label, {top}, is in {pieces} pieces that do not touch and counts as one nucleus; if this "
+        f"its only label, {top}, is in {pieces} pieces that do not touch and counts as one nucleus; if this "
         "is a mask, give every nucleus a number of its own, as skimage.measure.label does"
     )
 
 
 def about_stack(labels: Labels) -> str:
-    """Why labels (..., Y, X) may be no volume, '' where nothing is odd and for a single plane.
+    """Why labels (..., Y, X) may not be a volume; '' if nothing is suspicious, and for a single plane.
 
     Two planes or more have the labels 1 to n, none left out, and some label is in pieces that do not touch.
     """
@@ -38,8 +38,8 @@ def about_stack(labels: Labels) -> str:
     if filled < 2 or not all(_is_numbered_from_1(plane) for plane in planes) or not _is_torn(labels):
         return ""
     return (
-        "its planes are numbered each from 1, and one number in several planes counts as one nucleus; if "
-        "planes are pictures of their own, score them with --planes"
+        "its planes are each numbered from 1, and one number in several planes counts as one nucleus; if "
+        "planes are separate pictures, score them with --planes"
     )
 
 

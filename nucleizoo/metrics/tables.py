@@ -15,15 +15,15 @@ COLUMNS = ("picture", "label", "confidence")
 
 
 def confidence(labels: Path, pictures: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]] | None:
-    """How sure the network is of every nucleus of a label file.
+    """The network's confidence in every nucleus of a label file.
 
     Args:
         labels: `<name>_label.tif`; its table is `<name>_nuclei.csv` in the same folder.
         pictures: (P,) the nuclei of every picture of the file, by their numbers.
 
     Returns:
-        (P,) in [0, 1] for every picture; None when there is no table, or it is one of other pictures: of
-        planes where `pictures` has one volume, or of volumes where it has planes.
+        (P,) in [0, 1] for every picture; None when there is no table, or it is for other pictures: for
+        planes where `pictures` has one volume, or for volumes where it has planes.
 
     Raises:
         UserError: for a table that is damaged, or of other labels.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.metrics.overlap import Overlap
 
-SPLIT, MISS, EXTRA = 5, 10, 1  # cost of an operation that mends the detection [2]
+SPLIT, MISS, EXTRA = 5, 10, 1  # cost of an operation that corrects the detection [2]
 
 
 def seg(tables: Sequence[Overlap]) -> float:
@@ -27,12 +27,12 @@ def seg(tables: Sequence[Overlap]) -> float:
 
 
 def det(tables: Sequence[Overlap]) -> float:
-    """1 - min(A, A0) / A0, where A is the cost of mending the detection and A0 of making it from nothing.
+    """1 - min(A, A0) / A0, where A is the cost of correcting the detection, A0 of making it from nothing.
 
     Args:
         tables: predictions against the markers of the challenge, one dot per nucleus; with whole nuclei in
-            their place DET is a little lower, for more than half of a nucleus is harder to cover than of
-            its dot.
+            their place DET is a little lower, since more than half of a nucleus is harder to cover than
+            of its dot.
 
     Returns:
         In [0, 1]. Without true nuclei 1 when nothing is predicted, else 0.
@@ -50,7 +50,7 @@ def op_csb(tables: Sequence[Overlap], markers: Sequence[Overlap]) -> float:
 
 
 def inside(labels: NDArray[np.integer], border: int) -> NDArray[np.integer]:
-    """Without the nuclei that lie wholly within `border` pixels of the edge of the image plane.
+    """Labels without the nuclei that lie entirely within `border` pixels of the edge of the plane.
 
     The challenge's field of interest: 25 pixels for HeLa; 50 for GOWT1, CE and CHO; 0 for SIM+.
 

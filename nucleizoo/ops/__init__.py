@@ -1,1 +1,1 @@
-"""Numerical building blocks shared by everything above: no files, no configuration."""
+"""Numerical building blocks for all other packages: no files, no configuration."""

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 Box = tuple[slice, ...]
-"""A part of an array: a start and a stop an axis."""
+"""A part of an array: a slice with start and stop per axis."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Blocks that cover an array, numbered in raster order; the last ones of an axis may be smaller.
+    """Blocks that cover an array, numbered in raster order; the last ones along an axis may be smaller.
 
     Attributes:
         shape: of the array.
-        block: of a block, voxels an axis, 1 or more.
+        block: size of a block, voxels per axis, 1 or more.
 
     Example:
         >>> grid = Grid((5, 4), (3, 4))
@@ -38,7 +38,7 @@ class Grid:
         return tuple(-(-n // b) for n, b in zip(self.shape, self.block, strict=True))
 
     def place(self, index: int) -> tuple[int, ...]:
-        """Where a block stands, counted in blocks."""
+        """The position of a block, counted in blocks."""
         at = []
         for count in reversed(self.counts):
             index, here = divmod(index, count)
@@ -51,19 +51,19 @@ class Grid:
         return tuple(slice(i * b, min((i + 1) * b, n)) for i, b, n in at)
 
     def shell(self, index: int) -> Box:
-        """A block and one voxel more at its far ends, where the array goes on."""
+        """A block and one voxel more at its far ends, where the array continues."""
         return tuple(
             slice(c.start, min(c.stop + 1, n)) for c, n in zip(self.box(index), self.shape, strict=True)
         )
 
     def after(self, index: int, axis: int) -> int | None:
-        """The block behind one along an axis; None behind the last."""
+        """The next block along an axis; None after the last."""
         if self.place(index)[axis] + 1 == self.counts[axis]:
             return None
         return index + math.prod(self.counts[axis + 1 :])
 
     def grown(self, box: Box, margin: tuple[int, ...]) -> Box:
-        """A box and a margin around it, as far as the array goes."""
+        """A box and a margin around it, within the array."""
         sides = zip(box, margin, self.shape, strict=True)
         return tuple(slice(max(c.start - m, 0), min(c.stop + m, n)) for c, m, n in sides)
 
@@ -83,15 +83,15 @@ def size(box: Box) -> tuple[int, ...]:
 
 
 def inside(box: Box, outer: Box) -> Box:
-    """A box as seen from the corner of another one."""
+    """A box relative to the corner of another one."""
     return tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(box, outer, strict=True))
 
 
 def placed(box: Box, outer: Box) -> Box:
-    """A box that was seen from the corner of another one: where it is; undoes `inside`."""
+    """A box that was relative to the corner of another one, made absolute: undoes `inside`."""
     return tuple(slice(o.start + c.start, o.start + c.stop) for c, o in zip(box, outer, strict=True))
 
 
 def common(one: Box, other: Box) -> Box:
-    """What two boxes that meet have in common."""
+    """The intersection of two boxes that overlap."""
     return tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))

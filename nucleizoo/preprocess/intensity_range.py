@@ -1,4 +1,4 @@
-"""The range of intensities of a file that is gone through part by part: at once, or box by box."""
+"""Find the intensity range of a file that is read part by part: in one go, or box by box."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from nucleizoo.ops.image.histogram import counts_of, known_span, sample_of, span
 from nucleizoo.preprocess.values import Values
 
 Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""What becomes 0 and 1: of the whole file, (), or (channels, *outer, depth) of every plane."""
+"""Intensities that become 0 and 1: () for the whole file, or (channels, *outer, depth) for every plane."""
 
 Found = Mapping[str, NDArray[Any]]
-"""What a pass found in a box, or in all of them."""
+"""What a pass found in a box, or in all boxes."""
 
 Known = Callable[[str], NDArray[Any]]
-"""Gives what the pass before found in all of them, by name."""
+"""Gives what the previous pass found in all boxes, by name."""
 
 
 class Pass(Protocol):
-    """Goes through a file; what boxes gave is the same in the end however the file was cut."""
+    """One pass over a file; the result does not depend on how the file is cut into boxes."""
 
     def seen(self, box: Box | None, known: Known) -> Found:
-        """What there is in a box of the values, or everywhere.
+        """What is found in a box of the values, or in all of them.
 
         Args:
             box: see `Values.boxes`; None is all of them.
-            known: what the pass before found.
+            known: what the previous pass found.
 
         Raises:
-            ImageReadError: when a chunk cannot be read, or intensities are none that can be used.
+            ImageReadError: when a chunk cannot be read, or its intensities cannot be used.
         """
         ...
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
-        """What there is everywhere, from all boxes in order; of the last pass it is `low` and `high`.
+        """What is found in the whole file, from all boxes in order; the last pass gives `low` and `high`.
 
         Raises:
-            ImageReadError: when intensities are none that can be used.
+            ImageReadError: when the intensities cannot be used.
         """
         ...
 
 
 def passes(values: Values, scaling: Scaling) -> dict[str, Pass]:
-    """What must be done, one after the other, to know the limits of a scaling."""
+    """The passes that find the limits of a scaling, in order."""
     if scaling.over == "image":
         return {"intensities": _Planes(values, scaling)}
     counts = _Counts(values, scaling)
@@ -60,10 +60,10 @@ def passes(values: Values, scaling: Scaling) -> dict[str, Pass]:
 
 
 def limits_of(values: Values, scaling: Scaling) -> Limits:
-    """The limits of a scaling, found here and now.
+    """Find the limits of a scaling at once.
 
     Raises:
-        ImageReadError: when a chunk cannot be read, or intensities are none that can be used.
+        ImageReadError: when a chunk cannot be read, or its intensities cannot be used.
     """
     known: Known = dict[str, NDArray[Any]]().__getitem__
     for one in passes(values, scaling).values():
@@ -89,7 +89,7 @@ class _Extremes:
 
 @dataclass(frozen=True)
 class _Counts:
-    """Counts all values, so that percentiles are known."""
+    """Counts all values, for percentiles."""
 
     values: Values
     scaling: Scaling
@@ -105,7 +105,7 @@ class _Counts:
         _check_contrast(self.values, sample)
         try:
             low, high = self.scaling.limits(sample)
-            self.scaling.between(sample[:2], low, high)  # refuses what is no range
+            self.scaling.between(sample[:2], low, high)  # refuses what is not a range
         except ValueError as error:
             raise _unscaled(self.values, error) from error
         return {"low": np.array(low), "high": np.array(high)}
@@ -119,7 +119,7 @@ class _Counts:
 
 @dataclass(frozen=True)
 class _Planes:
-    """Finds the limits of every plane by itself; boxes hold whole planes."""
+    """Finds the limits of every plane separately; boxes hold whole planes."""
 
     values: Values
     scaling: Scaling
@@ -148,4 +148,4 @@ def _check_contrast(values: Values, found: NDArray[Any]) -> None:
 
 
 def _unscaled(values: Values, error: ValueError) -> ImageReadError:
-    return ImageReadError(f"{values.name}: {error}; see the key SCALING")
+    return ImageReadError(f"{values.name}: {error}; check the key SCALING")

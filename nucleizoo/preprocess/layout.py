@@ -1,4 +1,4 @@
-"""What the values of a file are: channels, numbers, labels; pictures or volumes."""
+"""Turn the values of a file into channels, labels, pictures and volumes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Choice:
     """Which channels of a file are used.
 
     Attributes:
-        index: the only one to read; None reads all.
+        index: the only channel to read; None reads all.
         is_luminance: whether colours become grey.
-        refusal: all are read and one is used, for they should be equal; of others this is said.
+        refusal: if set, all channels are read and one is used; if they differ, this is the error message.
     """
 
     index: int | None = None
@@ -32,7 +32,7 @@ class Choice:
     refusal: str = ""
 
     def of(self, data: NDArray[Any]) -> NDArray[Any]:
-        """What is used of what was read, of any part of a file: (read, ...) -> (used, ...).
+        """Select the channels that are used, from any part of a file: (read, ...) -> (used, ...).
 
         Raises:
             ImageReadError: when they should be equal and are not.
@@ -49,19 +49,19 @@ class Choice:
 def choose(name: str, count: int, channel: str, wanted: int) -> Choice:
     """Decide which channels of a file are used, whether it is in memory or read part by part.
 
-    With 'auto', colour is taken as grey if all its channels are equal. Of a file that is read part by part
-    that is not known beforehand: every part is looked at when it is read, and the first one in colour is
-    refused in the same words. A training goes through the whole file before it begins; prediction by
-    blocks does so too, unless the scaling needs no look at the intensities.
+    With 'auto', colour is treated as grey if all its channels are equal. For a file that is read part by
+    part this is not known beforehand: every part is checked when it is read, and the first one in colour
+    is refused with the same message. Training reads the whole file before it starts; so does prediction
+    by blocks, unless the scaling does not depend on the intensities.
 
     Args:
         name: the file, for messages.
-        count: channels that it has.
+        count: number of channels in the file.
         channel: 'auto', 'all', 'luminance' or an index; see `Reader`.
-        wanted: channels that there must be in the end.
+        wanted: number of channels needed.
 
     Raises:
-        ImageReadError: when the file does not have what is asked for.
+        ImageReadError: when the file does not have the channels asked for.
     """
     if channel == "luminance" and count in (1, 3):
         return Choice(is_luminance=count == 3)
@@ -70,7 +70,7 @@ def choose(name: str, count: int, channel: str, wanted: int) -> Choice:
     if channel == "all" or (channel == "auto" and wanted > 1):
         if count != wanted:
             raise ImageReadError(
-                f"{name}: wants {wanted} channels, has {count}; set DATASET.CHANNELS or the key CHANNEL"
+                f"{name}: has {count} channels, but needs {wanted}; set DATASET.CHANNELS or the key CHANNEL"
             )
         return Choice()
     choices = ["'luminance'"] * (count == 3) + [f"'{i}'" for i in range(count)]
@@ -82,7 +82,7 @@ def choose(name: str, count: int, channel: str, wanted: int) -> Choice:
 
 
 def channels_first(volume: Volume, name: str, channel: str, wanted: int) -> NDArray[Any]:
-    """The channels that are used, in front of all other axes.
+    """The channels that are used, as the first axis.
 
     Args:
         volume: content of a file.
@@ -94,7 +94,7 @@ def channels_first(volume: Volume, name: str, channel: str, wanted: int) -> NDAr
         (wanted, ...) in the file's dtype.
 
     Raises:
-        ImageReadError: when the file does not have what is asked for, or the choice is open.
+        ImageReadError: when the file does not have the channels asked for, or the choice is ambiguous.
     """
     data = np.moveaxis(volume.data, -1, 0) if "C" in volume.axes else volume.data[None]
     choice = choose(name, len(data), channel, wanted)
@@ -106,12 +106,12 @@ def check_finite(data: NDArray[Any], axes: str, name: str, start: Sequence[int] 
 
     Args:
         data: of a file, channels first.
-        axes: letters of the others.
+        axes: letters of the other axes.
         name: the file, for messages.
-        start: where they begin in the file; () if it is all of it.
+        start: where the data begin in the file; () if they are the whole file.
 
     Raises:
-        ImageReadError: when there is one, with its place.
+        ImageReadError: when there is one, with its position.
     """
     if data.dtype.kind != "f" or (finite := np.isfinite(data)).all():
         return
@@ -119,7 +119,7 @@ def check_finite(data: NDArray[Any], axes: str, name: str, start: Sequence[int] 
     places = zip(axes.lower(), place, start or (0,) * len(place), strict=True)
     where = ", ".join(f"{axis} {first + index}" for axis, index, first in places)
     raise ImageReadError(
-        f"{name}: holds NaN or infinite values, as at {where} (counted from 0); repair or remove it"
+        f"{name}: contains NaN or infinite values, such as at {where} (counted from 0); repair or remove it"
     )
 
 
@@ -127,11 +127,11 @@ def as_labels(volume: Volume, name: str) -> NDArray[np.int32]:
     """The content of a file as instance ids, without its channel axis.
 
     Raises:
-        ImageReadError: for colours, fractions, or values that are no ids.
+        ImageReadError: for colours, fractions, or values that are not ids.
     """
     data = volume.data[..., 0] if "C" in volume.axes else volume.data
     if "C" in volume.axes and not (volume.data == data[..., None]).all():
-        raise ImageReadError(f"{name}: is in colour; labels are one integer a voxel: save 16-bit TIFF")
+        raise ImageReadError(f"{name}: is in colour; labels must be one integer per voxel: save 16-bit TIFF")
     return as_ids(data, name)
 
 
@@ -139,36 +139,40 @@ def as_ids(data: NDArray[Any], name: str) -> NDArray[np.int32]:
     """Values of any shape as instance ids.
 
     Raises:
-        ImageReadError: for fractions, or values that are no ids.
+        ImageReadError: for fractions, or values that are not ids.
     """
     if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
-        raise ImageReadError(f"{name}: holds fractions; labels are integers: is this an image or a map?")
+        raise ImageReadError(
+            f"{name}: contains fractions; labels must be integers: is this an image or a map?"
+        )
     low, high = data.min(), data.max()
     if low < 0 or high > _MAX_LABEL:
         mend = "" if low < 0 else "; number them from 1, as numpy.unique(labels, return_inverse=True) does"
-        raise ImageReadError(f"{name}: holds values from {low} to {high}; labels are 0 to {_MAX_LABEL}{mend}")
+        raise ImageReadError(
+            f"{name}: contains values from {low} to {high}; labels must be 0 to {_MAX_LABEL}{mend}"
+        )
     return data.astype(np.int32)
 
 
 def pictures(data: NDArray[Any], axes: str, dims: int, name: str) -> list[NDArray[Any]]:
-    """Take a stack apart.
+    """Split a stack into pictures.
 
     Args:
         data: (C, ...) with the axes of the file behind the channels.
         axes: the file's letters; see `Volume`.
-        dims: 2 makes every plane a picture of its own; 3 needs depth, for which a T passes that has
-            no Z beside it.
+        dims: 2 makes every plane a picture of its own; 3 needs depth, and treats T as depth where
+            there is no Z.
         name: the file, for messages.
 
     Returns:
         Each (C, *S), a view.
 
     Raises:
-        ImageReadError: for a flat picture where volumes are wanted.
+        ImageReadError: for a 2D picture where volumes are needed.
     """
     if dims > len(axes.replace("C", "")):
         raise ImageReadError(
-            f"{name}: is a flat picture of {data.shape[-2]}x{data.shape[-1]}, and volumes are wanted; "
+            f"{name}: is a 2D picture of {data.shape[-2]}x{data.shape[-1]}, but volumes are needed; "
             "give files with a z axis, or a DATASET.SIZE of two values"
         )
     stack = data.reshape(len(data), -1, *data.shape[-dims:])
@@ -176,6 +180,6 @@ def pictures(data: NDArray[Any], axes: str, dims: int, name: str) -> list[NDArra
 
 
 def stack_of(volume: Volume, dims: int) -> Stack:
-    """The axes of a file beside those of the pictures that `pictures` finds in it."""
+    """The axes of a file besides those of the pictures that `pictures` finds in it."""
     axes = volume.axes.replace("C", "")
     return Stack(axes[:-dims], volume.data.shape[: len(axes) - dims], volume.spacing[:-dims])

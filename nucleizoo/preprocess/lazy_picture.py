@@ -1,4 +1,4 @@
-"""Pictures that stay in their files: of what is wanted its own voxels are read, and no others."""
+"""Pictures that stay in their files: only the voxels of a crop are read."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _ROWS = 2**18
 
 @dataclass(frozen=True, eq=False)
 class LazyPicture:
-    """One image or volume in its file, scaled and resampled part by part as a `Scan` is at once.
+    """One image or volume in its file, scaled and resampled part by part, with the result of a `Scan`.
 
     Attributes:
-        values: of the file, in the channels that are used.
+        values: of the file, in the channels used.
         at: which of its pictures this is.
         scaling: of the experiment.
         limits: of the scaling, on the whole file.
         resizing: from the voxels of the file to those that the network sees.
         spacing: voxel size after resampling in micrometres, in axis order; () when unknown.
-        labels: of a file with pictures of the same shape, integers; None where there are none.
+        labels: integers, of a file with pictures of the same shape; None where there are none.
     """
 
     values: Values
@@ -85,7 +85,7 @@ class LazyPicture:
         return made
 
     def _curved(self, straight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[0, 1] to [-1, 1] along the curve of the scaling, where it lies."""
+        """[0, 1] to [-1, 1] along the curve of the scaling, in place."""
         rows = straight.reshape(-1, straight.shape[-1])
         step = max(1, _ROWS // rows.shape[-1])
         for y in range(0, len(rows), step):
@@ -98,5 +98,5 @@ class LazyPicture:
 
 
 def _inside(start: int, length: int, extent: int) -> slice:
-    """What there is of a window along one axis; all, where it reaches beyond the border."""
+    """A window along one axis; the whole axis where the window reaches beyond the border."""
     return slice(start, start + length) if start >= 0 and start + length <= extent else slice(0, extent)

@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 class Library:
     """The pictures of many files, each equally likely to be drawn.
 
-    Every file is read once, at the start, so a damaged one stops a run there and not in its middle.
-    Scans are kept as float32: they are what prediction sees, to the bit, and a crop needs no
-    conversion. What does not fit in memory goes to a temporary file.
+    Every file is read once, at the start, so that a damaged one stops a run there and not midway.
+    Scans are kept as float32: bit for bit what prediction sees, and a crop needs no conversion.
+    What does not fit in memory goes to a temporary file.
 
-    A copy that is sent to another process reads the files there, when it is first drawn from: scans
-    do not travel. Pictures that stay in their files do, with what was measured of them.
+    A copy that is sent to another process reads the files again when it is first drawn from: scans
+    are not sent. Pictures that stay in their files are, with what was measured on them.
 
     Args:
-        load: the pictures of the file with an index.
+        load: gives the pictures of the file with an index.
         count: number of files, at least 1.
         cache_gb: memory for scans, in 10^9 bytes.
 
@@ -55,10 +55,10 @@ class Library:
         return {name: value for name, value in vars(self).items() if name != "_scans"}
 
     def draw(self, rng: np.random.Generator) -> Picture:
-        """A random picture; planes of a stack count one each.
+        """A random picture; each plane of a stack counts as one.
 
         Raises:
-            ImageReadError: in another process, when a file has gone since the start.
+            ImageReadError: in another process, when a file has disappeared since the start.
         """
         return self._scans[int(rng.integers(len(self._scans)))]
 

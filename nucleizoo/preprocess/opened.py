@@ -1,4 +1,4 @@
-"""The pictures of a file and their labels: read whole, or left in their files where they are too large."""
+"""Open the pictures of a file and their labels: read whole, or left in their files if too large."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None
     Args:
         reader: of the experiment.
         path: of the file.
-        room: bytes that they and their labels may take in memory, 4 a voxel each; what is larger stays in
-            its file, where this can be read part by part.
+        room: bytes that they and their labels may take in memory, 4 per voxel each; what is larger stays
+            in its file, if that can be read part by part.
         labels: of the same voxels.
 
     Raises:
-        ImageReadError: when a file cannot be used, or labels and pictures have not the same shape.
+        ImageReadError: when a file cannot be used, or labels and pictures differ in shape.
     """
     most = min(io.MAX_VOXELS, int(room / (4 if labels is None else 8)))
     if not all(io.is_lazy(file) for file in (path, *([labels.path] if labels else []))):
@@ -77,8 +77,8 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
     factor = reader.magnification(own, str(path))
     resizing = Resizing(values.shape, reader.resampled(values.shape, factor, str(path)))
     size = "x".join(map(str, (*values.outer, *values.shape)))
-    log.info("%s: %s voxels are more than CACHE_GB holds; crops are read from the file, which is gone "
-             "through once now for the range of its intensities", path, size)  # fmt: skip
+    log.info("%s: %s voxels do not fit in CACHE_GB; crops are read from the file. One pass over it now "
+             "finds its intensity range", path, size)  # fmt: skip
     limits = limits_of(values, reader.scaling)
     if truth is not None:
         _check_labels(truth)
@@ -89,12 +89,14 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
 
 
 def _check_labels(values: Values) -> None:
-    """Go through all labels once.
+    """Check all labels in one pass.
 
     Raises:
-        ImageReadError: for what are none, or a chunk that cannot be read.
+        ImageReadError: for values that are not labels, or a chunk that cannot be read.
     """
     for part in values.all():
         if len(part) > 1:
-            raise ImageReadError(f"{values.name}: has {len(part)} channels; labels are one integer a voxel")
+            raise ImageReadError(
+                f"{values.name}: has {len(part)} channels; labels must be one integer per voxel"
+            )
         as_ids(part, values.name)

@@ -1,4 +1,4 @@
-"""How files become scans: channel, scaling, voxel size."""
+"""Read files as scans: channel, scaling, voxel size."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from nucleizoo.preprocess.scan import LabelFile, Scan
 
 
 class Reader:
-    """Reads files the way one experiment wants them.
+    """Reads files as one experiment needs them.
 
     Args:
         spec: dims, channels and working voxel size of the experiment.
-        channel: which channel: 'auto' takes grey as it is, colour only when it is grey in truth (or
-            colour is wanted), and asks otherwise; 'luminance' turns RGB to grey; '0', '1', ... is an
-            index; 'all' takes every channel.
+        channel: which channel: 'auto' uses grey as it is, and colour only when all its channels are equal
+            (or colour is wanted), and otherwise refuses the file; 'luminance' turns RGB to grey; '0', '1',
+            ... is an index; 'all' uses every channel.
         dataset: the dataset of HDF5 files; '' takes 'image' (for labels 'label'), or the only one.
-        zoom: magnification beyond that for the voxel size, to bring one domain's nuclei to the size
+        zoom: magnification in addition to that for the voxel size, to bring one domain's nuclei to the size
             of the other's; one value for all axes or one each, () for none. Where the voxel size is
             unknown, the resulting voxels are treated as cubes.
         spacing: voxel size of the files, micrometres in axis order; overrides what they say.
-        scaling: how intensities are brought to [0, 1], from the file's own voxels.
-        empty_chunks: chunks that a Zarr folder (or an HDF5 file too large for memory) lacks hold its fill
-            value, mostly 0, as Zarr leaves them out then; otherwise they are lost, and the file is refused.
+        scaling: how intensities are scaled to [0, 1], on the file's own voxels.
+        empty_chunks: treat missing chunks of a Zarr folder (or of an HDF5 file too large for memory) as
+            empty: they hold the fill value, usually 0. Otherwise they count as lost, and the file is refused.
 
     Raises:
         ValueError: for a setting that is out of range.
@@ -54,11 +54,15 @@ class Reader:
         empty_chunks: bool = False,
     ) -> None:
         if channel not in ("auto", "all", "luminance") and not channel.isdecimal():
-            raise ValueError(f"CHANNEL is 'auto', 'all', 'luminance' or an index like '0', got '{channel}'")
+            raise ValueError(
+                f"CHANNEL must be 'auto', 'all', 'luminance' or an index like '0', got '{channel}'"
+            )
         if len(zoom) not in (0, 1, spec.dims) or not all(0 < z < math.inf for z in zoom):
-            raise ValueError(f"ZOOM wants 1 or {spec.dims} values above 0, got {tuple(zoom)}")
+            raise ValueError(f"ZOOM must be 1 or {spec.dims} values above 0, got {tuple(zoom)}")
         if len(spacing) not in (0, spec.dims) or not all(0 < s < math.inf for s in spacing):
-            raise ValueError(f"SPACING wants {spec.dims} values above 0 (micrometres), got {tuple(spacing)}")
+            raise ValueError(
+                f"SPACING must be {spec.dims} values above 0 (micrometres), got {tuple(spacing)}"
+            )
         self.spec = spec
         self.channel, self.dataset = channel, dataset
         self.zoom = tuple(zoom) * (spec.dims if len(zoom) == 1 else 1) or (1.0,) * spec.dims
@@ -69,11 +73,11 @@ class Reader:
     def read(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> list[Scan]:
         """Read a file: one scan, or one for every picture of a stack.
 
-        With volumes wanted, planes of a stack of unknown kind are treated as depth.
+        Where volumes are needed, planes of a stack of unknown kind are treated as depth.
 
         Args:
             path: of the file.
-            max_voxels: values that it may have.
+            max_voxels: number of values that it may have.
 
         Raises:
             TooManyVoxels: when it has more.
@@ -91,7 +95,7 @@ class Reader:
         return io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
 
     def prepare(self, volume: Volume, name: str) -> list[Scan]:
-        """Do to a volume in memory what `read` does to a file; `name` stands in messages.
+        """Like `read`, for a volume in memory; messages call it `name`.
 
         Raises:
             ImageReadError: as for `read`.
@@ -108,7 +112,7 @@ class Reader:
     def annotated(
         self, picture: Path, labels: Path, *, dataset: str = "", max_voxels: int = io.MAX_VOXELS
     ) -> list[tuple[Scan, NDArray[np.int32]]]:
-        """Read a file and its labels: every scan with what was drawn on it, on the voxels of the files.
+        """Read a file and its labels: every scan with its labels, on the voxels of the files.
 
         Args:
             picture: see `read`.
@@ -125,7 +129,7 @@ class Reader:
         return list(zip(scans, planes, strict=True))
 
     def looks(self, path: str | Path) -> list[NDArray[np.float32]]:
-        """The pictures of a file for the eye: scaled as for the network, on the file's own voxels.
+        """The pictures of a file for display: scaled as for the network, on the file's own voxels.
 
         Returns:
             (*S) in [0, 1] for every picture of the file, its first channel.
@@ -136,7 +140,7 @@ class Reader:
         return self.show(self.open(path), str(path))
 
     def show(self, volume: Volume, name: str) -> list[NDArray[np.float32]]:
-        """Do to a volume in memory what `looks` does to a file; `name` stands in messages.
+        """Like `looks`, for a volume in memory; messages call it `name`.
 
         Raises:
             ImageReadError: as for `read`.
@@ -162,7 +166,7 @@ class Reader:
         return self._label_planes(volume, str(path))
 
     def read_labels(self, path: str | Path, *, dataset: str = "") -> LabelFile:
-        """Read instance labels and resample them as images are: as `label_planes`, ids unmixed.
+        """Read instance labels as `label_planes`, and resample them like images, ids unmixed.
 
         Raises:
             ImageReadError: as for `label_planes`, or when the voxel size is needed and unknown.
@@ -179,14 +183,14 @@ class Reader:
         return [one[0] for one in pictures(labels, volume.axes, self.spec.dims, name)]
 
     def straight(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A picture in [-1, 1] as it would be without the curve of the scaling."""
+        """A picture in [-1, 1], without the curve of the scaling."""
         scaled = np.asarray((image + 1) / 2, np.float32)
         return np.asarray(2 * self.scaling.straight(scaled) - 1, np.float32)
 
     def _finish(
         self, picture: NDArray[np.float32], factor: tuple[float, ...], name: str
     ) -> NDArray[np.float32]:
-        """Resample a picture (C, *S) and bring it to [-1, 1], where it lies if it keeps its shape."""
+        """Resample a picture (C, *S) and scale it to [-1, 1], in place if it keeps its shape."""
         shape = self.resampled(picture.shape[1:], factor, name)
         if shape != picture.shape[1:]:
             picture = np.stack([linear(one, shape) for one in picture])
@@ -196,7 +200,7 @@ class Reader:
         return picture
 
     def _scale(self, data: NDArray[Any], axes: str, name: str) -> NDArray[np.float32]:
-        """Raw values in [0, 1], for a file that has contrast."""
+        """Scale raw values to [0, 1]; refuses a file without contrast."""
         data = data.view(np.uint8) if data.dtype.kind == "b" else data
         check_finite(data, axes.replace("C", ""), name)
         if data.min() == data.max():
@@ -212,19 +216,19 @@ class Reader:
         return own, self.magnification(own, name)
 
     def voxel_size(self, told: tuple[float, ...]) -> tuple[float, ...]:
-        """Micrometres in axis order, () when unknown, for a file that tells one or ()."""
+        """Voxel size in micrometres, axis order, () when unknown; `told` is what the file says."""
         dims = self.spec.dims
         return self.spacing or (told[-dims:] if len(told) >= dims else ())
 
     def magnification(self, own: tuple[float, ...], name: str) -> tuple[float, ...]:
-        """How many times as many voxels the network sees along every axis, for a file's voxel size.
+        """The factor on the number of voxels along every axis, for a file's voxel size.
 
         Args:
             own: micrometres in axis order; () when unknown.
             name: the file, for messages.
 
         Raises:
-            ImageReadError: when it is needed and unknown.
+            ImageReadError: when the voxel size is needed and unknown.
         """
         dims, wanted = self.spec.dims, self.spec.spacing
         if wanted and not own:
@@ -239,7 +243,7 @@ class Reader:
         """The shape after magnification, at least one voxel along every axis.
 
         Raises:
-            ImageReadError: when it is far larger than a file can be.
+            ImageReadError: when it is larger than a file may be.
         """
         new = tuple(max(1, round(n * f)) for n, f in zip(shape, factor, strict=True))
         if math.prod(new) > max(io.MAX_VOXELS, math.prod(shape)):
@@ -258,13 +262,13 @@ def magnified(spacing: tuple[float, ...], factor: tuple[float, ...]) -> tuple[fl
 def check_fit(
     image: Path, shapes: Sequence[tuple[int, ...]], label: Path, found: Sequence[tuple[int, ...]]
 ) -> None:
-    """Refuse labels of other shapes than the pictures that they should be of.
+    """Refuse labels whose shapes differ from those of their pictures.
 
     Args:
         image: file of the pictures.
         shapes: (*S) of each.
         label: file of the labels.
-        found: (*S) of those of each picture.
+        found: (*S) of the labels of each picture.
 
     Raises:
         ImageReadError: when they differ in number or shape.

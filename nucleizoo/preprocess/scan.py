@@ -1,4 +1,4 @@
-"""What is in one file, ready for the network, and crops of it."""
+"""The pictures of a file, ready for the network, and crops of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Picture(Protocol):
 
 @dataclass(frozen=True)
 class Stack:
-    """The axes of a file beside those of one picture.
+    """The axes of a file besides those of one picture.
 
     Attributes:
         axes: their letters, 'T', 'Z' or 'TZ'; '' for a file of one picture.
@@ -100,12 +100,12 @@ class LabelFile:
 def random_crop(picture: Picture, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
     """Cut a window of exactly `size` out of a picture, at a random place.
 
-    One that is smaller goes on as its mirror image. Labels are mirrored with the picture, so
-    that each voxel keeps its truth, and then numbered anew by connected pieces: a mirrored copy is
-    a nucleus of its own.
+    A smaller picture is padded by reflection. Labels are reflected with the picture, so that each
+    voxel keeps its label, and then renumbered by connected components: a reflected copy is a
+    nucleus of its own.
 
     Raises:
-        ValueError: when `size` has another number of axes than the picture.
+        ValueError: when `size` and picture differ in their number of axes.
         ImageReadError: when a file cannot be read any more.
     """
     sample = picture.cut(random_start(picture.extent, size, rng), size)

@@ -1,4 +1,4 @@
-"""Scans in memory as far as they fit, and the rest in a file that needs no decoding."""
+"""Scans in memory as far as they fit, the rest in a file that needs no decoding."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nucleizoo.preprocess.scan import Picture, Scan
 
 
 class Store:
-    """Pictures in the order in which they were added: fill it first, then take from it.
+    """Pictures in the order in which they were added: fill it first, then read from it.
 
-    Scans that do not fit in memory go as plain numbers to a temporary file, of which a crop reads its
-    own bytes alone. Forked processes share both. The file has no name: it is gone with the last of
+    Scans that do not fit in memory go uncompressed to a temporary file, from which a crop reads only
+    its own bytes. Forked processes share both. The file has no name: it is deleted with the last of
     them, however that ends.
 
     Args:
@@ -53,7 +53,7 @@ class Store:
         return any(isinstance(kept, _Outlined) for kept in self._kept)
 
     def add(self, picture: Picture) -> None:
-        """Keep a picture; from the first on that does not fit in memory, all scans go to the file.
+        """Keep a picture; once one does not fit in memory, all further scans go to the file.
 
         Raises:
             UserError: when the file cannot be written, most often because the disk is full.

@@ -17,7 +17,7 @@ from nucleizoo.ops.grid import Box, size
 def planes_of(
     blocks: Iterable[tuple[Box, NDArray[Any]]], shape: tuple[int, int, int, int], dtype: np.dtype[Any]
 ) -> Iterator[NDArray[Any]]:
-    """Take a slab apart that may be larger than memory: block by block to a temporary file, back by planes.
+    """Split a slab, which may be larger than memory: written by blocks to a file, read back by planes.
 
     Args:
         blocks: the part of every plane (y, x) that a block covers, and its values (channels, depth, *size).
@@ -57,7 +57,7 @@ def _write(file: Any, block: NDArray[Any], needed: int) -> None:
             rest = rest[file.write(rest) :]
     except OSError as error:
         raise UserError(
-            "to scale every plane by itself, planes that share chunks go to a temporary file, which cannot "
+            "to scale every plane separately, planes that share chunks go to a temporary file, which cannot "
             f"be written in {tempfile.gettempdir()}: {error.strerror}; it takes {needed / 1e9:.1f} GB: set "
             "the environment variable TMPDIR to a folder on a larger disk"
         ) from error

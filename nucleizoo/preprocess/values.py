@@ -1,4 +1,4 @@
-"""The stored values of a file that are used, picture by picture and part by part."""
+"""Read the values of a file in the channels used, picture by picture and part by part."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ from nucleizoo.preprocess.reader import Reader
 from nucleizoo.preprocess.slabs import planes_of
 
 _READ_BYTES = 2**23
-"""About how much is read at once when all of a file is gone through."""
+"""Approximate bytes read at once in a pass over a whole file."""
 
 _PLANES = 3
-"""So many times a plane is in memory while its percentiles are found."""
+"""Copies of a plane in memory while its percentiles are found."""
 
 _SLAB_BYTES = 2**26
-"""Planes that share chunks are read together if they are not larger, and by way of a file otherwise."""
+"""Planes that share chunks are read together up to this size, and through a temporary file above it."""
 
 
 class Values:
-    """The stored values of the pictures in a file, of the channels that are used; opened again elsewhere.
+    """The values of the pictures in a file, in the channels used; other processes open the file again.
 
     Args:
-        open: the file, open in this process.
+        open: gives the file, open in this process.
         dims: axes of a picture, 2 or 3; 2 makes every plane of a volume a picture of its own.
-        reader: of the experiment, which chooses the channel and may want colours grey; None takes all.
+        reader: of the experiment, which chooses the channel and may turn colour to grey; None uses all.
 
     Attributes:
-        outer: the lengths of the axes beside those of one picture.
+        outer: the lengths of the axes besides those of one picture.
         shape: (*S) of a picture.
         dtype: of what is read; bool becomes uint8.
 
     Raises:
-        ImageReadError: when there is no picture of so many axes in it, or none of the channels
-            that are wanted.
+        ImageReadError: when it has no picture with that many axes, or not the channels asked for.
     """
 
     def __init__(self, open: Callable[[], LazyVolume], dims: int, reader: Reader | None = None) -> None:
@@ -52,8 +51,8 @@ class Values:
         if len(space) < dims or ("Z" not in volume.axes and volume.stacks):
             wanted = "volumes (z, y, x)" if dims == 3 else "pictures (y, x)"
             raise ImageReadError(
-                f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}, and "
-                f"{wanted} are wanted; give other files, or a DATASET.SIZE of {5 - dims} values"
+                f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}, but "
+                f"{wanted} are needed; give other files, or a DATASET.SIZE of {5 - dims} values"
             )
         self._stacks = len(volume.stacks)
         self.outer = (*volume.stacks.values(), *space[:-dims])
@@ -69,7 +68,7 @@ class Values:
         """A part of one picture: (channels, *size).
 
         Args:
-            at: which picture, a place on every axis of `outer`.
+            at: which picture, an index on every axis of `outer`.
             box: of the picture.
 
         Raises:
@@ -81,28 +80,28 @@ class Values:
         return self._choice.of(data.reshape(len(data), *size(box)))
 
     def at_once(self, *, planes: bool) -> int:
-        """Bytes that `all` or `planes` of all channels have in memory at most, beside decoding a chunk."""
+        """Bytes that `all` or `planes` hold in memory at most, in all channels, besides decoding a chunk."""
         volume = self.open()
         voxel = volume.dtype.itemsize * volume.channels
         block = math.prod(self._grown(self._whole_chunks, voxel)) * voxel
         if not volume.dtype.isnative:
-            block *= 2  # as it is stored, and as it is read
+            block *= 2  # as stored, and as read
         if self.dtype.kind == "f":
-            block += block // self.dtype.itemsize  # whether a value is a number
+            block += block // self.dtype.itemsize  # flags of finite values
         if not planes:
             return block
         plane = math.prod(self._space[-2:]) * voxel
         return min(math.prod(self._whole_chunks[:-2]) * plane, max(block, _SLAB_BYTES)) + _PLANES * plane
 
     def places(self) -> Iterator[tuple[int, ...]]:
-        """Where the pictures are."""
+        """The positions of the pictures."""
         return iter(np.ndindex(*self.outer))
 
     def boxes(self, room: float, *, planes: bool = False) -> Grid:
         """All values cut at the borders of chunks, over the axes (*outer, *shape).
 
         Args:
-            room: bytes of a box, about; more, where a chunk has more.
+            room: approximate bytes of a box; more where a chunk has more.
             planes: boxes hold whole planes.
         """
         block = self._slab if planes else self._whole_chunks
@@ -121,7 +120,7 @@ class Values:
             yield from map(self._choice.of, _pieces(self._part(part)))
 
     def planes(self, box: Box | None = None) -> Iterator[NDArray[Any]]:
-        """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it has.
+        """All planes once, in order: (channels, y, x). No chunk is read twice, however many planes it spans.
 
         Args:
             box: one of `boxes` that hold whole planes; None is all of them.
@@ -156,7 +155,7 @@ class Values:
         return (placed(grid.box(index), whole) for index in range(len(grid)))
 
     def _part(self, box: Box) -> NDArray[Any]:
-        """A box over all axes, of one place on those beside the space; all its values are numbers."""
+        """Read a box over all axes, at one index on the stacked ones; refuses NaN and infinite values."""
         start, volume = tuple(cut.start for cut in box), self.open()
         data = self._read(box[self._stacks :], start[: self._stacks])
         axes = "".join(volume.stacks) + volume.space
@@ -173,7 +172,7 @@ class Values:
         return [*self._whole_chunks[:-2], *self._space[-2:]]
 
     def _grown(self, block: list[int], voxel: int, most: float = 0) -> tuple[int, ...]:
-        """As many such blocks in a row as make so many bytes, of which a voxel has some; of one stack."""
+        """As many blocks in a row as fit into `most` bytes, at `voxel` bytes each; within one stack."""
         grown = [*block]
         for axis in reversed(range(self._stacks, len(grown))):
             room = int((most or _READ_BYTES) // (voxel * math.prod(grown)))
@@ -188,13 +187,13 @@ class Values:
     def _read(self, box: Box, stack: tuple[int, ...]) -> NDArray[Any]:
         volume = self.open()
         if (volume.shape, volume.dtype) != self._stored:
-            raise ImageReadError(f"{self.name}: is another one than at the start; begin again")
+            raise ImageReadError(f"{self.name}: has changed since the start; start again")
         data = volume.read(box, stack, self._choice.index)
         return data.view(self.dtype) if data.dtype.kind == "b" else data
 
 
 def _pieces(data: NDArray[Any], axis: int = 1) -> Iterator[NDArray[Any]]:
-    """A large chunk (channels, ...) in pieces, for what is made of them takes memory, too."""
+    """Split a large chunk (channels, ...), since processing its pieces takes memory, too."""
     before, length = (slice(None),) * axis, data.shape[axis]
     step = length * _READ_BYTES // max(data.nbytes, 1)
     if step or axis == data.ndim - 1:

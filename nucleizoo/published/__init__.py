@@ -1,4 +1,4 @@
-"""Published data sets by name: fetched safely, checked, and arranged as folders of images and labels."""
+"""Published data sets by name: download, check and arrange them as folders of images and labels."""
 
 from nucleizoo.published.arrange import Arranged, arrange
 from nucleizoo.published.check import Report, check

@@ -1,4 +1,4 @@
-"""A data set written as plain folders of images and labels."""
+"""Write a data set as plain folders of images and labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Arranged:
-    """One item that was written, of how many, and what of it."""
+    """One item that was written: its name, the number of all items, whether it has labels and markers."""
 
     name: str
     total: int
@@ -42,30 +42,35 @@ def arrange(
     is written; yields after each item.
 
     Args:
-        folder: a data set as it was unpacked; it is only read.
-        output: folder to make.
-        name: the set; '' recognises it. Voxel sizes of the Cell Tracking Challenge hang on it.
-        split: 'train' or 'test'; '' takes both.
+        folder: an unpacked data set; it is only read.
+        output: folder to create.
+        name: the set; '' recognises it. Voxel sizes of the Cell Tracking Challenge depend on it.
+        split: 'train' or 'test'; '' for both.
         truth: 'gt' or 'st', gold or silver truth.
-        every: pictures without labels too, for training without them; whole volumes even where only
-            planes of them are annotated, which then have no labels.
+        every: also write pictures without labels, for training without them, and whole volumes where only
+            some planes are annotated, without labels then.
 
     Raises:
-        UserError: when the folder is no known set or damaged, nothing is left to write, or the output is
-            there already or lies in the folder.
+        UserError: when the folder is not a known set or is damaged, nothing is left to write, or the
+            output exists already or is inside the folder.
     """
     if split not in ("", *SPLITS):
-        raise UserError(f"SPLIT is one of {', '.join(SPLITS)}, got '{split}'")
+        raise UserError(f"SPLIT must be one of {', '.join(SPLITS)}, got '{split}'")
     place = opened(folder, name)
     if Path(output).resolve().is_relative_to(place.root.resolve()):
-        raise UserError(f"{output}: lies in the data set, which is only read; name one outside of {folder}")
+        raise UserError(
+            f"{output}: is inside the data set, which is only read; name a folder outside of {folder}"
+        )
     if place.dataset is None:
-        log.warning("%s: no set of the table, so voxel sizes are those of its files; see --name", folder)
+        log.warning(
+            "%s: not a known data set, so voxel sizes are those of its files; name the set with --name",
+            folder,
+        )
     items = [item for item in place.listing(truth, whole=every).items if split in ("", item.split)]
     chosen = [item for item in items if every or item.is_labelled]
     if not chosen:
         what = f"{truth} labels" if items else "images"
-        where = f" to {split}" if split else ""
+        where = f" in split {split}" if split else ""
         raise UserError(f"{place.root}: has no {what}{where}; nucleizoo data check shows what there is")
     with atomic_folder(output) as part:
         for item in chosen:

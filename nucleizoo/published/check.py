@@ -1,4 +1,4 @@
-"""Whether a folder holds the data set that it should."""
+"""Check whether a folder contains a complete data set."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nucleizoo.published.picture import picture
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one split.
+    """Counts of one split.
 
     Attributes:
         images: pictures or volumes.
-        labels: annotated pictures, volumes or planes, by the kind of truth.
+        labels: annotated pictures, volumes or planes, by kind of truth.
         markers: pictures with a dot in each nucleus.
     """
 
@@ -35,10 +35,10 @@ class Report:
 
     Attributes:
         name: of the set; the layout's name for a set that is not in the table.
-        root: where it begins.
+        root: folder in which the set begins.
         counts: by split.
         looks: the first picture of each split, in words.
-        problems: what is missing or wrong, each in a line; empty for a good folder.
+        problems: what is missing or wrong, one line each; empty for a good folder.
     """
 
     name: str
@@ -49,20 +49,20 @@ class Report:
 
 
 def check(folder: str | Path, name: str = "") -> Report:
-    """Count what a folder holds, say what is missing, and read the first picture of each split.
+    """Count images and labels, list what is missing, and read the first picture of each split.
 
     Args:
-        folder: as it was unpacked.
-        name: the set that it should be; '' recognises it.
+        folder: an unpacked data set.
+        name: the expected set; '' recognises it.
 
     Raises:
-        UserError: when it is no known data set.
+        UserError: when it is not a known data set.
     """
     place = opened(folder, name)
     found = {truth: place.listing(truth) for truth in place.layout.truths}
     frames = place.listing(whole=True).items
     problems = [f"missing: {file}" for file in found["gt"].missing]
-    problems += [] if frames else ["no image of this set is in it"]
+    problems += [] if frames else ["it contains no image of this set"]
     looks: dict[str, None] = {}
     for first in _firsts([item for listing in found.values() for item in listing.items]):
         try:

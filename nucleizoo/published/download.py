@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off."""
+"""Downloads that can be resumed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nucleizoo.published.table import Archive
 
 _CHUNK = 1 << 20
 _SECONDS = 60.0
-"""Silence of a server after which it counts as gone."""
+"""Without an answer for this long, a server counts as lost."""
 
 
 def download(archive: Archive, folder: Path) -> Path:
-    """Bring one file into a folder, unless it is there already and whole.
+    """Download one file into a folder, unless it is there already and complete.
 
-    What has come of a file waits as `<name>.part` beside it, and the next call asks for the rest. A file
-    with another hash than the published one is removed.
+    A partial download is kept as `<name>.part` beside it, and the next call asks for the rest. A file
+    whose hash is not the published one is removed.
 
     Args:
         archive: what to download.
@@ -34,15 +34,15 @@ def download(archive: Archive, folder: Path) -> Path:
         The file.
 
     Raises:
-        UserError: without the package pooch, when the server does not answer or breaks off, or when the
-            hash is wrong.
+        UserError: without the package pooch, when the server does not answer or the connection breaks, or
+            when the hash is wrong.
     """
     try:
         import pooch
     except ImportError:
         raise UserError(
-            "downloads need the package pooch: pip install 'nucleizoo[data]'; or get the files by hand and "
-            "give their folder with --from-dir"
+            "downloads need the package pooch: pip install 'nucleizoo[data]'; or download the files by hand "
+            "and give their folder with --from-dir"
         ) from None
 
     pooch.get_logger().setLevel("WARNING")
@@ -52,20 +52,21 @@ def download(archive: Archive, folder: Path) -> Path:
 
     try:
         done = pooch.retrieve(archive.url, archive.sha256, archive.name, folder, downloader=bring)
-    except ValueError as error:  # pooch's word for a wrong hash
+    except ValueError as error:  # what pooch raises for a wrong hash
         raise UserError(
-            f"{archive.url}: what came is not the file that was published: {error}. It was removed. The "
-            "address may hold a newer version: if you trust it, get and unpack it by hand, and continue with "
-            "nucleizoo data check"
+            f"{archive.url}: the downloaded file is not the published one: {error}. It was removed. The "
+            "address may hold a newer version: if you trust it, download and unpack it by hand, and continue "
+            "with nucleizoo data check"
         ) from error
     return Path(done)
 
 
 def _resumed(url: str, part: Path) -> Path:
-    """The whole file, in `part`.
+    """Download the whole file into `part`, or what is missing of it.
 
     Raises:
-        UserError: when the server does not answer, refuses, or breaks off; what came stays in `part`.
+        UserError: when the server does not answer or refuses, or the connection breaks; what was received
+            stays in `part`.
     """
     tag, lock = (part.with_name(f"{part.name}.{end}") for end in ("tag", "lock"))
     with locked(lock):
@@ -80,13 +81,13 @@ def _resumed(url: str, part: Path) -> Path:
             lock.unlink(missing_ok=True)
         came = part.stat().st_size
         if whole is not None and came != whole:
-            raise UserError(_broken(url, part, f"{came} of {whole} bytes came"))
+            raise UserError(_broken(url, part, f"{came} of {whole} bytes were received"))
         tag.unlink(missing_ok=True)
     return part
 
 
 def _opened(url: str, headers: Mapping[str, str]) -> HTTPResponse:
-    """The server's answer; a part that is none of the present file is not asked for again."""
+    """The server's answer; the whole file is requested if the server refuses the range."""
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "nucleizoo", **headers})
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=_SECONDS)
@@ -98,7 +99,7 @@ def _opened(url: str, headers: Mapping[str, str]) -> HTTPResponse:
 
 
 def _receive(response: HTTPResponse, part: Path, tag: Path, have: int) -> int | None:
-    """Write what comes; the size of the whole file, None when the server does not tell."""
+    """Write what is received; gives the size of the whole file, None when the server does not say."""
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range") or "")
     resumed = response.status == 206 and span is not None and int(span[1]) == have
     if response.status != 200 and not resumed:
@@ -128,8 +129,10 @@ def _receive(response: HTTPResponse, part: Path, tag: Path, have: int) -> int | 
 def _broken(url: str, part: Path, why: str) -> str:
     if not part.is_file():
         return (
-            f"{url}: nothing came ({why}). Check the connection and the address, or get the file by hand and "
-            "give its folder with --from-dir"
+            f"{url}: nothing was downloaded ({why}). Check the connection and the address, or download the "
+            "file by hand and give its folder with --from-dir"
         )
     kept = f"{part.stat().st_size / 1e6:,.1f} MB are kept in {part}"
-    return f"{url}: the download broke off ({why}); {kept}. Run it again, to go on where the server can"
+    return (
+        f"{url}: the download was interrupted ({why}); {kept}. Run it again to resume, if the server allows"
+    )

@@ -1,4 +1,4 @@
-"""A data set brought from its origin, or from a folder of archives, and unpacked."""
+"""Download a data set from its origin, or take a folder of archives, and unpack it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ARCHIVES = "archives"
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was brought.
+    """What was fetched.
 
     Attributes:
         folder: of the data set.
@@ -37,12 +37,12 @@ def fetch(dataset: PublishedSet, to: str | Path, from_dir: str | Path | None = N
 
     Args:
         dataset: from the table.
-        to: folder of data sets; made if missing.
-        from_dir: folder of archives that were got by other means: those of the table by their names, or
-            all there are when the table has no address.
+        to: folder of data sets; created if missing.
+        from_dir: folder of archives that were downloaded by other means: those of the table by name, or
+            all in the folder when the table has no address.
 
     Raises:
-        UserError: when the set is there already, an archive is missing, wrong, damaged or hostile, or the
+        UserError: when the set exists already, an archive is missing, wrong, damaged or malicious, or the
             download fails.
     """
     folder = Path(to) / dataset.name
@@ -61,7 +61,7 @@ def fetch(dataset: PublishedSet, to: str | Path, from_dir: str | Path | None = N
 def _downloaded(dataset: PublishedSet, folder: Path) -> tuple[Path, ...]:
     if not dataset.files:
         raise UserError(
-            f"{dataset.name} has no address that a program can download: get it in a browser from "
+            f"{dataset.name} cannot be downloaded by a program: download it in a browser from "
             f"{dataset.page} and give the folder of the archives with --from-dir"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,18 +74,18 @@ def _found(dataset: PublishedSet, folder: Path) -> tuple[Path, ...]:
     if not dataset.files:
         archives = tuple(sorted(file for file in folder.iterdir() if file.is_file() and is_archive(file)))
         if not archives:
-            raise UserError(f"{folder}: holds no archive to unpack; get {dataset.name} from {dataset.page}")
+            raise UserError(f"{folder}: contains no archive; download {dataset.name} from {dataset.page}")
         return archives
     return tuple(_verified(file, folder / file.name) for file in dataset.files)
 
 
 def _verified(file: Archive, path: Path) -> Path:
     if not path.is_file():
-        raise UserError(f"{path}: there is no such file; get it from {file.url}, and keep its name")
+        raise UserError(f"{path}: there is no such file; download it from {file.url} and keep its name")
     if file.sha256 and (came := _sha256(path)) != file.sha256:
         raise UserError(
-            f"{path}: is not the file that was published: its SHA-256 is {came}, wanted is {file.sha256}. "
-            f"Get it again from {file.url}; if you trust this one, unpack it by hand and continue with "
+            f"{path}: is not the published file: its SHA-256 is {came}, expected is {file.sha256}. "
+            f"Download it again from {file.url}; if you trust this one, unpack it by hand and continue with "
             "nucleizoo data check"
         )
     return path

@@ -1,4 +1,4 @@
-"""A folder on disk as the data set that it is."""
+"""Recognise the data set in a folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Folder:
     """A recognised folder.
 
     Attributes:
-        root: where the layout begins.
-        layout: how the files lie.
-        dataset: what it is; None for a folder in a known layout that is no set of the table.
+        root: folder in which the layout begins.
+        layout: how the files are arranged.
+        dataset: the set; None for a folder in a known layout that is not in the table.
     """
 
     root: Path
@@ -28,7 +28,7 @@ class Folder:
     dataset: PublishedSet | None
 
     def listing(self, truth: str = "gt", *, whole: bool = False) -> Listing:
-        """What belongs to the set; see `Layout`.
+        """The items of the set; see `Layout`.
 
         Raises:
             UserError: for another truth, a folder that contradicts its layout, or two items of one name.
@@ -51,13 +51,13 @@ class Folder:
 
 
 def _distinct(items: list[Item]) -> tuple[Item, ...]:
-    """The items, when each has a name of its own: files are made by these names."""
+    """The items, if their names are distinct, since files are named after them."""
     by_name: dict[str, Item] = {}
     for item in items:
         if (other := by_name.setdefault(item.name, item)) is not item:
             raise UserError(
                 f"{other.image.path} and {item.image.path} are both called '{item.name}', and one would "
-                "overwrite the other; leave one in the set"
+                "overwrite the other; remove one from the set"
             )
     return tuple(items)
 
@@ -66,7 +66,7 @@ def opened(folder: str | Path, name: str = "") -> Folder:
     """Recognise a folder by the name given, its own name, or the files in it.
 
     Raises:
-        UserError: for an unknown name, or a folder that is none of the known layouts.
+        UserError: for an unknown name, or a folder in none of the known layouts.
     """
     folder = Path(folder)
     dataset = named(name) if name else next(_called(folder), None)

@@ -1,4 +1,4 @@
-"""What a data set consists of, and how its arrays are read."""
+"""The items of a data set, and how their arrays are read."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Item:
     """One picture or volume.
 
     Attributes:
-        name: of the files that are made of it; unique in the set.
+        name: of the files that are written; unique in the set.
         split: one of `SPLITS`; sets without a split are all 'train'.
         image: the picture.
-        labels: one number a nucleus; None when it is not annotated.
-        masks: instead of `labels`: a picture of each nucleus, which is not 0.
-        markers: a dot or more in each nucleus, for DET.
-        spacing: micrometres in axis order, where it differs within the set; () else.
+        labels: one number per nucleus; None when it is not annotated.
+        masks: instead of `labels`: one picture per nucleus, which is not 0 in it.
+        markers: one dot or more in each nucleus, for DET.
+        spacing: micrometres in axis order, where it differs within the set; else ().
     """
 
     name: str
@@ -87,7 +87,7 @@ class Listing:
 
 
 def _joined(masks: tuple[Path, ...]) -> NDArray[np.int32]:
-    """One picture a nucleus -> labels; where two claim a pixel, the later one has it."""
+    """One picture per nucleus -> labels; where two overlap, the later one wins."""
     labels: NDArray[np.int32] | None = None
     for number, path in enumerate(masks, start=1):
         volume = io.read(path)
@@ -96,7 +96,7 @@ def _joined(masks: tuple[Path, ...]) -> NDArray[np.int32]:
         labels = np.zeros(mask.shape, np.int32) if labels is None else labels
         if mask.shape != labels.shape:
             raise UserError(
-                f"{path} has the shape {mask.shape}, {masks[0]} {labels.shape}; they must be equal"
+                f"{path} has shape {mask.shape}, but {masks[0]} has {labels.shape}; they must be equal"
             )
         labels[mask] = number
     assert labels is not None

@@ -1,4 +1,4 @@
-"""An item read, in the form in which it is written."""
+"""Read an item in the form in which it is written."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Picture:
     """What an item holds.
 
     Attributes:
-        image: uint8, uint16 or float32, as its file's type asks, an axis a letter of `axes`.
+        image: uint8, uint16 or float32, depending on the type in its file, one axis per letter of `axes`.
         axes: 'YX' or 'ZYX', with C before Y in colour pictures; grey ones that are stored as colour
             are grey.
-        spacing: micrometres of the axes ZYX that there are; () when unknown.
+        spacing: micrometres along those axes of ZYX that exist; () when unknown.
         labels: int32, without channels; None when not annotated.
         markers: as labels.
     """
@@ -39,7 +39,7 @@ def picture(item: Item, spacing: tuple[float, ...] = ()) -> Picture:
 
     Args:
         item: to be read.
-        spacing: voxel size of its set; what the item itself has goes before it, what the file has after.
+        spacing: voxel size of its set; the item's own has precedence over it, and it over the file's.
 
     Raises:
         UserError: when a file cannot be read, or image, labels and markers have different shapes.
@@ -54,8 +54,8 @@ def picture(item: Item, spacing: tuple[float, ...] = ()) -> Picture:
     for found, place in ((labels, item.labels), (markers, item.markers)):
         if found is not None and found.shape != shape:
             raise UserError(
-                f"{_told(item, place)} has the shape {found.shape}, {item.image.path} {shape}; they must "
-                "be equal: unpack the set again"
+                f"{_told(item, place)} has shape {found.shape}, but {item.image.path} has {shape}; they "
+                "must be equal: unpack the set again"
             )
     return Picture(image, axes, size[-len(space) :] if len(size) >= len(space) else (), labels, markers)
 
@@ -66,9 +66,9 @@ def _plain(volume: Volume, is_flat: bool) -> tuple[NDArray[Any], str]:
     if is_flat and axes == "TYX" and len(data) in (3, 4):  # colours, saved as pages
         data, axes = np.moveaxis(data[:3], 0, -1), "YXC"
     if "T" in axes and "Z" not in axes:
-        axes = axes.replace("T", "Z")  # sets are of single pictures and volumes, so a stack is depth
+        axes = axes.replace("T", "Z")  # sets have single pictures and volumes, so a stack is depth
     if "T" in axes:
-        raise UserError(f"a stack of volumes has the axes {axes}; known data sets have none such")
+        raise UserError(f"a stack of volumes (axes {axes}) cannot be read; known data sets have none")
     if "C" in axes:
         if all(np.array_equal(data[..., 0], data[..., i]) for i in range(1, data.shape[-1])):
             data, axes = data[..., 0], axes.replace("C", "")
@@ -78,7 +78,7 @@ def _plain(volume: Volume, is_flat: bool) -> tuple[NDArray[Any], str]:
 
 
 def _storable(data: NDArray[Any]) -> NDArray[Any]:
-    """As uint8, uint16 or float32, which loses nothing of integers up to 2**24.
+    """Convert to uint8, uint16 or float32, which is exact for integers up to 2**24.
 
     The type in the file decides, not its values, so that the files of a set stay of one type.
     """

@@ -1,4 +1,4 @@
-"""The table in words, for the command line and the documentation."""
+"""The table as text, for the command line and the documentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nucleizoo.published.table import Archive, PublishedSet, table
 
 
 def listed() -> str:
-    """A line a set: name, size, licence, what it is."""
+    """One line per set: name, size, what it is."""
     width = max(map(len, table()))
     return "\n".join(
         f"{name:<{width}}  {dataset.size:>9}  {dataset.about}" for name, dataset in table().items()
@@ -14,7 +14,7 @@ def listed() -> str:
 
 
 def described(dataset: PublishedSet) -> str:
-    """All that is known of a set."""
+    """All details of a set."""
     rows = {
         "": dataset.about,
         "origin": dataset.origin,
@@ -35,7 +35,7 @@ def described(dataset: PublishedSet) -> str:
 
 
 def markdown() -> str:
-    """The table of docs/datasets.md, and below it what does not fit into one."""
+    """The table of docs/datasets.md, and below it what does not fit into a table."""
     titles = ("name", "what it is", "licence", "size", "voxel size (um)", "border", "resampling in papers")
     lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
     for dataset in table().values():

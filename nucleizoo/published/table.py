@@ -1,4 +1,4 @@
-"""The table of data sets: what is known of each."""
+"""The table of data sets, with the details of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Archive:
 
     Attributes:
         url: http or https; the last part of its path is the file's name.
-        sha256: 64 digits in lower case; None when it is published nowhere.
+        sha256: 64 hexadecimal digits in lower case; None when it is not published.
         size: in bytes, about; None when unknown.
     """
 
@@ -48,19 +48,19 @@ class PublishedSet:
     """A data set as the table has it.
 
     Attributes:
-        name: as the field calls it; also the name of its folder.
-        about: what is to be seen, in a line.
+        name: as in the field; also the name of its folder.
+        about: what it shows, in one line.
         origin: who made it, or where it is collected.
-        page: address to read about it, or to get it by hand.
+        page: address to read about it, or to download it by hand.
         citation: to be cited.
         licence: conditions of use.
         layout: a key of `LAYOUTS`.
         files: () when no program can download it.
         spacing: voxel size in micrometres, (z, y, x) or (y, x); () when unknown.
-        border: pixels within which SEG and DET ignore nuclei; None when unknown or not evaluated so.
+        border: pixels within which SEG and DET ignore nuclei; None when unknown or not used.
         resampling: what the papers do to it.
         source: where the table's facts were read.
-        only: pattern of the names that belong to it, of those that the layout finds.
+        only: pattern of the item names that belong to it, among those that the layout finds.
         note: what else to know.
     """
 
@@ -81,7 +81,7 @@ class PublishedSet:
 
     @property
     def size(self) -> str:
-        """Of all files, in words."""
+        """The size of all files, as text."""
         sizes = [file.size for file in self.files]
         known = sum(size for size in sizes if size is not None)
         return f"{known / 1e6:,.0f} MB" if sizes and None not in sizes else "not known"
@@ -92,7 +92,7 @@ def table() -> dict[str, PublishedSet]:
     """All data sets by name.
 
     Raises:
-        ValueError: when the table is wrong, which a test keeps it from being.
+        ValueError: when the table is wrong, which a test prevents.
     """
     return {name: _dataset(name, entry) for name, entry in text.read(TABLE).items()}
 
@@ -101,14 +101,14 @@ def named(name: str) -> PublishedSet:
     """A data set of the table.
 
     Raises:
-        UserError: for an unknown name; tells the nearest ones.
+        UserError: for an unknown name; gives the nearest one.
     """
     datasets = {key.lower(): dataset for key, dataset in table().items()}
     if found := datasets.get(name.lower()):
         return found
     near = [datasets[key].name for key in difflib.get_close_matches(name.lower(), datasets, n=1)]
     hint = f"did you mean {near[0]}? " if near else ""
-    raise UserError(f"no data set is called '{name}'; {hint}known are {', '.join(table())}")
+    raise UserError(f"no data set is called '{name}'; {hint}known data sets: {', '.join(table())}")
 
 
 def _dataset(name: str, entry: dict[str, Any]) -> PublishedSet:

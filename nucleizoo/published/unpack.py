@@ -1,4 +1,4 @@
-"""Archives unpacked as if a stranger had packed them."""
+"""Unpack archives safely, as untrusted files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_MEMBERS = 200_000
 MAX_BYTES = 200 * 10**9
 MAX_RATIO = 200
-"""Bytes unpacked for each packed: label pictures shrink to a hundredth, bombs to less than a thousandth."""
+"""Unpacked bytes per packed byte: labels shrink to a hundredth, zip bombs to less than a thousandth."""
 MAX_PADDING = 1 << 20
 """Bytes of zeros after the last member of a tar, which programs fill up to a whole record."""
 
@@ -34,7 +34,7 @@ _DAMAGED = (
 
 @dataclass(frozen=True)
 class _Member:
-    """One file of an archive: its name and size as declared, what else than a file it is, its bytes."""
+    """One file of an archive: declared name and size, what it is if not a plain file, its bytes."""
 
     name: str
     size: int
@@ -52,9 +52,9 @@ def unpack(archive: Path, folder: Path) -> None:
         folder: where to; it must exist. What was written before an error stays there.
 
     Raises:
-        UserError: when it is damaged or of another kind; when a member would lie outside of the folder or
-            on another one, or is a link or device; or when it unpacks to more than `MAX_MEMBERS`,
-            `MAX_BYTES` or `MAX_RATIO`.
+        UserError: when it is damaged or of another kind; when a member would be written outside of the
+            folder or over another one, or is a link or device; or when it unpacks to more than
+            `MAX_MEMBERS`, `MAX_BYTES` or `MAX_RATIO`.
         OSError: when the disk is full or fails.
     """
     try:
@@ -66,7 +66,7 @@ def unpack(archive: Path, folder: Path) -> None:
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise UserError(
             f"{archive}: cannot be unpacked ({archive.stat().st_size} bytes): {reason}; it may be damaged or "
-            "cut short: remove it and get it again"
+            "truncated: remove it and download it again"
         ) from error
 
 
@@ -82,8 +82,8 @@ def _write(archive: Path, folder: Path, members: Iterator[_Member]) -> None:
         total += member.size
         if count > MAX_MEMBERS or total > limit:
             raise UserError(
-                f"{archive}: unpacks to more than {MAX_MEMBERS:,} files or {limit:,} bytes, which no data "
-                "set of this size does; if you trust it, unpack it by hand"
+                f"{archive}: unpacks to more than {MAX_MEMBERS:,} files or {limit:,} bytes, too much "
+                "for its size; if you trust it, unpack it by hand"
             )
         path = folder / _relative(archive, member)
         with member.opened() as source, _created(archive, member, path) as target:
@@ -91,32 +91,32 @@ def _write(archive: Path, folder: Path, members: Iterator[_Member]) -> None:
 
 
 def _created(archive: Path, member: _Member, path: Path) -> IO[bytes]:
-    """A new file, in folders that are made."""
+    """Open a new file, and create its folders."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("xb")
     except OSError as error:
         raise UserError(
-            f"{archive}: '{member.name}' cannot be written: {error.strerror}. A name may be there once, as a "
-            "file or as a folder, in all archives of a set; get them from their origin, or unpack by hand"
+            f"{archive}: '{member.name}' cannot be written: {error.strerror}. A name may occur only once, "
+            "as a file or a folder, in all archives of a set; get them from their origin, or unpack by hand"
         ) from error
 
 
 def _relative(archive: Path, member: _Member) -> PurePosixPath:
-    """Where a member goes, below the folder."""
+    """The path of a member below the folder."""
     path = PurePosixPath(member.name)
     outside = not path.parts or path.is_absolute() or ".." in path.parts or set(member.name) & set("\\:\0")
     if outside or member.strange:
         why = member.strange or "would be written outside of the folder"
         raise UserError(
-            f"{archive}: '{member.name}' {why}; nothing was unpacked. Get the archive from its origin"
+            f"{archive}: '{member.name}' {why}; nothing was unpacked. Download the archive from its origin"
         )
     return path
 
 
 @contextmanager
 def _members(archive: Path) -> Iterator[Iterator[_Member]]:
-    """The members of an archive that are no folders, while it is open."""
+    """The members of an archive that are not folders, while it is open."""
     if archive.name.lower().endswith(".zip"):
         with zipfile.ZipFile(archive) as file:
             yield _of_zip(file)
@@ -143,9 +143,9 @@ def _of_tar(file: tarfile.TarFile) -> Iterator[_Member]:
     assert file.fileobj is not None
     rest = file.fileobj.read(MAX_PADDING + 1)  # to the end, where packed streams have their checksum
     if not rest:
-        raise tarfile.ReadError("has no end")
+        raise tarfile.ReadError("the end is missing")
     if len(rest) > MAX_PADDING or rest.strip(b"\0"):
-        raise tarfile.ReadError("goes on after its end")
+        raise tarfile.ReadError("there are data after the end")
 
 
 def _bytes(file: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""A run folder: everything needed to repeat, continue and use a training.
+"""A run folder: everything needed to repeat, resume and use a training.
 
 config.yaml          the whole configuration
 run.json             versions, commit, hardware, when

@@ -1,4 +1,4 @@
-"""Where, when and with what a training began."""
+"""Where, when and with which versions a training started."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ from nucleizoo.runs import saved_state
 from nucleizoo.runs.provenance import circumstances
 
 _IN_USE = ("INFERENCE.", "DATASET.IMAGE.", "SYSTEM.")
-"""What may be set for using a run."""
+"""Keys that may be set when a run is used."""
 
 _FREE = (
     "SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "DATASET.IMAGE.CACHE_GB", "DATASET.SOURCE.CACHE_GB",
     "INFERENCE.", "MONITOR.",
 )  # fmt: skip
-"""What may change on resuming: none of it changes the result."""
+"""Keys that may change when a run is resumed: they do not change the result."""
 
 
 class Run:
@@ -37,7 +37,7 @@ class Run:
         self.path, self.config = path, config
 
     def create(self) -> Run:
-        """Make the folder and write the configuration into it; gives the run itself.
+        """Create the folder and write the configuration into it; returns the run itself.
 
         Raises:
             RunError: when there is a run already, or anything else in the folder.
@@ -46,12 +46,12 @@ class Run:
         self.path.mkdir(parents=True, exist_ok=True)
         with atomic(self.path / "run.json") as part:
             part.write_text(json.dumps(circumstances(), indent=2) + "\n")
-        self.write_config()  # last: it is what makes the folder a run
+        self.write_config()  # last: it makes the folder a run
         return self
 
     @staticmethod
     def check_free(path: Path) -> None:
-        """Refuse a folder that holds anything, save a training that failed before its first step.
+        """Refuse a folder that is not empty, unless its training failed before the first step.
 
         Raises:
             RunError: when it does.
@@ -66,10 +66,10 @@ class Run:
         ):
             with locked(path / "run.json"):
                 return
-        # `create` writes run.json first: alone, it is what a start that was killed has left
+        # `create` writes run.json first: alone, it was left by a start that was killed
         if not (path.is_dir() and all(is_part(f) or f.name == "run.json" for f in path.iterdir())):
             raise RunError(
-                f"{path} exists already; continue it with --resume, or give another folder with --out"
+                f"{path} exists already; resume it with --resume, or give another folder with --out"
             )
 
     @classmethod
@@ -86,19 +86,23 @@ class Run:
         """
         if alone := [key for key in overrides[::2] if "." not in key]:
             section = "INFERENCE" if alone[0] in DEFAULTS["INFERENCE"] else "DATASET.IMAGE"
-            raise RunError(f"{alone[0]} is no key; did you mean {section}.{alone[0]}?")
+            raise RunError(f"{alone[0]} is not a key; did you mean {section}.{alone[0]}?")
         if trained := [key for key in overrides[::2] if not key.startswith(_IN_USE)]:
             raise RunError(
-                f"{', '.join(trained)} was fixed by the training; a trained run lets you set keys of "
+                f"{', '.join(trained)} was fixed by the training; for a trained run you can set keys of "
                 f"{', '.join(section.rstrip('.') for section in _IN_USE)}"
             )
         file = path / "config.yaml"
         if not file.is_file():
-            raise RunError(f"{path} is not a run folder: it has no config.yaml. Give the --out of a training")
+            raise RunError(
+                f"{path} is not a run folder: it has no config.yaml. Give the --out folder of a training"
+            )
         try:
             saved = file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise RunError(f"{file} is damaged: it is not UTF-8 text (byte {error.start})") from error
+            raise RunError(
+                f"{file} is damaged: it is not UTF-8 text (byte {error.start}); copy it again"
+            ) from error
         config = configuration.loads(
             saved, defaults=DEFAULTS, name=str(file), plugins=plugins, overrides=overrides
         )
@@ -106,7 +110,7 @@ class Run:
         return cls(path, config)
 
     def check_same(self, config: CfgNode) -> None:
-        """Refuse to continue with another configuration.
+        """Refuse to resume with another configuration.
 
         Raises:
             RunError: naming every key that differs and matters.
@@ -116,27 +120,27 @@ class Run:
         if differing:
             listed = "\n  ".join(differing)
             raise RunError(
-                f"{self.path} was trained with another configuration; leave --resume and give "
-                f"another --out, or undo (here: yours, there: the run's):\n  {listed}"
+                f"{self.path} was trained with another configuration; omit --resume and give "
+                f"another --out, or undo these changes (here: yours, there: the run's):\n  {listed}"
             )
 
     def write_config(self) -> None:
-        """Write the configuration, in the words of which the run can be repeated."""
+        """Write the configuration, from which the run can be repeated."""
         with atomic(self.path / "config.yaml") as part:
             part.write_text(configuration.dump(self.config), encoding="utf-8")
 
     def tidy(self) -> None:
-        """Remove what a killed training left half written; only for the one that trains here."""
+        """Remove partial files of a killed training; only for the process that trains here."""
         for file in filter(is_part, self.path.rglob("*")):
             file.unlink()
 
     def save(
         self, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None
     ) -> None:
-        """Write checkpoint and weights; the files before them stay until the new ones are whole.
+        """Write checkpoint and weights; the previous files stay until the new ones are complete.
 
         Args:
-            state: to continue from.
+            state: to resume from.
             weights: to predict with.
             statistics: what norms with these weights see in training.
 

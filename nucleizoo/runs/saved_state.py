@@ -1,4 +1,4 @@
-"""What a training has learned, in files: checkpoints to continue from, and weights to predict with."""
+"""Files of what a training has learned: checkpoints to resume from, and weights to predict with."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from nucleizoo.ops.nn.norm_statistics import Statistics
 log = logging.getLogger(__name__)
 
 KEPT = 2
-"""Checkpoints that stay."""
+"""Checkpoints to keep."""
 
 _STATISTICS = "statistics/"
-"""Before the names of statistics; parameters have no slash in theirs."""
+"""Prefix of the names of statistics; names of parameters have no slash."""
 
 UNTRAINED = "iteration_00000000.pt"
 """The checkpoint before the first step."""
@@ -44,22 +44,22 @@ def checkpoints(run: Path) -> list[Path]:
 def save(
     run: Path, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None
 ) -> None:
-    """Write checkpoint and weights; the files before them stay until the new ones are whole.
+    """Write checkpoint and weights; the previous files stay until the new ones are complete.
 
     Raises:
         OSError: when a file cannot be written; nothing of what was there is lost.
     """
     target = run / "checkpoints" / f"iteration_{state['iteration']:08d}.pt"
     target.parent.mkdir(exist_ok=True)
-    # made in memory and written by Python: torch and safetensors tell of a full disk in other words
+    # made in memory and written by Python: torch and safetensors report a full disk differently
     content = io.BytesIO()
     torch.save(state, content)
     with atomic(target) as part:
         part.write_bytes(content.getbuffer())
     values = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
-    if statistics is not None:  # in one file, so that they are always those of the weights
+    if statistics is not None:  # in one file, so that they always belong to the weights
         values |= {f"{_STATISTICS}{name}": value for name, value in statistics.tensors().items()}
-    kept = {_STATISTICS: str(statistics is not None)}  # of networks without norms there are none to tell by
+    kept = {_STATISTICS: str(statistics is not None)}  # networks without norms have none to see
     with atomic(run / "weights.safetensors") as part:
         part.write_bytes(packed(values, kept))
     for old in checkpoints(run)[:-KEPT]:
@@ -77,10 +77,10 @@ def latest(run: Path) -> dict[str, Any] | None:
         try:
             state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             if "iteration" not in state:
-                raise ValueError("it is no checkpoint")
+                raise ValueError("it is not a checkpoint")
             return state
         except Exception as error:  # torch raises many kinds for damaged files
-            log.warning("%s cannot be read (%s); trying the one before", file, first_line(error))
+            log.warning("%s cannot be read (%s); trying the previous one", file, first_line(error))
     if files:
         raise RunError(f"no checkpoint in {run / 'checkpoints'} can be read; train again")
     return None
@@ -96,17 +96,20 @@ def load_weights(run: Path, method: Method) -> None:
     try:
         values = {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{file} is damaged: {first_line(error)}") from error
+        raise RunError(f"{file} is damaged: {first_line(error)}; copy it again, or train again") from error
     try:
         result = method.load_state_dict(values, strict=False)
     except RuntimeError as error:
         _, *told = str(error).splitlines()  # the first names the class
         raise RunError(
-            f"{file} holds weights of another configuration than config.yaml: {' '.join(told[:1]).strip()}"
+            f"{file} holds weights for another configuration than config.yaml: {' '.join(told[:1]).strip()}; "
+            "restore the run's own files"
         ) from error
     missing = [key for key in result.missing_keys if not key.endswith("_extra_state")]
     if missing or result.unexpected_keys:
-        raise RunError(f"{file} holds weights of another configuration than config.yaml")
+        raise RunError(
+            f"{file} holds weights for another configuration than config.yaml; restore the run's own files"
+        )
 
 
 def load_statistics(run: Path) -> Statistics | None:
@@ -123,7 +126,7 @@ def load_statistics(run: Path) -> Statistics | None:
             names = [name for name in opened.keys() if name.startswith(_STATISTICS)]
             tensors = {name.removeprefix(_STATISTICS): opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{file} is damaged: {first_line(error)}") from error
+        raise RunError(f"{file} is damaged: {first_line(error)}; copy it again, or train again") from error
     return Statistics.from_tensors(tensors)
 
 

@@ -1,1 +1,1 @@
-"""Training, its hooks, and inference: knows no entry by name."""
+"""The training loop, its hooks, batches and workers; nothing here knows an entry by name."""

@@ -1,4 +1,4 @@
-"""Settings of synthetic masks, measured on images without labels: to be printed, or used unasked."""
+"""Settings of synthetic masks, measured on unlabelled images: to be printed, or used where none are set."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from nucleizoo.preprocess import channels_first
 log = logging.getLogger(__name__)
 
 MOST = 24
-"""Images that are measured at most, evenly taken from all."""
+"""Most images that are measured, evenly spread over all."""
 
 VOXELS = 16_000_000
-"""Voxels after which no further image is measured; volumes take most of a minute for so many."""
+"""Voxels after which no further image is measured; for volumes this many take most of a minute."""
 
 
 _Read = tuple[NDArray[np.float32], tuple[float, ...]]
@@ -39,7 +39,7 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
     """Measure nuclei, and draw those of the first image.
 
     Args:
-        files: images or volumes; planes of a stack without a depth axis are images of their own.
+        files: images or volumes; each plane of a stack without a depth axis is an image.
         picture: PNG file to write.
 
     Returns:
@@ -51,7 +51,7 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
     read = list(_enough(files[:: -(-len(files) // MOST)]))
     images = [image for image, _ in read]
     if len({image.ndim for image in images}) > 1:
-        raise UserError("there are planes and volumes among the images; measure them apart")
+        raise UserError("there are both planes and volumes among the images; measure them separately")
     try:
         sizes = measure_sizes(images)
     except ValueError as error:
@@ -62,7 +62,7 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
 
 
 def settings(sizes: Sizes) -> str:
-    """What to write into a configuration, as YAML."""
+    """The measured settings as YAML, to be copied into a configuration."""
 
     def both(values: tuple[float, float], digits: int) -> str:
         return f"[{values[0]:.{digits}f}, {values[1]:.{digits}f}]"
@@ -80,13 +80,13 @@ def settings(sizes: Sizes) -> str:
 
 
 def completed(config: CfgNode, known: CfgNode | None = None) -> tuple[CfgNode, Dataset | None]:
-    """A configuration whose source lacks no setting: those left empty are measured on DATASET.IMAGE.
+    """Fill in the settings of DATASET.SOURCE that are left empty, as measured on DATASET.IMAGE.
 
-    The images are measured as training sees them, resampled, but with straight intensities.
+    The images are measured as training sees them, resampled, but with linear intensities.
 
     Args:
         config: of a training.
-        known: the configuration of the run that is resumed, in which they stand.
+        known: the configuration of the run that is resumed; measured settings are taken from it.
 
     Returns:
         The configuration, and DATASET.IMAGE if it was opened for this.
@@ -108,7 +108,7 @@ def completed(config: CfgNode, known: CfgNode | None = None) -> tuple[CfgNode, D
         except ValueError as error:
             raise ConfigError(
                 f"DATASET.SOURCE: {', '.join(sorted(name.upper() for name in names))} cannot be measured on "
-                f"the images ({error}); set them"
+                f"the images of DATASET.IMAGE ({error}); set them in the configuration"
             ) from error
         log.info(
             "measured on the images: %s", ", ".join(f"{n.upper()} {list(values[n])}" for n in sorted(names))
@@ -122,7 +122,7 @@ def completed(config: CfgNode, known: CfgNode | None = None) -> tuple[CfgNode, D
 
 
 def _crops(images: Dataset, config: CfgNode) -> tuple[list[NDArray[np.float32]], tuple[float, ...]]:
-    """Windows of the images to be segmented, in cubic voxels, and the voxel size that training has."""
+    """Windows of the images to be segmented, in cubic voxels, and the voxel size used in training."""
     rng, window = np.random.default_rng(config.SYSTEM.SEED), WINDOW[len(config.DATASET.SIZE)]
     crops, voxels = list[NDArray[np.float32]](), 0
     spacing: tuple[float, ...] = ()
@@ -136,7 +136,7 @@ def _crops(images: Dataset, config: CfgNode) -> tuple[list[NDArray[np.float32]],
 
 
 def _enough(files: Sequence[Path]) -> Iterator[_Read]:
-    """Images until there are `MOST` or `VOXELS`."""
+    """Images, until there are `MOST` of them or `VOXELS` voxels."""
     voxels = 0
     for index, (image, spacing) in enumerate(one for file in files for one in _images(file)):
         if index == MOST or (voxels and voxels + image.size > VOXELS):
@@ -146,7 +146,7 @@ def _enough(files: Sequence[Path]) -> Iterator[_Read]:
 
 
 def _images(file: Path) -> list[_Read]:
-    """The pictures of a file in grey: planes, or volumes of cubes as wide as a pixel."""
+    """The pictures of a file in grey: planes, or volumes resampled to cubes as wide as a pixel."""
     volume = io.read(file)
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
     gray = channels_first(volume, str(file), "luminance" if channels in (1, 3) else "0", 1)[0]
@@ -157,7 +157,7 @@ def _images(file: Path) -> list[_Read]:
 
 
 def _cubic(picture: NDArray[np.float32], spacing: tuple[float, ...]) -> NDArray[np.float32]:
-    """A volume resampled along its depth to cubes as wide as a pixel; a plane as it is."""
+    """A volume resampled along its depth to cubes as wide as a pixel; a plane unchanged."""
     if picture.ndim < 3 or not spacing:
         return picture
     return resize.linear(picture, (max(1, round(len(picture) * spacing[0] / spacing[2])), *picture.shape[1:]))

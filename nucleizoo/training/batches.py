@@ -1,4 +1,4 @@
-"""Sources, augmentation and target become an endless, resumable stream of named batches."""
+"""Batches of named tensors, made from datasets, augmentation and target; any iteration can be drawn."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
     A sample's random numbers are seeded by (seed, iteration, domain, place in the batch), so workers
     hold no state, their number does not matter, and a resumed run continues with the very next batch.
 
-    A batch holds, float32 in [-1, 1] where not said otherwise:
+    A batch holds, as float32 in [-1, 1] unless stated otherwise:
         image, image_clean: (B, channels, *S), the unlabelled domain;
-        source, source_clean: (B, source_channels, *S), the other domain; for a dataset of labels alone
-            the target's maps seen as a picture;
+        source, source_clean: (B, source_channels, *S), the other domain; if it has only labels, the
+            target's maps as a picture;
         maps: (B, C, *S) in the target's ranges, the encoded labels of `source`.
 
     Args:
-        image: the unlabelled domain; None when no key of it is needed.
+        image: the unlabelled domain; None when none of its keys is needed.
         source: the other domain.
-        augment: of both.
+        augment: for both domains.
         target: encodes the labels of `source`.
         size: of the crops.
-        batch: crops of each domain, of all ranks together.
+        batch: crops per domain, over all ranks.
         seed: of all random numbers.
-        needs: the keys that a batch shall hold.
-        share: which part of every batch this is, of how many: the first half is (0, 2).
+        needs: the keys that a batch must hold.
+        share: which part of every batch this is, and of how many: (0, 2) is the first half.
 
     Raises:
-        ConfigError: when the batch does not divide by the shares.
+        ConfigError: when the batch is not divisible by the number of shares.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
         part, of = share
         if batch % of:
             raise ConfigError(
-                f"SOLVER.BATCH is shared out to all processes, and {batch} does not divide by {of}; set it "
-                f"to {-(-batch // of) * of} or another multiple, or start as many processes as divide it"
+                f"SOLVER.BATCH {batch} is not divisible by the number of processes, {of}; set it to "
+                f"{-(-batch // of) * of} or another multiple, or start a number of processes that divides it"
             )
         self.places = range(batch * part // of, batch * (part + 1) // of)
 
@@ -75,14 +75,14 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
     ) -> Batches:
         """The stream that a configuration describes.
 
-        Its datasets are opened and checked here, and a first batch is drawn: what cannot be drawn
-        shows before a training begins.
+        Its datasets are opened and checked here, and a first batch is drawn, so that errors appear before
+        the training begins.
 
         Args:
             config: of the experiment.
             share: of a rank.
-            target: TARGET, if it has been built.
-            images: DATASET.IMAGE, if it has been opened.
+            target: TARGET, if already built.
+            images: DATASET.IMAGE, if already opened.
         """
         needs = METHODS.get(config.METHOD.NAME).needs
         made = cls(
@@ -115,13 +115,13 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
         return {key: value for key, value in batch.items() if key in self.needs}
 
     def _warn_of_flat_voxels(self, working: tuple[float, ...]) -> None:
-        """Say so when synthetic nuclei will be round in voxels that are not cubes."""
+        """Warn when synthetic nuclei are round in voxels, but voxels are not cubes."""
         if working or self.image is None or self.source.gives != {"labels"}:
             return
         spacing = self._sample(self.image, 0, _IMAGE, 0).spacing
         if spacing and max(spacing) > 1.2 * min(spacing):
             log.warning(
-                "voxels measure %s um, but synthetic nuclei are as deep in voxels as they are wide; set "
+                "voxels measure %s um, but synthetic nuclei are as many voxels deep as wide; set "
                 "DATASET.SPACING to resample the volumes, for example to cubes", spacing,
             )  # fmt: skip
 
@@ -133,7 +133,7 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
         return draw(dataset, self.augment, rng, self.size)
 
     def _pictures(self, domain: str, samples: list[Sample]) -> dict[str, Tensor]:
-        """The pictures of a domain, and the same without degradations, as far as they are needed."""
+        """The pictures of a domain, and the same without degradations, where a key needs them."""
         made: dict[str, Tensor] = {}
         if domain in self.needs:
             images = [sample.image for sample in samples if sample.image is not None]
@@ -150,7 +150,7 @@ class Batches(torch.utils.data.Dataset[dict[str, Tensor]]):
 
 
 def draw(dataset: Dataset, augment: Augment, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-    """A varied sample of exactly `size`; pictures are drawn with the margin that the augmentation needs."""
+    """An augmented sample of exactly `size`; pictures are drawn with the margin that augmentation needs."""
     reach = augment.reach(size) if "image" in dataset.gives else size
     return augment(dataset.sample(rng, reach), rng, size)
 

@@ -1,4 +1,4 @@
-"""Crops as a training sees them, in files: to look at, or as test data whose truth is known."""
+"""Export crops as a training sees them: to look at, or as test data with known labels."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from nucleizoo.training.autoconfig import completed
 from nucleizoo.training.batches import draw
 
 DOMAINS = {"image": build.image_dataset, "source": build.source_dataset}
-"""What samples are drawn from, as DATASET calls it."""
+"""Where samples are drawn from, by the names of DATASET's sections."""
 SHOWN = 4
 """Crops in the panel."""
 _SEED = 2
-"""Tells the random numbers of samples from those of training, whose third one is 0 or 1."""
+"""Keeps the random numbers of samples apart from those of training, whose third seed is 0 or 1."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """One crop: its picture's file, and how many nuclei it shows; None where there are no labels."""
+    """One crop: the file of its picture, and the number of nuclei in it; None where there are no labels."""
 
     path: Path
     count: int | None
@@ -43,19 +43,19 @@ def write(
         config: a checked configuration.
         folder: to write to, made if missing.
         domain: 'image' or 'source'.
-        count: crops.
+        count: number of crops.
         size: of the crops, in pixels.
-        augment: vary the crops as training does.
+        augment: augment the crops as training does.
 
     Yields:
         What was written, crop by crop.
 
     Raises:
-        UserError: when there are samples in the folder already, or none can be drawn.
+        UserError: when the folder already holds samples, or none can be drawn.
     """
     for name in ("images", "labels"):
         if (folder / name).exists():
-            raise UserError(f"{folder / name} exists already; remove it, or give another --out")
+            raise UserError(f"{folder / name} exists already; remove it, or choose another --out")
     if domain == "source":
         config, _ = completed(config)
     dataset, target = DOMAINS[domain](config), build.target(config)
@@ -75,11 +75,11 @@ def write(
 def panel(samples: Sequence[Sample]) -> NDArray[np.uint8]:
     """Pictures side by side, and below them the same with the outlines of their nuclei.
 
-    Of volumes the middle plane is shown, of several channels the first. The upper row is as networks
-    see it, the lower one has more contrast. Nuclei are numbered through.
+    It shows the middle plane of volumes and the first of several channels. The upper row is as networks
+    see it, the lower one has more contrast. Nuclei are numbered consecutively over all pictures.
 
     Args:
-        samples: with a picture each, all of one size and all with labels or none.
+        samples: each with a picture, all of one size, and all or none with labels.
 
     Returns:
         (Y, X) grey where there are no labels, else (Y, X, 3).
@@ -102,7 +102,7 @@ def panel(samples: Sequence[Sample]) -> NDArray[np.uint8]:
 
 
 def _written(sample: Sample, folder: Path, name: str) -> Written:
-    """Write a picture, several channels before y and x, and its labels."""
+    """Write a picture, with several channels just before y and x, and its labels."""
     assert sample.image is not None
     picture, axes = (sample.image + 1) / 2, "ZYX"[1 - sample.image.ndim :]
     if len(picture) > 1:

@@ -1,4 +1,4 @@
-"""What happens around the steps: logging, pictures, averaging, scoring, saving."""
+"""Hooks that average weights, save checkpoints, and call a function every few steps."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nucleizoo.training.randomness import random_numbers_kept
 
 
 class Average(Hook):
-    """Keeps a running mean of the weights, which predicts better than the last step's.
+    """Keeps an exponential moving average of the weights, which predicts better than the last step's.
 
     Args:
-        decay: share of the old mean that is kept in each step, in [0, 1); early steps keep less,
-            so that the mean forgets the start.
+        decay: share of the old mean that each step keeps, in [0, 1); early steps keep less, so that the
+            mean forgets the initial weights.
     """
 
     def __init__(self, decay: float) -> None:
@@ -30,7 +30,7 @@ class Average(Hook):
         self.mean: dict[str, Tensor] = {}
 
     def before_training(self, trainer: Training) -> None:
-        """Start from the weights as they are, or from the mean of the run that is continued."""
+        """Start from the present weights, or from the mean of the run that is resumed."""
         start = self.mean or weights_of(trainer.method)
         self.mean = {name: value.to(trainer.device, copy=True) for name, value in start.items()}
 
@@ -46,7 +46,7 @@ class Average(Hook):
 
     @contextmanager
     def applied(self, trainer: Training) -> Iterator[None]:
-        """Let the method have the mean weights inside the block."""
+        """Give the method the mean weights inside the block."""
         own = weights_of(trainer.method)
         kept = {name: value.clone() for name, value in own.items()}
         _assign(own, self.mean)
@@ -60,20 +60,20 @@ class Average(Hook):
         return self.mean
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the mean back."""
+        """Restore the mean."""
         self.mean = dict(state)
 
 
 class Save(Hook):
     """Writes checkpoint and weights: at the start, every `every` steps, and at the end.
 
-    All ranks have it, for the checkpoint is of all of them; the first one writes.
+    All ranks have it, because a checkpoint holds the state of all of them; the first one writes.
 
     Args:
-        run: where to.
-        every: steps between two.
-        average: whose weights are those to predict with.
-        remembered: gives what the norms of these see of the images, if that is to be kept.
+        run: where to save.
+        every: steps between two checkpoints.
+        average: its weights are saved for prediction; None saves those of the last step.
+        remembered: returns the statistics of the norms on the images, if they are to be saved.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Save(Hook):
         self.saved = -1
 
     def before_training(self, trainer: Training) -> None:
-        """From the first moment on there is something to resume from."""
+        """Save the initial state, so that there is always something to resume from."""
         self._save(trainer)
 
     def after_step(self, trainer: Training) -> None:
@@ -106,8 +106,8 @@ class Save(Hook):
             if not torch.isfinite(value).all():
                 raise DivergedError(
                     f"training stopped at iteration {trainer.iteration}: the weights '{name}' are not "
-                    "finite. The last good checkpoint is kept. Train again into another --out with a "
-                    "lower SOLVER.LR"
+                    "finite (NaN or infinite). The last good checkpoint is kept. Train again into another "
+                    "--out with a lower SOLVER.LR"
                 )
         state = trainer.state_dict()
         if trainer.is_first:
@@ -121,25 +121,25 @@ class Save(Hook):
 
 
 class Every(Hook):
-    """Every few steps: hands the method, with its averaged weights if there are any, to a function.
+    """Calls a function every few steps and at the end, with averaged weights if there are any.
 
     Args:
         every: steps between two calls.
-        look: called with the trainer, its method in evaluation mode; its random numbers and
-            its time do not touch the training's.
-        average: whose weights to look at.
+        look: called with the trainer, its method in evaluation mode; random numbers that it draws do not
+            change the training.
+        average: the method has its weights during the call.
     """
 
     def __init__(self, every: int, look: Callable[[Training], None], average: Average | None = None) -> None:
         self.every, self.look, self.average = every, look, average
 
     def after_step(self, trainer: Training) -> None:
-        """Look when it is time."""
+        """Call the function when it is time."""
         if self.every and trainer.iteration % self.every == 0:
             self._look(trainer)
 
     def after_training(self, trainer: Training) -> None:
-        """Look at the result; not when nothing was trained, and not when the user waits for the end."""
+        """Call it for the result, unless nothing was trained or the user has stopped the training."""
         if self.every and trainer.iteration % self.every and trainer.batch and not trainer.stop:
             self._look(trainer)
 
@@ -150,9 +150,9 @@ class Every(Hook):
 
 @contextmanager
 def predicting(trainer: Training, average: Average | None) -> Iterator[None]:
-    """Let the method be as it predicts inside the block: in evaluation mode, with averaged weights if any.
+    """Inside the block, the method is as it predicts: in evaluation mode, with averaged weights if any.
 
-    What is drawn at random inside does not touch the training.
+    Random numbers drawn inside do not change the training.
     """
     applied = average.applied(trainer) if average else nullcontext()
     with random_numbers_kept(trainer.device), torch.no_grad(), applied:

@@ -1,6 +1,6 @@
-"""Scores along a training that need no labels: whether a method agrees with itself.
+"""Scores during training that need no labels: whether a method agrees with itself.
 
-None of them is a measure of quality; docs/results.md says how well they follow one.
+None of them measures quality; docs/results.md says how well they follow scores that do.
 """
 
 from __future__ import annotations
@@ -27,40 +27,39 @@ Labels = NDArray[np.int32]
 Picture = NDArray[np.float32]
 
 CROPS = 12
-"""Crops of either domain, always the same."""
+"""Crops per domain, always the same."""
 
 GAMMA, NOISE = 1.4, 0.05
-"""How a picture that should be segmented alike is changed: exponent, and standard deviation of noise."""
+"""How pictures are changed for `stability`: exponent, and standard deviation of noise."""
 
 BESIDE = 0.25
-"""The offset, in radii of the source's nuclei, from which a warning is given."""
+"""The offset, in radii of the source's nuclei, above which a warning is logged."""
 
 ALIKE = 0.5
-"""The correlation with the images from which nuclei are said to stand anywhere."""
+"""The correlation of nuclei with the images above which an offset is reported."""
 
 
 class LabelFree:
-    """Compares what the method finds in images with what it finds in them again.
+    """Compares the nuclei found in images with those found in changed or translated versions of them.
 
-    Logged as group 'unlabelled', in [0, 1] if not said otherwise, 0 where nothing is found:
-        agreement: object F1 of the nuclei of an image and of those found in the image that is made of them,
-            or of its translation where the source is pictures; methods that only segment have none.
-        stability: object F1 of the nuclei of an image and of the same with more contrast and noise.
-        polarity: in [-1, 1], the correlation of an image and its translation, of methods that translate.
-            Where nuclei are bright in both domains, a negative one means that they and the background were
+    Logged as group 'unlabelled', in [0, 1] unless stated otherwise, 0 where nothing is found:
+        agreement: object F1 of the nuclei in an image and those in an image generated from them, or from
+            its translation where the source is pictures; methods that only segment have none.
+        stability: object F1 of the nuclei in an image and those in the same with more contrast and noise.
+        polarity: in [-1, 1], the correlation of an image and its translation, for methods that translate.
+            Where nuclei are bright in both domains, a negative value means that nuclei and background were
             swapped.
-        sizes: one minus the Kolmogorov-Smirnov distance of the sizes of nuclei found and in the source.
-        offset: in voxels, how far beside the images the nuclei found stand: by so much must they be moved to
-            correlate best, positively or negatively; 0 where they correlate nowhere. Translators may
-            displace what they translate, all by the same vector, since the way back displaces it back; no
-            other score notices.
+        sizes: one minus the Kolmogorov-Smirnov distance between the sizes of nuclei found and in the source.
+        offset: in voxels, the displacement of the nuclei found from the images: the shift at which they
+            correlate best, positively or negatively; 0 where they correlate at none. Translators may
+            displace all nuclei by the same vector, since the way back undoes it; no other score notices.
 
     Args:
         config: of the training.
         report: where the scores go.
         images: crops of these are segmented.
-        sources: gives the sizes of nuclei.
-        remembered: what the norms see in training.
+        sources: labels with the expected sizes of nuclei.
+        remembered: statistics of the norms in training.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class LabelFree:
         self.noise = [rng.normal(0, NOISE, (config.DATASET.CHANNELS, *size)) for _ in range(CROPS)]
 
     def __call__(self, trainer: Training) -> None:
-        """Score the method as it is now, and write the result to the report."""
+        """Score the present weights, and write the result to the report."""
         scores = self.scores(as_it_predicts(trainer, self.config, self.remembered))
         self.report.scalars(trainer.iteration, scores, "unlabelled")
         trainer.scored("unlabelled", scores)
@@ -84,9 +83,9 @@ class LabelFree:
         log.info("%d  without labels: %s", trainer.iteration, told)
         if self.true_sizes.size and scores["offset"] > BESIDE * self._radius():
             advice = trainer.method.offset_advice
-            mend = f"; if that stays, {advice}, and train again" if advice else ""
+            mend = f"; if that persists, {advice}, and train again" if advice else ""
             log.warning(
-                "%d  what is found stands %.0f voxels beside the nuclei%s",
+                "%d  the nuclei found are displaced by %.0f voxels from those in the images%s",
                 trainer.iteration, scores["offset"], mend,
             )  # fmt: skip
 
@@ -130,7 +129,7 @@ class LabelFree:
         return 1 - float(ks_2samp(sizes, self.true_sizes).statistic)
 
     def _radius(self) -> float:
-        """Of a circle or sphere as large as the source's median nucleus."""
+        """Radius of a circle or sphere as large as the source's median nucleus."""
         size, dims = float(np.median(self.true_sizes)), len(self.config.DATASET.SIZE)
         return math.sqrt(size / math.pi) if dims == 2 else math.cbrt(0.75 * size / math.pi)
 
@@ -152,7 +151,7 @@ def _offset(images: list[Picture], found: list[Labels]) -> float:
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Pearson's, 0 where one of the two has no contrast."""
+    """Pearson's correlation, 0 where one of the two has no contrast."""
     spread = float(one.std() * other.std())
     return float(((one - one.mean()) * (other - other.mean())).mean()) / spread if spread else 0.0
 
@@ -171,6 +170,6 @@ def _alike(one: list[Labels], other: list[Labels]) -> float:
 
 
 def _sizes(labels: Labels) -> NDArray[np.int64]:
-    """Voxels of every nucleus."""
+    """Voxels per nucleus."""
     counts = np.bincount(labels.ravel())[1:]
     return counts[counts > 0]

@@ -1,4 +1,4 @@
-"""What the norms of a network see in training, to be given to them in every tile of a prediction."""
+"""Statistics of a network's norms on training images, to be used in every tile of a prediction."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.training.batches import draw
 
 CROPS, FEWEST, VOXELS = 64, 8, 2**24
-"""Crops that statistics are pooled over: at most, at least, and of about how many voxels together."""
+"""Crops that statistics are pooled over: at most, at least, and about how many voxels in total."""
 
 
 class Remembered:
-    """What the norms of a training's networks see of its images, varied as it varies them, pooled.
+    """Norm statistics of a training's networks, pooled over augmented crops of its images.
 
-    They are kept with the weights, and prediction gives them to every tile: a nucleus then looks the same
-    in all tiles, however many nuclei stand beside it. (What they see of a source of other pictures, as
-    supervised methods learn from, misleads on images: docs/results.md.)
+    They are saved with the weights, and prediction uses them in every tile: a nucleus then looks the same
+    in all tiles, however many nuclei are beside it. (Statistics of other pictures, as in the source that
+    supervised methods learn from, are misleading on the images: docs/results.md.)
 
     Args:
         config: of the training.
@@ -37,7 +37,7 @@ class Remembered:
         self._known: tuple[int, Statistics] | None = None
 
     def __call__(self, trainer: Training) -> Statistics:
-        """Those of the networks as they are, in evaluation mode."""
+        """The statistics with the present weights, in evaluation mode."""
         if self._known is None or self._known[0] != trainer.iteration:
             segmenter = Segmenter(trainer.method, self.config, trainer.precision)
             self._known = (trainer.iteration, self._seen(segmenter))
@@ -47,7 +47,7 @@ class Remembered:
         seen = Statistics()
         for crop in self._crops:
             segmenter.watch(crop, into=seen)
-            if not seen.layers:  # no norms that look at space
+            if not seen.layers:  # no norms over space
                 break
         return seen
 
@@ -61,6 +61,6 @@ class Remembered:
 
 
 def as_it_predicts(trainer: Training, config: CfgNode, remembered: Remembered | None) -> Segmenter:
-    """The segmenter that a training's run would be, were it opened now."""
+    """The segmenter that a training would give if its run were opened now."""
     statistics = remembered(trainer) if remembered else None
     return Segmenter(trainer.method, config, trainer.precision, statistics)

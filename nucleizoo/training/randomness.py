@@ -1,4 +1,4 @@
-"""The random numbers that a process draws unasked: torch's, NumPy's and Python's own."""
+"""The state of the global random number generators: those of torch, NumPy and Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Where all generators stand, that of the device included, as tensors and plain values."""
+    """The state of all generators, including that of the device, as tensors and plain values."""
     name, key, *rest = np.random.get_state()
     state = {
         "python": random.getstate(),
@@ -25,7 +25,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Put all generators where `random_state` found them."""
+    """Restore the state of all generators from `random_state`."""
     random.setstate(state["python"])
     name, key, *rest = state["numpy"]
     np.random.set_state((name, key.numpy(), *rest))
@@ -36,7 +36,7 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 @contextmanager
 def random_numbers_kept(device: torch.device) -> Iterator[None]:
-    """What is drawn inside the block changes nothing outside of it."""
+    """Restore the state of all generators after the block."""
     kept = random_state(device)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Ctrl-C and the scheduler's SIGTERM end a training after the step under way, not in its middle."""
+"""Ctrl-C and a scheduler's SIGTERM end a training after the current step, not in the middle of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stopped_by_signals(trainer: Training) -> Iterator[None]:
-    """Inside the block a first signal sets `trainer.stop`; a second one interrupts at once."""
+    """Inside the block, the first signal sets `trainer.stop`, a second one interrupts at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may catch signals
         return
@@ -27,7 +27,7 @@ def stopped_by_signals(trainer: Training) -> Iterator[None]:
         if trainer.stop:
             raise KeyboardInterrupt
         trainer.stop = True
-        log.warning("stopping after this step and saving; once more to stop at once")
+        log.warning("stopping after this step and saving; interrupt again to stop at once without saving")
 
     kept = {one: signal.signal(one, stop) for one in _SIGNALS}
     try:

@@ -1,4 +1,4 @@
-"""One optimiser and one learning rate for every group of a method."""
+"""One optimiser and one learning rate per group of a method."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Solver:
         }
 
     def factor(self, clock: Clock) -> float:
-        """What the rate is multiplied with: a linear rise over SOLVER.WARMUP iterations, and the schedule."""
+        """The factor of the learning rate: the schedule times a linear warm-up over SOLVER.WARMUP steps."""
         return min(1.0, (clock.iteration + 1) / max(self.warmup, 1)) * self.schedule(clock)
 
     def set_rates(self, clock: Clock) -> None:
-        """Give every optimiser the learning rate of this moment, at its group's scale and pace."""
+        """Set the learning rate of every optimiser, at its group's scale and pace."""
         for name, one in self.optimisers.items():
             group = self.groups[name]
             factor = self.factor(Clock(round(clock.iteration * group.pace), clock.total))
@@ -50,7 +50,7 @@ class Solver:
 
 
 def check_groups(method: nn.Module, groups: dict[str, Group]) -> None:
-    """A method's groups hold every trainable parameter exactly once; a bug of the method otherwise."""
+    """Assert that a method's groups hold every trainable parameter exactly once, as every method must."""
     owned = [id(p) for group in groups.values() for p in group.parameters]
     trainable = {id(p): name for name, p in method.named_parameters() if p.requires_grad}
     assert len(owned) == len(set(owned)), "a parameter is in two groups"

@@ -1,4 +1,4 @@
-"""The training loop and the step: methods say what to minimise, this does it."""
+"""The training loop and the step: a method yields updates, the trainer applies them."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ log = logging.getLogger(__name__)
 class Trainer:
     """Trains a method on a stream of batches.
 
-    Around the loop stand the hooks, called in list order. To vary the training, wrap the batches,
-    write a hook or write a method; this class has no switches.
+    Hooks are called around the loop, in list order. To change the training, wrap the batches, write a
+    hook or write a method; this class has no switches.
 
     Args:
         method: moved to the device of SYSTEM.DEVICE and to the channels-last layout.
         config: reads the sections SYSTEM (DEVICE, PRECISION) and SOLVER.
         hooks: see `contracts.Hook`.
-        ranks: the processes that train together; they start from the weights of the first.
+        ranks: the processes that train together; all start from the weights of the first.
 
     Attributes:
         iteration: steps done so far.
         losses: name -> scalar tensor of the latest step, on the device; the mean over ranks.
-        scores: name -> number, those that validation gave last, such as 'truth/dice'.
-        scored_at: the iteration that they are of; -1 before the first.
-        batch: the latest batch, on the device; the share of this rank.
-        stop: set it to end the training after the step under way.
+        scores: name -> number, the latest of validation, such as 'truth/dice'.
+        scored_at: the iteration of these scores; -1 before the first.
+        batch: this rank's share of the latest batch, on the device.
+        stop: set it to end the training after the current step.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Trainer:
 
     @workers_watched()
     def train(self, batches: Iterable[dict[str, Tensor]]) -> None:
-        """Run from the present iteration to the last; `batches` starts at the present iteration.
+        """Train from the current iteration to the last; `batches` starts at the current iteration.
 
         Raises:
             DivergedError: when a loss is no longer finite.
@@ -83,7 +83,7 @@ class Trainer:
                 self.losses = self.step(self.batch)
                 self.iteration += 1
                 self._tell("after_step")
-                if self.ranks.any(self.stop):  # a signal may have reached one alone
+                if self.ranks.any(self.stop):  # a signal may have reached only one rank
                     self.stop = True
                     break
             self._tell("after_training")
@@ -92,7 +92,7 @@ class Trainer:
                 hook.close()
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One iteration: apply the method's updates in their order; returns every loss by name."""
+        """One iteration: apply the method's updates in order; returns every loss by name."""
         clock = Clock(self.iteration, self.total)
         self.solver.set_rates(clock)
         updates, losses = self.method.train_step(batch, clock), dict[str, Tensor]()
@@ -113,11 +113,11 @@ class Trainer:
 
     @property
     def processes(self) -> int:
-        """Ranks in all."""
+        """Total number of ranks."""
         return self.ranks.count
 
     def scored(self, group: str, scores: dict[str, float]) -> None:
-        """Take the scores that a validation of this iteration gave, for hooks that come later."""
+        """Keep the validation scores of this iteration, for hooks that come later."""
         if self.scored_at != self.iteration:
             self.scores, self.scored_at = {}, self.iteration
         self.scores |= {f"{group}/{name}": value for name, value in scores.items()}
@@ -128,7 +128,7 @@ class Trainer:
             return next(updates, None)
 
     def _apply(self, update: Update) -> dict[str, Tensor]:
-        """Gradients of one update into the parameters that it names, and a step unless it gathers."""
+        """Compute the gradients that an update asks for, and step unless it only accumulates them."""
         assert torch.is_grad_enabled(), "train_step yielded inside 'with no_grad()'"
         optimiser = self.optimisers[update.group]
         losses = {name: loss.detach() for name, loss in update.losses.items()}
@@ -144,8 +144,8 @@ class Trainer:
     def _diverged(self, losses: dict[str, Tensor]) -> None:
         bad = [f"'{name}' is {float(loss)}" for name, loss in losses.items() if not torch.isfinite(loss)]
         raise DivergedError(
-            f"training stopped at iteration {self.iteration + 1}: the loss {' and '.join(bad)} "
-            "is not finite. The last good checkpoint is kept. Train again into another --out with a lower "
+            f"training stopped at iteration {self.iteration + 1}: the loss {' and '.join(bad)}, which is "
+            "not finite. The last good checkpoint is kept. Train again into another --out with a lower "
             "SOLVER.LR, or with SYSTEM.PRECISION fp32"
         )
 
@@ -154,10 +154,10 @@ class Trainer:
             getattr(hook, event)(self)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a bit-exact continuation needs, as tensors and plain Python values.
+        """Everything that bit-exact resuming needs, as tensors and plain Python values.
 
-        All ranks call it together, and that of the first is whole: beside its own state it has what the
-        others do not share with it.
+        All ranks must call it together. Only that of the first is complete: besides its own state it holds
+        what differs on the other ranks.
         """
         others = self.ranks.gathered(self._own())[1:]
         return {
@@ -170,18 +170,18 @@ class Trainer:
         } | ({"others": others} if others else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave, for the same configuration.
+        """Restore a `state_dict` of the same configuration.
 
-        Warns when this machine computes otherwise than the one that wrote it, or with more or fewer ranks:
-        training goes on well, but not bit for bit as if it had never stopped. New ranks begin with empty
-        pools and random numbers of their own.
+        Warns when torch version, device, precision, threads or number of ranks differ: training then
+        continues, but not bit for bit as if it had never stopped. New ranks begin with empty pools and
+        random numbers of their own.
         """
         here, there = self._arithmetic(), {"ranks": "1"} | state["arithmetic"]
         if here != there:
             changed = ", ".join(
                 f"{k} {there.get(k)} is now {v}" for k, v in here.items() if v != there.get(k)
             )
-            log.warning("continuing, but not bit for bit as it would have been: %s", changed)
+            log.warning("resuming, but not bit for bit as without the interruption: %s", changed)
         self.iteration = state["iteration"]
         all_own = [state, *state.get("others", [])]
         number = self.ranks.number
@@ -194,7 +194,7 @@ class Trainer:
             hook.load_state_dict(state["hooks"].get(type(hook).__name__, {}))
 
     def _own(self) -> dict[str, Any]:
-        """What another rank does not have: random numbers, pools, and whatever else is no parameter."""
+        """What differs between ranks: random numbers, pools, and whatever else is not a parameter."""
         shared = {name for name, _ in self.method.named_parameters(remove_duplicate=False)}
         state = self.method.state_dict()
         return {
@@ -203,7 +203,7 @@ class Trainer:
         }
 
     def _arithmetic(self) -> dict[str, str]:
-        """What decides the last digits, beyond the configuration."""
+        """What affects the last digits of results, besides the configuration."""
         return {
             "torch": str(torch.__version__),
             "device": self.device.type,
@@ -214,7 +214,7 @@ class Trainer:
 
 
 def _to_layout(method: Method, layout: torch.memory_format) -> None:
-    """Put every convolution's weights into the layout; in place, so that optimisers may hold them."""
+    """Convert the weights of convolutions to a memory layout, in place, so that optimisers may hold them."""
     for parameter in method.parameters():
         if parameter.ndim == method.task.dims + 2:
             parameter.data = parameter.data.contiguous(memory_format=layout)

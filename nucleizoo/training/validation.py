@@ -1,4 +1,4 @@
-"""Scores along a training, for sets that happen to have labels; training itself never sees them."""
+"""Scores during training on pictures that have labels; training itself never sees these labels."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Validation:
     """Compares the method's labels with MONITOR.TRUTH, for the pictures in MONITOR.PICTURES.
 
     Raises:
-        ConfigError: when there are not as many label files as pictures, some names have no partner while
-            others have, their shapes differ, or one cannot be read.
+        ConfigError: when the numbers of label files and pictures differ, only some of them can be paired by
+            name, their shapes differ, or one cannot be read.
     """
 
     def __init__(self, config: CfgNode, report: Report, remembered: Remembered | None = None) -> None:
@@ -31,7 +31,10 @@ class Validation:
         pictures = io.find(root / config.MONITOR.PICTURES)
         truths = io.find(root / config.MONITOR.TRUTH)
         if len(pictures) != len(truths):
-            raise ConfigError(f"MONITOR.TRUTH has {len(truths)} files, MONITOR.PICTURES {len(pictures)}")
+            raise ConfigError(
+                f"MONITOR.TRUTH has {len(truths)} files, but MONITOR.PICTURES has {len(pictures)}; give one "
+                "label file per picture"
+            )
         try:
             named, reader = io.pair(pictures, truths), build.reader(config)
             self.pairs = [one for pair in named for one in reader.annotated(*pair)]
@@ -39,7 +42,7 @@ class Validation:
             raise ConfigError(f"MONITOR.PICTURES and MONITOR.TRUTH: {error}") from error
 
     def __call__(self, trainer: Training) -> None:
-        """Score the method as it is now, and write the result to the report."""
+        """Score the present weights, and write the result to the report."""
         segmenter = as_it_predicts(trainer, self.config, self.remembered)
         found = [(segmenter.segment(scan).labels, labels) for scan, labels in self.pairs]
         nuclei = objects.ObjectScore.pooled(objects.score(*pair) for pair in found)

@@ -18,7 +18,7 @@ from nucleizoo.ops.nn.device import cores
 from nucleizoo.training.batches import Batches
 
 WORKER_LOST = "DataLoader worker (pid"
-"""How PyTorch's message begins when a process that prepares batches was killed or has crashed."""
+"""Start of PyTorch's message when a process that prepares batches was killed or has crashed."""
 
 
 def stream(
@@ -26,19 +26,19 @@ def stream(
 ) -> Generator[dict[str, Tensor], None, None]:
     """The batches of iterations start..total-1, prepared ahead by `workers` processes.
 
-    Close it where it is not drawn to its end, so that the processes end.
+    Close it if it is not drawn to its end, so that the processes end.
 
     Args:
-        batches: where they come from.
+        batches: any batch by its iteration.
         start: first iteration.
         total: one past the last.
-        workers: processes; -1 takes one, or two where there are four cores or more; 0 none.
+        workers: number of processes; -1 is one, or two where there are four cores or more; 0 is none.
         plugins: SYSTEM.PLUGINS, whose classes the batches may hold: processes that are not forked, as
             on macOS and Windows, must load them first.
-        neighbours: trainings that share the cores, this one included.
+        neighbours: ranks that share the cores, including this one.
 
     Raises:
-        UserError: when a batch cannot be made, from whichever process.
+        UserError: when a batch cannot be made, in whichever process.
     """
     if workers < 0:
         workers = 2 if cores() >= 4 * neighbours else 1
@@ -50,7 +50,7 @@ def stream(
         prefetch_factor=4 if workers else None,
         worker_init_fn=_quiet,
         pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # its own: torch's stands where a resumed training will find it
+        generator=torch.Generator(),  # torch's global one must stay as a resumed training finds it
     )
     drawn = iter(loader)
     try:
@@ -64,9 +64,9 @@ def stream(
 
 @contextmanager
 def workers_watched() -> Iterator[None]:
-    """Inside the block, the loss of a process that prepares batches is told in words that help.
+    """Inside the block, a lost process that prepares batches becomes an error that says what to do.
 
-    PyTorch raises it anywhere in the main process, in the midst of a step as well as between two.
+    PyTorch raises its own error anywhere in the main process, even in the middle of a step.
 
     Raises:
         UserError: when one was killed or has crashed.
@@ -78,14 +78,14 @@ def workers_watched() -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0].strip(" .")
         raise UserError(
-            f"a process that prepares batches was lost ({reason}), most often because memory is full; lower "
+            f"a process that prepares batches was lost ({reason}), most often because memory was full; lower "
             "SYSTEM.WORKERS, DATASET.SIZE, SOLVER.BATCH or the CACHE_GB of the datasets, or in a container "
             "allow more shared memory (docker run --shm-size)"
         ) from error
 
 
 class _Told(Dataset[dict[str, Tensor] | UserError]):
-    """Gives errors that the user can mend as values: raised in a worker they come with its traceback."""
+    """Returns user errors as values, because those raised in a worker arrive with its traceback."""
 
     def __init__(self, batches: Batches, plugins: Sequence[str]) -> None:
         self.batches, self.plugins = batches, plugins
@@ -94,7 +94,7 @@ class _Told(Dataset[dict[str, Tensor] | UserError]):
         try:
             return self.batches[iteration]
         except UserError as error:
-            # alone: tracebacks, which some libraries make pickle carry, would keep this process alive
+            # without tracebacks: some libraries pickle them, which would keep this process alive
             error.__cause__ = error.__context__ = None
             return error.with_traceback(None)
 
@@ -103,14 +103,14 @@ class _Told(Dataset[dict[str, Tensor] | UserError]):
 
 
 def _arrived(batches: bytes, plugins: Sequence[str]) -> _Told:
-    """Unpack batches in a new process, whose plugins must be there before."""
+    """Unpickle batches in a new process, after loading the plugins that they need."""
     load_plugins(plugins)
     return _Told(pickle.loads(batches), plugins)
 
 
 def _quiet(worker: int) -> None:
-    """Leave signals to the main process, which ends its workers itself, and the cores to training."""
+    """Leave signals to the main process, which ends its workers itself, and all cores but one to training."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # a scheduler tells all processes to end; when the main process tells it again, the worker obeys
+    # a scheduler sends SIGTERM to all processes; the worker ignores that one, and obeys the main process's
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
     torch.set_num_threads(1)

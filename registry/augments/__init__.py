@@ -1,1 +1,1 @@
-"""Random variation of training samples."""
+"""Random augmentation of training samples."""

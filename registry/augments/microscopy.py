@@ -1,4 +1,4 @@
-"""Eleven transforms that imitate what goes wrong at microscopes: the augmentation of CySGAN."""
+"""The augmentation of CySGAN: eleven transforms, many of which imitate artefacts of microscopy."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from nucleizoo.ops.image import degrade, warp
 from nucleizoo.ops.image.geometry import centre_crop
 
 Draws = dict[str, np.random.Generator]
-"""What is to be done to a sample, by name, each with random numbers of its own."""
+"""The transforms of a sample by name, each with its own random numbers."""
 
 SOLID = frozenset({"missing_parts", "missing_section", "misalignment"})
-"""What happens between the sections of a volume, and never to a picture."""
+"""Transforms of the sections of a volume, left out in 2D."""
 DEGRADING = frozenset({"missing_parts", "motion_blur", "cut_blur", "cut_noise"})
-"""What the clean copy is spared."""
+"""Transforms that the clean copy does not get."""
 
 
 @AUGMENTS.register("microscopy")
 class Microscopy(Augment):
-    """Eleven transforms, each with its probability; 0 takes one out and leaves the others as they were.
+    """Eleven transforms, each with its own probability; 0 leaves one out, and the others unchanged.
 
-    The image gets all of them. Its clean copy gets the same draws of all but missing parts, motion blur,
-    cut-blur and cut-noise. Labels follow what moves voxels: where sections are missing their labels are
-    missing too, so a nucleus loses the same planes as its image, and one that slipped stays one label.
+    The image gets all of them. Its clean copy gets the same draws of all except missing parts, motion blur,
+    cut-blur and cut-noise. Labels follow all transforms that move voxels: labels of missing sections are
+    missing too, so a nucleus loses the same planes as its image, and a misaligned one keeps one label.
 
-    A picture has no sections to lose, to tear or to misalign: these three are left out in 2D, where missing
-    parts would blank half of what there is to learn from. The others act as on a volume of one plane.
-    Samples without an image (synthetic masks) are only cut.
+    In 2D there are no sections: missing parts, missing sections and misalignment are left out, because
+    missing parts would blank half of each picture. The other transforms act as on a volume of one plane.
+    Samples without an image (synthetic masks) are only cropped.
 
     Args:
-        rotate: probability of a turn by 0, 90, 180 or 270 degrees in the plane (0 or 180 where the crop
+        rotate: probability of a rotation by 0, 90, 180 or 270 degrees in the plane (0 or 180 if the crop
             is not square); published: 1.
-        rescale: probability of stretching y and x, each by a factor of its own; published: 0.5.
-        elastic: probability of bending, all planes alike; published: 0.75.
+        rescale: probability of stretching y and x, each by its own factor; published: 0.5.
+        elastic: probability of an elastic deformation, the same in all planes; published: 0.75.
         intensity: probability of another contrast, brightness and gamma; published: 0.75 ('grayscale').
-        missing_parts: probability that planes lose a strip, which becomes the plane's mean; then, once
-            more, that any one plane does, but never two in a row; published: 0.9.
-        missing_section: probability that planes are missing, image and labels alike; published: 0.5.
-        misalignment: probability that one plane, or all from one on, is shifted or turned; published: 0.5.
-        motion_blur: probability that planes are smeared along y or x; published: 0.5.
+        missing_parts: probability that planes lose a strip, which is filled with the plane's mean; then
+            also the probability per plane, but never for two consecutive ones; published: 0.9.
+        missing_section: probability that planes are missing, of image and labels; published: 0.5.
+        misalignment: probability that one plane, or all from one on, is shifted or rotated; published: 0.5.
+        motion_blur: probability that planes are blurred along y or x; published: 0.5.
         cut_blur: probability of a box with coarse pixels; published: 0.5.
         cut_noise: probability of a box with noise; published: 0.75.
-        flip: probability of mirroring, every axis (and, where the crop is square, the exchange of y and
-            x) by the toss of a coin; published: 1.
+        flip: probability of mirroring; then each axis is mirrored (and, if the crop is square, y and x are
+            swapped) with probability 1/2; published: 1.
         scale: range of the two factors of `rescale`; published: 0.8-1.25.
-        elastic_alpha: noise to either side that `elastic` smooths to a displacement, in pixels;
-            published: 16, which leaves 0.65 (root mean square) of them.
+        elastic_alpha: amplitude of the noise that `elastic` smooths to a displacement, in pixels to either
+            side; published: 16, which leaves 0.65 pixels (root mean square).
         elastic_sigma: sigma of the Gaussian that smooths it, in pixels; published: 4.
         contrast: largest change of the contrast to either side, as a share; published: 0.15.
         brightness: largest change of the brightness, as a share of the intensity range; published: 0.15.
         gamma: intensities are raised to a power between 2 ** -gamma and 2 ** gamma; published: 1.
         strip: width of a missing part, as a share of the crop's shorter side; published: 97 of 129 pixels.
-        planes: how many are missing, and how many are smeared; published: 2.
-        shift: how far apart misaligned planes can lie, in pixels; published: 16.
-        blur_length: of the smear, in pixels; published: 11.
+        planes: number of missing planes, and of planes with motion blur; published: 2.
+        shift: largest shift between misaligned planes, in pixels; published: 16.
+        blur_length: length of the motion blur, in pixels; published: 11.
         coarsen: range of the side of coarse pixels, in pixels; published: 2-8.
         noise: amplitude of the noise to either side, as a share of the intensity range; published: 0.3.
         box: side of both boxes, as a share of the side before the crop is cut to size; published: 0.4.
@@ -69,11 +69,11 @@ class Microscopy(Augment):
         ValueError: for a setting outside its range.
 
     Differs: [2] applies one transform after the other, cut-noise first and rotation last. Here the four
-    degradations come first, then sections, then one interpolation for bending and stretching together,
-    then the intensity of the sample cut to size: fewer voxels, and smoothed once. The crop comes so large
-    that nothing beyond it is seen; [2] fills with zeros there. Coarse pixels are plain means. The strip
-    of [2] has 97 pixels in any crop; here it shrinks with the crop. The 0.3 that [2] names for contrast
-    and brightness is the width of a range, 0.15 to either side.
+    degradations come first, then sections, then one interpolation for deformation and stretching together,
+    then the intensity of the sample cut to size: fewer voxels, and interpolated once. Crops are drawn so
+    large that nothing beyond them is visible; [2] fills with zeros there. Coarse pixels are plain means. The
+    strip of [2] has 97 pixels in any crop; here it shrinks with the crop. The 0.3 that [2] names for
+    contrast and brightness is the width of a range, 0.15 to either side.
 
     References:
         [1] Lauenburg et al., "Instance segmentation of unlabeled modalities via cyclic segmentation GAN",
@@ -105,14 +105,16 @@ class Microscopy(Augment):
         _refuse_outside(0.5, 1000, {"elastic_sigma": elastic_sigma, "blur_length": blur_length})
         for key, ends, least in (("SCALE", scale, 0.1), ("COARSEN", coarsen, 1.0)):
             if len(ends) != 2 or not least <= ends[0] <= ends[1]:
-                raise ValueError(f"{key} wants a range [low, high] from {least} on, got {list(ends)}")
+                raise ValueError(
+                    f"{key} must be a range [low, high] with {least} <= low <= high, got {list(ends)}"
+                )
         self.scale, self.elastic_alpha, self.elastic_sigma = scale, elastic_alpha, elastic_sigma
         self.contrast, self.brightness, self.gamma = contrast, brightness, gamma
         self.strip, self.planes, self.shift, self.blur_length = strip, planes, shift, blur_length
         self.coarsen, self.noise, self.box = coarsen, noise, box
 
     def reach(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """The crop to ask the dataset for: what stretching, bending, slips and lost planes can need."""
+        """The crop to draw: large enough for stretching, deformation, misalignment and lost planes."""
         *depth, height, width = size
         zoom = min(1.0, self.scale[0]) if self.chance["rescale"] else 1.0
         bent = 2 * warp.farthest(self.elastic_alpha, self.elastic_sigma) if self.chance["elastic"] else 0.0
@@ -122,17 +124,17 @@ class Microscopy(Augment):
         return (*(n + lost for n in depth), *plane)
 
     def __call__(self, sample: Sample, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-        """Vary a sample of `reach(size)` and cut it to `size`; labels and clean copy move along.
+        """Augment a sample of `reach(size)` and crop it to `size`, with its labels and clean copy.
 
-        The clean copy of the result is None when nothing was degraded, now or before.
+        The clean copy of the result is None if nothing was degraded, now or before.
 
         Raises:
-            ValueError: when a sample with an image is smaller than `reach(size)`, or another than `size`.
+            ValueError: when a sample with an image is smaller than `reach(size)`, or one without than `size`.
         """
         image, labels, clean = sample.image, sample.labels, sample.clean
         if image is None:
             return sample if labels is None else replace(sample, labels=centre_crop(labels, size).copy())
-        centre_crop(image, self.reach(size))  # refuses what is too small
+        centre_crop(image, self.reach(size))  # raises for samples that are too small
         happens = self._happens(rng, len(size))
         if clean is None and DEGRADING & happens.keys():
             clean = image
@@ -148,14 +150,14 @@ class Microscopy(Augment):
         return replace(sample, image=pictures[:channels], labels=labels, clean=clean)
 
     def _happens(self, rng: np.random.Generator, dims: int) -> Draws:
-        """What is to be done to this sample, each with random numbers of its own."""
+        """Draw the transforms of one sample, each with its own random numbers."""
         seeds = rng.integers(2**63, size=len(self.chance))
         own = {name: np.random.default_rng(seed) for name, seed in zip(self.chance, seeds, strict=True)}
         left_out = SOLID if dims == 2 else frozenset()
         return {n: r for n, r in own.items() if r.random() < self.chance[n] and n not in left_out}
 
     def _degrade(self, image: NDArray[np.float32], happens: Draws, strip: float) -> None:
-        """Spoil an image (C, Z, Y, X) in place; `strip` is in pixels."""
+        """Degrade an image (C, Z, Y, X) in place; `strip` is in pixels."""
         if rng := happens.get("cut_noise"):
             degrade.cut_noise(image, rng, box=self.box, noise=self.noise)
         if rng := happens.get("cut_blur"):
@@ -166,7 +168,7 @@ class Microscopy(Augment):
             degrade.missing_parts(image, rng, chance=self.chance["missing_parts"], width=strip)
 
     def _movement(self, happens: Draws, shape: tuple[int, ...], size: tuple[int, ...]) -> warp.Movement:
-        """Draw where the voxels of a volume of `shape` go, of which `size` is left."""
+        """Draw the warp of a volume of `shape`, of which `size` is left."""
         plane = size[-2:]
         is_square = plane[0] == plane[1]
         lost: tuple[int, ...] = ()
@@ -185,7 +187,7 @@ class Microscopy(Augment):
         )  # fmt: skip
 
     def _positions(self, happens: Draws, size: tuple[int, ...]) -> NDArray[np.float32] | None:
-        """Where the stretched and bent plane is read, or None when it is neither."""
+        """Where the stretched and deformed plane is read, or None if it is neither."""
         if not happens.keys() & {"rescale", "elastic"}:
             return None
         zoom = [1.0, 1.0]
@@ -198,7 +200,7 @@ class Microscopy(Augment):
         return positions
 
     def _light(self, pictures: NDArray[np.float32], happens: Draws) -> NDArray[np.float32]:
-        """Pictures within [-1, 1], which interpolation can leave by a rounding, under other light."""
+        """Clip pictures to [-1, 1], which rounding in interpolation can exceed, and vary their intensity."""
         pictures = np.clip(pictures, -1, 1)
         if rng := happens.get("intensity"):
             changes = {"contrast": self.contrast, "brightness": self.brightness, "gamma": self.gamma}

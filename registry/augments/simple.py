@@ -17,23 +17,23 @@ T = TypeVar("T", bound=np.generic)
 
 @AUGMENTS.register("simple")
 class Simple(Augment):
-    """Rotate in the image plane, zoom, mirror; then cut to size.
+    """Rotate in the image plane, zoom, mirror; then crop to size.
 
-    Asked for `reach(size)`, a dataset gives a crop so large that no corner of the result lies outside
-    of it. Samples without an image (synthetic masks) are only cut, as the paper never varies masks.
+    Crops are drawn as large as `reach(size)`, so that no corner of the result is outside them. Samples
+    without an image (synthetic masks) are only cropped, because the paper never augments masks.
 
     Args:
         rotate: probability of a rotation; paper: 0.5.
         angle: largest rotation to either side, in degrees, in [0, 90]; paper: 30.
-        flip: probability of mirroring, drawn for every axis (in 3D also z); paper: 0.5.
-        scale: range of the magnification of all axes, drawn for every sample; (1, 1), as in the paper,
-            leaves the size of nuclei alone.
+        flip: probability of mirroring, drawn per axis (in 3D also z); paper: 0.5.
+        scale: range of the magnification of all axes, drawn per sample; (1, 1), as in the paper, keeps the
+            size of nuclei.
 
     Raises:
-        ValueError: for a probability outside [0, 1], an angle outside [0, 90], or a scale that is no range.
+        ValueError: for a probability outside [0, 1], an angle outside [0, 90], or an invalid range.
 
-    Differs: [2] rotates the whole image and mirrors it at its border; here the crop comes larger and the
-    border is not seen.
+    Differs: [2] rotates the whole image and mirrors it at its border; here a larger crop is drawn, so that
+    its border is not visible.
 
     References:
         [1] Yao et al., "AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
@@ -51,19 +51,19 @@ class Simple(Augment):
     ) -> None:
         for key, value in (("ROTATE", rotate), ("FLIP", flip)):
             if not 0 <= value <= 1:
-                raise ValueError(f"{key} is a probability in [0, 1], got {value}")
+                raise ValueError(f"{key} must be a probability in [0, 1], got {value}")
         if not 0 <= angle <= 90:
             raise ValueError(f"ANGLE must be in [0, 90] degrees, got {angle}")
         if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
-            raise ValueError(f"SCALE wants a range [low, high] with 0 < low <= high, got {list(scale)}")
+            raise ValueError(f"SCALE must be a range [low, high] with 0 < low <= high, got {list(scale)}")
         self.rotate, self.angle, self.flip, self.scale = rotate, angle, flip, scale
 
     def reach(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """The crop to ask the dataset for: the diagonal of `size`, as far as `angle` turns it."""
+        """The crop to draw: the extent of `size` when rotated by up to `angle`."""
         return extent(size, self.angle if self.rotate else 0.0, self.scale[0])
 
     def __call__(self, sample: Sample, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-        """Vary a sample of `reach(size)` and cut it to `size`; labels and clean copy move along.
+        """Augment a sample of `reach(size)` and crop it to `size`, with its labels and clean copy.
 
         Raises:
             ValueError: when the sample is smaller than `size`.

@@ -1,1 +1,1 @@
-"""How much a window's voxels count where windows overlap."""
+"""Weights of a window's voxels where windows overlap."""

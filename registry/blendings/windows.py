@@ -1,4 +1,4 @@
-"""The weights of overlapping windows: the middle of a window knows more than its rim."""
+"""The weights of overlapping windows: predictions in the middle of a window have more context."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ class Linear(Blending):
     """Falls linearly from the middle of a window to its rim."""
 
     def terms(self) -> Terms:
-        """One triangle."""
+        """One triangular term."""
         return LINEAR
 
 
 @BLENDINGS.register("gaussian")
 class Gaussian(Blending):
-    """A normal curve around the middle of a window, as in nnU-Net and MONAI.
+    """A Gaussian around the middle of a window, as in nnU-Net and MONAI.
 
     Args:
-        sigma: standard deviation, share of the window's length (nnU-Net and MONAI: 0.125).
+        sigma: standard deviation, as a share of the window's length (nnU-Net and MONAI: 0.125).
 
     Raises:
-        ValueError: for one that is not above 0, or so small that the rim of a window weighs nothing.
+        ValueError: when it is so small that the rim of a window would have no weight.
     """
 
     def __init__(self, *, sigma: float = 0.125) -> None:
         if sigma < 0.05:
-            raise ValueError(f"SIGMA is a share of the window, 0.05 or more, got {sigma}")
+            raise ValueError(f"SIGMA must be a share of the window, 0.05 or more, got {sigma}")
         self.sigma = sigma
 
     def terms(self) -> Terms:
-        """One bell."""
+        """One Gaussian term."""
         return ((1.0, partial(bell, width=self.sigma)),)
 
 
 @BLENDINGS.register("cysgan")
 class CySGAN(Blending):
-    """That of CySGAN's code: a narrow normal curve, and a little everywhere [1].
+    """The blending of CySGAN's code: a narrow Gaussian plus a small constant [1].
 
-    There r is the distance from the middle, 1 at the rim: 1e-4 + exp(-r^2 / (2 * 0.2^2)); here it is of the
-    window's voxels, whose rim is half a voxel further out.
+    The code uses 1e-4 + exp(-r^2 / (2 * 0.2^2)), where r is the distance from the middle, 1 at the centre of
+    the outermost voxels; here r is 1 at their outer face, half a voxel further out.
 
     References:
         [1] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e (MIT), read for facts.
     """
 
     def terms(self) -> Terms:
-        """A bell and a constant."""
+        """A Gaussian term and a constant."""
         return ((1.0, partial(bell, width=0.1)), (1e-4, torch.ones))

@@ -1,1 +1,1 @@
-"""Where pictures and labels come from."""
+"""Datasets: sources of pictures and labels."""

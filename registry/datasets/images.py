@@ -15,12 +15,13 @@ from nucleizoo.preprocess import Library, Picture, Reader, open_pictures, random
 
 @DATASETS.register("images")
 class Images(Reader, Dataset):
-    """Random crops of all images of a folder; any image, wherever the other domain stands.
+    """Random crops of unlabelled images, drawn from all files of a folder.
 
     Args:
-        path: a folder, a file or a pattern such as 'train/*.tif', from the root of the data.
-        cache_gb: memory for images, in 10^9 bytes (4 bytes a voxel). Of a TIFF, HDF5, NumPy or Zarr file
-            that is larger, crops are read from the file; the rest goes to a temporary file (in TMPDIR).
+        path: a folder, a file or a pattern such as 'train/*.tif', relative to DATASET.ROOT.
+        cache_gb: memory for images, in 10^9 bytes (4 bytes per voxel). Crops of a larger TIFF, HDF5, NumPy
+            or Zarr file are read from the file; other images that do not fit go to a temporary file (in
+            TMPDIR).
 
     Raises:
         ImageReadError: when there is no image, or one that cannot be used.

@@ -19,21 +19,21 @@ class Labelled(Reader, Dataset):
     """Random crops of labelled images or volumes.
 
     Args:
-        images: a folder, a file or a pattern such as 'vol_*.h5', from the root of the data.
-        labels: the same for the labels: partners have the same name, `a.tif` and `a.png` or `a_label.png`,
-            or where no name is shared, the same place in natural order. '' finds both in one HDF5 file or
-            Zarr group a volume.
+        images: a folder, a file or a pattern such as 'vol_*.h5', relative to DATASET.ROOT.
+        labels: the same for the labels. Files are paired by name, `a.tif` with `a.png` or `a_label.png`, or,
+            if they share no names, by their natural order. '' reads both from one HDF5 file or Zarr group
+            per volume.
         label_dataset: the dataset of labels in HDF5 files and Zarr groups; '' takes 'label', or the only
-            one of a file of labels alone.
+            dataset of a file that holds only labels.
         min_labelled: a crop with fewer labelled voxels is drawn again with the probability `redraw`
-            (CySGAN's code [1]: 1000 in 17x129x129; 0: every crop is as likely).
-        redraw: that probability, from 0 and below 1 ([1]: 0.9).
-        cache_gb: memory for images and labels, in 10^9 bytes (8 bytes a voxel). Of TIFF, HDF5, NumPy and
-            Zarr files that are larger, crops are read from the files; the rest goes to a temporary file
-            (in TMPDIR).
+            (CySGAN's code [1]: 1000 in 17x129x129; 0: all crops are equally likely).
+        redraw: that probability, at least 0 and below 1 ([1]: 0.9).
+        cache_gb: memory for images and labels, in 10^9 bytes (8 bytes per voxel). Crops of larger TIFF,
+            HDF5, NumPy and Zarr files are read from the files; other images that do not fit go to a
+            temporary file (in TMPDIR).
 
     Raises:
-        ImageReadError: when files are missing, cannot be used, or do not fit each other.
+        ImageReadError: when files are missing, cannot be used, or do not match each other.
         ValueError: for a value out of range.
 
     References:
@@ -57,7 +57,8 @@ class Labelled(Reader, Dataset):
         super().__init__(spec, **settings)
         if min_labelled < 0 or not 0 <= redraw < 1:
             raise ValueError(
-                f"MIN_LABELLED is 0 or more and REDRAW from 0 and below 1, got {min_labelled} and {redraw}"
+                "MIN_LABELLED must be 0 or more, and REDRAW at least 0 and below 1, got "
+                f"{min_labelled} and {redraw}"
             )
         self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
         self.room = cache_gb * 1e9
@@ -81,7 +82,7 @@ class Labelled(Reader, Dataset):
         """
         image, label = self.pairs[pair]
         if image == label and not (io.is_zarr(image) or image.suffix.lower() in (".h5", ".hdf5")):
-            raise ImageReadError(f"{image}: has no labels in it; name files of labels with the key LABELS")
+            raise ImageReadError(f"{image}: contains no labels; name the label files with the key LABELS")
         # the only dataset of a file is its image
         dataset = self.label_dataset or ("label" if image == label else "")
         return open_pictures(self, image, self.room, Labels(label, dataset))

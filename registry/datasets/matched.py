@@ -1,4 +1,4 @@
-"""Pictures of one domain with the histogram of another: the simplest adaptation there is [1].
+"""Histogram matching: pictures of one domain get the histogram of another, the simplest adaptation [1].
 
 [1] Lauenburg et al., "Instance segmentation of unlabeled modalities via cyclic segmentation GAN", 2022,
     section 3: histogram matching, then segmentation, in both directions.
@@ -20,7 +20,7 @@ from nucleizoo.kinds import DATASETS
 from nucleizoo.ops.image.histogram_matching import Table
 
 VALUES = 2**14
-"""Intensities taken at random from each of them."""
+"""Intensities drawn at random from each crop."""
 
 
 @DATASETS.register("matched_images")
@@ -28,13 +28,14 @@ class MatchedImages(Dataset):
     """Pictures whose intensities are mapped to the distribution of another domain's; no labels.
 
     For DATASET.IMAGE: the images to be segmented are made to look like the labelled ones, in training
-    and in prediction. One table serves all pictures; it is estimated again whenever the dataset is
-    opened, from the same crops, so prediction needs the files of both domains.
+    and in prediction. All pictures are mapped by one table, which is estimated again from the same crops
+    whenever the dataset is opened, so prediction needs the files of both domains.
 
     Args:
-        source: gives the pictures.
-        reference: gives the distribution that they take on.
-        draws: crops of each, of the size of training crops, that the table is estimated from.
+        source: dataset of the pictures.
+        reference: dataset with the distribution that they are mapped to.
+        draws: number of crops of each dataset, in the size of training crops, that the table is estimated
+            from.
 
     Raises:
         ValueError: when one of the two has no pictures, or `draws` is not above 0.
@@ -55,7 +56,7 @@ class MatchedImages(Dataset):
     ) -> None:
         for key, part, wanted in (("SOURCE", source, self.gives), ("REFERENCE", reference, {"image"})):
             if lacks := wanted - DATASETS.get(part.name).gives:
-                raise ValueError(f"{key} '{part.name}' gives no {' and no '.join(sorted(lacks))}")
+                raise ValueError(f"{key} '{part.name}' has no {' and no '.join(sorted(lacks))}")
         if draws < 1:
             raise ValueError(f"DRAWS must be 1 or more, got {draws}")
         self.source: Dataset = source(spec)
@@ -65,7 +66,7 @@ class MatchedImages(Dataset):
 
     @classmethod
     def reader(cls, plain: Callable[..., Any], spec: DataSpec, **settings: Any) -> Any:
-        """Reads as `source` does, and maps what was read.
+        """A reader that reads files as `source` does, and maps their intensities.
 
         Raises:
             UserError: when one of the two domains cannot be opened.
@@ -76,8 +77,8 @@ class MatchedImages(Dataset):
             made.scaling = Mapped(made.scaling, cls(spec, **settings).table)
         except UserError as error:
             raise UserError(
-                f"prediction matches histograms as training did, with the files of both domains: {error}; "
-                "bring them back, or set the keys DATASET.IMAGE.SOURCE and DATASET.IMAGE.REFERENCE anew"
+                f"to match histograms as in training, prediction needs the files of both domains: {error}; "
+                "restore them, or set DATASET.IMAGE.SOURCE and DATASET.IMAGE.REFERENCE to where they are now"
             ) from error
         return made
 
@@ -96,8 +97,8 @@ class Matched(MatchedImages):
     For DATASET.SOURCE: the labelled pictures are made to look like the images to be segmented.
 
     Args:
-        source: gives pictures and labels.
-        reference: gives the distribution that the pictures take on.
+        source: dataset of the pictures and labels.
+        reference: dataset with the distribution that the pictures are mapped to.
         settings: of `matched_images`.
 
     Raises:
@@ -118,18 +119,18 @@ class Matched(MatchedImages):
 
 
 class Mapped(Scaling):
-    """Another scaling, and then a table; both are of intensities as networks see them, in [-1, 1]."""
+    """Another scaling followed by a table, which maps intensities as networks see them, in [-1, 1]."""
 
     def __init__(self, scaling: Scaling, table: Table) -> None:
         super().__init__(over=scaling.over)
         self.scaling, self.table = scaling, table
 
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
-        """Those of the other scaling."""
+        """The limits of the other scaling."""
         return self.scaling.limits(raw)
 
     def between(self, raw: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
-        """Straight, as the other scaling."""
+        """Linear scaling, as by the other scaling."""
         return self.scaling.between(raw, low, high)
 
     def curve(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -141,7 +142,7 @@ class Mapped(Scaling):
 
 
 def _intensities(dataset: Dataset, spec: DataSpec, draws: int) -> NDArray[np.float32]:
-    """Intensities in [-1, 1] at random places of random crops, always the same."""
+    """Intensities in [-1, 1] at random positions of random crops, always the same."""
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(draws):

@@ -1,8 +1,8 @@
-"""Two modalities made from one law of nuclei, so that adapting one to the other can be tried and scored.
+"""Two simulated modalities with the same distribution of nuclei, to try and score domain adaptation.
 
-Both draw labels as `synthetic` does and render them; which truth a picture has is known in both. The
-pictures imitate the task of [1] in what makes it hard: dark textured nuclei among membranes, and bright
-blurred ones on a dark ground. They imitate no instrument, and scores on them say nothing of real data.
+Both draw labels as `synthetic` does and render them, so that the true labels are known in both. The pictures
+imitate what makes the task of [1] hard: dark textured nuclei among membranes, and bright blurred ones on a
+dark background. They imitate no instrument, and scores on them say nothing about real data.
 
 References:
     [1] Lauenburg et al., "Instance segmentation of unlabeled modalities via cyclic segmentation GAN", 2022.
@@ -26,23 +26,25 @@ from .synthetic import Synthetic
 
 
 class Simulated(Synthetic):
-    """Synthetic nuclei with a picture of them; a fresh one a sample.
+    """Synthetic nuclei with a picture of them; a new one per sample.
 
     Raises:
-        ValueError: when the experiment wants more than one channel.
+        ValueError: when the experiment has more than one channel.
     """
 
     gives = frozenset({"image", "labels"})
 
     def __init__(self, spec: DataSpec, **settings: Any) -> None:
         if spec.channels != 1:
-            raise ValueError(f"simulated pictures are grey, and DATASET.CHANNELS is {spec.channels}")
+            raise ValueError(
+                f"simulated pictures have one channel, but DATASET.CHANNELS is {spec.channels}; set it to 1"
+            )
         self.voxel = voxel_shape(spec.spacing, spec.dims)
         super().__init__(spec, **settings)
 
     @classmethod
     def reader(cls, plain: Callable[..., Any], spec: DataSpec, **settings: Any) -> Any:
-        """For pictures that `nucleizoo sample` has written: floats in [0, 1], which stay as they are."""
+        """For pictures written by `nucleizoo sample`: floats in [0, 1], which are not scaled."""
         return plain(spec, scaling=SCALINGS.recipe("dtype"))
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
@@ -58,7 +60,7 @@ class Simulated(Synthetic):
 
     @property
     def radius(self) -> float:
-        """Of a typical nucleus, in pixels of the last axis."""
+        """Radius of a typical nucleus, in pixels of the last axis."""
         return sum(self.semi_axis) / 2
 
     @abstractmethod
@@ -71,9 +73,9 @@ class SimulatedEM(Simulated):
     """Simulated electron microscopy with labels: dark textured nuclei, membranes, lost sections.
 
     Args:
-        noise: standard deviation of the camera's noise, as a share of the intensity range.
+        noise: standard deviation of the camera noise, as a share of the intensity range.
         missing: probability that a section (a plane of a volume) is lost and black.
-        invert: show the negative, in which nuclei are bright, as files are read with SCALING.INVERT.
+        invert: invert intensities, so that nuclei are bright, as SCALING.INVERT does for files.
         settings: of `synthetic`: SEMI_AXIS, ECCENTRICITY, COUNT, PATCH, GAP.
 
     Raises:
@@ -90,9 +92,9 @@ class SimulatedEM(Simulated):
         **settings: Any,
     ) -> None:
         if not 0 <= noise < 1:
-            raise ValueError(f"NOISE is at least 0 and below 1, got {noise}")
+            raise ValueError(f"NOISE must be at least 0 and below 1, got {noise}")
         if not 0 <= missing <= 1:
-            raise ValueError(f"MISSING is a probability in [0, 1], got {missing}")
+            raise ValueError(f"MISSING must be a probability in [0, 1], got {missing}")
         self.noise, self.missing, self.invert = noise, missing, invert
         super().__init__(spec, **settings)
 
@@ -109,11 +111,11 @@ class SimulatedExM(Simulated):
     """Simulated expansion (fluorescence) microscopy with labels: bright nuclei, blurred most along z.
 
     Args:
-        brightness: range from which every nucleus draws its own, in (0, 1].
+        brightness: range that the brightness of each nucleus is drawn from, in (0, 1].
         blur: standard deviation of the blur within planes, in pixels of the last axis.
         blur_z: the same along z, in the same unit; unused in 2D.
-        haze: light from out of focus, as a share of that in focus.
-        photons: that the brightest intensity stands for; fewer make more noise.
+        haze: out-of-focus light, as a share of that in focus.
+        photons: number at the brightest intensity; fewer make more noise.
         settings: of `synthetic`: SEMI_AXIS, ECCENTRICITY, COUNT, PATCH, GAP.
 
     Raises:
@@ -132,7 +134,7 @@ class SimulatedExM(Simulated):
         **settings: Any,
     ) -> None:
         if len(brightness) != 2 or not 0 < brightness[0] <= brightness[1] <= 1:
-            raise ValueError(f"BRIGHTNESS wants a range [low, high] within (0, 1], got {list(brightness)}")
+            raise ValueError(f"BRIGHTNESS must be a range [low, high] within (0, 1], got {list(brightness)}")
         if min(blur, blur_z, haze) < 0:
             raise ValueError(f"BLUR, BLUR_Z and HAZE must not be negative, got {blur}, {blur_z} and {haze}")
         if photons <= 0:

@@ -1,4 +1,4 @@
-"""Labels without pictures: synthetic nuclei, a fresh patch a sample."""
+"""Labels without pictures: synthetic nuclei, a new patch per sample."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nucleizoo.ops.synthesis.nucleus_size import measure_sizes
 log = logging.getLogger(__name__)
 
 TRIAL = {2: (256, 256), 3: (64, 128, 128)}
-"""Patches of the paper, for the trial at construction when PATCH does not say another."""
+"""Patch sizes of the paper, for the trial at construction if PATCH is empty."""
 
 
 EASY = (12, 34)
@@ -29,11 +29,11 @@ EASY = (12, 34)
 class Synthetic(Dataset):
     """Random ellipses or ellipsoids that may touch but not overlap; no image, only labels.
 
-    What `semi_axis` and `count` should be, your images tell: how long nuclei are, how many a crop shows.
-    Ranges left empty, [], are measured on them when a training begins, and written down in its run. The
-    paper's values by data set, as semi-axis and count a patch: Fluo-N2DL-HeLa 13-18, 5-40 (instances
-    10-40); HaCaT 20-30, 5-15; Scaffold-A549 at half resolution 10-15, 50-100 in 64x128x128; BBBC024
-    30-35, 13-15 in 128x512x768. Where voxels are not cubes, z is squeezed by the spacing of the data.
+    Choose `semi_axis` and `count` by your images: how long nuclei are, and how many a crop shows. Ranges
+    left empty, [], are measured on the images when a training begins, and recorded in its run. The paper's
+    values per data set, semi-axis and count per patch: Fluo-N2DL-HeLa 13-18, 5-40 (instances 10-40); HaCaT
+    20-30, 5-15; Scaffold-A549 at half resolution 10-15, 50-100 in 64x128x128; BBBC024 30-35, 13-15 in
+    128x512x768. Where voxels are not cubes, nuclei are flattened along z by the spacing of the data.
 
     Args:
         semi_axis: range of the major semi-axis (a radius), in pixels of the last axis; HeLa: 13-18.
@@ -44,11 +44,11 @@ class Synthetic(Dataset):
         gap: background voxels kept between two nuclei; paper: 0, they may touch.
 
     Raises:
-        ValueError: for a range that is no range, or a `patch` of another dimension than the data.
-        SynthesisError: when not one nucleus can be placed.
+        ValueError: for an invalid range, or a `patch` with another number of axes than the data.
+        SynthesisError: when no nucleus can be placed.
 
-    Differs: [2] cuts the semi-axes to whole pixels, here they are not. [1] calls `semi_axis` the major
-    axis. Ellipsoids are absent from [2]: both minor axes have an eccentricity of their own.
+    Differs: [2] truncates the semi-axes to whole pixels, which is not done here. [1] calls `semi_axis` the
+    major axis. [2] has no ellipsoids: here each minor axis has its own eccentricity.
 
     References:
         [1] Yao et al., "AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
@@ -70,11 +70,11 @@ class Synthetic(Dataset):
     ) -> None:
         if not (semi_axis and eccentricity and count):
             raise ValueError(
-                "SEMI_AXIS, ECCENTRICITY and COUNT left empty are measured when a training begins; elsewhere "
-                "set them, for example to what 'nucleizoo estimate' prints"
+                "SEMI_AXIS, ECCENTRICITY and COUNT may be empty only for training, which measures them on "
+                "the images; set them, for example to what 'nucleizoo estimate' prints"
             )
         if patch and (len(patch) != spec.dims or min(patch) < 1):
-            raise ValueError(f"PATCH wants {spec.dims} sizes above 0 or none, got {list(patch)}")
+            raise ValueError(f"PATCH must be {spec.dims} sizes above 0, or empty; got {list(patch)}")
         self.spec = spec
         self.semi_axis, self.eccentricity, self.count = semi_axis, eccentricity, count
         self.patch, self.gap = patch, gap
@@ -82,7 +82,7 @@ class Synthetic(Dataset):
 
     @classmethod
     def unmeasured(cls, settings: Mapping[str, Any]) -> frozenset[str]:
-        """Empty ranges; a number that is to be measured brings the patch that it refers to."""
+        """The empty ranges; if `count` is measured, so is the patch that it refers to."""
         empty = {name for name in ("semi_axis", "eccentricity", "count") if not settings[name]}
         return frozenset(empty | ({"patch"} if "count" in empty else set()))
 
@@ -98,11 +98,11 @@ class Synthetic(Dataset):
         sizes = measure_sizes(images).in_voxels(spacing)
         length = sum(sizes.semi_axis)  # the mean of twice the semi-axis
         if sizes.dark:
-            log.warning("nuclei look darker than the background; DATASET.IMAGE.SCALING.INVERT true helps")
+            log.warning("nuclei seem darker than the background; set DATASET.IMAGE.SCALING.INVERT true")
         if not EASY[0] <= length <= EASY[1]:
             log.warning(
-                "nuclei are some %.0f pixels long; %d to %d are learnt best: set DATASET.IMAGE.ZOOM to %.2f "
-                "times what it is", length, *EASY, sum(EASY) / 2 / length,
+                "nuclei are about %.0f pixels long, but %d to %d are learnt best: multiply "
+                "DATASET.IMAGE.ZOOM by %.2f", length, *EASY, sum(EASY) / 2 / length,
             )  # fmt: skip
         return {
             "semi_axis": tuple(round(axis, 1) for axis in sizes.semi_axis),
@@ -112,7 +112,7 @@ class Synthetic(Dataset):
         }
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-        """Place nuclei in a crop of exactly `size`: labels (*size), and no image.
+        """Place nuclei in a crop of exactly `size`: labels (*size), no image.
 
         Raises:
             SynthesisError: when every nucleus would be larger than the crop.

@@ -1,6 +1,6 @@
 """The labelled source of a finished run, translated to the image domain by that run.
 
-The second stage of 'translate, then segment': train cyclegan first, then `supervised` on what it makes.
+The second stage of 'translate, then segment': train `cyclegan` first, then `supervised` on its translations.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from nucleizoo.runs import Run
 log = logging.getLogger(__name__)
 
 _SEED = 4
-"""Tells the random numbers of these patches from those of the run's own training (domains 0 and 1)."""
+"""Keeps the random numbers of these patches apart from those of the run's training (domains 0 and 1)."""
 
 
 @DATASETS.register("translated")
 class Translated(Dataset):
-    """Patches of a run's labelled source that look like its images, with their labels.
+    """Patches of a run's labelled source, translated to look like its images, with their labels.
 
-    They are made once, when the dataset is opened, from always the same random numbers, and kept in
-    memory; training draws random crops of them. Beyond its border a patch goes on as its mirror image.
+    They are made once, when the dataset is opened, always with the same random numbers, and kept in memory;
+    training draws random crops of them. Beyond its border a patch is mirrored.
 
     Args:
         run: folder of the finished run; a relative path starts from the folder that the command runs in.
-        patch: size of the patches, (y, x) or (z, y, x) in voxels; best larger than DATASET.SIZE, as
-            augmentation asks for more. Empty: the DATASET.SIZE of the run, as is best for synthetic
-            masks whose COUNT refers to no PATCH.
-        count: how many.
-        cache_gb: memory that they may take, in 10^9 bytes (4 a voxel and channel, and 4 for labels).
+        patch: size of the patches, (y, x) or (z, y, x) in voxels; preferably larger than DATASET.SIZE,
+            because augmentation needs larger crops. Empty: the DATASET.SIZE of the run, which is best for
+            synthetic masks whose COUNT refers to no PATCH.
+        count: number of patches.
+        cache_gb: memory that they may use, in 10^9 bytes (4 per voxel and channel, and 4 for labels).
         plugins: plugin files that the run needs.
 
     Raises:
@@ -65,7 +65,7 @@ class Translated(Dataset):
         if not run:
             raise ValueError("RUN is missing; give the folder of a finished run that translates")
         if patch and (len(patch) != spec.dims or min(patch) < 1):
-            raise ValueError(f"PATCH wants {spec.dims} sizes above 0 or none, got {list(patch)}")
+            raise ValueError(f"PATCH must be {spec.dims} sizes above 0, or empty; got {list(patch)}")
         if count < 1:
             raise ValueError(f"COUNT must be 1 or more, got {count}")
         opened = _open(Path(run), plugins)
@@ -86,21 +86,21 @@ class Translated(Dataset):
 
 
 def _open(path: Path, plugins: tuple[str, ...]) -> Run:
-    """A run that is finished.
+    """Open a finished run.
 
     Raises:
-        RunError: when it is not, or there is none.
-        ConfigError: when its configuration cannot be read, for want of a plugin for example.
+        RunError: when it is not finished, or does not exist.
+        ConfigError: when its configuration cannot be read, for example because a plugin is missing.
     """
     if not path.exists():
         raise RunError(
-            f"the dataset 'translated' wants the folder of a finished run, and there is no {path} (seen from "
-            f"{Path.cwd()}); train it first, or set RUN"
+            f"the dataset 'translated' needs the folder of a finished run, but {path} does not exist (seen "
+            f"from {Path.cwd()}); train it first, or set RUN"
         )
     try:
         run = Run.open(path, plugins)
     except ConfigError as error:
-        told = "the run of the dataset 'translated' cannot be opened (plugins for it go into its key PLUGINS)"
+        told = "cannot open the run of the dataset 'translated' (set its key PLUGINS if it needs plugins)"
         raise ConfigError(f"{told}: {error}") from error
     if not run.is_finished:
         files, total = run.checkpoints(), run.config.SOLVER.TOTAL
@@ -113,11 +113,11 @@ def _open(path: Path, plugins: tuple[str, ...]) -> Run:
 
 
 def _check(run: Run, spec: DataSpec) -> None:
-    """Refuse a run whose translations are no training pictures for this experiment.
+    """Refuse a run whose translations cannot be training pictures for this experiment.
 
     Raises:
-        RunError: when it has no labels to go with them, or does not translate.
-        ConfigError: when its pictures are of another kind.
+        RunError: when its source has no labels, or it does not translate.
+        ConfigError: when its pictures have other dimensions, channels or another voxel size.
     """
     data, name = run.config.DATASET, run.config.METHOD.NAME
     if "labels" not in DATASETS.get(data.SOURCE.NAME).gives:
@@ -129,7 +129,7 @@ def _check(run: Run, spec: DataSpec) -> None:
     for key, value in mine.items():
         if theirs[key] != value:
             told = "axes of DATASET.SIZE" if key == "SIZE" else f"DATASET.{key}"
-            raise ConfigError(f"{run.path} was trained with {told} {theirs[key]}, and here it is {value}")
+            raise ConfigError(f"{run.path} was trained with {told} {theirs[key]}, but here it is {value}")
 
 
 @torch.no_grad()
@@ -144,7 +144,7 @@ def _translate(run: Run, size: tuple[int, ...], count: int) -> list[Scan]:
     spec = DataSpec(len(data.SIZE), data.CHANNELS, Path(data.ROOT), data.SPACING, data.SIZE)
     dataset: Dataset = recipe_of(data.SOURCE, DATASETS)(spec)
     device = pick_device(run.config.SYSTEM.DEVICE)
-    # building a method draws weights: the random numbers of the training that is to come stay as they are
+    # building a method draws weights; this must not change the random numbers of the coming training
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         method = run.method().to(device).eval()
@@ -153,7 +153,7 @@ def _translate(run: Run, size: tuple[int, ...], count: int) -> list[Scan]:
 
 
 def _translated(method: Method, sample: Sample, device: torch.device) -> Scan:
-    """A labelled sample (C, *S) -> its labels, under a picture that looks like the image domain."""
+    """A labelled sample (C, *S) -> its labels, with a picture that looks like the image domain."""
     assert sample.labels is not None, "a dataset that gives labels returned none"
     picture = sample.image
     if picture is None:

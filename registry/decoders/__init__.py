@@ -1,1 +1,1 @@
-"""Maps back to instance labels."""
+"""Decoders: from maps to instance labels."""

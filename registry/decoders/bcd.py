@@ -1,9 +1,9 @@
-"""Nuclei from maps of foreground and contour, and of depth: seeds where all agree, then a watershed [1, 2].
+"""Nuclei from maps of foreground, contour and distance: seeds where all agree, then a watershed [1, 2].
 
 [1] Lin et al., NucMM dataset, 2021: the decoding; Lauenburg et al., Instance segmentation of unlabeled
     modalities via cyclic segmentation GAN, 2022: the same in CySGAN.
 [2] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e (MIT), read for thresholds, connectivity
-    and landscape, which the papers leave out; `README` is that of its CySGAN project.
+    and landscape, which the papers do not give; `README` is that of its CySGAN project.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from nucleizoo.ops.labels.rules import Maps, Rules, Seeds
 
 @DECODERS.register("bc")
 class BC(Decoder):
-    """Seeds are foreground without contour; a watershed on the foreground's probability grows them.
+    """Seeds are foreground without contour; a watershed on the foreground probability grows them.
 
-    A part of the foreground without a seed is dropped.
+    A connected component of the foreground without a seed is dropped.
 
     Args:
-        seed_binary: a seed's voxels have 'binary' above this (library, README: 0.9).
-        seed_contour: and 'contour' below this (library: 0.8; README: 0.2).
-        foreground: a nucleus's voxels have 'binary' above this (library: 0.85; README: 0.7).
+        seed_binary: seeds are voxels with 'binary' above this (library, README: 0.9).
+        seed_contour: seeds must also have 'contour' below this (library: 0.8; README: 0.2).
+        foreground: nuclei are voxels with 'binary' above this (library: 0.85; README: 0.7).
         connectivity: of seeds, 'full' (published; voxels that share a corner are one seed) or 'face',
-            which keeps apart what a thin gap separates.
+            which keeps seeds apart that touch diagonally.
         min_seed: smaller seeds are dropped, in voxels (library, README: 32).
         min_size: smaller nuclei are dropped, in voxels (library: 128; README: 256). 0 keeps all.
         watershed: its back end, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
-        ValueError: for a setting outside of its range.
+        ValueError: for a setting outside its range.
 
-    Differs: no nucleus is too small by default, for a size fits one voxel size and dimension only.
+    Differs: by default no nucleus is dropped as too small, because a size in voxels holds for one voxel size
+    and dimension only.
 
     References: [1, 2] of this module.
     """
@@ -66,7 +67,7 @@ class BC(Decoder):
             if voxels < 0:
                 raise ValueError(f"{key} must not be negative, got {voxels}")
         if connectivity not in ("face", "full"):
-            raise ValueError(f"CONNECTIVITY is 'face' or 'full', got '{connectivity}'")
+            raise ValueError(f"CONNECTIVITY must be 'face' or 'full', got '{connectivity}'")
         self.seed_binary, self.seed_contour, self.foreground = seed_binary, seed_contour, foreground
         self.full, self.min_seed, self.min_size = connectivity == "full", min_seed, min_size
         self.watershed = check_backend(watershed)
@@ -80,33 +81,33 @@ class BC(Decoder):
         return Rules(foreground=self.is_foreground, seeds=seeds, reach=(0,) * dims, min_size=self.min_size)
 
     def is_seed(self, maps: Maps) -> NDArray[np.bool_]:
-        """Where seeds stand, (*S)."""
+        """Where seeds are, (*S)."""
         return (maps["binary"] > self.seed_binary) & (maps["contour"] < self.seed_contour)
 
     def is_foreground(self, maps: Maps) -> NDArray[np.bool_]:
-        """Where nuclei may stand, (*S)."""
+        """Where nuclei may be, (*S)."""
         return maps["binary"] > self.foreground
 
     def height(self, maps: Maps) -> NDArray[np.float32]:
-        """What is flooded, (*S): low in nuclei."""
+        """The landscape that is flooded, (*S): low in nuclei."""
         return -maps["binary"]
 
 
 @DECODERS.register("bcd")
 class BCD(BC):
-    """The decoder `bc` with a third opinion, the depth, on what is seed and what is nucleus.
+    """The decoder `bc` with thresholds on the distance map, too, for seeds and for nuclei.
 
-    The README's -0.1 for `foreground_distance` lets the background of a network with the target's
-    `legacy_background` pass, so that 'binary' alone decides.
+    The README's -0.1 for `foreground_distance` accepts the background of a network trained with the target's
+    `legacy_background`, so that 'binary' alone decides.
 
     Args:
-        seed_distance: a seed's voxels have 'distance' above this (library, README: 0.5).
-        foreground_distance: a nucleus's voxels have it above this (library: 0; README: -0.1).
-        landscape: what is flooded, 'binary' (published) or 'distance', whose valleys are sharper.
+        seed_distance: seeds must also have 'distance' above this (library, README: 0.5).
+        foreground_distance: nuclei must also have 'distance' above this (library: 0; README: -0.1).
+        landscape: the map that is flooded, 'binary' (published) or 'distance', whose valleys are sharper.
         settings: of `bc`.
 
     Raises:
-        ValueError: for a setting outside of its range.
+        ValueError: for a setting outside its range.
 
     References: [1, 2] of this module.
     """
@@ -126,18 +127,18 @@ class BCD(BC):
             if not -1 <= depth < 1:
                 raise ValueError(f"{key} must be in [-1, 1), got {depth}")
         if landscape not in ("binary", "distance"):
-            raise ValueError(f"LANDSCAPE is 'binary' or 'distance', got '{landscape}'")
+            raise ValueError(f"LANDSCAPE must be 'binary' or 'distance', got '{landscape}'")
         self.seed_distance, self.foreground_distance = seed_distance, foreground_distance
         self.landscape = landscape
 
     def is_seed(self, maps: Maps) -> NDArray[np.bool_]:
-        """Where seeds stand, (*S)."""
+        """Where seeds are, (*S)."""
         return super().is_seed(maps) & (maps["distance"] > self.seed_distance)
 
     def is_foreground(self, maps: Maps) -> NDArray[np.bool_]:
-        """Where nuclei may stand, (*S)."""
+        """Where nuclei may be, (*S)."""
         return super().is_foreground(maps) & (maps["distance"] > self.foreground_distance)
 
     def height(self, maps: Maps) -> NDArray[np.float32]:
-        """What is flooded, (*S): low in nuclei."""
+        """The landscape that is flooded, (*S): low in nuclei."""
         return -maps[self.landscape]

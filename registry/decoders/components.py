@@ -15,7 +15,7 @@ from nucleizoo.ops.labels.rules import Maps, Rules, gaussian_reach
 
 @DECODERS.register("components")
 class Components(Decoder):
-    """Threshold the mask; every connected part is a nucleus, split at waists if asked.
+    """Threshold the mask; each connected component is a nucleus, optionally split where it is narrow.
 
     Args:
         foreground: a voxel is nucleus above this probability; AD-GAN's code: 0.25 (64 of 255).
@@ -23,15 +23,15 @@ class Components(Decoder):
             axis; 0, as in AD-GAN's code, does not smooth.
         min_size: smaller objects are dropped, in voxels; fits one voxel size only. 0 keeps all.
         fill_holes: whether background inside an object becomes nucleus, before it is split. Turn it
-            off where nuclei stand in rings.
+            off where nuclei form rings.
         connectivity: 'face' or 'full' (voxels that share a corner are one object).
         split: touching nuclei are split by a watershed on the distance to the background, with seeds
-            at least so far apart, in pixels of the last axis; about the smallest radius of a nucleus.
+            at least this far apart, in pixels of the last axis; about the smallest radius of a nucleus.
             0 does not split.
         watershed: back end of the split, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
-        ValueError: for a setting outside of its range.
+        ValueError: for a setting outside its range.
 
     References:
         [1] Yao et al., "AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
@@ -59,16 +59,16 @@ class Components(Decoder):
             if value < 0:
                 raise ValueError(f"{key} must not be negative, got {value}")
         if connectivity not in ("face", "full"):
-            raise ValueError(f"CONNECTIVITY is 'face' or 'full', got '{connectivity}'")
+            raise ValueError(f"CONNECTIVITY must be 'face' or 'full', got '{connectivity}'")
         self.foreground, self.smooth, self.min_size = foreground, smooth, min_size
         self.fill_holes, self.full, self.split = fill_holes, connectivity == "full", split
         self.watershed = check_backend(watershed)
 
     def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
-        """Every connected part of what is above `foreground`, smoothed before if asked.
+        """Connected components of the map above `foreground`, smoothed first with `smooth`.
 
         Raises:
-            ValueError: when `spacing` does not fit the axes.
+            ValueError: when `spacing` does not match the axes.
         """
         sigma = tuple(self.smooth / edge for edge in voxel_shape(spacing, dims))
 

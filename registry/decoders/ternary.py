@@ -1,4 +1,4 @@
-"""Nuclei from a ternary map: cores are seeds, a watershed gives them their rims."""
+"""Nuclei from a ternary map: cores are seeds, which a watershed grows into their rims."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from nucleizoo.ops.labels.rules import Maps, Rules, Seeds, gaussian_reach
 
 @DECODERS.register("ternary")
 class Ternary(Decoder):
-    """Cut the map twice, take the cores as seeds, and flood the foreground from them.
+    """Threshold the map twice, use the cores as seeds, and flood the foreground from them.
 
     With `keep_coreless` and no `min_size` the labelled voxels are exactly the foreground, as a
-    semantic evaluation wants it.
+    semantic evaluation needs.
 
     Args:
         foreground: a voxel is nucleus above this value; AD-GAN's code: 0.25 (64 of 255).
         core: a voxel is core above this value; midway between rim and core is 0.75 (191 of 255).
-        min_seed: smaller cores are specks and no seeds, in voxels; 0 keeps all.
+        min_seed: smaller cores are noise and not seeds, in voxels; 0 keeps all.
         smooth: Gaussian on the landscape of the watershed, standard deviation in pixels of the last
-            axis; it moves the cut between touching nuclei, not the outline. 0 does not smooth.
-        keep_coreless: whether a connected part of the foreground without a seed is a nucleus of its
-            own: small and dim ones often have no core. Otherwise it is dropped.
+            axis; it moves the boundary between touching nuclei, not the outline. 0 does not smooth.
+        keep_coreless: whether a connected component of the foreground without a seed is a nucleus, because
+            small and dim ones often have no core. If not, it is dropped.
         min_size: smaller objects are dropped, in voxels; fits one voxel size only. 0 keeps all.
         fill_holes: whether background that one nucleus encloses becomes part of it.
         watershed: its back end, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
-        ValueError: for a setting outside of its range.
+        ValueError: for a setting outside its range.
 
-    Differs: [1] names a watershed from the ternary map without its thresholds, [2] holds no decoder.
+    Differs: [1] names a watershed on the ternary map but not its thresholds, [2] has no decoder.
 
     References:
         [1] Yao et al., "AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
@@ -60,7 +60,7 @@ class Ternary(Decoder):
     ) -> None:
         if not 0 <= foreground <= core < 1:
             raise ValueError(
-                f"FOREGROUND and CORE want 0 <= FOREGROUND <= CORE < 1, got {foreground} and {core}"
+                f"FOREGROUND and CORE must be 0 <= FOREGROUND <= CORE < 1, got {foreground} and {core}"
             )
         for key, value in (("MIN_SEED", min_seed), ("SMOOTH", smooth), ("MIN_SIZE", min_size)):
             if value < 0:
@@ -70,10 +70,10 @@ class Ternary(Decoder):
         self.watershed = check_backend(watershed)
 
     def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
-        """Cores grow over the smoothed map into all that is above `foreground`.
+        """Cores grow over the smoothed map into all voxels above `foreground`.
 
         Raises:
-            ValueError: when `spacing` does not fit the axes.
+            ValueError: when `spacing` does not match the axes.
         """
         sigma = tuple(self.smooth / edge for edge in voxel_shape(spacing, dims))
 

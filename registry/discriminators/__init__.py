@@ -1,1 +1,1 @@
-"""Networks that tell real from made."""
+"""Discriminators: networks that tell real pictures from made ones."""

@@ -1,4 +1,4 @@
-"""AD-GAN's discriminator: a patch critic with one output channel a domain [1, 2].
+"""AD-GAN's discriminator: a patch critic with one output channel per domain [1, 2].
 
 [1] Yao et al., AD-GAN, 2021, section 3; the multi-task form is StarGAN v2's.
 [2] Kaiseem/AD-GAN at d692d16 (MIT), read for layer sizes, padding and initialisation.
@@ -18,14 +18,14 @@ from .patchgan import PatchGAN
 
 @DISCRIMINATORS.register("domain")
 class DomainCritic(PatchGAN):
-    """Scores patches (receptive field 70) of a picture as one of the domain it is said to be of.
+    """Scores patches (receptive field 70) of a picture with the output channel of a given domain.
 
     Args:
         in_channels: channels of a picture.
         dims: 2 or 3.
-        domains: output channels, one a domain.
-        full_map: make the score map exactly size / 8, as the paper has it; the code's map, with False, is
-            two smaller on each axis.
+        domains: output channels, one per domain.
+        full_map: make the score map exactly size / 8, as in the paper; with False, as in the code, it is two
+            smaller on each axis.
         settings: of the patch critic.
     """
 

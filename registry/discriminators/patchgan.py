@@ -18,20 +18,20 @@ SLOPE = 0.2  # of the leaky ReLU
 
 @DISCRIMINATORS.register("patchgan")
 class PatchGAN(nn.Module):
-    """Scores patches of a picture: strided convolutions, one more, and one that gives the score.
+    """Scores patches of a picture: strided convolutions, then two of stride 1, the last for the score.
 
     Args:
         in_channels: channels of a picture.
         dims: 2 or 3.
-        heads: scores a patch; methods that judge several domains with one critic ask for more.
+        heads: scores per patch; methods that judge several domains with one critic need more.
         width: channels of the first convolution (paper: 64; AD-GAN's comparison in 3D: 32).
-        blocks: strided convolutions; 2, 3 and 4 see patches of 34, 70 and 142 (paper: 3).
+        blocks: strided convolutions; 2, 3 and 4 see patches of 34, 70 and 142 pixels (paper: 3).
         full_map: pad the two unstrided convolutions so that the score map is exactly size / 2^blocks;
             False loses two scores on each axis, as [2] does.
         padding: 'zeros' [2], or 'reflect' (UDCT).
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: for a setting outside its range.
     """
 
     smallest_advice = "let it score borders too, with FULL_MAP true of the discriminator"
@@ -49,9 +49,9 @@ class PatchGAN(nn.Module):
     ) -> None:
         super().__init__()
         if width < 1 or blocks < 1:
-            raise ValueError(f"the critic wants WIDTH and BLOCKS of 1 or more, got {width} and {blocks}")
+            raise ValueError(f"WIDTH and BLOCKS of the critic must be 1 or more, got {width} and {blocks}")
         if padding not in ("zeros", "reflect"):
-            raise ValueError(f"PADDING is 'zeros' or 'reflect', got '{padding}'")
+            raise ValueError(f"PADDING must be 'zeros' or 'reflect', got '{padding}'")
         self.smallest = 2**blocks * (1 if full_map else 3)
         self.full_map, self.dims = full_map, dims
         widths = [in_channels, *(width * 2**level for level in range(blocks + 1)), heads]
@@ -63,7 +63,7 @@ class PatchGAN(nn.Module):
         init_normal(self)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Picture (B, C, *S), S of `smallest` or more -> scores (B, heads, *S')."""
+        """Picture (B, C, *S), S at least `smallest` -> scores (B, heads, *S')."""
         x = picture
         for level, layer in enumerate(self.layers):
             if level == 1:

@@ -1,7 +1,7 @@
 """CySGAN's critic: in-plane strides first, volumetric ones later [1].
 
 [1] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e, projects/CySGAN (MIT), read for
-    widths, kernels, strides and padding; the paper names a discriminator and no more.
+    widths, kernels, strides and padding; the paper only mentions a discriminator.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ SLOPE = 0.2  # of the leaky ReLU
 WIDTHS = (1, 1, 2, 2, 4)  # times `width`
 KERNELS = (5, 3, 3, 3, 3)
 STRIDES = (2, 2, 2, 2, 1)
-FLAT = 3  # layers at the start that keep to the image plane
+FLAT = 3  # first layers, which are in-plane
 
 
 @DISCRIMINATORS.register("strided")
 class Strided(nn.Module):
-    """Scores patches; one score for every sixteenth pixel along y and x, and for every second plane.
+    """Scores patches: one score per sixteenth pixel along y and x, and per second plane.
 
     Args:
         in_channels: channels of a picture or of maps.
@@ -29,13 +29,13 @@ class Strided(nn.Module):
         width: channels of the first two layers, then twice, twice and four times as many (code: 64).
 
     Raises:
-        ValueError: for no channel.
+        ValueError: when `width` is below 1.
     """
 
     def __init__(self, in_channels: int, dims: int, *, width: int = 64) -> None:
         super().__init__()
         if width < 1:
-            raise ValueError(f"the critic wants a WIDTH of 1 or more, got {width}")
+            raise ValueError(f"WIDTH of the critic must be 1 or more, got {width}")
         into, layers = in_channels, []
         for level, (times, kernel, stride) in enumerate(zip(WIDTHS, KERNELS, STRIDES, strict=True)):
             flat = level < FLAT

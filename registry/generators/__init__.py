@@ -1,1 +1,1 @@
-"""Networks that make pictures or maps."""
+"""Generators: networks that make pictures or maps."""

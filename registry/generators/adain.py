@@ -1,4 +1,4 @@
-"""AD-GAN's encoder and decoder: one pair for all domains, the domain enters through AdaIN [1].
+"""AD-GAN's encoder and decoder: one pair for all domains, conditioned on the domain by AdaIN [1].
 
 [1] Yao et al., AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
     training, 2021, section 3 and supplement I.
@@ -31,7 +31,7 @@ class Styled(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Two styled convolutions beside an identity; no activation after the sum."""
+    """Two styled convolutions with a skip connection; no activation after the sum."""
 
     def __init__(self, dims: int, channels: int) -> None:
         super().__init__()
@@ -69,21 +69,21 @@ class StyledStack(nn.Module):
 
 @GENERATORS.register("adain")
 class AdaINTranslator(nn.Module):
-    """Encoder and decoder shared by all domains; content lies between them.
+    """Encoder and decoder shared by all domains, with content codes between them.
 
     Args:
         in_channels: channels of a picture.
         out_channels: channels of a decoded picture.
         dims: 2 or 3.
-        domains: how many domains the style MLPs know.
+        domains: number of domains.
         width: channels of the first convolution; content has four times as many (paper: 64, in 3D 32).
-        blocks: residual blocks in the encoder, and again in the decoder (paper: 4).
+        blocks: residual blocks in the encoder, and as many in the decoder (paper: 4).
         style_width: hidden width of the style MLPs (paper: 256, as here; code: 64).
         adaptive_encoder: False gives the encoder plain instance normalisation (Table 3, no AdaIN).
 
-    Differs: the scale of AdaIN is the MLP's output plus one, as in the code; the paper adds nothing,
-    which starts training with features near zero. No ReLU before the final tanh (the paper's figure
-    has one): with it no pixel could be darker than the middle of the range.
+    Differs: the scale of AdaIN is the MLP's output plus one, as in the code; without the one, as in the
+    paper, training starts with features near zero. No ReLU before the final tanh (the paper's figure has
+    one): with it no pixel could be darker than the middle of the range.
     """
 
     serves = ("domain coder",)
@@ -103,7 +103,7 @@ class AdaINTranslator(nn.Module):
         super().__init__()
         if width < 1 or style_width < 1 or blocks < 0:
             raise ValueError(
-                f"the generator wants WIDTH and STYLE_WIDTH of 1 or more and BLOCKS of 0 or more, "
+                f"WIDTH and STYLE_WIDTH of the generator must be 1 or more and BLOCKS 0 or more, "
                 f"got {width}, {style_width} and {blocks}"
             )
         deep = width * 2**DOWNS

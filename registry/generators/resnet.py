@@ -1,4 +1,4 @@
-"""CycleGAN's translator: a few strides down, residual blocks, and up again [1, 2].
+"""CycleGAN's translator: strided convolutions, residual blocks, and transposed convolutions [1, 2].
 
 [1] Zhu et al., Unpaired image-to-image translation using cycle-consistent adversarial networks, 2017,
     appendix 7.2.
@@ -32,7 +32,7 @@ class Normed(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Two normalised convolutions beside an identity; no activation after the sum."""
+    """Two normalised convolutions with a skip connection; no activation after the sum."""
 
     def __init__(self, dims: int, channels: int) -> None:
         super().__init__()
@@ -47,20 +47,20 @@ class ResBlock(nn.Module):
 
 @GENERATORS.register("resnet")
 class ResNet(nn.Module):
-    """Translates a picture at a quarter of its resolution; what it gives has no activation yet.
+    """Residual blocks at a quarter of the picture's resolution; the output has no activation.
 
     Args:
         in_channels: channels of a picture.
-        out_channels: channels that come out.
+        out_channels: channels of the output.
         dims: 2 or 3.
-        width: channels of the first convolution, four times as many in the blocks (paper: 64; AD-GAN's
-            comparison in 3D: 32).
+        width: channels of the first convolution; the residual blocks have four times as many (paper: 64;
+            AD-GAN's comparison in 3D: 32).
         blocks: residual blocks (paper: 9 for 256x256 pictures, 6 for 128x128; UDCT: 6).
-        resize: True grows by interpolation and a plain convolution, which leaves none of the chequerboard
-            that transposed convolutions do (paper: False; an option of UDCT's code).
+        resize: True upsamples by interpolation and a plain convolution, which avoids the chequerboard
+            artefacts of transposed convolutions (paper: False; an option of UDCT's code).
 
     Raises:
-        ValueError: for no channel or a negative number of blocks.
+        ValueError: when `width` is below 1 or `blocks` is negative.
     """
 
     serves = ("translator", "segmenter")
@@ -71,7 +71,7 @@ class ResNet(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         if width < 1 or blocks < 0:
-            raise ValueError(f"WIDTH wants 1 or more and BLOCKS 0 or more, got {width} and {blocks}")
+            raise ValueError(f"WIDTH must be 1 or more and BLOCKS 0 or more, got {width} and {blocks}")
         widths = [width * 2**level for level in range(DOWNS + 1)]
         down = [Normed(conv(dims, a, b, 3, stride=2)) for a, b in pairwise(widths)]
         grow = resized if resize else upconv

@@ -1,7 +1,7 @@
 """The residual U-Net of PyTorch Connectomics, with CySGAN's "plus" additions, in 2D and 3D [1, 2].
 
 [1] Lauenburg et al., Instance segmentation of unlabeled modalities via cyclic segmentation GAN, 2022,
-    which names a 3D U-Net and no more.
+    which only mentions a 3D U-Net.
 [2] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e (MIT), read for layers, kernels,
     strides, norms and initialisation; parameter counts are tested against it.
 """
@@ -19,13 +19,13 @@ from nucleizoo.ops.nn.layers import CONV, EDGE_CONV, in_plane, init_orthogonal
 from nucleizoo.ops.nn.norms import GroupNorm
 
 SLOPE = 0.2  # of the leaky ReLU
-GROUPS = 8  # of the group normalisation, fewer where channels are not a multiple of it, or as few
+GROUPS = 8  # of the group normalisation; fewer if channels are not a multiple of it, or no more than it
 REDUCTION = 4  # of the squeeze-and-excitation
 _LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
 def norm(channels: int) -> GroupNorm:
-    """Groups of two channels or more: through one alone, without contrast, gradients explode."""
+    """Group normalisation with two or more channels per group: in one without contrast, gradients explode."""
     groups = math.gcd(GROUPS, channels)
     return GroupNorm(groups if groups < channels else channels // 2, channels)
 
@@ -48,7 +48,7 @@ class Block(nn.Sequential):
 
 
 class Excite(nn.Module):
-    """Squeeze and excitation: every channel times a gate that the means of all channels decide."""
+    """Squeeze and excitation: every channel is multiplied by a gate computed from the means of all."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Excite(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two in-plane convolutions with squeeze and excitation beside an identity, then a leaky ReLU."""
+    """Two in-plane convolutions with squeeze and excitation and a skip connection, then a leaky ReLU."""
 
     def __init__(self, dims: int, channels: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Residual(nn.Module):
 
 
 class NonLocal(nn.Module):
-    """Every place attends to every other (embedded Gaussian), beside an identity; starts as it.
+    """Non-local attention between all positions (embedded Gaussian), added to its input.
 
     Wang et al., Non-local neural networks, 2018, equations 1 and 6.
     """
@@ -108,24 +108,24 @@ class NonLocal(nn.Module):
 
 @GENERATORS.register("unet")
 class UNet(nn.Module):
-    """Residual U-Net whose skips are added; what it gives has no activation yet.
+    """Residual U-Net with additive skip connections; the output has no activation.
 
-    Takes pictures of any size: each decoder stage grows to the size of its skip. Sizes of 16 k + 1 (in
+    Pictures may have any size: each decoder stage is resized to its skip connection. Sizes of 16 k + 1 (in
     depth 4 k + 1) keep the voxels of all stages aligned: the paper trains on 17x129x129.
 
     Args:
         in_channels: channels of a picture.
-        out_channels: channels that come out.
+        out_channels: channels of the output.
         dims: 2 or 3.
         width: channels of the first stage, 2 or more; stage k has k times as many (CySGAN: 32, up to 160).
-        blocks: stages, each but the first halves the resolution (CySGAN: 5).
-        flat: stages at the start that convolve and stride in the image plane alone, because sections are
+        blocks: stages; each except the first halves the resolution (CySGAN: 5).
+        flat: number of first stages that convolve and stride only in the image plane, because sections are
             thicker than pixels; 3D only (CySGAN: 3; for cubic voxels 0 or 1).
         plus: attention at the bottleneck, and its features added to every stage of the decoder
             (CySGAN: True).
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: for a setting outside its range.
     """
 
     serves = ("translator", "segmenter")
@@ -136,7 +136,10 @@ class UNet(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         if width < 2 or blocks < 1 or flat < 0:
-            raise ValueError(f"WIDTH wants 2 or more, BLOCKS 1 and FLAT 0, got {width}, {blocks} and {flat}")
+            raise ValueError(
+                "WIDTH must be 2 or more, BLOCKS 1 or more and FLAT 0 or more, got "
+                f"{width}, {blocks} and {flat}"
+            )
         self.mode = _LINEAR[dims]
         widths = [width * (stage + 1) for stage in range(blocks)]
         kernels = [in_plane(dims, 3) if stage < flat else (3,) * dims for stage in range(blocks)]
@@ -157,7 +160,7 @@ class UNet(nn.Module):
             width, out_channels, in_plane(dims, 5), padding=in_plane(dims, 2, 0), padding_mode="replicate"
         )
         init_orthogonal(self)
-        if plus:  # attention adds nothing until it has learnt something
+        if plus:  # attention starts as the identity
             nn.init.zeros_(self.attend.norm.weight)  # type: ignore[arg-type, union-attr]
 
     def forward(self, picture: Tensor) -> Tensor:

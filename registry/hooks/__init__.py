@@ -1,1 +1,1 @@
-"""What else can happen around the steps of a training."""
+"""Hooks that a configuration can add to a training."""

@@ -1,4 +1,4 @@
-"""Training ends when a score no longer rises."""
+"""Early stopping: training ends when a score no longer improves."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 @HOOKS.register("early_stop")
 class EarlyStop(Hook):
-    """Ends the training when a score has not risen for some validations.
+    """Ends the training when a score has not improved for some validations.
 
-    The weights kept are those of the last step, and `--resume` goes on from there.
+    The weights saved are those of the last step, not of the best, and `--resume` continues from there.
 
     Args:
-        score: which, as the log names it: 'truth/dice' and 'truth/object_f1' where MONITOR.TRUTH is set, or
-            one of those without labels, such as 'unlabelled/stability'.
-        patience: validations (MONITOR.VALIDATE) without a rise after which the training ends.
+        score: its name in the log: 'truth/dice' or 'truth/object_f1' if MONITOR.TRUTH is set, or a score
+            that needs no labels, such as 'unlabelled/stability'.
+        patience: validations (MONITOR.VALIDATE) without improvement after which the training ends.
 
     Raises:
         ValueError: for a `patience` below 1.
@@ -31,12 +31,12 @@ class EarlyStop(Hook):
 
     def __init__(self, run: Run, *, score: str = "truth/object_f1", patience: int = 5) -> None:
         if patience < 1:
-            raise ValueError(f"PATIENCE is 1 or more, got {patience}")
+            raise ValueError(f"PATIENCE must be 1 or more, got {patience}")
         self.score, self.patience = score, patience
         self.best, self.waited, self.seen = float("-inf"), 0, -1
 
     def after_step(self, trainer: Training) -> None:
-        """Look at the score when a validation gave it.
+        """Check the score after each validation.
 
         Raises:
             ConfigError: when validation gives no score of that name.
@@ -46,14 +46,14 @@ class EarlyStop(Hook):
         if self.score not in trainer.scores:
             known = ", ".join(trainer.scores)
             raise ConfigError(
-                f"MONITOR.HOOKS.EARLY_STOP.SCORE: there is no score '{self.score}', only {known}"
+                f"MONITOR.HOOKS.EARLY_STOP.SCORE: there is no score '{self.score}'; choose one of {known}"
             )
         self.seen, value = trainer.iteration, trainer.scores[self.score]
         self.waited = 0 if value > self.best else self.waited + 1
         self.best = max(self.best, value)
         if self.waited >= self.patience:
             log.info(
-                "%s has not risen above %.4f for %d validations; training ends",
+                "%s has not improved on %.4f for %d validations; training ends",
                 self.score,
                 self.best,
                 self.waited,
@@ -61,9 +61,9 @@ class EarlyStop(Hook):
             trainer.stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value, and how long ago it was."""
+        """The best value, and the number of validations since."""
         return {"best": self.best, "waited": self.waited, "seen": self.seen}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the state from `state_dict`."""
         self.best, self.waited, self.seen = (state.get(key, old) for key, old in self.state_dict().items())

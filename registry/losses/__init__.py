@@ -1,1 +1,1 @@
-"""Terms that methods minimise."""
+"""Losses that methods minimise."""

@@ -1,4 +1,4 @@
-"""Adversarial losses: how far a critic's scores are from the verdict wanted."""
+"""Adversarial losses: how far a critic's scores are from the desired verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nucleizoo.kinds import GAN_LOSSES
 
 @GAN_LOSSES.register("lsgan")
 class LSGAN(GANLoss):
-    """Least squares: mean of (score - 1)^2 for real, of score^2 for made [1].
+    """Least-squares GAN loss: mean of (score - 1)^2 for real pictures, of score^2 for made ones [1].
 
     [1] Mao et al., Least squares generative adversarial networks, 2017, equation 9 (a=0, b=c=1).
     """

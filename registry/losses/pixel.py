@@ -1,4 +1,4 @@
-"""Losses that compare two tensors place by place; under autocast the library computes them in float32."""
+"""Losses that compare two tensors element by element; under autocast PyTorch computes them in float32."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class L1(Loss):
         super().__init__(**settings)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two tensors of one shape."""
+        """Two tensors of the same shape."""
         return F.l1_loss(a, b)
 
 
@@ -31,5 +31,5 @@ class MSE(Loss):
         super().__init__(**settings)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two tensors of one shape."""
+        """Two tensors of the same shape."""
         return F.mse_loss(a, b)

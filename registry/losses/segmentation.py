@@ -1,4 +1,4 @@
-"""Supervised losses: how far a network's logits are from the maps of the truth."""
+"""Supervised losses: how far a network's logits are from the true maps."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nucleizoo.contracts import Loss, Target
 from nucleizoo.kinds import MAP_LOSSES
 
 RAREST = 0.05
-"""Share of the rarer class below which its weight grows no further: 19 at most."""
+"""Share of the rarer class below which its weight does not grow further: 19 at most."""
 
 DICE_SMOOTH = 100.0
-"""Voxels added to both sides of the Dice ratio, so that empty crops do not jump."""
+"""Voxels added to numerator and denominator of Dice, so that it is stable for empty crops."""
 
 
 @MAP_LOSSES.register("by_channel")
@@ -23,15 +23,15 @@ class ByChannel(Loss):
     """Class-balanced cross entropy and Dice for maps in [0, 1], squared error for maps in [-1, 1].
 
     Args:
-        bce: weight of the cross entropy; voxels of the rarer class weigh as much more as they are rarer,
-            in every crop and channel (code: 1).
+        bce: weight of the cross entropy; the rarer class is weighted up so that both count the same, per
+            crop and channel (code: 1).
         dice: weight of the soft Dice loss (code: 0.5; the paper's equation 4 has none: 0).
         mse: weight of the squared error of distance maps (code: 5; paper: 1).
 
     Raises:
         ValueError: for a negative weight.
 
-    Differs: the paper's equation 4 weighs all terms alike, has no Dice and does not balance classes; the
+    Differs: the paper's equation 4 weights all terms equally, has no Dice and does not balance classes; the
     defaults are those of the code.
 
     References:
@@ -47,7 +47,7 @@ class ByChannel(Loss):
         self.bce, self.dice, self.mse = bce, dice, mse
 
     def forward(self, logits: Tensor, maps: Tensor, target: Target) -> Tensor:
-        """Logits and true maps, both (B, C, *S), the maps in the target's ranges; a scalar."""
+        """Logits and true maps, both (B, C, *S), the maps in the target's ranges -> a scalar."""
         logits, maps = logits.float(), maps.float()
         total = logits.new_zeros(())
         for i, channel in enumerate(target.channels):
@@ -60,9 +60,9 @@ class ByChannel(Loss):
 
 
 def balanced_bce(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross entropy whose rarer class counts as much more as it is rarer: (B, N), truth in [0, 1].
+    """Cross entropy with the rarer class weighted up by the ratio of classes: (B, N), truth in [0, 1].
 
-    In a crop of one class every voxel counts once.
+    In a crop of one class, every voxel has weight 1.
     """
     share = (truth > 0.5).float().mean(1, keepdim=True)
     both = (share > 0) & (share < 1)
@@ -73,7 +73,7 @@ def balanced_bce(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def soft_dice(logits: Tensor, truth: Tensor) -> Tensor:
-    """One minus Dice of probabilities, (B, N), the mean over crops."""
+    """One minus Dice of probabilities, (B, N), averaged over crops."""
     chance = logits.sigmoid()
     common = (chance * truth).sum(1)
     return (1 - (2 * common + DICE_SMOOTH) / (chance.sum(1) + truth.sum(1) + DICE_SMOOTH)).mean()

@@ -1,1 +1,1 @@
-"""Ways to learn a segmentation, one paper a file."""
+"""Methods that learn a segmentation, one paper per file."""

@@ -1,4 +1,4 @@
-"""AD-GAN: one encoder and one decoder for images and masks, trained to agree on content [1, 2].
+"""AD-GAN: one encoder and one decoder for images and masks, trained to align their content [1, 2].
 
 [1] Yao et al., AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
     training, 2021, section 3, algorithm 1, equations 1 to 6.
@@ -22,15 +22,15 @@ from nucleizoo.ops.nn.image_pool import ImagePool
 from nucleizoo.ops.nn.joint_backward import gather_gradients
 from nucleizoo.ops.nn.layout import channels_last
 
-REAL, MADE = True, False  # what the critic should say of reconstructions and of translations
+REAL, MADE = True, False  # the desired verdict on reconstructions and on translations
 
 
 @dataclass(frozen=True)
 class Translations:
     """All passes of one step; the first half of every batch is images, the second half masks."""
 
-    pictures: Tensor  # (2B, C, *S) what came in
-    own: Tensor  # (2B, 2) one-hot, the domain each came from
+    pictures: Tensor  # (2B, C, *S) the inputs
+    own: Tensor  # (2B, 2) one-hot, the domain of each
     other: Tensor  # (2B, 2) the domain each is translated to
     content: Tensor  # (2B, K, *S/4)
     same: Tensor  # decoded to the own domain
@@ -43,21 +43,21 @@ class Translations:
 class ADGAN(Method):
     """Unsupervised segmentation by disentangling content from domain, with aligned training.
 
-    AD-GAN with the target 'mask', AD-GAN-INS with 'ternary'. Works in 2D and in 3D.
+    It is AD-GAN with the target 'mask', AD-GAN-INS with 'ternary', in 2D and in 3D.
 
     Args:
         generator: encoder and decoder.
-        discriminator: the critic, one head a domain.
-        gan: adversarial loss of both sides.
-        reconstruction: of pictures decoded to their own domain (paper: weight 20; 0 is "no rec").
-        cycle: of pictures translated there and back (paper: weight 20; 0 is "no cyc").
-        content: of content before and after translation (paper: weight 1; 0 is "no ctr").
+        discriminator: the critic, one head per domain.
+        gan: adversarial loss of generator and critic.
+        reconstruction: loss of pictures decoded to their own domain (paper: weight 20; 0 is "no rec").
+        cycle: loss of pictures translated there and back (paper: weight 20; 0 is "no cyc").
+        content: loss of content before and after translation (paper: weight 1; 0 is "no ctr").
         aligned: let the decoder learn from reconstruction alone (paper: True; False is "no ADT").
-        pool: earlier translations kept for the critic, of each domain (code: 50).
+        pool: earlier translations kept for the critic, per domain (code: 50).
 
     Differs: the paper writes the adversarial loss with logarithms, the code uses least squares, as here.
-    The critic tells reconstructions (real) from translations (made); it never sees data, and
-    the generator pushes both the other way.
+    The critic tells reconstructions (real) from translations (made); it never sees data, and the generator
+    is trained for the opposite of both verdicts.
     """
 
     needs = frozenset({"image", "source"})
@@ -79,12 +79,14 @@ class ADGAN(Method):
     ) -> None:
         super().__init__(task)
         if task.source_pictures:
-            raise ValueError("it turns images into masks; take a DATASET.SOURCE of labels alone: 'synthetic'")
+            raise ValueError(
+                "it translates images to masks; use a DATASET.SOURCE of labels alone, such as 'synthetic'"
+            )
         if task.channels != task.source_channels:
             raise ValueError(
-                f"AD-GAN shares one encoder: images and masks need as many channels, "
+                f"AD-GAN has one encoder for images and masks: both need the same number of channels, "
                 f"got {task.channels} and {task.source_channels}; set DATASET.CHANNELS to "
-                f"{task.source_channels}, or take a target of {task.channels} channel(s)"
+                f"{task.source_channels}, or use a target of {task.channels} channel(s)"
             )
         self.generator = generator(task.channels, task.channels, task.dims)
         self.critic = discriminator(task.channels, task.dims)
@@ -104,7 +106,7 @@ class ADGAN(Method):
         """Reconstruction, then alignment, then the critic."""
         t = self.translate(batch["image"], batch["source"])
         if self.aligned:
-            # the decoder learns from reconstruction alone; the rest goes through it to the encoder
+            # the decoder learns from reconstruction alone; other gradients pass through it to the encoder
             yield Update("generator", self.reconstruction_losses(t), keep_graph=True, step=False)
             yield Update("generator", self.alignment_losses(t), only=self.generator.encoder.parameters())
         else:
@@ -112,12 +114,12 @@ class ADGAN(Method):
         yield Update("discriminator", self.discriminator_losses(t))
 
     def translate(self, image: Tensor, source: Tensor) -> Translations:
-        """Every pass of the paper's figure 2, both domains in each."""
+        """All passes of the paper's figure 2, with both domains in each."""
         pictures = torch.cat([image, source]).contiguous(memory_format=channels_last(self.task.dims))
         own = self.domains(len(image), len(source), like=pictures)
         other = own.flip(1)
         content = self.generator.encode(pictures, own)
-        # both updates of the generator end in this content: go on through the encoder once, with their sum
+        # both updates of the generator end in this content: their sum goes through the encoder once
         meeting = gather_gradients(content, passes=2 if self.aligned else 1)
         crossed = self.generator.decode(meeting, other)
         content_again = self.generator.encode(crossed, other)
@@ -146,13 +148,13 @@ class ADGAN(Method):
         }
 
     def discriminator_losses(self, t: Translations) -> dict[str, Tensor]:
-        """Equation 2, the critic's side; the updates of the generator must not reach it, so detach."""
+        """Equation 2, the critic's side; detached, because this update must not reach the generator."""
         images, masks = t.crossed.detach().chunk(2)
-        # images crossed to masks, masks crossed to images: each has its pool
+        # images translated to masks, and masks to images: each has its own pool
         crossed = torch.cat([self.pools[0](images), self.pools[1](masks)])
         real = t.same.detach()
         same, made = self.critic(torch.cat([real, crossed]), torch.cat([t.own, t.other])).chunk(2)
-        # a penalty compares reconstructions and translations of one domain: halves change places
+        # a penalty compares reconstructions and translations of one domain: the halves are swapped
         penalty = self.gan.penalty(
             partial(self.critic, domain=t.own), real, torch.cat(crossed.chunk(2)[::-1])
         )
@@ -201,11 +203,11 @@ class ADGAN(Method):
 
     @staticmethod
     def label(share: float, *, like: Tensor) -> Tensor:
-        """One domain label a picture, (B, 2): 1 - `share` of images, `share` of masks."""
+        """One domain label per picture, (B, 2): 1 - `share` of images, `share` of masks."""
         return like.new_tensor([1 - share, share]).expand(len(like), 2)
 
     def verdict(self, scores: Tensor, real: bool) -> Tensor:
-        """The adversarial loss of images plus that of masks: the paper's sums run over both domains."""
+        """The adversarial loss of images plus that of masks, because the paper sums over both domains."""
         images, masks = scores.chunk(2)
         total: Tensor = self.gan(images, real) + self.gan(masks, real)
         return total

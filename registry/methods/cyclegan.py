@@ -1,4 +1,4 @@
-"""CycleGAN: two translators, each undone by the other, and a critic in either domain [1, 2].
+"""CycleGAN: two translators that invert each other, and a critic per domain [1, 2].
 
 [1] Zhu et al., Unpaired image-to-image translation using cycle-consistent adversarial networks, 2017,
     section 3, equations 1 to 3.
@@ -24,15 +24,15 @@ DOMAINS = ("image", "source")
 REAL, MADE = True, False
 
 STEEP = 0.9
-"""Intensities beyond this are residuals of this: towards 1 they are infinite before the tanh."""
+"""Intensities are clipped to this before the inverse tanh, which is infinite at 1."""
 
 
 @dataclass(frozen=True)
 class Trip:
     """All pictures of one step, by the domain that they look like."""
 
-    real: dict[str, Tensor]  # what came in
-    fake: dict[str, Tensor]  # made from the real pictures of the other domain
+    real: dict[str, Tensor]  # the inputs
+    fake: dict[str, Tensor]  # translated from the real pictures of the other domain
     back: dict[str, Tensor]  # the real pictures, translated there and back
 
 
@@ -40,27 +40,27 @@ class Trip:
 class CycleGAN(Method):
     """Translates between images and the source domain without pairs, in 2D and in 3D.
 
-    With a dataset of labels alone (synthetic masks) the source domain is the target seen as a picture, and
+    With a dataset of labels alone (synthetic masks), the source domain is the target as a picture, and
     translating an image segments it. With a labelled source of pictures it only translates: train a
-    segmenter on what it made (dataset 'translated'), or segment what `--to source` gives.
+    segmenter on its translations (dataset 'translated'), or segment the output of `predict --to source`.
 
     Args:
-        generator: either translator.
-        discriminator: either critic.
-        gan: adversarial loss of both sides.
-        cycle: of pictures translated there and back (paper: weight 10).
-        identity: of pictures of a domain given to the translator into it (paper: weight 5 for photographs;
-            0, as here, for images and masks, which share no intensities).
-        residual: True lets translators make the difference to the picture that they are given. They start
-            near the identity then, and do not swap bright and dark, which neither cycles nor critics see.
-            For domains in which nuclei are bright in both, or dark in both (paper: False).
+        generator: each translator.
+        discriminator: each critic.
+        gan: adversarial loss of translators and critics.
+        cycle: loss of pictures translated there and back (paper: weight 10).
+        identity: loss of the change when a translator gets a picture of the domain that it translates to
+            (paper: weight 5 for photographs; 0, as here, for images and masks, which share no intensities).
+        residual: True makes translators predict the difference to their input. They then start near the
+            identity and do not swap bright and dark, which neither cycles nor critics notice. For domains
+            in which nuclei are bright in both, or dark in both (paper: False).
         pool: earlier translations kept for each critic (paper: 50).
 
     Raises:
-        ValueError: for a setting out of its range.
+        ValueError: for a setting outside its range.
     """
 
-    offset_advice = "set METHOD.IDENTITY.WEIGHT 5, or take a method that aligns the content of both domains"
+    offset_advice = "set METHOD.IDENTITY.WEIGHT 5, or use a method that aligns the content of both domains"
     needs = frozenset({"image", "source"})
 
     def __init__(
@@ -83,7 +83,8 @@ class CycleGAN(Method):
         self.residual = residual
         if (self.identity.weight or residual) and task.channels != task.source_channels:
             raise ValueError(
-                "IDENTITY and RESIDUAL want as many channels in the image and in the source domain"
+                "IDENTITY and RESIDUAL need the same number of channels in the image and the source domain, "
+                f"got {task.channels} and {task.source_channels}; leave them off, or use another TARGET"
             )
         self.pools = nn.ModuleDict({d: self.make_pool(pool, i) for i, d in enumerate(DOMAINS)})
 
@@ -95,12 +96,12 @@ class CycleGAN(Method):
 
     @staticmethod
     def make_pool(size: int, number: int) -> ImagePool:
-        """A pool with random numbers of its own."""
+        """A pool with its own random numbers."""
         return ImagePool(size, seed=(torch.initial_seed() + number) % 2**63)
 
     @property
     def segments(self) -> bool:
-        """Only where the source domain is maps seen as pictures."""
+        """Only if the source domain is maps as pictures."""
         return not self.task.source_pictures
 
     def groups(self) -> dict[str, Group]:
@@ -121,11 +122,11 @@ class CycleGAN(Method):
         return self.drawn(self.translators[to](picture), picture)
 
     def drawn(self, made: Tensor, picture: Tensor) -> Tensor:
-        """What a translator gave for a picture (B, C, *S), any range -> the translation in [-1, 1]."""
+        """Output of a translator for a picture (B, C, *S), any range -> the translation in [-1, 1]."""
         return (made + picture.clamp(-STEEP, STEEP).atanh() if self.residual else made).tanh()
 
     def travel(self, batch: dict[str, Tensor]) -> Trip:
-        """There and back, from both sides."""
+        """Translate both domains there and back."""
         real = {d: batch[d] for d in DOMAINS}
         fake = {d: self.translate(real[other(d)], to=d) for d in DOMAINS}
         return Trip(real, fake, {d: self.translate(fake[other(d)], to=d) for d in DOMAINS})
@@ -145,7 +146,7 @@ class CycleGAN(Method):
         return {f"critic_{d}": self.judge(d, trip.real[d], trip.fake[d], clock) / 2 for d in DOMAINS}
 
     def judge(self, domain: str, real: Tensor, fake: Tensor, clock: Clock) -> Tensor:
-        """A critic's loss; fakes come through the pool, which also cuts them from the translator's graph."""
+        """A critic's loss; fakes come from the pool, which also detaches them from the translator's graph."""
         made = self.pools[domain](fake)
         scores = self.score(domain, torch.cat([real, made]), clock)
         of_real, of_made = torch.split(scores, [len(real), len(made)])
@@ -154,7 +155,7 @@ class CycleGAN(Method):
         return loss
 
     def score(self, domain: str, picture: Tensor, clock: Clock) -> Tensor:
-        """What a critic says of pictures."""
+        """The scores of a critic for pictures."""
         scores: Tensor = self.critics[domain](picture)
         return scores
 
@@ -162,12 +163,12 @@ class CycleGAN(Method):
         """Image (B, channels, *S) in [-1, 1] -> maps (B, C, *S) of the target.
 
         Raises:
-            ConfigError: when the source domain is pictures, which hold no maps.
+            ConfigError: when the source domain is pictures, so that a translation is not a segmentation.
         """
         if not self.segments:
             raise ConfigError(
-                "this run translates and does not segment: predict with '--to source', or train a segmenter "
-                "on translated pictures (DATASET.SOURCE.NAME translated)"
+                "this run only translates and cannot segment: predict with '--to source', or train a "
+                "segmenter on translated pictures (DATASET.SOURCE.NAME translated)"
             )
         return self.task.target.from_image(self.to_source(image))
 
@@ -194,5 +195,5 @@ class CycleGAN(Method):
 
 
 def other(domain: str) -> str:
-    """The domain that it is translated to."""
+    """The domain that pictures of a domain are translated to."""
     return DOMAINS[1 - DOMAINS.index(domain)]

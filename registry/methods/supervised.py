@@ -20,9 +20,9 @@ from nucleizoo.kinds import GENERATORS, MAP_LOSSES, METHODS
 
 @METHODS.register("supervised")
 class Supervised(Method):
-    """Learns maps from the labelled source, and segments images with what it learnt.
+    """Learns maps from the labelled source, and applies the network to images.
 
-    The unlabelled images are never looked at. Source pictures must therefore look like images: take them
+    Training never uses the unlabelled images. Source pictures must therefore look like images: take them
     from the same microscope, match their histogram (dataset 'matched'), or translate them with a trained
     run (dataset 'translated').
 
@@ -31,7 +31,7 @@ class Supervised(Method):
         segmentation: loss of its maps.
 
     Raises:
-        ValueError: when the source has no pictures, or of another number of channels.
+        ValueError: when the source has no pictures, or pictures with another number of channels.
     """
 
     needs = frozenset({"source", "maps"})
@@ -46,11 +46,14 @@ class Supervised(Method):
     ) -> None:
         super().__init__(task)
         if not task.source_pictures:
-            raise ValueError("it learns from labelled pictures, and DATASET.SOURCE gives labels alone")
+            raise ValueError(
+                "it needs labelled pictures, but DATASET.SOURCE gives labels alone; use 'labelled', "
+                "'matched' or 'translated'"
+            )
         if task.channels != task.source_channels:
             raise ValueError(
-                f"it trains on source pictures and segments images: both need as many channels, got "
-                f"{task.source_channels} and {task.channels}"
+                f"it trains on source pictures and segments images: both need the same number of channels, "
+                f"got {task.source_channels} and {task.channels}"
             )
         self.network = network(task.channels, len(task.target.channels), task.dims)
         self.segmentation = segmentation()
@@ -70,7 +73,7 @@ class Supervised(Method):
 
     @torch.no_grad()
     def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A source picture, what the network makes of it, and the truth."""
+        """A source picture, the network's prediction for it, and the true maps."""
         picture = self.task.target.as_image
         return {
             "source": batch["source"], "prediction": picture(self(batch["source"])),

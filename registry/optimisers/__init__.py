@@ -1,1 +1,1 @@
-"""What moves weights along their gradients."""
+"""Optimisers: they update weights from gradients."""

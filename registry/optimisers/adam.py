@@ -1,4 +1,4 @@
-"""Adam [1], and with decoupled weight decay [2]."""
+"""Adam [1], and AdamW with decoupled weight decay [2]."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Adam:
     Args:
         betas: decay of the running means of gradients and of their squares (AD-GAN: 0.5 and 0.99).
         weight_decay: of weights (AD-GAN: 1e-4).
-        decay_all: decay biases and the scales and shifts of norms too.
+        decay_all: also decay biases and the scales and shifts of norms.
 
     Raises:
-        ValueError: for a value out of its range.
+        ValueError: for a value outside its range.
 
     References:
         [1] Kingma and Ba, Adam: a method for stochastic optimization, 2015.
@@ -39,20 +39,20 @@ class Adam:
         decay_all: bool = False,
     ) -> None:
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"BETAS are two numbers, at least 0 and below 1, got {list(betas)}")
+            raise ValueError(f"BETAS must be two numbers, at least 0 and below 1, got {list(betas)}")
         if weight_decay < 0:
-            raise ValueError(f"WEIGHT_DECAY is 0 or more, got {weight_decay}")
+            raise ValueError(f"WEIGHT_DECAY must be 0 or more, got {weight_decay}")
         self.betas, self.weight_decay, self.decay_all = betas, weight_decay, decay_all
 
     def __call__(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
-        """The optimiser of parameters, with a learning rate to begin with."""
+        """The optimiser of some parameters, with an initial learning rate."""
         groups = decay_matrices(parameters, self.weight_decay, everything=self.decay_all)
         return self.kind(groups, lr=lr, betas=tuple(self.betas))  # type: ignore[call-arg]
 
 
 @OPTIMISERS.register("adamw")
 class AdamW(Adam):
-    """Adam whose weight decay does not go through the running means.
+    """Adam with decoupled weight decay, which does not enter the running means.
 
     References:
         [2] Loshchilov and Hutter, Decoupled weight decay regularization, 2019.

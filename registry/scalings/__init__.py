@@ -1,1 +1,1 @@
-"""Raw intensities to the range that networks see."""
+"""Scalings: raw intensities to the range that networks see."""

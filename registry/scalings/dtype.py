@@ -1,4 +1,4 @@
-"""The range of the type that intensities are stored in."""
+"""Scaling by the range of the data type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nucleizoo.ops.image.intensity import dtype_range, min_max_range
 
 @SCALINGS.register("dtype")
 class DType(Scaling):
-    """0 to the largest value of an integer type; floats must be in [0, 1] and stay as they are.
+    """Divides integers by the largest value of their type; floats must be in [0, 1], and are unchanged.
 
     Keeps brightness comparable between files. Of little use for 12 bits stored in 16: they end up
     in [0, 0.06].
@@ -24,7 +24,7 @@ class DType(Scaling):
         super().__init__(**settings)
 
     def fixed(self, dtype: DTypeLike) -> tuple[float, float] | None:
-        """The range of integers; floats must be looked at."""
+        """The range of integer types; None for floats, whose values must be checked."""
         return None if np.dtype(dtype).kind == "f" else dtype_range(dtype)
 
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
@@ -37,7 +37,7 @@ class DType(Scaling):
         low, high = min_max_range(raw)
         if raw.dtype.kind == "f" and not (0 <= low and high <= 1):
             raise ValueError(
-                f"its values go from {low:g} to {high:g}, and the scaling 'dtype' wants floats in [0, 1]; "
-                "take 'minmax' or 'percentile'"
+                f"its values go from {low:g} to {high:g}, but the scaling 'dtype' needs floats in [0, 1]; "
+                "use 'minmax' or 'percentile'"
             )
         return limits

@@ -1,4 +1,4 @@
-"""Darkest to brightest."""
+"""Scaling by minimum and maximum."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nucleizoo.ops.image.intensity import min_max_range
 class MinMax(Scaling):
     """The smallest value becomes 0, the largest 1, as in the AD-GAN paper.
 
-    One hot pixel darkens all the rest: where there are some, take `percentile`.
+    A single hot pixel darkens everything else: if there are any, use `percentile`.
 
     References:
         [1] Yao et al., "AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
             training", 2021, experiments.
         [2] Kaiseem/AD-GAN at d692d16 (MIT), read for facts.
 
-    Differs: [2] divides by 255 instead of taking minimum and maximum as [1] says.
+    Differs: [2] divides by 255 instead of using minimum and maximum as [1] says.
     """
 
     def __init__(self, **settings: Any) -> None:

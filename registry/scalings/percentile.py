@@ -1,4 +1,4 @@
-"""Almost darkest to almost brightest."""
+"""Scaling by two percentiles."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nucleizoo.ops.image.intensity import percentile_range
 
 @SCALINGS.register("percentile")
 class Percentile(Scaling):
-    """Two percentiles become 0 and 1, what lies beyond is clipped: hot and dead pixels do no harm.
+    """Two percentiles become 0 and 1, values beyond are clipped: robust to hot and dead pixels.
 
     Args:
-        low: per cent of the values that become 0.
-        high: per cent of the values up to 1; the rest saturates. Sparse nuclei want it near 100.
+        low: percentile that becomes 0.
+        high: percentile that becomes 1; brighter values saturate. Sparse nuclei need it near 100.
 
     Raises:
         ValueError: unless 0 <= low < high <= 100.
@@ -27,7 +27,9 @@ class Percentile(Scaling):
     def __init__(self, *, low: float = 0.1, high: float = 99.9, **settings: Any) -> None:
         super().__init__(**settings)
         if not 0 <= low < high <= 100:
-            raise ValueError(f"LOW and HIGH are per cent, 0 <= LOW < HIGH <= 100; got {low} and {high}")
+            raise ValueError(
+                f"LOW and HIGH must be percentiles with 0 <= LOW < HIGH <= 100, got {low} and {high}"
+            )
         self.low, self.high = low, high
 
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:

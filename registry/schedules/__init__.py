@@ -1,1 +1,1 @@
-"""How learning rates fall while a training goes on."""
+"""Schedules: how learning rates fall during a training."""

@@ -1,4 +1,4 @@
-"""Learning rates that stay, fall along a line, or along a cosine."""
+"""Constant, linear and cosine learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nucleizoo.kinds import SCHEDULES
 
 @SCHEDULES.register("constant")
 class Constant:
-    """The rate stays as it is."""
+    """The learning rate is constant."""
 
     def __call__(self, clock: Clock) -> float:
         """1 at any time."""
@@ -20,7 +20,7 @@ class Constant:
 
 @SCHEDULES.register("linear")
 class Linear:
-    """The rate stays for a while, and then falls along a line to 0 at the end of the training.
+    """The learning rate is constant at first, then falls linearly to 0 at the end of the training.
 
     Args:
         hold: share of the training before the rate begins to fall (CycleGAN and AD-GAN: 0.5).
@@ -31,21 +31,21 @@ class Linear:
 
     def __init__(self, *, hold: float = 0.5) -> None:
         if not 0 <= hold <= 1:
-            raise ValueError(f"HOLD is a share in [0, 1], got {hold}")
+            raise ValueError(f"HOLD must be a share in [0, 1], got {hold}")
         self.hold = hold
 
     def __call__(self, clock: Clock) -> float:
-        """Factor in [0, 1]; beyond the end, which a group of a faster pace reaches, 0."""
+        """Factor in [0, 1]; 0 beyond the end, which a group of a faster pace reaches."""
         return max(self.left(clock), 0.0)
 
     def left(self, clock: Clock) -> float:
-        """What is left of the time in which the rate falls, 1 before it; negative beyond the end."""
+        """Remaining share of the time in which the rate falls; 1 before it, negative beyond the end."""
         return min(1.0, (1.0 - clock.progress) / max(1.0 - self.hold, 1e-9))
 
 
 @SCHEDULES.register("cosine")
 class Cosine(Linear):
-    """The rate stays for a while, and then falls along half a cosine to 0 at the end of the training.
+    """The learning rate is constant at first, then falls as half a cosine to 0 at the end of the training.
 
     Args:
         settings: of `linear` (CySGAN: hold 0).

@@ -1,1 +1,1 @@
-"""Representations of instance labels."""
+"""Targets: maps that represent instance labels."""

@@ -1,10 +1,10 @@
-"""Nuclei as foreground and contours, and the depth within each nucleus [1, 2, 3].
+"""Nuclei as maps of foreground, contours, and distance within each nucleus [1, 2, 3].
 
 [1] Wei et al., MitoEM dataset, 2020: foreground and contour, U3D-BC.
 [2] Lin et al., NucMM dataset, 2021: with the distance, U3D-BCD; Lauenburg et al., Instance segmentation of
     unlabeled modalities via cyclic segmentation GAN, 2022: the same in CySGAN.
 [3] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e (MIT), read for widths, padding, small
-    holes, the voxel's depth and the background of the distance, which the papers leave out.
+    holes, the voxel's depth and the background of the distance, which the papers do not give.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from nucleizoo.ops.labels.edges import contours
 class BC(Target):
     """Two maps: 'binary', 1 in nuclei, and 'contour', 1 in a band along every edge between labels.
 
-    The band lies on both sides of an edge, of nucleus and background or of two nuclei. It is drawn in
-    each plane: from plane to plane there is none, and the crop's border is no edge.
+    The band is on both sides of an edge between nucleus and background or two nuclei. It is drawn in each
+    plane separately: there is none from plane to plane, and the crop's border is not an edge.
 
     Args:
-        dilate: steps by which the band of two pixels grows. 1 makes it four wide (CySGAN); 0 leaves it
+        dilate: steps by which the band of two pixels is dilated. 1 makes it four wide (CySGAN); 0 keeps it
             (NucMM).
 
     Raises:
@@ -48,14 +48,14 @@ class BC(Target):
         self.dilate = dilate
 
     def encode(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
-        """Labels (*S), 0 = background -> maps (2, *S) of 0 and 1; `spacing` changes nothing."""
+        """Labels (*S), 0 = background -> maps (2, *S) of 0 and 1; `spacing` is not used."""
         maps = np.zeros((len(self.channels), *labels.shape), np.float32)
         maps[0] = labels > 0
         maps[1] = contours(labels, self.dilate)
         return maps
 
     def as_image(self, maps: Tensor) -> Tensor:
-        """Maps (B, C, *S) -> picture in [-1, 1]: probabilities are stretched, the distance is as it is."""
+        """Maps (B, C, *S) -> picture in [-1, 1]: probabilities are stretched, the distance is unchanged."""
         pairs = zip(maps.unbind(1), self.channels, strict=True)
         return torch.stack([2 * one - 1 if c.activation == "sigmoid" else one for one, c in pairs], dim=1)
 
@@ -67,29 +67,29 @@ class BC(Target):
 
 @TARGETS.register("bcd")
 class BCD(BC):
-    """The maps of `bc`, and 'distance': depth in a nucleus, up to 1 in its middle; -1 outside.
+    """The maps of `bc`, and 'distance': up to 1 in the middle of a nucleus, -1 outside.
 
-    Depth is the Euclidean distance to what is not the nucleus, divided by its greatest value in that
-    nucleus. Parts of a nucleus that the crop tears apart count as nuclei of their own.
+    The distance is the Euclidean distance to the outside of the nucleus, divided by its largest value in
+    that nucleus. Parts of a nucleus that the crop separates count as separate nuclei.
 
     Args:
-        depth_ratio: distance of two planes over that of two pixels, for volumes whose voxel size is
+        depth_ratio: distance between planes divided by that between pixels, for volumes whose voxel size is
             unknown; a known one is used instead. CySGAN: 2; NucMM: 1.
-        border: whether all beyond the crop is background, so that cut nuclei are shallow there (CySGAN).
-            A crop inside one nucleus is 1 everywhere when not.
-        fill_holes: holes within a nucleus of fewer voxels than this are inside for the distance, and for
-            it alone (CySGAN: 16). One that touches another nucleus or the crop's border stays.
-        background: the distance outside of nuclei, in [-1, 0].
-        legacy_background: True gives the published training, in which it was 0 wherever the crop held a
-            nucleus, and `background` in empty crops alone.
+        border: whether everything beyond the crop is background, so that the distance of cut nuclei is low
+            there (CySGAN). If not, a crop inside one nucleus is 1 everywhere.
+        fill_holes: holes in a nucleus with fewer voxels than this are filled for the distance, but not for
+            the other maps (CySGAN: 16). A hole that touches another nucleus or the crop's border is kept.
+        background: the distance outside nuclei, in [-1, 0].
+        legacy_background: True as in the published training, in which it was 0 if the crop held a nucleus,
+            and `background` only in empty crops.
         settings: of `bc`.
 
     Raises:
-        ValueError: for a setting outside of its range.
+        ValueError: for a setting outside its range.
 
     Differs: the background is -1 in every crop, as [2] describes a signed distance and [3] has it since
-        2025; see `legacy_background`. Planes of unknown distance are taken as far apart as pixels, for
-        that is what an unknown voxel size means everywhere here; see `depth_ratio`.
+        2025; see `legacy_background`. If the voxel size is unknown, planes are treated as far apart as
+        pixels, as everywhere here; see `depth_ratio`.
 
     References: [2, 3] of this module.
     """
@@ -120,7 +120,7 @@ class BCD(BC):
         """Labels (*S), 0 = background -> maps (3, *S): 0 or 1, 0 or 1, the distance in [-1, 1].
 
         Raises:
-            ValueError: when `spacing` does not fit the axes.
+            ValueError: when `spacing` does not match the axes.
         """
         maps = super().encode(labels, spacing)
         if not spacing and labels.ndim == 3:

@@ -1,4 +1,4 @@
-"""Nuclei as one picture of foreground and background."""
+"""Nuclei as one map of foreground and background."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nucleizoo.kinds import TARGETS
 
 @TARGETS.register("mask")
 class Mask(Target):
-    """One map, 'mask': the probability of nucleus, 0 or 1 in the truth; touching nuclei melt together.
+    """One map, 'mask': the probability of nucleus, 0 or 1 in true maps; touching nuclei merge.
 
     References:
         [1] Yao et al., "AD-GAN: End-to-end unsupervised nuclei segmentation with aligned disentangling
@@ -23,7 +23,7 @@ class Mask(Target):
     channels = (Channel("mask", "sigmoid"),)
 
     def encode(self, labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.float32]:
-        """Labels (*S), 0 = background -> map (1, *S) of 0 and 1; `spacing` changes nothing."""
+        """Labels (*S), 0 = background -> map (1, *S) of 0 and 1; `spacing` is not used."""
         return (labels > 0).astype(np.float32)[None]
 
     def as_image(self, maps: Tensor) -> Tensor:

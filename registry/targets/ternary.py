@@ -1,4 +1,4 @@
-"""Nuclei as one gray picture of background, rim and core."""
+"""Nuclei as one grey picture of background, rim and core."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from nucleizoo.kinds import TARGETS
 from nucleizoo.ops.labels.edges import rims
 
 RIM = 0.5
-"""Gray of the rim; the reference code writes 127 of 255."""
+"""Grey level of the rim; the reference code writes 127 of 255."""
 
 
 @TARGETS.register("ternary")
 class Ternary(Target):
-    """One map, 'ternary': background 0, rim 0.5, core 1; one core per nucleus tells touching ones apart.
+    """One map, 'ternary': background 0, rim 0.5, core 1; one core per nucleus separates touching ones.
 
-    The rim holds the voxels less deep than a share of the nucleus's greatest depth, so it scales with
-    the nucleus. The array's border is no edge: a cut nucleus keeps its core there.
+    The rim is the voxels whose depth is less than a share of the nucleus's greatest depth, so it scales with
+    the nucleus. The array's border is not an edge: a cut nucleus keeps its core there.
 
     Args:
         rim: depth of the rim, as a share of the nucleus's greatest depth, in (0, 1); AD-GAN: 0.5.
@@ -44,14 +44,14 @@ class Ternary(Target):
         """Labels (*S), 0 = background -> map (1, *S) of 0, 0.5 and 1.
 
         Raises:
-            ValueError: when `spacing` does not fit the axes.
+            ValueError: when `spacing` does not match the axes.
         """
         maps = (labels > 0).astype(np.float32)
         maps[rims(labels, self.rim, spacing)] = RIM
         return maps[None]
 
     def likelihood(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map (1, *S) -> the probability of nucleus, (*S) in [0, 1]: a rim is nucleus as its core is."""
+        """Map (1, *S) -> the probability of nucleus, (*S) in [0, 1]: rim and core are both nucleus."""
         likely: NDArray[np.float32] = np.minimum(maps[0] / np.float32(RIM), 1)
         return likely
 

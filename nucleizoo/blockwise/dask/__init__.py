@@ -1,1 +1,1 @@
-"""Tasks done by the workers of dask, on this machine or a cluster."""
+"""Tasks run by dask workers, on this machine or a cluster."""

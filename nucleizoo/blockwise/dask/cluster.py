@@ -1,7 +1,7 @@
-"""Prediction by the workers of dask.distributed, on this machine or a cluster.
+"""Prediction by workers of dask.distributed, on this machine or a cluster.
 
 Workers must see the same files under the same paths. Results go to the scratch folder, as with a single
-process: between processes go only names and numbers.
+process; only names and numbers are sent between processes.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from nucleizoo.blockwise.step import Executor, Step
 from nucleizoo.core.errors import UserError
 
 HERE = "local"
-"""Address of a cluster of processes on this machine, one per GPU or core; a number is so many."""
+"""Address of a cluster on this machine with one process per GPU or core; a number sets how many."""
 
 AHEAD = 4
-"""Tasks per worker that are submitted before they are done: the most that the client keeps track of."""
+"""Tasks per worker that are submitted ahead: the most that the client keeps track of."""
 
 TRIES = 3
 """Attempts at a task whose error may be temporary."""
@@ -41,11 +41,11 @@ class Cluster:
     """Workers of dask.distributed.
 
     Attributes:
-        spec: of the segmenter that they open.
+        spec: the run whose segmenter they open.
         is_local: whether they were started for this prediction, on this machine.
 
     Args:
-        client: connected.
+        client: a connected client of dask.
     """
 
     def __init__(self, client: Any, spec: RunSpec, *, is_local: bool) -> None:
@@ -53,7 +53,7 @@ class Cluster:
         self.workers = Workers(client, is_local=is_local)
 
     def __len__(self) -> int:
-        """Number of workers, counted at most some seconds ago."""
+        """Number of workers, counted at most a few seconds ago."""
         return len(self.workers)
 
     def executor(self, spec: JobSpec) -> Executor:
@@ -62,10 +62,10 @@ class Cluster:
         return partial(self._run_step, spec)
 
     def _run_step(self, spec: JobSpec, name: str, step: Step) -> Iterator[int]:
-        """Have the missing tasks of a step done, a few submitted at a time."""
+        """Run the missing tasks of a step on the workers, a few submitted at a time."""
         missing, running = step.missing(), dict[Any, int]()
         arriving = SimpleQueue[Any]()
-        call = secrets.token_hex(8)  # or dask would return the results of an earlier attempt
+        call = secrets.token_hex(8)  # otherwise dask would return the results of an earlier attempt
 
         def submit() -> None:
             wanted = AHEAD * max(len(self), 1) - len(running)
@@ -98,9 +98,9 @@ class Cluster:
             failure = self.workers.wait_for(partial(self._result, future))
         except KilledWorker as error:
             raise UserError(
-                f"{task}: the workers that did it died, the last was {error.last_worker.address}; its log "
-                "says why. Mostly memory is short: lower --max-memory, which is that of one worker, or take "
-                "fewer of them, and rerun with --resume"
+                f"{task}: the workers that ran it died, the last was {error.last_worker.address}; its log "
+                "says why. Usually they run out of memory: lower --max-memory, which is per worker, or use "
+                "fewer workers, and rerun with --resume"
             ) from error
         except CancelledError as error:
             raise self.workers.lost() from error
@@ -108,10 +108,10 @@ class Cluster:
             raise failure
 
     def _result(self, future: Any, timeout: float) -> Exception | None:
-        """What a finished task returned; if its worker dies now, the result is lost and computed again.
+        """What a finished task returned; if its worker dies now, dask computes the result again.
 
         Raises:
-            Empty: when it does not arrive in time.
+            Empty: when it does not arrive within the timeout.
         """
         try:
             returned: Exception | None = future.result(timeout=timeout)
@@ -126,21 +126,21 @@ class Cluster:
 
 @contextmanager
 def cluster(address: str, spec: RunSpec, device: torch.device = CPU) -> Iterator[Cluster]:
-    """Workers to predict with.
+    """Start or connect to the workers that predict.
 
     Args:
         address: `HERE`, a number of processes on this machine, or 'tcp://HOST:PORT' of a scheduler.
-        spec: of the segmenter.
-        device: that the run asks for, on this machine.
+        spec: the run whose segmenter they open.
+        device: the run's device, for processes on this machine.
 
     Raises:
-        UserError: when dask is not installed, no scheduler answers at the address within some seconds, or a
-            worker has another version.
+        UserError: when dask is not installed, no scheduler answers at the address within a few seconds, or a
+            worker has another version of nucleizoo or torch.
     """
     distributed = _library()
     if address == HERE or address.isdecimal():
         if address.isdecimal() and int(address) < 1:
-            raise UserError(f"--dask is a number of processes, 1 or more; got {address}")
+            raise UserError(f"--dask needs a number of processes of 1 or more; got {address}")
         each = environments(device, 0 if address == HERE else int(address))
         with start_cluster(distributed, each) as local:
             with distributed.Client(local) as client:
@@ -150,7 +150,9 @@ def cluster(address: str, spec: RunSpec, device: torch.device = CPU) -> Iterator
     try:
         client = distributed.Client(address, timeout=ANSWER_WITHIN)
     except OSError as error:
-        raise UserError(f"the scheduler {address} has stopped; see why, and restart it") from error
+        raise UserError(
+            f"the dask scheduler {address} has stopped; its log says why: restart it, and rerun"
+        ) from error
     with client:
         found = Cluster(client, spec, is_local=False)
         found.workers.wait()

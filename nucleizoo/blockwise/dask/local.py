@@ -18,11 +18,11 @@ CPU = torch.device("cpu")
 
 
 def environments(device: torch.device, count: int = 0) -> list[dict[str, str]]:
-    """The environment of every process that predicts on a device of this machine.
+    """The environment variables of each process that predicts on this machine.
 
     Args:
-        device: that the run asks for; 'cuda' without a number is one GPU per process.
-        count: of the processes; 0 is one per GPU, or per core where there is no GPU.
+        device: the run's; 'cuda' without a number is one GPU per process.
+        count: number of processes; 0 is one per GPU, or per core where there is no GPU.
     """
     there, gpus = cores(), _gpus(device)
     each = there if device.type == "cpu" else len(gpus) or 1
@@ -30,12 +30,12 @@ def environments(device: torch.device, count: int = 0) -> list[dict[str, str]]:
 
 
 def deal(gpus: Sequence[str], count: int, cores: int) -> list[dict[str, str]]:
-    """Assign GPUs in turn, and cores evenly.
+    """Assign GPUs in turn, and divide cores evenly.
 
     Args:
-        gpus: their names; if empty, processes see what this one sees.
-        count: of the processes.
-        cores: for all of them together.
+        gpus: their names; if empty, processes see the GPUs that this one sees.
+        count: number of processes.
+        cores: for all processes together.
 
     Example:
         >>> deal(["0", "3"], 3, 6)[2]
@@ -65,12 +65,12 @@ def start_cluster(distributed: Any, each: list[dict[str, str]]) -> Any:
 
     Args:
         distributed: the library.
-        each: the environment of every process.
+        each: the environment variables of each process.
     """
     own = {"host": "127.0.0.1", "dashboard": False}
     # errors of tasks are returned; workers would also log that the scheduler is gone, at the end
     worker = own | {"nthreads": 1, "memory_limit": None, "silence_logs": logging.CRITICAL}
-    scheduler = own | {"port": 0, "dashboard_address": "127.0.0.1:0"}  # of its /health
+    scheduler = own | {"port": 0, "dashboard_address": "127.0.0.1:0"}  # of its /health page
     with _blocked(signal.SIGINT):
         return distributed.SpecCluster(
             workers={
@@ -83,7 +83,7 @@ def start_cluster(distributed: Any, each: list[dict[str, str]]) -> Any:
 
 
 def _gpus(device: torch.device) -> list[str]:
-    """The GPUs to assign; none when the run names one, which then all processes share."""
+    """The GPUs to assign; none when the run names one, which all processes then share."""
     if device.type != "cuda" or device.index is not None:
         return []
     return gpu_names(torch.cuda.device_count(), os.environ.get("CUDA_VISIBLE_DEVICES"))
@@ -91,14 +91,14 @@ def _gpus(device: torch.device) -> list[str]:
 
 @contextmanager
 def _blocked(number: signal.Signals) -> Iterator[None]:
-    """Block a signal for threads and processes started inside, and theirs; this one gets it afterwards.
+    """Block a signal in threads and processes started inside, and in theirs; this one gets it afterwards.
 
     Ctrl-C goes to all processes of a terminal, but only the first may handle it.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # would unblock it, if it started with the first process
+    resource_tracker.ensure_running()  # if it started with the first process, it would unblock the signal
     kept = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield

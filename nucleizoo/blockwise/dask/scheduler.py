@@ -30,13 +30,14 @@ def check_address(distributed: Any, address: str) -> None:
         address: should be 'tcp://HOST:PORT'.
 
     Raises:
-        UserError: when it is malformed, nothing answers within some seconds, or not a scheduler.
+        UserError: when it is malformed, nothing answers within some seconds, or what answers is not a
+            scheduler.
     """
     found = _ADDRESS.fullmatch(address)
     if not found or not 0 < int(found[3]) <= _LAST_PORT:
         raise UserError(
-            "--dask is a number of processes, or the address of a scheduler, tcp://HOST:PORT with a port up "
-            f"to {_LAST_PORT}; got '{address}'"
+            "--dask must be a number of processes, or the address of a scheduler, tcp://HOST:PORT with a "
+            f"port up to {_LAST_PORT}; got '{address}'"
         )
     try:
         with ThreadPoolExecutor(1) as thread:  # this thread may run a loop, as in a notebook
@@ -44,8 +45,8 @@ def check_address(distributed: Any, address: str) -> None:
             kind = thread.submit(asyncio.run, asking).result()
     except _NOT_UNDERSTOOD as error:
         raise UserError(
-            f"what listens at {address} is not a dask scheduler; see which port 'dask scheduler' prints when "
-            "it starts, or use --dask local for processes on this machine"
+            f"the program that answers at {address} is not a dask scheduler; use the port that 'dask "
+            "scheduler' prints when it starts, or --dask local for processes on this machine"
         ) from error
     except Exception as error:  # whatever an unknown program may cause
         raise UserError(
@@ -54,13 +55,13 @@ def check_address(distributed: Any, address: str) -> None:
         ) from error
     if kind in ("Worker", "Nanny"):
         raise UserError(
-            f"{address} is the address of a worker; --dask wants that of its scheduler, which 'dask "
+            f"{address} is the address of a dask worker; --dask needs that of the scheduler, which 'dask "
             "scheduler' prints when it starts"
         )
 
 
 async def _kind(distributed: Any, address: str) -> str:
-    """What listens there. Dask alone would wait for ever if that program never answers."""
+    """The type of dask process at an address. Without the caller's time limit, this may wait forever."""
     secured = distributed.Security().get_connection_args("client")
     async with distributed.rpc(address, timeout=ANSWER_WITHIN, connection_args=secured) as peer:
         return str((await peer.identity())["type"])

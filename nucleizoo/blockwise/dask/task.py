@@ -1,4 +1,4 @@
-"""One task of a job as a dask worker does it, and the description of the job that it is given."""
+"""A picklable description of a job, and the function that dask workers call to run one of its tasks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a segmenter is opened from.
+    """The run that a segmenter is opened from.
 
     Attributes:
         run: the run folder.
@@ -51,12 +51,12 @@ def versions() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What a worker needs to know of a job; a few hundred bytes.
+    """What a worker needs to know about a job; a few hundred bytes.
 
     Attributes:
         run: of the segmenter.
         weights: their hash, from `weights_hash`.
-        path: of the volume, absolute, as all paths.
+        path: of the volume; absolute, like all paths here.
         scratch: folder for intermediate results.
         job: random identifier, a new one whenever a job is begun.
         limit: bytes that a process may use.
@@ -77,8 +77,8 @@ class JobSpec:
 def run_task(spec: JobSpec, step: str, index: int) -> Exception | None:
     """Do one task of a step, in a worker.
 
-    The pipeline is opened once and kept for the next call. If called from several threads, one works and
-    the others wait: memory and processor are those of one.
+    The pipeline is opened once and kept for the next call. Several threads of a worker take turns, so that
+    it needs the memory and processor of one task.
 
     Returns:
         An error for which a retry would not help; other errors are raised.
@@ -106,7 +106,9 @@ def check_versions(worker: str, found: tuple[str, ...], wanted: tuple[str, ...])
         here, there = (
             " and ".join(map(" ".join, zip(PACKAGES, one, strict=True))) for one in (wanted, found)
         )
-        raise UserError(f"the worker {worker} has {there}, this machine has {here}; install the same on both")
+        raise UserError(
+            f"the worker {worker} has {there}, but this machine has {here}; install the same versions on both"
+        )
 
 
 @lru_cache(maxsize=1)
@@ -131,8 +133,8 @@ def _segmenter(run: RunSpec, weights: str) -> Segmenter:
     segmenter = Segmenter.open(Run.open(Path(run.run), run.plugins, run.overrides))
     if weights_hash(segmenter) != weights:
         raise UserError(
-            f"{run.run}: has other weights, or was trained again meanwhile; all workers must see the "
-            "same files"
+            f"{run.run}: has other weights than when the job was begun, or was trained again meanwhile; all "
+            "workers must see the same files"
         )
     return segmenter
 
@@ -143,11 +145,11 @@ def _check_job(spec: JobSpec) -> None:
     except FileNotFoundError as error:
         raise _not_found(spec.scratch) from error
     if job != spec.job:
-        raise UserError(f"{spec.scratch}: was begun again meanwhile")
+        raise UserError(f"{spec.scratch}: was begun again meanwhile, so this task belongs to an older job")
 
 
 def _not_found(path: str) -> UserError:
     return UserError(
-        f"the worker {socket.gethostname()} does not see {path}; all workers must see the same files under "
+        f"the worker {socket.gethostname()} cannot find {path}; all workers must see the same files under "
         "the same paths"
     )

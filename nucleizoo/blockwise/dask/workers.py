@@ -52,7 +52,7 @@ class Workers:
         self._none_since, self._warned = np.inf, -np.inf
 
     def __len__(self) -> int:
-        """Their number, counted at most some seconds ago; new ones are checked.
+        """Number of workers, counted at most a few seconds ago; new ones are checked.
 
         Raises:
             UserError: when one has another version of `PACKAGES`, or the scheduler is lost.
@@ -62,7 +62,7 @@ class Workers:
             self._check_versions(now - self._names)
             for worker in self._names - now:
                 log.warning(
-                    "the worker %s is gone, or was paused for its memory; another one does its tasks",
+                    "the worker %s has left, or was paused for lack of memory; other workers take its tasks",
                     worker,
                 )
             self._names, self._counted = now, time.monotonic()
@@ -70,7 +70,7 @@ class Workers:
         return len(self._names)
 
     def wait(self) -> None:
-        """Wait for the first worker, not for long.
+        """Wait a few seconds for the first worker.
 
         Raises:
             UserError: when there is none, or one has another version of `PACKAGES`.
@@ -83,10 +83,10 @@ class Workers:
         len(self)
 
     def check_memory(self, limit: float) -> None:
-        """Warn when dask allows a worker less memory than it may use.
+        """Warn when dask's memory limit for a worker is too low for the job.
 
         Args:
-            limit: bytes that a worker may use.
+            limit: bytes that the job lets a worker use.
         """
         if self.is_local:
             return
@@ -96,8 +96,8 @@ class Workers:
         if short:
             worker, given = min(short.items(), key=lambda one: one[1])
             log.warning(
-                "dask pauses the worker %s at %.3g GB and ends it a little later, and --max-memory is %.3g: "
-                "start workers with --memory-limit 0, or lower --max-memory",
+                "dask pauses the worker %s at %.3g GB of memory and kills it soon after, but --max-memory is "
+                "%.3g: start workers with --memory-limit 0, or lower --max-memory",
                 worker, PAUSED_AT * given / 1e9, limit / 1e9,
             )  # fmt: skip
 
@@ -118,7 +118,7 @@ class Workers:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Report errors inside that come of a lost scheduler as such; a slow one is not lost.
+        """Raise `lost` for errors inside that a lost scheduler caused; a slow scheduler is not lost.
 
         Raises:
             UserError: when it is lost.
@@ -136,14 +136,14 @@ class Workers:
     def lost(self) -> UserError:
         """The error to raise when the scheduler is lost."""
         return UserError(
-            f"the connection to the scheduler {self.address} is lost; see that it runs and has workers, and "
-            "rerun with --resume"
+            f"the connection to the dask scheduler {self.address} is lost; check that it runs and has "
+            "workers, and rerun with --resume"
         )
 
     @property
     def _advice(self) -> str:
         if self.is_local:
-            return "memory may be short: take fewer processes, or lower --max-memory"
+            return "memory may be short: use fewer processes, or lower --max-memory"
         return f"start some with 'dask worker {self.address} --nthreads 1 --memory-limit 0'"
 
     def _running(self) -> set[str]:
@@ -153,8 +153,8 @@ class Workers:
                 return set(self.client.sync(running, callback_timeout=SILENT_FOR))
         except TimeoutError as error:
             raise UserError(
-                f"the scheduler {self.address} has not answered for {duration(SILENT_FOR)}; see what keeps "
-                "it busy, and rerun with --resume"
+                f"the dask scheduler {self.address} has not answered for {duration(SILENT_FOR)}; check what "
+                "keeps it busy, and rerun with --resume"
             ) from error
 
     def _check_present(self) -> None:
@@ -171,7 +171,7 @@ class Workers:
             )
         if now - self._warned > REPEAT_EVERY:
             log.warning(
-                "%s has no worker left; waiting for new ones for %s; %s",
+                "%s has no worker left; waiting up to %s for new ones; %s",
                 self.address, duration(left), self._advice,
             )  # fmt: skip
             self._warned = now
@@ -180,7 +180,7 @@ class Workers:
         """Refuse workers that may not give the same labels."""
         if self.is_local or not workers:
             return
-        # by the standard library, so that a worker without nucleizoo can answer
+        # with the standard library, so that a worker without nucleizoo can answer
         with self.connected():
             found_versions = [
                 self.client.run(metadata.version, name, workers=list(workers), on_error="return")

@@ -1,4 +1,4 @@
-"""Connected components of the foreground and of the seeds, and which seed lies in which component."""
+"""Connected components of the foreground and of the seeds, and which seed is in which component."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Decoding:
 
     @property
     def steps(self) -> dict[str, Step]:
-        """What is to be done, in order."""
+        """All steps, in order."""
         return self._chain[0]
 
     def labels(self) -> FinalLabels:
@@ -99,8 +99,8 @@ def check_rules(rules: Rules) -> Rules:
     backends = {rules.watershed, rules.seeds.watershed if rules.seeds else "frontier"} - {"frontier"}
     if backends:
         raise UserError(
-            f"by blocks, the watershed of INFERENCE.DECODER must be 'frontier', got '{backends.pop()}': its "
-            "order is not fixed, so that neighbouring blocks could disagree"
+            "prediction by blocks needs the watershed 'frontier' in INFERENCE.DECODER, got "
+            f"'{backends.pop()}', whose order is not fixed, so that neighbouring blocks could disagree"
         )
     return rules
 

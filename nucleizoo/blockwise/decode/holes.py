@@ -1,7 +1,7 @@
-"""Holes filled in a volume larger than memory: background that one object encloses.
+"""Hole filling in a volume larger than memory: background that one object encloses becomes part of it.
 
-Components of the background and objects are the nodes of a graph, shared faces are its edges, and one more
-node is everything outside of the volume. An object encloses what its removal cuts off from that node.
+Objects and components of the background are the nodes of a graph, shared faces are its edges, and one more
+node is everything outside the volume. An object encloses what its removal cuts off from that node.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _on_border(nodes: NDArray[np.int32], box: Box, grid: Grid) -> NDArray[np.int
 def _owners(store: BlockStore, joined: Joined, objects: int) -> NDArray[np.int32]:
     """Per component of the background the innermost object that encloses it, or 0: (n + 1,).
 
-    Node 0 is everything outside of the volume, 1..objects are objects, the rest is background.
+    Node 0 is everything outside the volume, 1..objects are objects, the rest is background.
     """
     edges, border = [], []
     for index in range(len(store.grid)):

@@ -22,8 +22,8 @@ from nucleizoo.ops.labels.split_touching import SMOOTHING, chosen, is_summit, sm
 class DepthLandscape:
     """Objects as foreground, their distance transform (depth) as landscape, its peaks as seeds.
 
-    A distance is exact when it is not longer than the way out of the voxels that were read; so the margin
-    grows until that holds.
+    A distance is exact if no voxel outside those that were read is nearer; the margin grows until that
+    holds.
 
     Args:
         objects: to be split.
@@ -99,7 +99,7 @@ class DepthLandscape:
         return self._distance(box, tuple(2 * m for m in margin))
 
     def _way_out(self, wide: Box, margin: tuple[int, ...]) -> float:
-        """The shortest way through the margin to a voxel outside of `wide`, in pixels of the last axis."""
+        """The shortest distance through the margin to a voxel outside `wide`, in pixels of the last axis."""
         ways = [
             (m + 1) * edge
             for cut, length, m, edge in zip(wide, self.grid.shape, margin, self.voxel, strict=True)

@@ -18,14 +18,14 @@ BYTES = 16
 """Memory per nucleus and column of the table: a sum, and as much to work with."""
 
 LEAST = 1 << 16
-"""Nuclei at once, however little memory there is, because all blocks are read for each batch."""
+"""Smallest batch of nuclei, however little memory there is, because every batch reads all blocks."""
 
 
 class NucleiTable(BlockStep):
     """The step that sums up the voxels of nuclei; nothing is stored for the whole volume.
 
     Args:
-        labels: gives those of the volume, once they are decoded.
+        labels: returns the labels of the volume, once they are decoded.
         likelihood: a part of the volume -> the probability of nucleus there.
         store: for the sums of blocks.
     """

@@ -1,11 +1,11 @@
 """Marker watershed block by block: each voxel gets the seed that it gets in the whole volume.
 
-Components of the foreground do not touch, so each is flooded independently: one that holds a single seed
-belongs to that seed, and one without a seed to none. Only contested components, with several seeds, are
-flooded, within a block and its margin. Fronts that could come in from outside of the margin start at its rim
-as strangers, no later than they could arrive (`ops.labels.watershed`); voxels that they do not reach have
-the label of the whole volume. Where they reach voxels of the block, these are flooded again with twice the
-margin, until none does: at the latest when the margin covers the whole volume.
+Components of the foreground do not touch, so each is decided independently: one with a single seed belongs
+to that seed, and one without a seed to none. Only contested components, with several seeds, are flooded,
+within a block and its margin. Fronts that could enter from outside the margin start at its rim as strangers,
+no later than they could arrive (`ops.labels.watershed`); voxels that they do not reach get the same label as
+in the whole volume. Voxels of the block that strangers reach are flooded again with twice the margin, until
+there are none: at the latest when the margin covers the whole volume.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The intensity range of a volume, by which it is scaled: the first steps, which scan all of it."""
+"""The intensity range that a volume is scaled by: the first steps, which scan all of the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TASK_BYTES = 2**27
 """Smallest task, where the volume is large enough; it takes a second or so."""
 
 MAX_TASKS = 4096
-"""Approximate number of tasks for volumes of any size, because one process merges their counts."""
+"""Approximate limit on the number of tasks, because one process merges their counts."""
 
 SAMPLE_SECONDS = 0.5
 """How long to read from a volume, for the estimate."""
@@ -30,10 +30,10 @@ COUNTED_PER_SECOND = 2e8
 
 
 class Intensities:
-    """The steps that find the limits of a scaling, before anything reads the volume scaled.
+    """The steps that find the limits of a scaling, before any part of the volume is scaled.
 
-    There is one pass, and one before it for data types of which not every value can be counted; none where
-    the limits follow from the type.
+    There is one pass; one more comes first for data types with too many values to count each; there is none
+    where the limits follow from the type.
 
     Args:
         input: the volume.
@@ -95,7 +95,7 @@ class IntensityPass(BlockStep):
         one: the pass.
         input: the volume.
         store: for the results.
-        known: results of the pass before.
+        known: results of the previous pass.
     """
 
     def __init__(self, one: Pass, input: VolumeInput, store: BlockStore, known: Known) -> None:

@@ -61,7 +61,7 @@ class MapStore:
         return {channel.name: channel.from_bytes(one) for channel, one in self._stored(box)}
 
     def read_resampled(self, resizing: Resizing, box: Box) -> dict[str, NDArray[np.float32]]:
-        """As `read`, on other voxels; one map after the other, because the originals may be far larger.
+        """Like `read`, resampled to other voxels; one map at a time, because the originals may be far larger.
 
         Args:
             resizing: from the voxels of the maps.

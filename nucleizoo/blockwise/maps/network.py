@@ -1,4 +1,4 @@
-"""The step that applies the network: its maps of one region per task, one file each."""
+"""The step that applies the network: one task and one file of maps per region."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class NetworkMaps:
         return sorted(found)
 
     def windows(self, *, reuse: bool) -> int:
-        """How many windows are predicted, by one process that reuses sums or by several that do not."""
+        """Number of windows predicted, by one process that reuses sums or by several that do not."""
         grid, count = self.store.grid, len(self.tiling.starts[0]) if reuse else 1
         for axis in range(int(reuse), len(grid.shape)):
             n, b = grid.shape[axis], grid.block[axis]
@@ -93,7 +93,7 @@ class NetworkMaps:
         return count
 
     def _planes(self, box: Box) -> Iterator[NDArray[Any]]:
-        """The maps of a column from a box on, plane by plane (K, *rest)."""
+        """The maps of a column, starting with a box, plane by plane (K, *rest)."""
         last, self._next = self._next, None
         if last is not None and last[:2] == (box[1:], box[0].start):
             return last[2]

@@ -20,7 +20,7 @@ class Tiling:
     Attributes:
         shape: of the volume.
         window: voxels per axis.
-        overlap: share of a window that it has in common with the next, in [0, 1).
+        overlap: share of a window that overlaps the next, in [0, 1).
         blending: how windows are weighted where they overlap, see `contracts.Blending`.
     """
 

@@ -83,13 +83,13 @@ def _check_axes(volume: LazyVolume, reader: Reader) -> None:
     depth = "Z" in volume.axes and (dims == 3 or volume.shape[volume.axes.index("Z")] > 1)
     if len(stacks) + depth != dims - 2:
         wanted = "one volume (z, y, x)" if dims == 3 else "one picture (y, x)"
-        mend = "give files of one" + ", or join planes to one: nucleizoo data join" * (dims == 3)
+        mend = "give such a file" + ", or join planes to one: nucleizoo data join" * (dims == 3)
         if len(stacks) + depth > dims - 2:
             mend = (
-                "save each as a file of its own, or predict them together in memory: without --blocks and "
-                "its options, and as TIFF if it is a Zarr folder"
+                "save each to its own file, or predict them in memory, without --blocks and its options (a "
+                "Zarr folder must be saved as TIFF first)"
             )
         raise ImageReadError(
-            f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}; by "
-            f"blocks, {wanted} per file is predicted: {mend}"
+            f"{volume.name}: its axes are {volume.axes.lower()}, {'x'.join(map(str, volume.shape))}; "
+            f"prediction by blocks needs {wanted} per file: {mend}"
         )

@@ -91,7 +91,7 @@ class Reading:
         """
         chunk, part = volume.decoding, values.at_once(planes=planes)
         cause = f"its chunks of {'x'.join(map(str, volume.chunks))}"
-        advice = "store it in smaller ones"
+        advice = "store it in smaller chunks"
         if planes and part > chunk:
             cause = f"its planes of {'x'.join(map(str, values.shape[-2:]))}, which are scaled one by one,"
             advice = "set SCALING.OVER to volume"
@@ -135,10 +135,10 @@ class Budget:
         needed = self.taken + self.costs.decoding * math.prod(map(float, size(wide)))
         if needed > self.limit:
             shape = "x".join(map(str, size(wide)))
-            other = f", or begin again with another decoding: {self.advice}" if self.advice else ""
+            other = f", or begin again with other decoder settings: {self.advice}" if self.advice else ""
             raise UserError(
                 f"at voxel {tuple(cut.start for cut in box)} {why} {shape} voxels are needed at once, which "
-                f"takes {needed / 1e9:.2f} GB of memory, and {self.limit / 1e9:.3g} are allowed; raise "
+                f"takes {needed / 1e9:.2f} GB of memory, but {self.limit / 1e9:.3g} are allowed; raise "
                 f"--max-memory to at least {for_option(needed)} and rerun with --resume{other}"
             )
 
@@ -164,5 +164,5 @@ def peak() -> float:
 
 
 def for_option(amount: float) -> str:
-    """Bytes as a value for --max-memory, rounded up by 2 % for what differs from run to run."""
+    """Bytes as a value for --max-memory, rounded up, with 2 % to spare because runs differ."""
     return f"{math.ceil(amount * 1.02 / 1e8) / 10:.1f}"

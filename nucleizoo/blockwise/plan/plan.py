@@ -53,8 +53,8 @@ def plan(
         window: of the network, voxels per axis.
         step: from one window to the next.
         regions: number wanted, as long as a region stays three windows long.
-        windows: most windows wanted in a region, where it can be cut along the first axis to no less than
-            one window.
+        windows: most windows wanted in a region; to meet it, a region is cut along the first axis, to no
+            less than one window.
 
     Raises:
         UserError: when nothing fits.
@@ -68,13 +68,14 @@ def plan(
         enough = for_option(taken + least)
         if max(SAFETY * decoding, row) <= free:
             raise UserError(
-                f"{reading.file}: {reading.cause} take {least / 1e9:.2f} GB to read, the program itself "
-                f"{taken / 1e9:.2f}; --max-memory allows {budget.limit / 1e9:.3g}: {reading.advice}, or "
+                f"{reading.file}: {reading.cause} take {least / 1e9:.2f} GB to read and the program itself "
+                f"{taken / 1e9:.2f}, but --max-memory allows {budget.limit / 1e9:.3g}: {reading.advice}, or "
                 f"raise --max-memory to {enough}"
             )
         raise UserError(
-            f"--max-memory allows {budget.limit / 1e9:.3g} GB; the program itself takes {taken / 1e9:.2f} "
-            f"GB, the smallest blocks {least / 1e9:.2f}: raise it to {enough}, or lower INFERENCE.WINDOW"
+            f"--max-memory allows {budget.limit / 1e9:.3g} GB, but the program itself takes "
+            f"{taken / 1e9:.2f} GB and the smallest blocks {least / 1e9:.2f}: raise it to {enough}, or lower "
+            "INFERENCE.WINDOW"
         )
     return Plan(block, margin, region, taken + max(decoding, row + reading.chunk, reading.scan))
 
@@ -99,10 +100,10 @@ def _region(
     shape: tuple[int, ...], window: tuple[int, ...], step: tuple[int, ...], budget: Budget,
     regions: int, windows: float,
 ) -> tuple[tuple[int, ...], float]:  # fmt: skip
-    """Cut as little as memory allows, always across the longest side; then more for short and many regions.
+    """Cut the longest side until a region fits in memory; then cut further for short and many regions.
 
     Returns:
-        The region, and the bytes that it needs: more than there are where none fits.
+        The region, and the bytes that it needs: more than are free if none fits.
     """
     cuts, costs = [1 for _ in shape], budget.costs
 

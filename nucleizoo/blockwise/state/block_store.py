@@ -50,7 +50,7 @@ class BlockStore:
         Args:
             index: of the block.
             arrays: of any kind.
-            labels: int32 arrays of the block's shape; they are stored as runs.
+            labels: int32 arrays of the block's shape; stored run-length encoded.
 
         Raises:
             OSError: when the disk is full.
@@ -123,7 +123,7 @@ class BlockStore:
 
 
 class BlockStep:
-    """What all steps have in common whose tasks are the blocks of a store.
+    """Base of the steps whose tasks are the blocks of a store.
 
     Attributes:
         store: of their results.

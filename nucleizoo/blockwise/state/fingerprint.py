@@ -57,7 +57,7 @@ def changes(known: dict[str, Any], now: dict[str, Any]) -> str:
         if old.get(key) != new.get(key)
     ]
     if "file" in known and known["file"] != now["file"]:
-        found.append(f"the file {now['file'][0]} is another one, or was changed")
+        found.append(f"the file {now['file'][0]} is another, or was changed")
     if "weights" in known and known["weights"] != now["weights"]:
         found.append("the run has other weights")
     return listed(found)
@@ -72,7 +72,7 @@ def _flat(name: str, value: Any) -> dict[str, str]:
 
 
 def check_skipped(place: Path, skipped: Sequence[str], advice: str) -> None:
-    """Refuse what was made with damaged chunks, unless damage may be skipped: they may be repaired now.
+    """Refuse a result or a job that treated damaged chunks as black: they may be repaired by now.
 
     Args:
         place: the result or the scratch folder.
@@ -85,7 +85,7 @@ def check_skipped(place: Path, skipped: Sequence[str], advice: str) -> None:
     if skipped:
         raise UserError(
             f"{place}: was made with {plural(len(skipped), 'chunk')} of the input treated as black "
-            f"({listed(skipped)}); repeat with --skip-damaged, or {advice}"
+            f"({listed(skipped)}); rerun with --skip-damaged, or {advice}"
         )
 
 

@@ -31,7 +31,7 @@ def lengths(starts: NDArray[np.int32], total: int) -> NDArray[np.int32]:
 
 
 def from_runs(runs: Runs, shape: tuple[int, ...], part: Box) -> NDArray[np.int32]:
-    """Decode a part of labels of a shape; planes of the first axis outside of it cost nothing."""
+    """Decode a part of labels of a shape; planes of the first axis outside it are skipped."""
     starts, values = runs
     plane = math.prod(shape[1:])
     low, high = part[0].start * plane, part[0].stop * plane

@@ -44,8 +44,7 @@ def held(scratch: Path) -> Iterator[None]:
         scratch.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{scratch.parent}: nothing can be written there ({error.strerror}); name another folder with "
-            "--output"
+            f"{scratch.parent}: cannot be written to ({error.strerror}); choose another folder with --output"
         ) from error
     with locked(scratch / LOCK):
         try:
@@ -59,7 +58,7 @@ def held(scratch: Path) -> Iterator[None]:
 def remove(scratch: Path) -> None:
     """Remove a scratch folder; if interrupted, what is left is a job that can be resumed, or nothing.
 
-    The lock goes last, after the folder is renamed: until then other processes are told that it is in use.
+    The lock goes last, after the folder is renamed: until then other processes see that it is in use.
     """
     for path in scratch.iterdir():
         if path not in (job_file(scratch), scratch / LOCK):

@@ -21,7 +21,7 @@ MULTIPLE = 16
 """Sides of TIFF tiles are multiples of this."""
 
 LEVEL = 1
-"""Of zlib: labels are long runs, which higher levels compress little better in several times the time."""
+"""Of zlib: higher levels take several times as long and compress the long runs of labels little better."""
 
 
 def write_tiff(path: Path, result: Result) -> None:

@@ -65,7 +65,7 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
 
 
 def _no_steps(result: Result) -> Mapping[str, Step]:
-    """None: a file has one writer."""
+    """No steps: a file has one writer."""
     return {}
 
 
@@ -77,7 +77,7 @@ class Format:
         suffix: of the result.
         skipped: where it lists the chunks that were treated as black, in words.
         write: writes the result to its path, once the steps are done.
-        steps: what any process can do of it.
+        steps: what any number of processes can write beforehand.
         replaces: whether what is at its path may be replaced, when the result is complete.
     """
 
@@ -110,7 +110,7 @@ def table_path(path: Path, folder: Path) -> Path:
 
 
 def check_path(result: Path, format_: str) -> None:
-    """Refuse a path that the result could not take when all work is done.
+    """Refuse a path that the result could not replace when all work is done.
 
     Raises:
         UserError: when something other than an older result is there.
@@ -118,6 +118,6 @@ def check_path(result: Path, format_: str) -> None:
     if os.path.lexists(result) and not FORMATS[format_].replaces(result):
         there = "a folder" if result.is_dir() else "a file"
         raise UserError(
-            f"{result}: {there} is in the place of the result, which replaces only what was written with "
-            f"--format {format_}; move it away, or name another folder with --output"
+            f"{result}: {there} is in the place of the result, which replaces only an older result of "
+            f"--format {format_}; move it away, or choose another folder with --output"
         )

@@ -97,7 +97,7 @@ class Level:
 
     @cached_property
     def _array(self) -> Any:
-        """As it was written."""
+        """The array that was written."""
         return zarr_library().open_array(self._folder, mode="r")
 
     @cached_property
@@ -114,7 +114,7 @@ class Level:
 
 
 def level_steps(result: Result) -> dict[str, Step]:
-    """The writing of all levels, in order."""
+    """The steps that write the levels, in order."""
     return {f"level-{level.number}": level for level in _levels(result)}
 
 
@@ -147,7 +147,7 @@ def _levels(result: Result) -> list[Level]:
 
 
 def _pyramid(result: Result) -> Path:
-    """Where the levels lie until all are written: on the file system of the result."""
+    """Where the levels are until all are written: on the file system of the result."""
     return result.scratch / "pyramid"
 
 

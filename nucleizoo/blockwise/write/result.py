@@ -21,13 +21,13 @@ class Result:
     """What is written.
 
     Attributes:
-        labels: gives those of the volume, once they are decoded.
+        labels: returns the labels of the volume, once they are decoded.
         shape: (*S).
         spacing: voxel size in micrometres, in axis order; () when unknown.
         block: about how much is in memory at once, voxels per axis.
-        skipped: gives the chunks of the input that were treated as black, in words.
+        skipped: returns the chunks of the input that were treated as black, in words.
         scratch: folder for incomplete files.
-        origin: what is recorded of file, settings and weights (`fingerprint.recorded`), and of a table.
+        origin: hash of file, settings and weights (`fingerprint.recorded`), and whether there is a table.
     """
 
     labels: Callable[[], FinalLabels]

@@ -1,1 +1,1 @@
-"""Pictures and the labels that move with them: geometry, resampling, degradation, intensities."""
+"""Operations on pictures, and the same on their labels: geometry, resampling, degradation, intensities."""

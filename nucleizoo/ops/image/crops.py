@@ -1,4 +1,4 @@
-"""Random crops of exactly the size asked for, mirrored where an array is too small."""
+"""Random crops of an exact size, mirrored where an array is too small."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T", bound=np.generic)
 
 
 def random_start(shape: Sequence[int], size: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
-    """Where a crop of `size` begins in an array of `shape`, every place equally likely.
+    """Where a crop of `size` begins in an array of `shape`, all positions equally likely.
 
     Along an axis shorter than the crop the start is negative: the array lies anywhere inside the crop.
 
@@ -27,8 +27,8 @@ def random_start(shape: Sequence[int], size: Sequence[int], rng: np.random.Gener
 def crop(array: NDArray[T], start: Sequence[int], size: Sequence[int]) -> NDArray[T]:
     """Copy a window out of the last axes: (..., *S) -> (..., *size), contiguous.
 
-    Beyond its border the array goes on as its mirror image (the border voxel is repeated), any
-    number of times.
+    Beyond its border the array continues as its mirror image (the border voxel is repeated), any number
+    of times.
 
     Example:
         >>> crop(np.array([1, 2, 3]), (-2,), (8,)).tolist()
@@ -36,7 +36,7 @@ def crop(array: NDArray[T], start: Sequence[int], size: Sequence[int]) -> NDArra
     """
     shape = array.shape[array.ndim - len(size) :]
     sides = list(zip(start, size, shape, strict=True))
-    # what is there is cut out first, so that mirroring copies no more than it must
+    # axes without mirroring are cut first, so that mirroring copies no more than necessary
     cuts = [slice(begin, begin + length) if begin >= 0 and begin + length <= n else slice(None)
             for begin, length, n in sides]  # fmt: skip
     array = array[(..., *cuts)]
@@ -50,8 +50,8 @@ def crop(array: NDArray[T], start: Sequence[int], size: Sequence[int]) -> NDArra
 def separate(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Number the connected pieces of every label: (*S) -> (*S), 0 = background.
 
-    After mirroring, the copies of a nucleus become nuclei of their own, while one that is cut by the
-    mirror stays in one piece with its image.
+    After mirroring, the copies of a nucleus become separate nuclei, while one that is cut by the border
+    stays connected with its mirror image.
 
     Example:
         >>> separate(np.array([[5, 0, 5, 5, 2]], np.int32)).tolist()

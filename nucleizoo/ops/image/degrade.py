@@ -1,4 +1,4 @@
-"""What differs from slide to slide and goes wrong with them: light, noise, blur, lost parts, slips."""
+"""Artefacts of microscopy: changes of brightness, noise, blur, missing parts, shifted planes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from nucleizoo.ops.image.geometry import resample
 
 T = TypeVar("T", bound=np.generic)
 Picture = NDArray[np.float32]
-"""(C, Z, Y, X) in [-1, 1]; changed in place, as most of it stays what it was."""
+"""(C, Z, Y, X) in [-1, 1]; changed in place, because most of it stays the same."""
 
 
 def vary_intensity(
     image: Picture, rng: np.random.Generator, *, contrast: float, brightness: float, gamma: float
 ) -> Picture:
-    """A copy of an image as under other light, all of it alike.
+    """A copy of an image with another contrast, brightness and gamma, the same in all of it.
 
     Args:
         image: any shape, in [-1, 1].
-        rng: gives the three changes, each uniform to either side.
-        contrast: largest change of the factor 1 that intensities are multiplied with.
+        rng: draws the three changes, each uniformly to either side.
+        contrast: largest deviation from 1 of the factor that intensities are multiplied by.
         brightness: largest change of intensities, as a share of their range.
-        gamma: they are raised, as shares of their range, to a power from 2 ** -gamma to 2 ** gamma.
+        gamma: intensities, as shares of their range, are raised to a power from 2 ** -gamma to 2 ** gamma.
     """
     factor, offset, power = (float(rng.uniform(-most, most)) for most in (contrast, brightness, gamma))
     shares = image + 1
@@ -44,8 +44,8 @@ def cut_noise(image: Picture, rng: np.random.Generator, *, box: float, noise: fl
     """Add uniform noise in a random box.
 
     Args:
-        image: changed in place; values are cut to [-1, 1].
-        rng: gives the box and the noise.
+        image: changed in place; values are clipped to [-1, 1].
+        rng: draws the box and the noise.
         box: side of the box, as a share of the image's side, in (0, 1].
         noise: amplitude to either side, as a share of the intensity range.
     """
@@ -59,9 +59,9 @@ def cut_blur(image: Picture, rng: np.random.Generator, *, box: float, coarsen: t
 
     Args:
         image: changed in place.
-        rng: gives the box and the pixels' side.
+        rng: draws the box and the side of coarse pixels.
         box: side of the box, as a share of the image's side, in (0, 1].
-        coarsen: range of the coarse pixels' side, in pixels, at least 1.
+        coarsen: range of the side of coarse pixels, in pixels, at least 1.
     """
     part = image[_random_box(rng, image.shape[1:], box)]
     side = rng.uniform(coarsen[0], coarsen[1])
@@ -78,13 +78,13 @@ def cut_blur(image: Picture, rng: np.random.Generator, *, box: float, coarsen: t
 
 
 def motion_blur(image: Picture, rng: np.random.Generator, *, length: int, planes: int) -> None:
-    """Smear a few random planes along y or along x, all alike.
+    """Blur a few random planes along y or along x, all in the same direction.
 
     Args:
         image: changed in place.
-        rng: gives the planes and the direction.
-        length: of the smear, in pixels.
-        planes: how many are smeared, or all where there are fewer.
+        rng: draws the planes and the direction.
+        length: of the blur, in pixels.
+        planes: how many are blurred; all, where there are fewer.
     """
     depth = image.shape[1]
     chosen = rng.choice(depth, min(planes, depth), replace=False)
@@ -93,13 +93,13 @@ def motion_blur(image: Picture, rng: np.random.Generator, *, length: int, planes
 
 
 def missing_parts(image: Picture, rng: np.random.Generator, *, chance: float, width: float) -> None:
-    """Fill a strip across a plane with the plane's mean; never in two planes in a row.
+    """Fill a strip across a plane with the plane's mean; never in two consecutive planes.
 
     Args:
         image: changed in place.
-        rng: gives the planes and their strips.
-        chance: probability of every plane whose predecessor is whole.
-        width: of a strip, in pixels, measured along the side of the plane that it leaves whole.
+        rng: draws the planes and their strips.
+        chance: probability for each plane whose predecessor has no strip.
+        width: of a strip, in pixels, measured along the side of the plane that it does not cross.
     """
     plane = 0
     while plane < image.shape[1]:
@@ -112,21 +112,21 @@ def missing_parts(image: Picture, rng: np.random.Generator, *, chance: float, wi
 
 
 def lost_planes(depth: int, rng: np.random.Generator, planes: int) -> tuple[int, ...]:
-    """Which planes are missing: that many, or all there are, between the first and the last."""
+    """Draw which planes are missing: so many, or all there are, between the first and the last."""
     inner = max(depth - 2, 0)
     return tuple(int(plane) + 1 for plane in rng.choice(inner, min(planes, inner), replace=False))
 
 
 @dataclass(frozen=True)
 class Slip:
-    """One plane, or all from one on, lies elsewhere than the others, or is turned against them.
+    """Misalignment: one plane, or all from one on, is shifted or rotated against the others.
 
     Attributes:
-        planes: those that slipped.
-        shift: how far voxels go at most along y or x, and how much smaller the planes become.
+        planes: those that are misaligned.
+        shift: largest shift along y or x, in voxels, and how much smaller the planes become.
         rest: where the other planes are cut out, (y, x), in [0, shift].
-        place: where those that slipped are cut out.
-        degrees: by how much those are turned; 0 when they are only shifted.
+        place: where the misaligned planes are cut out.
+        degrees: their rotation; 0 when they are only shifted.
     """
 
     planes: slice
@@ -139,8 +139,8 @@ class Slip:
     def draw(cls, rng: np.random.Generator, shape: tuple[int, ...], shift: int) -> Slip:
         """Draw one for volumes of `shape` (Z, Y, X), of two planes or more.
 
-        In half of the cases one plane slips, in the others all planes from it on. In half of the cases
-        they are turned, by so little that nothing from beyond the border is seen.
+        In half of the cases one plane is misaligned, in the others all planes from it on. In half of the
+        cases they are rotated, by so little that nothing beyond the border becomes visible.
         """
         depth, height, width = shape
         first = int(rng.integers(1, max(depth - 1, 2)))
@@ -153,11 +153,11 @@ class Slip:
         return cls(planes, shift, middle, middle, float(rng.uniform(-largest, largest)))
 
     def __call__(self, array: NDArray[T], *, nearest: bool = False) -> NDArray[T]:
-        """Let the planes slip: (..., Z, Y, X) -> (..., Z, Y - shift, X - shift), a copy.
+        """Misalign the planes: (..., Z, Y, X) -> (..., Z, Y - shift, X - shift), a copy.
 
         Args:
             array: float32, or any dtype for `nearest`.
-            nearest: True for labels, which must not be mixed.
+            nearest: True for labels, which must not be interpolated.
         """
         height, width = (n - self.shift for n in array.shape[-2:])
 
@@ -175,7 +175,7 @@ class Slip:
 
 
 def _random_box(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> tuple[slice, ...]:
-    """All channels of a box somewhere in the image, at least one voxel wide."""
+    """The slices of a random box in the image, with all channels, at least one voxel wide."""
     box = [slice(None)]
     for n in shape:
         length = max(1, int(share * n))

@@ -21,12 +21,12 @@ def voxel_shape(spacing: Sequence[float], dims: int) -> tuple[float, ...]:
         dims: number of spatial axes.
 
     Raises:
-        ValueError: for another number of values than `dims`, or one that is not above 0.
+        ValueError: when there are not `dims` values, or one is not above 0.
     """
     if not len(spacing):
         return (1.0,) * dims
     if len(spacing) != dims or min(spacing) <= 0:
-        raise ValueError(f"spacing wants {dims} values above 0, got {tuple(spacing)}")
+        raise ValueError(f"spacing needs {dims} values above 0, got {tuple(spacing)}")
     return tuple(float(s) / float(spacing[-1]) for s in spacing)
 
 
@@ -38,7 +38,7 @@ def centre_crop(array: NDArray[T], size: tuple[int, ...]) -> NDArray[T]:
     """
     shape = array.shape[-len(size) :]
     if any(have < want for have, want in zip(shape, size, strict=True)):
-        raise ValueError(f"cannot cut {size} out of an array of {shape}")
+        raise ValueError(f"cannot cut a crop of {size} out of an array of {shape}")
     starts = [(have - want) // 2 for have, want in zip(shape, size, strict=True)]
     cuts: list[slice | EllipsisType] = [...]
     cuts += [slice(start, start + want) for start, want in zip(starts, size, strict=True)]
@@ -46,7 +46,7 @@ def centre_crop(array: NDArray[T], size: tuple[int, ...]) -> NDArray[T]:
 
 
 def flip(array: NDArray[T], mirrored: Sequence[bool]) -> NDArray[T]:
-    """Mirror the last `len(mirrored)` axes where True; contiguous, same shape.
+    """Mirror those of the last `len(mirrored)` axes that are True; contiguous, same shape.
 
     Example:
         >>> flip(np.array([[1, 2], [3, 4]]), (False, True)).tolist()
@@ -66,7 +66,7 @@ def extent(size: tuple[int, ...], degrees: float, zoom: float = 1.0) -> tuple[in
         zoom: the smallest magnification.
 
     Returns:
-        Size in the same axis order, never below `size`.
+        Size in the same axis order, at least `size`.
     """
     *depth, height, width = size
     turn = math.radians(degrees)
@@ -87,14 +87,14 @@ def resample(
     zoom: float = 1.0,
     nearest: bool = False,
 ) -> NDArray[T]:
-    """Rotate in the (y, x) plane, magnify along all axes, and cut the middle to `size`.
+    """Rotate in the (y, x) plane, magnify along all axes, and crop the middle to `size`.
 
     Args:
         array: (..., *S), float32 for linear interpolation, any dtype for `nearest`.
         size: the two or three last axes of the result.
         degrees: in-plane angle; positive turns the picture clockwise, with y pointing down.
         zoom: magnification; 2 shows nuclei twice as large.
-        nearest: True for labels, which must not be mixed.
+        nearest: True for labels, which must not be interpolated.
 
     Returns:
         (..., *size), same dtype; beyond the border the array is mirrored.
@@ -110,7 +110,7 @@ def resample(
 
 
 def _along_depth(array: NDArray[Any], depth: int, zoom: float, nearest: bool) -> NDArray[Any]:
-    """Magnify axis -3 about its middle and cut it to `depth` planes."""
+    """Magnify axis -3 about its middle and crop it to `depth` planes."""
     n = array.shape[-3]
     if zoom == 1 and n >= depth:
         start = (n - depth) // 2
@@ -154,8 +154,8 @@ def _split(
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """On an axis of n voxels: the voxel before each position, and the share of the one after it.
 
-    Positions beyond the axis are folded back without repeating its border voxel. For `nearest` the
-    voxel is the nearest one.
+    Positions beyond the axis are reflected without repeating its border voxel. For `nearest`, the voxel is
+    the nearest one.
     """
     if position.min() < 0 or position.max() > n - 1:
         folded = np.abs(position) % max(2 * n - 2, 1)

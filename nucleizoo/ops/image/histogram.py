@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUANTILES = 1_000_001
-"""Points by which a distribution is known; a percentile of up to four decimals is one of them."""
+"""Points of a distribution; every percentile of up to four decimals is one of them."""
 
 _FINE = 1 << 20
 """Steps between the smallest and the largest value, for types with more values than can be counted."""
 
 _PORTION = 1 << 16
-"""Values that are converted and counted at once; four times as fast as a million."""
+"""Values that are converted and counted at once; four times as fast as with a million."""
 
 _COUNTED = (np.uint8, np.int8, np.uint16, np.int16)
 
@@ -31,7 +31,7 @@ def known_span(dtype: np.dtype[Any]) -> Span | None:
 
 
 def span_of(parts: Iterable[NDArray[Any]]) -> Span:
-    """The span of all parts; it is not finite when a value is NaN or infinite, which ends the search."""
+    """The span of all parts; not finite as soon as a value is NaN or infinite, which ends the search."""
     smallest, largest = np.inf, -np.inf
     for part in parts:
         low, high = float(part.min()), float(part.max())
@@ -42,12 +42,12 @@ def span_of(parts: Iterable[NDArray[Any]]) -> Span:
 
 
 def counts_of(parts: Iterable[NDArray[Any]], dtype: np.dtype[Any], span: Span) -> NDArray[np.int64]:
-    """How often every value occurs; counts of the parts of an array add up to those of the array.
+    """The histogram of all values; the counts of the parts of an array add up to those of the array.
 
     Args:
         parts: of this dtype.
-        dtype: 8 and 16 bit integers are counted one by one, others in a million steps.
-        span: `known_span`, or that of the whole array: finite, of two values.
+        dtype: 8 and 16 bit integers are counted value by value, others in a million steps.
+        span: `known_span`, or that of the whole array: two different finite values.
     """
     smallest, largest = span
     if dtype.type in _COUNTED:
@@ -67,16 +67,16 @@ def counts_of(parts: Iterable[NDArray[Any]], dtype: np.dtype[Any], span: Span) -
 def sample_of(counts: NDArray[np.int64], dtype: np.dtype[Any], span: Span) -> NDArray[Any]:
     """A small array with the minimum, the maximum and the percentiles of a large one.
 
-    8 and 16 bit integers are counted, so their percentiles are exact; of other types they are exact to a
-    millionth of the range.
+    Percentiles of 8 and 16 bit integers are exact, because every value is counted; those of other types are
+    exact to a millionth of the range.
 
     Args:
-        counts: of `counts_of`.
+        counts: from `counts_of`.
         dtype: of the array.
-        span: with which it was counted.
+        span: that `counts_of` was given.
 
     Returns:
-        Quantiles in equal steps, of this dtype.
+        Quantiles in equal steps, in this dtype.
     """
     smallest, largest = span
     if dtype.type in _COUNTED:
@@ -93,6 +93,6 @@ def _portions(parts: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
 
 
 def _quantiles(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Values at ranks in equal steps, of values 0, 1, ... that occur so often."""
+    """Values at ranks in equal steps, where value i occurs `counts[i]` times."""
     ranks = np.rint(np.linspace(0, counts.sum() - 1, min(QUANTILES, int(counts.sum())))).astype(np.int64)
     return np.searchsorted(np.cumsum(counts), ranks, "right")

@@ -1,4 +1,4 @@
-"""One distribution of intensities brought to another by a table that never falls."""
+"""Histogram matching: one distribution of intensities is mapped to another by a monotonic table."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ QUANTILES = 1024
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Intensities and what becomes of them; linear in between, constant beyond the ends.
+    """A lookup table of intensities; linear in between, constant beyond the ends.
 
     Attributes:
-        raw: (n,) intensities, rising strictly.
-        made: (n,) what each becomes, never falling.
+        raw: (n,) intensities, strictly increasing.
+        made: (n,) what each is mapped to, never decreasing.
     """
 
     raw: NDArray[np.float64]
@@ -28,9 +28,9 @@ class Table:
     def matching(cls, values: NDArray[Any], reference: NDArray[Any]) -> Table:
         """The table that gives `values` the distribution of `reference`.
 
-        Every quantile becomes the reference's own: exact matching of cumulative distributions. Where
-        many values are equal, such as those of a saturated background, they stay equal, and become the
-        mean of the quantiles that they span.
+        Every quantile is mapped to that of the reference: exact matching of cumulative distributions. Many
+        equal values, such as those of a saturated background, stay equal, and are mapped to the mean of the
+        quantiles that they span.
 
         Args:
             values: any shape, at least one value.
@@ -47,6 +47,6 @@ class Table:
         return cls(raw, np.bincount(place, theirs) / counts)
 
     def __call__(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Intensities of any shape, mapped."""
+        """Map intensities of any shape."""
         mapped: NDArray[np.float32] = np.interp(picture, self.raw, self.made).astype(np.float32)
         return mapped

@@ -12,12 +12,12 @@ _RED_GREEN_BLUE = np.array([0.2125, 0.7154, 0.0721])
 
 
 def min_max_range(raw: NDArray[Any]) -> tuple[float, float]:
-    """Smallest and largest value of an array of any shape; NaN when there is one in it."""
+    """Smallest and largest value of an array of any shape; NaN if it contains NaN."""
     return float(raw.min()), float(raw.max())
 
 
 def percentile_range(raw: NDArray[Any], low: float, high: float) -> tuple[float, float]:
-    """The values below which `low` and `high` per cent of an array lie; NaN when there is one in it.
+    """The `low` and `high` percentile of an array; NaN if it contains NaN.
 
     Args:
         raw: any shape, any real dtype.
@@ -29,7 +29,7 @@ def percentile_range(raw: NDArray[Any], low: float, high: float) -> tuple[float,
 
 
 def dtype_range(dtype: DTypeLike) -> tuple[float, float]:
-    """What a type of numbers is taken to range over: 0 to its maximum for integers, 0 to 1 otherwise."""
+    """The nominal range of a data type: 0 to its maximum for integers, 0 to 1 otherwise."""
     dtype = np.dtype(dtype)
     return 0.0, float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
 
@@ -37,7 +37,7 @@ def dtype_range(dtype: DTypeLike) -> tuple[float, float]:
 def luminance(rgb: NDArray[Any]) -> NDArray[Any]:
     """Grey from colour, 0.2125 R + 0.7154 G + 0.0721 B: (..., 3) -> (...), same dtype.
 
-    Integers are rounded. Equal channels give themselves.
+    Integers are rounded. Grey stays as it is.
 
     Raises:
         ValueError: for another number of channels.
@@ -47,6 +47,6 @@ def luminance(rgb: NDArray[Any]) -> NDArray[Any]:
         [54, 9]
     """
     if rgb.shape[-1] != 3:
-        raise ValueError(f"luminance wants 3 channels last, got an array of {rgb.shape}")
+        raise ValueError(f"luminance needs 3 channels on the last axis, got an array of {rgb.shape}")
     grey = sum(rgb[..., i] * weight for i, weight in enumerate(_RED_GREEN_BLUE))
     return (np.rint(grey) if rgb.dtype.kind in "bui" else np.asarray(grey)).astype(rgb.dtype)

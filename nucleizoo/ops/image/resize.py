@@ -1,4 +1,4 @@
-"""Arrays brought to another number of voxels over the same field of view."""
+"""Arrays resampled to another number of voxels over the same field of view."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ TRUNCATE = 4.0
 def linear(image: NDArray[np.float32], shape: tuple[int, ...], *, blur: bool = True) -> NDArray[np.float32]:
     """Interpolate between voxel centres: (*S) -> shape, float32.
 
-    Values stay within the range of the input but for rounding. With `blur`, axes that shrink are blurred
-    first (sigma (ratio - 1) / 2 voxels), so that fine texture averages out instead of turning into coarse
-    patterns.
+    Values stay within the range of the input up to rounding. With `blur`, axes that shrink are blurred
+    first (sigma (ratio - 1) / 2 voxels), so that fine texture averages out instead of aliasing.
     """
     if image.shape == shape:
         return image
@@ -30,7 +29,7 @@ def linear(image: NDArray[np.float32], shape: tuple[int, ...], *, blur: bool = T
 
 
 def nearest(labels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Take the voxel whose centre is nearest: (*S) -> shape, same dtype, no value that was not there.
+    """Take the voxel whose centre is nearest: (*S) -> shape, same dtype, no new values.
 
     Example:
         >>> nearest(np.array([[3, 0], [0, 7]]), (2, 4)).tolist()
@@ -42,11 +41,11 @@ def nearest(labels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Resizing:
-    """An array brought to another number of voxels part by part, as `linear` and `nearest` do at once.
+    """Resampling part by part, with the same result as `linear` and `nearest` of the whole array.
 
     Attributes:
-        old: (*S) as it is.
-        new: (*S) as it becomes.
+        old: (*S) of the array.
+        new: (*S) of the result.
         blur: whether `linear` blurs axes that shrink.
     """
 
@@ -69,7 +68,7 @@ class Resizing:
         return tuple(map(_made_of, box, self.old, self.new, self._sigmas))
 
     def linear(self, part: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
-        """A part of what `linear` makes.
+        """A part of the result of `linear`.
 
         Args:
             part: the voxels `made_of(box)`.
@@ -93,19 +92,19 @@ class Resizing:
         return part
 
     def nearest(self, part: NDArray[Any], box: Box) -> NDArray[Any]:
-        """A part of what `nearest` makes; arguments as for `linear`."""
+        """A part of the result of `nearest`; arguments as for `linear`."""
         starts = (cut.start for cut in self.made_of(box))
         for axis, (cut, start, old, new) in enumerate(zip(box, starts, self.old, self.new, strict=True)):
             if old == new:
                 continue
-            # in whole numbers, so that no rounding moves a voxel: floor((i + 1/2) * old / new)
+            # floor((i + 1/2) * old / new) in integers, so that no rounding moves a voxel
             place = (2 * np.arange(cut.start, cut.stop) + 1) * old // (2 * new)
             part = part.take(place - start, axis)
         return part
 
     @property
     def _sigmas(self) -> tuple[float, ...]:
-        """Of the blur before axes shrink, in voxels."""
+        """Standard deviations of the blur before axes shrink, in voxels."""
         ratios = (old / new for old, new in zip(self.old, self.new, strict=True))
         return tuple(max(0.0, (ratio - 1) / 2) * self.blur for ratio in ratios)
 
@@ -113,6 +112,6 @@ class Resizing:
 def _made_of(cut: slice, old: int, new: int, sigma: float) -> slice:
     if old == new:
         return cut
-    reach = int(TRUNCATE * sigma + 0.5) + 1  # of scipy's Gaussian, and one more for its neighbour
+    reach = int(TRUNCATE * sigma + 0.5) + 1  # of scipy's Gaussian, and one more to interpolate
     low, high = (cut.start + 0.5) * old / new - 0.5, (cut.stop - 0.5) * old / new - 0.5
     return slice(max(0, math.floor(low) - reach), min(old, math.ceil(high) + reach + 1))

@@ -1,4 +1,4 @@
-"""Where voxels go: planes that slip or are lost, are bent and stretched, turned and mirrored."""
+"""Warping of samples: planes are misaligned, lost, deformed, stretched, rotated and mirrored."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from nucleizoo.ops.image.geometry import centre_crop, flip
 T = TypeVar("T", bound=np.generic)
 
 _FARTHEST = 4.0
-"""Displacements end at this many times their root mean square, so that their reach is finite."""
+"""Displacements are clipped at this many times their root mean square, so that their reach is finite."""
 
 
 @dataclass(frozen=True, eq=False)
 class Movement:
-    """Where the voxels of one sample go, the same for its image, its clean copy and its labels.
+    """The warp of one sample, the same for its image, its clean copy and its labels.
 
     Attributes:
-        size: of the result, (Z, Y, X), the middle of what is left.
-        slip: what slips first; None when nothing does.
-        lost: the planes that are then missing.
-        positions: (2, Y, X) where planes are read, in voxels from their middle; None: they are cut.
-        quarters: how many quarter turns follow, from y towards x.
-        swapped: whether y and x change places after that.
+        size: of the result, (Z, Y, X), cropped from the middle.
+        slip: misalignment, which comes first; None for none.
+        lost: the planes that are then removed.
+        positions: (2, Y, X) where planes are then read, in voxels from their middle; None: they are cropped.
+        quarters: number of quarter turns that follow, from y towards x.
+        swapped: whether y and x are swapped after that.
         mirrored: whether z, y and x are mirrored last.
     """
 
@@ -45,11 +45,11 @@ class Movement:
     mirrored: tuple[bool, ...] = (False, False, False)
 
     def __call__(self, array: NDArray[T], *, nearest: bool = False) -> NDArray[T]:
-        """Move an array: (..., Z, H, W) -> (..., *size), same dtype, contiguous.
+        """Warp an array: (..., Z, H, W) -> (..., *size), same dtype, contiguous.
 
         Args:
             array: float32, or any dtype for `nearest`.
-            nearest: True for labels, which must not be mixed.
+            nearest: True for labels, which must not be interpolated.
         """
         if self.slip is not None:
             array = self.slip(array, nearest=nearest)
@@ -65,7 +65,7 @@ class Movement:
 
 
 def stretch(size: Sequence[int], zoom: Iterable[float]) -> tuple[NDArray[np.float32], ...]:
-    """Rows (Y,) and columns (X,), in voxels from the middle, at which a plane appears magnified."""
+    """Rows (Y,) and columns (X,), in voxels from the middle, at which reading a plane magnifies it."""
     return tuple(
         ((np.arange(n) - (n - 1) / 2) / z).astype(np.float32) for n, z in zip(size, zoom, strict=True)
     )
@@ -95,11 +95,11 @@ def bend(
 ) -> NDArray[np.float32]:
     """A smooth random displacement at rows x columns: white noise, blurred with a Gaussian.
 
-    The noise stands on knots `sigma` apart, which the blur does not tell from noise in every voxel;
-    the blur is two small matrix products.
+    The noise is drawn on knots `sigma` apart, which after the blur is like noise in every voxel; the blur
+    is two small matrix products.
 
     Args:
-        rng: gives the noise.
+        rng: draws the noise.
         rows: (Y,) positions along y, in voxels, in any order.
         columns: (X,) positions along x.
         alpha: amplitude of the noise before the blur, in voxels.
@@ -111,7 +111,7 @@ def bend(
     down, across = _kernel(rows, sigma), _kernel(columns, sigma)
     knots = (2, down.shape[1], across.shape[1])
     noise = torch.from_numpy(rng.standard_normal(knots, dtype=np.float32))
-    # torch multiplies, for nobody tells numpy's threads to leave the cores to training
+    # multiplied by torch, because numpy's threads would take cores from training
     smooth = displacement(alpha, sigma) * (down @ noise @ across.T)
     longest = farthest(alpha, sigma)
     bent: NDArray[np.float32] = smooth.clamp_(-longest, longest).numpy()
@@ -134,7 +134,7 @@ def read_planes(array: NDArray[T], positions: NDArray[np.float32], *, nearest: b
         array: float32 for linear interpolation, any dtype for `nearest`.
         positions: (2, Y, X) rows and columns, in voxels from the middle of the plane; beyond its
             border the plane is mirrored, the border voxel not repeated.
-        nearest: True for labels, which must not be mixed.
+        nearest: True for labels, which must not be interpolated.
     """
     *front, height, width = array.shape
     size = positions.shape[1:]
@@ -142,7 +142,7 @@ def read_planes(array: NDArray[T], positions: NDArray[np.float32], *, nearest: b
         row, column = (_fold(p, n) for p, n in zip(positions, (height, width), strict=True))
         found: NDArray[T] = array.reshape(*front, height * width).take(row * width + column, axis=-1)
         return found
-    # the planes stand where torch has channels, so that its kernel finds every neighbourhood only once
+    # planes are torch's channels here, so that its kernel computes every neighbourhood only once
     planes = torch.from_numpy(np.ascontiguousarray(array)).view(1, -1, height, width)
     halves = torch.tensor([max(width - 1, 1), max(height - 1, 1)]) / 2
     grid = torch.from_numpy(positions[::-1].copy()).permute(1, 2, 0) / halves
@@ -152,7 +152,7 @@ def read_planes(array: NDArray[T], positions: NDArray[np.float32], *, nearest: b
 
 
 def _fold(positions: NDArray[np.float32], n: int) -> NDArray[np.intp]:
-    """Of n voxels the one nearest to positions from their middle, or to those of their mirror image."""
+    """Positions from the middle of n voxels -> the nearest voxel, reflected at the border."""
     period = max(2 * n - 2, 1)
     index: NDArray[np.intp] = np.rint(positions + np.float32((n - 1) / 2)).astype(np.intp) % period
     return np.minimum(index, period - index, out=index) if n > 1 else index

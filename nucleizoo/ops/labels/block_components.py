@@ -1,4 +1,4 @@
-"""Connected parts of an array that is seen block by block, numbered as if it were seen at once."""
+"""Connected components block by block, numbered as in the whole array."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from nucleizoo.ops.labels.components import label
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """The connected parts of one block and its shell (see `Grid.shell`), 1..n in any order.
+    """The connected components of one block and its shell (see `Grid.shell`), 1..n in any order.
 
     Attributes:
-        sizes: (n + 1,) int64, voxels in the block, without the shell; of the background 0.
+        sizes: (n + 1,) int64, voxels in the block, without the shell; 0 for the background.
         first: (n + 1,) int64, the first voxel in the block, as a raster index of the whole array; the
             number of all its voxels where there is none.
-        near: for every axis, the pieces on the first plane of the shell: one for every connected part of that
-            plane alone, in the order of these.
-        far: for every axis, those on the plane behind the block; none at the array's end.
+        near: per axis, the pieces on the first plane of the shell: one for each connected component of that
+            plane alone, in the order of these components.
+        far: per axis, those on the plane behind the block; none at the array's end.
     """
 
     sizes: NDArray[np.int64]
@@ -34,14 +34,14 @@ class Pieces:
     far: tuple[NDArray[np.int32], ...]
 
     def packed(self, name: str) -> dict[str, NDArray[Any]]:
-        """The same as named arrays, for a file."""
+        """All fields as named arrays, for a file."""
         planes = {f"{name}_near{axis}": ids for axis, ids in enumerate(self.near)}
         planes |= {f"{name}_far{axis}": ids for axis, ids in enumerate(self.far)}
         return {f"{name}_sizes": self.sizes, f"{name}_first": self.first, **planes}
 
     @classmethod
     def unpacked(cls, name: str, arrays: Mapping[str, NDArray[Any]], axes: int) -> Pieces:
-        """From what `packed` gave."""
+        """Restore from the arrays of `packed`."""
         near, far = (
             tuple(arrays[f"{name}_{side}{axis}"] for axis in range(axes)) for side in ("near", "far")
         )
@@ -51,7 +51,7 @@ class Pieces:
 def pieces(
     mask: NDArray[np.bool_], grid: Grid, index: int, *, full: bool = False
 ) -> tuple[NDArray[np.int32], Pieces]:
-    """Take one block apart.
+    """Find the connected components of one block.
 
     Args:
         mask: the shell of the block.
@@ -60,7 +60,7 @@ def pieces(
         full: whether voxels that share only a corner or an edge are connected.
 
     Returns:
-        The pieces on the shell, 0 = not in the mask; and what is known of them.
+        The labels of the pieces on the shell, 0 = not in the mask; and their sizes and neighbours.
     """
     found, box = label(mask, full=full), grid.box(index)
     core = found[tuple(slice(0, n) for n in size(box))]
@@ -69,7 +69,7 @@ def pieces(
     sizes[0] = 0
     where = np.flatnonzero(core)
     here = np.full(count, -1)
-    here[core.ravel()[where[::-1]]] = where[::-1]  # the last write stays: that of the earliest voxel
+    here[core.ravel()[where[::-1]]] = where[::-1]  # the last write wins: that of the earliest voxel
     first = np.full(count, np.prod(grid.shape, dtype=np.int64))
     first[here >= 0] = raster(here[here >= 0], grid, index)
     near = tuple(_met(found, axis, 0, full) for axis in range(found.ndim))
@@ -78,10 +78,10 @@ def pieces(
 
 
 def _met(found: NDArray[np.int32], axis: int, at: int, full: bool) -> NDArray[np.int32]:
-    """The piece of every connected part of one plane; none where there is no such plane.
+    """The piece of each connected component of one plane; none if there is no such plane.
 
-    The block on the other side of the plane finds the same parts in the same order, and a part is of one
-    piece there too: a few numbers instead of one for every voxel.
+    The block on the other side of the plane finds the same components in the same order, and each belongs to
+    one piece there too: a few numbers suffice instead of one per voxel.
     """
     if at >= found.shape[axis]:
         return np.zeros(0, np.int32)
@@ -89,7 +89,7 @@ def _met(found: NDArray[np.int32], axis: int, at: int, full: bool) -> NDArray[np
     parts = label(np.asarray(plane > 0), full=full).ravel()
     where = np.flatnonzero(parts)[::-1]
     first = np.zeros(parts.max(initial=0) + 1, np.intp)
-    first[parts[where]] = where  # the last write stays: that of the earliest voxel
+    first[parts[where]] = where  # the last write wins: that of the earliest voxel
     return np.asarray(plane.ravel()[first[1:]])
 
 
@@ -103,12 +103,12 @@ def raster(where: NDArray[np.integer], grid: Grid, index: int) -> NDArray[np.int
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """The connected parts of the whole array, 1..n by first voxel in raster order.
+    """The connected components of the whole array, 1..n by first voxel in raster order.
 
     Attributes:
-        sizes: (n + 1,) int64, voxels; of the background 0.
-        first: (n + 1,) int64, raster index of the first voxel; of the background the number of all.
-        numbers: of the pieces of all blocks, one block after the other.
+        sizes: (n + 1,) int64, voxels; 0 for the background.
+        first: (n + 1,) int64, raster index of the first voxel; for the background, the number of all voxels.
+        numbers: the component of each piece, one block after the other.
         starts: where the pieces of a block begin in `numbers`; one more for the end.
     """
 
@@ -118,30 +118,30 @@ class Joined:
     starts: NDArray[np.int64]
 
     def packed(self, name: str) -> dict[str, NDArray[Any]]:
-        """The same as named arrays, for files."""
+        """All fields as named arrays, for files."""
         return {f"{name}_{field}": getattr(self, field) for field in ("sizes", "first", "numbers", "starts")}
 
     @classmethod
     def unpacked(cls, name: str, table: Callable[[str], NDArray[Any]]) -> Joined:
-        """From what `packed` gave, by name."""
+        """Restore from the arrays of `packed`, by name."""
         return cls(*(table(f"{name}_{field}") for field in ("sizes", "first", "numbers", "starts")))
 
     def table(self, index: int) -> NDArray[np.int32]:
-        """Pieces of a block -> numbers; 0 stays 0."""
+        """The table from pieces of a block to components; 0 stays 0."""
         own = self.numbers[self.starts[index] : self.starts[index + 1]]
         return np.concatenate([np.zeros(1, np.int32), own])
 
 
 def join(grid: Grid, blocks: Iterable[Pieces]) -> Joined:
-    """Put pieces together that are one part: those that share a voxel of a shell.
+    """Merge the pieces of one component: those that share a voxel of a shell.
 
-    Two voxels that touch, over a face or a corner, lie together in the shell of one block at least,
-    and a voxel of a shell is in the near plane of a block behind it; so what is connected in the whole
-    array is joined here, and nothing else.
+    Two voxels that touch, over a face or a corner, are together in the shell of at least one block, and a
+    voxel of a shell is in the near plane of a block behind it; so exactly what is connected in the whole
+    array is merged.
 
     Args:
         grid: the blocks of the whole array.
-        blocks: of every block in order; each is looked at once.
+        blocks: the pieces of each block in order; read once.
     """
     starts, sizes, firsts, pairs = [0], [], [], []
     waiting: dict[tuple[int, int], NDArray[np.int64]] = {}

@@ -10,7 +10,7 @@ from skimage import measure, segmentation
 from nucleizoo.ops.labels.watershed import face_steps, flood
 
 BACKENDS = ("frontier", "skimage")
-"""Who floods: `ops.labels.watershed`, or scikit-image's watershed."""
+"""Implementations of the watershed: `ops.labels.watershed`, or scikit-image's."""
 
 
 def label(mask: NDArray[np.bool_], *, full: bool = False) -> NDArray[np.int32]:
@@ -18,8 +18,8 @@ def label(mask: NDArray[np.bool_], *, full: bool = False) -> NDArray[np.int32]:
 
     Args:
         mask: (*S).
-        full: whether voxels that share only a corner or an edge are connected; else only faces
-            connect, which keeps apart what a thin gap separates.
+        full: whether voxels that share only a corner or an edge are connected; if not, only faces
+            connect, which keeps objects apart that touch diagonally.
     """
     structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim if full else 1)
     labels = np.zeros(mask.shape, np.int32)
@@ -31,7 +31,7 @@ def drop_small(labels: NDArray[np.int32], min_size: int) -> NDArray[np.int32]:
     """Set objects of fewer than `min_size` voxels to 0; the others keep their numbers.
 
     Args:
-        labels: (*S), 0 = background, without gaps worth mentioning in the numbers.
+        labels: (*S), 0 = background; memory grows with the largest number.
         min_size: voxels; 0 and 1 drop nothing.
     """
     if min_size <= 1:
@@ -45,7 +45,7 @@ def drop_small(labels: NDArray[np.int32], min_size: int) -> NDArray[np.int32]:
 
 
 def renumber(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number objects 1..n by their first voxel in raster order: files become reproducible.
+    """Number objects 1..n by their first voxel in raster order, so that files are reproducible.
 
     Example:
         >>> renumber(np.array([[0, 9, 9], [4, 0, 2]], np.int32)).tolist()
@@ -54,10 +54,10 @@ def renumber(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     flat = labels.ravel()
     where = np.flatnonzero(flat)
     found = flat[where]
-    if found.size and found.max() > flat.size:  # sparse numbers would need a huge table
+    if found.size and found.max() > flat.size:  # large numbers would need a huge table
         found = (np.unique(found, return_inverse=True)[1] + 1).astype(np.int32)
     first = np.full(found.max(initial=0) + 1, flat.size)
-    first[found[::-1]] = where[::-1]  # the last write stays: that of the earliest voxel
+    first[found[::-1]] = where[::-1]  # the last write wins: that of the earliest voxel
     order = np.argsort(first, kind="stable")[: np.count_nonzero(first < flat.size)]
     table = np.zeros(first.size, np.int32)
     table[order] = np.arange(1, order.size + 1)
@@ -67,9 +67,9 @@ def renumber(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give background that one object encloses to that object; a nucleus inside stays itself.
+    """Fill background that one object encloses with its label; a nucleus inside keeps its own.
 
-    What the array's border closes is not a hole.
+    Background that is enclosed only by the array's border is not a hole.
     """
     filled = labels.copy()
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -80,9 +80,9 @@ def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def fill_pockets(labels: NDArray[np.int32], below: int) -> NDArray[np.int32]:
-    """Give a pocket of background to the object around it when it is small and has no other neighbour.
+    """Fill small pockets of background that have only one object as neighbour with its label.
 
-    A pocket is connected over faces. What reaches the array's border is none, for it may go on outside.
+    A pocket is connected over faces. It must not reach the array's border, where it may continue outside.
 
     Args:
         labels: (*S), 0 = background.
@@ -108,22 +108,22 @@ def fill_pockets(labels: NDArray[np.int32], below: int) -> NDArray[np.int32]:
 
 
 def parts(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The connected parts of every object as objects of their own, 1..n by first voxel in raster order.
+    """The connected components of each label as separate objects, 1..n by first voxel in raster order.
 
-    Voxels of one object that share only a corner are connected. Any numbers will do in `labels`, (*S).
+    Voxels of one object that share only a corner are connected. `labels` (*S) may have any numbers.
     """
     numbered = measure.label(labels, background=0)  # type: ignore[no-untyped-call]
     return np.asarray(numbered, np.int32)
 
 
 def check_backend(name: str) -> str:
-    """The name itself.
+    """Return a back end's name.
 
     Raises:
-        ValueError: when it is none of `BACKENDS`.
+        ValueError: when it is not one of `BACKENDS`.
     """
     if name not in BACKENDS:
-        raise ValueError(f"WATERSHED is {' or '.join(map(repr, BACKENDS))}, got '{name}'")
+        raise ValueError(f"WATERSHED must be {' or '.join(map(repr, BACKENDS))}, got '{name}'")
     return name
 
 
@@ -138,12 +138,12 @@ def marker_watershed(
 
     Args:
         landscape: (*S), low where nuclei are deep.
-        seeds: (*S), 0 = not a seed; what lies outside of the mask is ignored.
-        mask: (*S), where labels may stand. A part of it that holds no seed stays 0: flooding is
-            never unmasked, for then a far label would arrive there through the background.
-        backend: 'frontier' cuts a float landscape into 256 levels within the mask (see
-            `ops.labels.watershed`); 'skimage' is several times slower, and its ties and versions differ in
-            single voxels. Both label the same voxels.
+        seeds: (*S), 0 = not a seed; those outside the mask are ignored.
+        mask: (*S), where labels are allowed. A component of it without a seed stays 0; without the mask, a
+            distant label would reach it through the background.
+        backend: 'frontier' quantises a float landscape to 256 levels within the mask (see
+            `ops.labels.watershed`); 'skimage' is several times slower, and differs in single voxels at ties
+            and between versions. Both label the same voxels.
 
     Returns:
         (*S), the numbers of the seeds.
@@ -160,6 +160,6 @@ def marker_watershed(
 
 
 def label_rest(labels: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Labels, and what the mask holds beyond them as further objects, one a connected part."""
+    """Labels, and the rest of the mask as further objects, one per connected component."""
     rest = label(mask & (labels == 0))
     return np.where(rest > 0, rest + labels.max(initial=0), labels)

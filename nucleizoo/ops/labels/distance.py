@@ -1,4 +1,4 @@
-"""Distance maps, nucleus by nucleus, with the voxel size."""
+"""Distance transforms per nucleus, with the voxel size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy import ndimage
 from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.labels.components import renumber
 
-try:  # the extra `fast`: the same distances, several times sooner in 3D
+try:  # the extra `fast`: the same distances, several times faster in 3D
     import edt  # type: ignore[import-not-found]
 except ImportError:
     edt = None
@@ -21,16 +21,16 @@ def instance_distance(
     """Euclidean distance of every voxel to the nearest one outside its own nucleus.
 
     Args:
-        labels: (*S), 0 = background; touching nuclei count as outside of each other.
+        labels: (*S), 0 = background; touching nuclei are outside each other.
         spacing: voxel size in micrometres, in axis order; () means isotropic.
-        border: whether all beyond the array is background. When not, a nucleus that fills the
-            whole array has no outside, and its distance is infinite.
+        border: whether everything beyond the array is background. If not, a nucleus that fills the whole
+            array has no outside, and its distance is infinite.
 
     Returns:
         (*S) in pixels of the last axis, 0 in the background.
 
     Raises:
-        ValueError: when `spacing` does not fit the axes.
+        ValueError: when `spacing` does not match the axes.
 
     Example:
         >>> instance_distance(np.array([[0, 7, 7, 7, 0]], np.int32), border=False).tolist()
@@ -52,20 +52,20 @@ def relative_distance(
     A nucleus that fills the whole array without a border is 1 everywhere. Arguments and errors are
     those of `instance_distance`.
     """
-    if labels.max(initial=0) > labels.size:  # tables by number would be huge
+    if labels.max(initial=0) > labels.size:  # tables indexed by label would be huge
         labels = renumber(labels)
     distance = instance_distance(labels, spacing, border=border)
     inside = np.flatnonzero(labels)
     numbers, own = labels.ravel()[inside].astype(np.intp), distance.ravel()[inside]
     deepest = np.zeros(numbers.max(initial=0) + 1, np.float32)
     np.maximum.at(deepest, numbers, own)
-    # only a nucleus without an outside is infinitely deep, and then there is no other
+    # only a nucleus without an outside has infinite distances, and then it is the only one
     distance.ravel()[inside] = own / deepest[numbers] if np.isfinite(deepest).all() else 1
     return distance
 
 
 def _by_boxes(labels: NDArray[np.int32], voxel: tuple[float, ...], border: bool) -> NDArray[np.float32]:
-    """Nucleus by nucleus: the nearest voxel outside of one touches it, so its box and a voxel more do."""
+    """Distances per nucleus in its bounding box and one voxel around, which holds the nearest outside."""
     distance = np.zeros(labels.shape, np.float32)
     sampling = None if all(edge == 1 for edge in voxel) else voxel
     for number, tight in enumerate(ndimage.find_objects(labels), start=1):

@@ -12,19 +12,19 @@ from nucleizoo.ops.labels.distance import relative_distance
 def rims(
     labels: NDArray[np.int32], share: float, spacing: tuple[float, ...] = (), *, border: bool = False
 ) -> NDArray[np.bool_]:
-    """Voxels of a nucleus that lie less deep than `share` of its greatest depth.
+    """Voxels whose depth in their nucleus is less than `share` of its greatest depth.
 
     Args:
         labels: (*S), 0 = background.
         share: in [0, 1]; 0 gives no rim, and the deepest voxel is never in it.
         spacing: voxel size in micrometres, in axis order; () means isotropic.
-        border: whether all beyond the array is background, so that cut nuclei have a rim there.
+        border: whether everything beyond the array is background, so that cut nuclei have a rim there.
 
     Returns:
         (*S).
 
     Raises:
-        ValueError: when `spacing` does not fit the axes.
+        ValueError: when `spacing` does not match the axes.
     """
     if share <= 0:
         return np.zeros(labels.shape, bool)
@@ -52,19 +52,19 @@ def outlines(labels: NDArray[np.int32], width: int = 1) -> NDArray[np.int32]:
         view[:-1] |= step
     if width > 1:
         edge = ndimage.binary_dilation(edge, iterations=width - 1)
-    # A dilated edge of one nucleus may reach into a neighbour, but no further than its own edge does.
+    # The dilated edge of one nucleus may reach into a neighbour, but no further than the neighbour's own.
     return np.where(edge, labels, 0)
 
 
 def contours(labels: NDArray[np.int32], dilate: int = 1) -> NDArray[np.bool_]:
-    """Bands along every edge between two labels, plane by plane: each is drawn on both of its sides.
+    """Bands along every edge between two labels, plane by plane, on both sides of the edge.
 
-    A voxel is on an edge when its two neighbours along y, or along x, bear different labels. The
-    array's border is not an edge, and neither is a change from one plane to the next.
+    A voxel is on an edge when its two neighbours along y, or along x, have different labels. The array's
+    border is not an edge, and neither is a change from one plane to the next.
 
     Args:
         labels: (*S), 0 = background; any numbers.
-        dilate: steps by which the band of two voxels grows, corners included: 1 makes it four wide.
+        dilate: steps by which the band of two voxels is dilated, including corners: 1 makes it four wide.
 
     Returns:
         (*S).

@@ -1,4 +1,4 @@
-"""Pictures for the eye: every nucleus outlined and numbered, and how many there are."""
+"""Overlays: pictures with every nucleus outlined and numbered, and the number of nuclei."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from nucleizoo.ops.labels.edges import outlines
 COLOURS = np.array(
     [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167)], np.uint8
 )
-"""The palette of Okabe and Ito, which colour-blind readers tell apart, without its dark blue and black."""
+"""The colour-blind safe palette of Okabe and Ito, without its dark blue and black."""
 
 CONTRAST = (0.5, 99.8)
-"""Percentiles that are drawn black and white."""
+"""Percentiles that become black and white."""
 
 DIAMETER = 44
 """Pixels that a typical nucleus is enlarged to, so that a number fits into it."""
 
 SIDE = (512, 2400)
-"""Pixels that the longer side is enlarged to at least, and not beyond."""
+"""Smallest and largest length in pixels that the longer side is enlarged to."""
 
 
 def outline(image: NDArray[np.floating[Any]], labels: NDArray[np.int32]) -> NDArray[np.uint8]:
     """Draw nuclei on their image: outline and number of each, and the count in the emptiest corner.
 
     Small images are enlarged by a whole factor until numbers are legible; a nucleus too small for its
-    number goes without. Volumes are seen from above: the brightest voxel and the first nucleus met.
+    number has none. Volumes are projected along z: the maximum intensity and the first nucleus.
 
     Args:
         image: (Y, X) or (Z, Y, X), in [0, 1]; it is stretched between its percentiles `CONTRAST`.
@@ -66,7 +66,7 @@ def outline(image: NDArray[np.floating[Any]], labels: NDArray[np.int32]) -> NDAr
 
 
 def _numbered(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The labels but 0, ascending (N,), and the picture with 1 to N in their place."""
+    """The labels except 0, ascending (N,), and the picture with 1 to N in their place."""
     names, inverse = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
     return names[1:], inverse[:-1].reshape(labels.shape).astype(np.int32)
 
@@ -79,7 +79,7 @@ def _from_above(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def stretched(image: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Gray levels of an image of any range, black and white at its percentiles `CONTRAST`."""
+    """Grey levels of an image of any range, black and white at its percentiles `CONTRAST`."""
     low, high = np.percentile(image, CONTRAST)
     scaled = np.clip((image - low) / max(high - low, 1e-6), 0, 1)
     return np.asarray(255 * scaled, np.uint8)
@@ -96,7 +96,7 @@ def _enlargement(nuclei: NDArray[np.int32]) -> int:
 
 
 def _middles(nuclei: NDArray[np.int32], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Deepest pixel (n, 2) of every nucleus and its depth (n,): the place with most room for a number."""
+    """Deepest pixel (n, 2) of every nucleus and its depth (n,): where there is most room for a number."""
     distance = instance_distance(nuclei)
     which = np.arange(1, n + 1)
     places = np.array(ndimage.maximum_position(distance, nuclei, which), float).reshape(n, 2)
@@ -104,7 +104,7 @@ def _middles(nuclei: NDArray[np.int32], n: int) -> tuple[NDArray[np.float64], ND
 
 
 def _colours(middles: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """A colour for every nucleus, (n, 3), that its five nearest do not have."""
+    """A colour for every nucleus, (n, 3), that its five nearest neighbours do not have."""
     n, cycle = len(middles), len(COLOURS)
     picked = np.full(n, -1)
     if n:
@@ -121,7 +121,7 @@ def _write_numbers(
     middles: NDArray[np.float64],
     depths: NDArray[np.float64],
 ) -> None:
-    """A small number inside of every nucleus that has room for it."""
+    """Write a small number into every nucleus that has room for it."""
     draw = ImageDraw.Draw(canvas)
     size = int(np.clip(0.6 * np.median(depths), 11, 24)) if len(depths) else 11
     font = ImageFont.load_default(size)
@@ -132,7 +132,7 @@ def _write_numbers(
 
 
 def _write_count(canvas: Image.Image, count: int, nuclei: NDArray[np.int32]) -> None:
-    """How many nuclei there are, in the corner that shows the fewest pixels of them."""
+    """Write the number of nuclei into the corner where it hides the fewest pixels of them."""
     text = {0: "no nuclei", 1: "1 nucleus"}.get(count, f"{count} nuclei")
     font = ImageFont.load_default(max(14, max(canvas.size) // 45))
     draw = ImageDraw.Draw(canvas)
@@ -154,11 +154,11 @@ def marks(
 ) -> NDArray[np.uint8]:
     """Draw kinds of nuclei on their image, each in its colour, with a legend that counts them.
 
-    Volumes are seen from above. Later kinds are drawn over earlier ones.
+    Volumes are projected along z. Later kinds are drawn over earlier ones.
 
     Args:
         image: (Y, X) or (Z, Y, X), any range; it is stretched between its percentiles `CONTRAST`.
-        kinds: what to call them -> labels of the same shape, with 0 where there is none, and RGB.
+        kinds: name -> labels of the same shape, 0 = background, and RGB.
 
     Returns:
         (k Y, k X + legend, 3) RGB, where k is the enlargement.
@@ -175,7 +175,7 @@ def marks(
 
 
 def _with_legend(picture: NDArray[np.uint8], lines: Mapping[str, tuple[int, int, int]]) -> NDArray[np.uint8]:
-    """A line a kind, in its colour, to the right of the picture."""
+    """Add a legend to the right of the picture, one line per kind, in its colour."""
     size = max(14, picture.shape[0] // 45)
     font = ImageFont.load_default(size)
     wide = int(max(font.getlength(line) for line in lines)) + size

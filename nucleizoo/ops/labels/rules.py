@@ -1,4 +1,4 @@
-"""How labels follow from maps, told as rules: they can be carried out at once, or block by block."""
+"""Decoding as rules: how labels follow from maps, for a whole array at once or block by block."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Maps = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class Seeds:
-    """From where nuclei grow, and over what.
+    """The seeds of nuclei, and the landscape that they grow over.
 
     Attributes:
         where: maps -> (*S), True in seeds.
         height: maps -> (*S) float32, the landscape that is flooded: low in nuclei.
         full: whether voxels that share only a corner or an edge are one seed.
-        min_size: seeds of fewer voxels are none.
-        keep_rest: whether a connected part of the foreground without a seed is a nucleus too.
+        min_size: seeds of fewer voxels are ignored.
+        keep_rest: whether a connected component of the foreground without a seed is a nucleus too.
         watershed: back end of the flooding; see `ops.labels.components`.
     """
 
@@ -45,18 +45,18 @@ class Seeds:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What is a nucleus.
+    """The rules of a decoder: what is a nucleus.
 
     Attributes:
-        foreground: maps -> (*S), True where nuclei may stand.
-        seeds: from where they grow; None when every connected part of the foreground is a nucleus.
-        reach: voxels an axis that the functions of maps look sideways; what they give for a voxel
-            depends on nothing further away.
-        full: whether voxels that share only a corner are one part, where there are no seeds.
-        fill_holes: whether background that one nucleus encloses becomes part of it: of the innermost,
-            where one encloses another.
-        split: touching nuclei are split at waists, into pieces whose middles are at least so far apart,
-            in pixels of the last axis; 0 does not split.
+        foreground: maps -> (*S), True where nuclei may be.
+        seeds: where they grow from; None when every connected component of the foreground is a nucleus.
+        reach: neighbourhood of the functions of maps, in voxels per axis: their values at a voxel depend on
+            nothing further away.
+        full: whether voxels that share only a corner are connected, where there are no seeds.
+        fill_holes: whether background that one nucleus encloses becomes part of it: of the innermost, where
+            one encloses another.
+        split: touching nuclei are split where they are narrow, into pieces whose centres are at least this
+            far apart, in pixels of the last axis; 0 does not split.
         spacing: voxel size in micrometres, in axis order, for `split`; () means isotropic.
         watershed: back end of the split.
         min_size: nuclei of fewer voxels are dropped.
@@ -77,7 +77,7 @@ class Rules:
         mask = self.foreground(maps)
         labels = label(mask, full=self.full) if self.seeds is None else _grown(self.seeds, maps, mask)
         if self.fill_holes:
-            labels = fill_holes(renumber(labels))  # what encloses another comes before it
+            labels = fill_holes(renumber(labels))  # an object that encloses another comes first
         if self.split:
             labels = split(labels, self.split, self.spacing, backend=self.watershed)
         return renumber(drop_small(labels, self.min_size))
@@ -90,5 +90,5 @@ def _grown(seeds: Seeds, maps: Maps, mask: NDArray[np.bool_]) -> NDArray[np.int3
 
 
 def gaussian_reach(sigma: tuple[float, ...]) -> tuple[int, ...]:
-    """How far scipy's Gaussian of a standard deviation (voxels an axis) looks: 4 sigma, rounded."""
+    """Radius of scipy's Gaussian filter for a standard deviation (voxels per axis): 4 sigma, rounded."""
     return tuple(int(4.0 * s + 0.5) for s in sigma)

@@ -1,4 +1,4 @@
-"""Touching objects split where they are narrow: a watershed on depth, from its summits."""
+"""Touching objects split where they are narrow: a watershed on the distance transform, from its peaks."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from nucleizoo.ops.labels.components import label, label_rest, marker_watershed,
 from nucleizoo.ops.labels.distance import instance_distance
 
 SMOOTHING = 1.0
-"""Gaussian on the depth before its summits are taken, in pixels: ragged edges make many."""
+"""Gaussian on the depth before its peaks are found, in pixels: ragged edges make many."""
 
 STEP = 0.05
-"""Differences of depth below this, in pixels, are level: a long nucleus has one ridge, not many summits."""
+"""Steps that depth is rounded to, in pixels: a long nucleus then has one ridge, not many peaks."""
 
 
 def split(
     objects: NDArray[np.int32], apart: float, spacing: tuple[float, ...] = (), *, backend: str = "frontier"
 ) -> NDArray[np.int32]:
-    """Cut objects at their waists.
+    """Split objects where they are narrow.
 
     Args:
         objects: (*S), 0 = background.
-        apart: least distance of the middles of two pieces, in pixels of the last axis.
+        apart: least distance between the centres of two pieces, in pixels of the last axis.
         spacing: voxel size in micrometres, in axis order; () means isotropic.
         backend: see `ops.labels.components`.
 
     Returns:
-        (*S), the same foreground; numbers are new.
+        (*S), the same foreground with new labels.
 
     Raises:
-        ValueError: when `spacing` does not fit the axes, or for an unknown back end.
+        ValueError: when `spacing` does not match the axes, or for an unknown back end.
     """
     depth = smooth_depth(instance_distance(objects, spacing, border=False), spacing)
     seeds = peaks(to_steps(depth), objects, apart, voxel_shape(spacing, objects.ndim))
@@ -42,29 +42,28 @@ def split(
 
 
 def smooth_depth(distance: NDArray[np.float32], spacing: tuple[float, ...]) -> NDArray[np.float32]:
-    """Distances to the next object (*S), smoothed; of an object without an outside (infinite), 1."""
+    """Distances to the outside of each object (*S), smoothed; infinite ones count as 1."""
     finite = np.where(np.isfinite(distance), distance, np.float32(1))
     sigma = [SMOOTHING / edge for edge in voxel_shape(spacing, distance.ndim)]
     return np.asarray(ndimage.gaussian_filter(finite, sigma), np.float32)
 
 
 def to_steps(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Depth (*S) in steps of `STEP`, so that what is almost level is level."""
+    """Depth (*S) rounded to steps of `STEP`, so that almost level regions are level."""
     return np.round(depth / STEP)
 
 
 def peaks(
     height: NDArray[np.float32], objects: NDArray[np.int32], apart: float, voxel: tuple[float, ...]
 ) -> NDArray[np.int32]:
-    """Seeds 1..n at the summits of objects, no two of an object nearer than `apart`.
+    """Seeds 1..n at the peaks of objects, no two of an object closer than `apart`.
 
-    Higher summits come first; a level top is one summit. An object in the shade of a neighbour may
-    have none.
+    Higher peaks come first; a plateau is one peak. An object beside a higher neighbour may have none.
 
     Args:
         height: (*S), such as the distance to the background.
         objects: (*S), 0 = background.
-        apart: least distance between the middles of two summits, in the unit of `voxel`.
+        apart: least distance between the centres of two peaks, in the unit of `voxel`.
         voxel: edge lengths of a voxel.
 
     Returns:
@@ -88,13 +87,13 @@ def is_summit(height: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArra
 def chosen(
     tops: NDArray[np.floating], owners: NDArray[np.integer], middles: NDArray[np.float64], apart: float
 ) -> NDArray[np.bool_]:
-    """Which of n summits are seeds: the highest, then the next that is not near a seed of its object.
+    """Which of n peaks are seeds: the highest, then the next that is not near a seed of its object.
 
     Args:
         tops: (n,) heights.
-        owners: (n,) numbers of the objects.
-        middles: (n, axes) places.
-        apart: least distance of two seeds of an object, in the unit of `middles`.
+        owners: (n,) labels of the objects.
+        middles: (n, axes) positions.
+        apart: least distance between two seeds of an object, in the unit of `middles`.
 
     Returns:
         (n,).

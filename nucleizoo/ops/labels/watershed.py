@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = 256
-"""Heights that the flood tells apart; one more stands for a voxel that it may not enter."""
+"""Number of height levels; one more stands for a voxel that the flood may not enter."""
 
 _Queues = list[list[NDArray[np.intp]]]
 
 
 STRANGER = -1
-"""The label of what may belong to something beyond the array; see `flood`."""
+"""The label of voxels that may belong to a seed beyond the array; see `flood`."""
 
 
 def flood(
@@ -25,29 +25,29 @@ def flood(
 ) -> NDArray[np.int32]:
     """Flood a landscape from seeds over faces, lowest voxels first, within the mask.
 
-    A voxel belongs to the seed whose front comes first. A front waits in the queue of the highest level
-    that it has passed; within a level, who came first goes on first, and seeds start in raster order.
-    So ties have one outcome. scikit-image floods in the same order but for seeds of one level, among
-    which it has none: the two agree wherever no voxel is equally near to two seeds.
+    A voxel belongs to the seed whose front arrives first. A front waits in the queue of the highest level
+    that it has passed; within a level, first come is first served, and seeds start in raster order, so that
+    ties have one outcome. scikit-image floods in the same order, except that seeds of one level start in no
+    fixed order: the two agree wherever no voxel is equally near to two seeds.
 
-    Time goes with the number of fronts as well as with that of voxels: corridors one voxel wide are slow.
+    Time grows with the number of fronts as well as with that of voxels: corridors one voxel wide are slow.
 
     Args:
-        landscape: (*S), finite. uint8 is taken as it is, anything else is cut into 256 levels over its
+        landscape: (*S), finite. uint8 is used as it is, anything else is quantised to 256 levels over its
             range within the mask.
-        seeds: (*S), 0 = not a seed; what lies outside of the mask is ignored.
-        mask: (*S), where labels may stand; a part of it that holds no seed stays 0.
-        strangers: (*S), where fronts may come in from beyond the array, when it is a piece of a larger
-            one: its outermost voxels on the cut sides. Those of the mask that are no seeds start as
-            `STRANGER`, each at its own level and before all seeds. No front from beyond can be earlier:
-            it comes in at the level of the voxel that it enters, or above. The way from there is the
-            same, and of two fronts on one way the earlier stays the earlier. So **whatever does not
-            become `STRANGER` has the label that flooding the larger array gives it**.
+        seeds: (*S), 0 = not a seed; those outside the mask are ignored.
+        mask: (*S), where labels are allowed; a component of it without a seed stays 0.
+        strangers: (*S), where fronts may enter from beyond the array, if it is a part of a larger one: its
+            outermost voxels on the cut sides. Those in the mask that are not seeds start as `STRANGER`,
+            each at its own level and before all seeds. No front from beyond can be earlier: it enters at
+            the level of the voxel that it enters, or above. From there on its path is the same, and of two
+            fronts on one path the earlier stays earlier. So **every voxel that does not become `STRANGER`
+            has the label that flooding the larger array gives it**.
 
     Returns:
         (*S), the numbers of the seeds.
     """
-    # A rim of forbidden voxels around the array: no front needs to ask where it ends.
+    # A rim of forbidden voxels around the array, so that fronts need no bounds check.
     inner = (slice(1, -1),) * mask.ndim
     height = np.full([n + 2 for n in mask.shape], LEVELS, np.uint16)
     labels = np.zeros(height.shape, np.int32)
@@ -60,7 +60,7 @@ def flood(
 
 
 def height_range(landscape: NDArray[np.floating], mask: NDArray[np.bool_]) -> tuple[np.float32, np.float32]:
-    """Lowest and highest value of a landscape (*S) within a mask; (inf, -inf) when that is empty."""
+    """Lowest and highest value of a landscape (*S) within a mask; (inf, -inf) if the mask is empty."""
     inside = landscape[mask].astype(np.float32, copy=False)
     return inside.min(initial=np.inf), inside.max(initial=-np.inf)
 
@@ -68,7 +68,7 @@ def height_range(landscape: NDArray[np.floating], mask: NDArray[np.bool_]) -> tu
 def to_levels(
     landscape: NDArray[np.floating], mask: NDArray[np.bool_], low: np.float32, high: np.float32
 ) -> NDArray[np.uint8]:
-    """Cut a landscape (*S) into 256 levels over `low` to `high`; 0 outside of the mask, or for no range."""
+    """Quantise a landscape (*S) to 256 levels from `low` to `high`; 0 outside the mask or without range."""
     levels = np.zeros(mask.shape, np.uint8)
     if low < high:
         inside = landscape[mask].astype(np.float32, copy=False)
@@ -77,7 +77,7 @@ def to_levels(
 
 
 def face_steps(shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """What leads from a voxel to its face neighbours in the flat array, in raster order.
+    """Offsets from a voxel to its face neighbours in the flat array, in raster order.
 
     Example:
         >>> face_steps((5, 4)).tolist()
@@ -107,7 +107,7 @@ def _advance(height: NDArray[np.uint16], labels: NDArray[np.int32], steps: NDArr
             reached = height[near]
             open_ = np.flatnonzero(reached < LEVELS)
             near = near[open_]
-            # The earliest claim wins: claims are written last to first, and who reads his own has won.
+            # The earliest claim wins: claims are written last to first, and the one still there has won.
             claim = np.arange(near.size, dtype=np.int32)
             labels[near[::-1]] = claim[::-1]
             won = np.flatnonzero(labels[near] == claim)
@@ -118,7 +118,7 @@ def _advance(height: NDArray[np.uint16], labels: NDArray[np.int32], steps: NDArr
 
 
 def _enqueue(queues: _Queues, voxels: NDArray[np.intp], levels: NDArray[np.uint16]) -> None:
-    """Append voxels to the queues of their levels, in their order."""
+    """Append voxels to the queues of their levels, keeping their order."""
     order = np.argsort(levels, kind="stable")
     voxels = voxels[order]
     edges = np.searchsorted(levels[order], np.arange(LEVELS + 1))

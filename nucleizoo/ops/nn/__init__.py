@@ -1,1 +1,1 @@
-"""Layers, norms and windows that networks are built of and applied with."""
+"""Layers and norms that networks are built from, and the sliding windows that apply them."""

@@ -1,10 +1,10 @@
-"""Instance normalisation, plain or adaptive, with its activation, as one node of the graph.
+"""Instance normalisation, plain or adaptive (AdaIN), with its activation, as one node of the graph.
 
-`torch.var_mean` over a channels-last tensor takes, on a CPU, some thirty times as long as the sums
-it is made of, and the chain normalise, scale, shift, activate keeps four copies of every feature
-map. This node reads and writes memory as little as plain tensor operations allow, keeps the layout
-of its input, and has its own backward; tests hold it against the plain chain, which stands in for it where a
-backward is differentiated again.
+On a CPU, `torch.var_mean` of a channels-last tensor takes some thirty times as long as the sums that it
+computes, and the chain normalise, scale, shift, activate keeps four copies of every feature map. This node
+reads and writes memory as little as plain tensor operations allow, keeps the layout of its input, and has
+its own backward. Tests compare it with the plain chain, which replaces it where a backward is
+differentiated again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, *, slope: float = 1.0) -> Ten
 
     Returns:
         (B, C, *S), dtype and layout of x. Statistics of bfloat16 are float32; the variance is the
-        biased one. Inside `statistics.watched` they may be others than those of x.
+        biased one. Inside `norm_statistics.watched` they may differ from those of x.
     """
     if norm_statistics.is_watched():
         return _as_told(x, scale, shift, slope)
@@ -56,7 +56,7 @@ def _as_told(x: Tensor, scale: Tensor | None, shift: Tensor | None, slope: float
 def _styled(
     centred: Tensor, off: Tensor, rate: Tensor, scale: Tensor | None, shift: Tensor | None, slope: float
 ) -> tuple[Tensor, Tensor]:
-    """What `centre` gave, scaled, shifted and activated; and the gain (B, C) that did it."""
+    """The output of `centre`, scaled, shifted and activated; and the gain (B, C) that scaled it."""
     at, dtype = wide(centred), centred.dtype
     gain = rate if scale is None else scale.to(rate.dtype) * rate
     start = -off * gain if shift is None else shift.to(rate.dtype) - off * gain

@@ -1,4 +1,4 @@
-"""How the results of overlapping windows are mixed: the middle of a window knows more than its rim."""
+"""Blending weights of overlapping windows: predictions in the middle of a window have more context."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Ramp = Callable[[int], Tensor]
 """A window's length -> its weights along one axis, (length,), not negative."""
 
 Terms = Sequence[tuple[float, Ramp]]
-"""The weight of a voxel is a sum: of every term its factor times its ramps along all axes."""
+"""The weight of a voxel is the sum over terms of a factor times its ramps along all axes."""
 
 
 def triangle(length: int) -> Tensor:
@@ -24,23 +24,23 @@ def triangle(length: int) -> Tensor:
 
 
 def bell(length: int, *, width: float) -> Tensor:
-    """A normal curve, 1 in the middle, whose standard deviation is a share of the length."""
+    """A Gaussian, 1 in the middle; `width` is its standard deviation as a share of the length."""
     place = torch.arange(length) - (length - 1) / 2
     return torch.exp(-0.5 * (place / (width * length)) ** 2)
 
 
 LINEAR: Terms = ((1.0, triangle),)
-"""Windows that count less the nearer to their rim, linearly."""
+"""Weights that fall linearly from the middle of a window to its rim."""
 
 
 class WindowWeights:
     """The weights of windows over an array.
 
     Args:
-        blending: the weight of a voxel of a window, above 0 in all of it.
-        window: its length an axis.
-        starts: where windows begin, an axis.
-        shape: of the array, or of the windows where they are larger.
+        blending: the weights of a window, above 0 everywhere.
+        window: its length per axis.
+        starts: where windows begin, per axis.
+        shape: of the array, or of the window where it is larger.
 
     Attributes:
         weights: of a window, (*window) above 0.
@@ -57,7 +57,7 @@ class WindowWeights:
         ]
 
     def divide(self, sums: Tensor, box: Box) -> Tensor:
-        """Weighted sums (K, *size), divided in place by the weights of all windows that meet in a box."""
+        """Weighted sums (K, *size), divided in place by the sum of the weights of all windows in a box."""
         parts = [
             (factor, [along[cut].to(sums.device) for along, cut in zip(axes, box, strict=True)])
             for factor, axes in self._sums
@@ -66,7 +66,7 @@ class WindowWeights:
             for axis, along in enumerate(parts[0][1]):
                 sums /= along.reshape(-1, *(1,) * (len(box) - axis - 1))
             return sums
-        for at, plane in enumerate(sums.unbind(1)):  # so that the weights take no memory
+        for at, plane in enumerate(sums.unbind(1)):  # plane by plane, so that the weights need no memory
             plane /= _total([(factor * float(axes[0][at]), axes[1:]) for factor, axes in parts])
         return sums
 
@@ -82,7 +82,7 @@ def _outer(product: Tensor, ramp: Tensor) -> Tensor:
 
 
 def _summed(ramp: Tensor, starts: Sequence[int], length: int) -> Tensor:
-    """The weights of all windows along one axis, (length,)."""
+    """The sum of the weights of all windows along one axis, (length,)."""
     total = torch.zeros(max(length, len(ramp)))
     for start in starts:
         total[start : start + len(ramp)] += ramp

@@ -1,4 +1,4 @@
-"""Where and in which precision networks run."""
+"""The device and the precision that networks run with."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ def pick_device(name: str) -> torch.device:
     except RuntimeError as error:
         raise ConfigError(f"SYSTEM.DEVICE: '{name}' is not a device; use auto, cpu or cuda") from error
     if not _is_here(device):
-        raise ConfigError(f"SYSTEM.DEVICE: {name} is not on this machine; use auto or cpu")
+        raise ConfigError(f"SYSTEM.DEVICE: {name} is not available on this machine; use auto or cpu")
     return device
 
 
 def cores() -> int:
-    """How many this process may use: a scheduler of jobs or taskset may give it fewer than there are."""
+    """Number of CPU cores that this process may use; job schedulers and taskset may allow fewer than all."""
     if sys.version_info >= (3, 13):
         return os.process_cpu_count() or 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pick_precision(name: str, device: torch.device, dims: int) -> torch.dtype:
-    """'auto' is bfloat16 where the hardware multiplies it, else float32; 'bf16' and 'fp32' force one.
+    """'auto' is bfloat16 where the hardware supports it, else float32; 'bf16' and 'fp32' force one.
 
     On a CPU that means AMX tiles or, in 2D, AVX-512 BF16 instructions: without them bfloat16 is
     emulated and three times slower than float32. In 3D, torch 2.13's weight gradients for AVX-512
-    BF16 read and write memory that is not theirs where a picture is as thin as the kernel.
+    BF16 read and write out of bounds where a picture is as thin as the kernel.
 
     Raises:
         ConfigError: for another name, and for 'bf16' in 3D on such a processor.
     """
     if name not in ("auto", "bf16", "fp32"):
-        raise ConfigError(f"SYSTEM.PRECISION is auto, bf16 or fp32, got '{name}'")
+        raise ConfigError(f"SYSTEM.PRECISION must be auto, bf16 or fp32, got '{name}'")
     unsafe = dims == 3 and device.type == "cpu" and _probe("avx512_bf16") and not _probe("amx_tile")
     if unsafe and name == "bf16":
         raise ConfigError(
@@ -58,7 +58,7 @@ def pick_precision(name: str, device: torch.device, dims: int) -> torch.dtype:
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[None]:
-    """Mixed precision for the forward passes; nothing when the precision is float32."""
+    """Mixed precision for forward passes; no effect when the precision is float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
@@ -79,5 +79,5 @@ def _has_bf16(device: torch.device) -> bool:
 
 
 def _probe(instructions: str) -> bool:
-    """Whether the processor has them; False where this torch cannot tell."""
+    """Whether the processor has these instructions; False if this torch cannot tell."""
     return bool(getattr(torch.cpu, f"_is_{instructions}_supported", bool)())

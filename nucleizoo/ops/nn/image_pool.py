@@ -1,4 +1,4 @@
-"""A pool of earlier translations, so that a critic does not forget what it has already seen through."""
+"""A pool of earlier translations, so that a critic does not forget those that it already recognises."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 
 class ImagePool(nn.Module):
-    """Keeps up to `size` pictures; each new one is, half of the time, exchanged for an old one.
+    """Keeps up to `size` pictures; each new one is exchanged for an old one with probability 1/2.
 
-    The pictures and the random state are part of `state_dict`, so that a resumed run goes on
-    exactly where it stopped. The rule is that of Shrivastava et al., 2017, as CycleGAN uses it.
+    The pictures and the random state are part of `state_dict`, so that a resumed run continues exactly
+    where it stopped. The rule is that of Shrivastava et al., 2017, as CycleGAN uses it.
 
     Args:
-        size: pictures kept; 0 gives every picture back as it came.
+        size: pictures kept; 0 returns every picture unchanged.
         seed: of the pool's own random numbers.
 
     Raises:
@@ -25,7 +25,7 @@ class ImagePool(nn.Module):
     def __init__(self, size: int, seed: int = 0) -> None:
         super().__init__()
         if size < 0:
-            raise ValueError(f"a pool keeps 0 pictures or more, got {size}")
+            raise ValueError(f"the size of an image pool must be 0 or more, got {size}")
         self.size = size
         self.pictures: list[Tensor] = []
         self.rng = torch.Generator().manual_seed(seed)
@@ -49,6 +49,6 @@ class ImagePool(nn.Module):
         return {"pictures": list(self.pictures), "rng": self.rng.get_state()}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take back what `get_extra_state` gave."""
+        """Restore the state from `get_extra_state`."""
         self.pictures = list(state["pictures"])
         self.rng.set_state(state["rng"].cpu())

@@ -1,4 +1,4 @@
-"""A place in the graph where the gradients of several backward passes meet before going on as one."""
+"""A node of the graph where the gradients of several backward passes are summed before going on as one."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from torch import Tensor
 
 @dataclass
 class _Meeting:
-    """How many passes are still to come, and the gradient of those that came."""
+    """The number of passes still to come, and the sum of the gradients so far."""
 
     left: int
     total: Tensor | None = None
 
 
 _begun: ContextVar[list[_Meeting] | None] = ContextVar("meetings", default=None)
-"""Those of the innermost `all_gathered` block; None outside of one."""
+"""Those of the innermost `all_gathered` block; None outside a block."""
 
 
 def gather_gradients(x: Tensor, passes: int) -> Tensor:
-    """The identity; its backward waits until it was reached `passes` times and hands on the sum.
+    """The identity; its backward waits until `passes` gradients have arrived and passes on their sum.
 
-    When two updates of one step go back through the same network, this makes it one traversal
-    instead of two; the gradients are the same but for rounding. Each of the passes must reach it;
-    one more is a bug of the method and fails, one less fails in `all_gathered`.
+    When two updates of one step go back through the same network, it is traversed once instead of twice;
+    the gradients are the same up to rounding. Every pass must reach this node: one too many fails here, one
+    too few fails in `all_gathered`; both are bugs of the method.
     """
     meeting, begun = _Meeting(passes), _begun.get()
     gathered: Tensor = _Gather.apply(x, meeting)  # type: ignore[no-untyped-call]
@@ -40,7 +40,7 @@ def gather_gradients(x: Tensor, passes: int) -> Tensor:
 
 @contextmanager
 def all_gathered() -> Iterator[None]:
-    """A block at whose end no `gather_gradients` of it may wait for a pass, for its gradient is lost."""
+    """A block at whose end no `gather_gradients` may still wait for a pass: its gradient would be lost."""
     begun: list[_Meeting] = []
     token = _begun.set(begun)
     try:
@@ -48,7 +48,7 @@ def all_gathered() -> Iterator[None]:
     finally:
         _begun.reset(token)
     missing = [meeting.left for meeting in begun if meeting.left]
-    assert not missing, f"gather_gradients was reached too seldom, {missing[0]} of its passes did not come"
+    assert not missing, f"gather_gradients was reached too seldom: {missing[0]} of its passes are missing"
 
 
 class _Gather(torch.autograd.Function):
@@ -60,7 +60,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
         meeting: _Meeting = ctx.meeting
-        assert meeting.left > 0, "gather_gradients was reached more often than it was told"
+        assert meeting.left > 0, "gather_gradients was reached more often than its `passes`"
         meeting.total = grad if meeting.total is None else meeting.total + grad
         meeting.left -= 1
         if meeting.left:

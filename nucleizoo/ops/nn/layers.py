@@ -46,7 +46,7 @@ def upconv(dims: int, in_channels: int, out_channels: int) -> nn.Module:
 
 
 def resized(dims: int, in_channels: int, out_channels: int) -> nn.Module:
-    """Linear interpolation to twice the size, then a convolution, kernel 3: no chequerboard."""
+    """Linear interpolation to twice the size, then a convolution, kernel 3: no chequerboard artefacts."""
     grow = nn.Upsample(scale_factor=2, mode="bilinear" if dims == 2 else "trilinear")
     return nn.Sequential(grow, conv(dims, in_channels, out_channels, 3, padding="reflect"))
 

@@ -1,10 +1,10 @@
-"""The means and variances that a network's norms take over space: watched, pooled, and given.
+"""The means and variances over space of a network's norms: collected, pooled, and replaced.
 
-Instance and group normalisation and squeeze and excitation look at a picture as a whole. In a tile they
-see the tile's statistics, and a nucleus looks different in every tile that it is in. Layers that take
-statistics over space ask `moments` for them; inside `watched` these can be collected, and replaced by
-those of a whole picture or of the training. Layers are known by the order in which a pass meets them,
-which must be the same in every pass of a network.
+Instance and group normalisation and squeeze and excitation use statistics of the whole picture. In a tile
+they use the tile's statistics, and a nucleus looks different in every tile that it is in. Layers that need
+statistics over space ask `moments` for them; inside `watched` these can be collected, and replaced by those
+of a whole picture or of the training. Layers are identified by their order in a pass, which must be the same
+in every pass of a network.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Moments:
-    """What is known of the channels of one layer.
+    """The statistics of the channels of one layer.
 
     Attributes:
-        count: of the values that were seen of every channel.
+        count: number of values per channel.
         mean: (C,) float64.
         variance: (C,) float64, the biased one.
     """
@@ -35,7 +35,7 @@ class Moments:
     variance: Tensor
 
     def pooled(self, other: Moments) -> Moments:
-        """The moments of the values of both together.
+        """The moments of all values of both.
 
         Example:
             >>> one, two = (Moments.of(torch.tensor([[values]])) for values in ([1.0, 2.0], [6.0]))
@@ -62,19 +62,19 @@ class Moments:
 
 @dataclass
 class Statistics:
-    """The moments of all layers of a network, in the order in which a pass meets them."""
+    """The moments of all layers of a network, in the order of a pass."""
 
     layers: list[Moments] = field(default_factory=list)
 
     def add(self, place: int, seen: Moments) -> None:
-        """Pool what a pass saw at a layer with what was seen there before."""
+        """Pool the moments of a layer in one pass with earlier ones of that layer."""
         if place == len(self.layers):
             self.layers.append(seen)
         else:
             self.layers[place] = self.layers[place].pooled(seen)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything as float64 tensors by name, to be kept in a file."""
+        """All moments as float64 tensors by name, to be saved in a file."""
         return {
             f"{place:04d}": torch.stack([torch.full_like(one.mean, one.count), one.mean, one.variance])
             for place, one in enumerate(self.layers)
@@ -82,7 +82,7 @@ class Statistics:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> Statistics:
-        """What `tensors` gave."""
+        """Restore from the result of `tensors`."""
         parts = (tensors[name].unbind() for name in sorted(tensors))
         return cls([Moments(float(number[0]), mean, variance) for number, mean, variance in parts])
 
@@ -110,11 +110,11 @@ _watch: ContextVar[_Watch | None] = ContextVar("watch", default=None)
 
 @contextmanager
 def watched(*, into: Statistics | None = None, given: Statistics | None = None) -> Iterator[None]:
-    """Watch one forward pass of a network, without gradient.
+    """Collect or replace the statistics of one forward pass of a network, without gradient.
 
     Args:
-        into: pools the moments that every layer sees in this pass.
-        given: what layers normalise with instead of what they see.
+        into: pools the moments of every layer's input in this pass.
+        given: moments that layers normalise with instead of their input's.
     """
     token = _watch.set(_Watch(into, given.layers if given is not None else None))
     try:
@@ -124,7 +124,7 @@ def watched(*, into: Statistics | None = None, given: Statistics | None = None) 
 
 
 def is_watched() -> bool:
-    """Whether layers must ask `moments`, for they may be told others than their own."""
+    """Whether layers must ask `moments`, because their statistics are collected or replaced."""
     return _watch.get() is not None
 
 
@@ -149,7 +149,7 @@ def own_moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def centre(x: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
-    """X (B, C, *S) less its mean (B, C) as rounded to the precision of x, and what rounding left of it."""
+    """X (B, C, *S) minus its mean (B, C) rounded to the precision of x, and the rest of the mean."""
     rounded = mean.to(x.dtype)
     return x - rounded[wide(x)], mean - rounded
 

@@ -1,8 +1,8 @@
-"""Normalisation over space that can be told other statistics than its own: group, and layer.
+"""Norms over space whose statistics can be replaced: instance, group and layer normalisation.
 
-A norm of a network must *ask* for its statistics (`ops.nn.norm_statistics`), so that a tile of a large image
-can be given those of the training (INFERENCE.STATISTICS). `adain.instance_norm` and `adain.adain` do; here
-are the others, and what finds norms that do not.
+A norm of a network must *ask* for its statistics (`ops.nn.norm_statistics`), so that those of the training
+can be used in a tile of a large image (INFERENCE.STATISTICS). `adain.instance_norm` and `adain.adain` do;
+here are the others, and a function that finds norms that do not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class InstanceNorm(nn.Module):
 class GroupNorm(nn.GroupNorm):
     """Group normalisation in the precision of its weights, on every device as autocast does on CUDA.
 
-    In bfloat16 its backward takes a CPU four times as long as in float32.
+    In bfloat16, its backward takes four times as long on a CPU as in float32.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class GroupNorm(nn.GroupNorm):
         return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
     def _as_told(self, x: Tensor) -> Tensor:
-        """A group's moments are those of its channels, and what their means differ by."""
+        """Pool the moments of a group's channels: the mean of variances, plus the variance of means."""
         mean, variance = (m.reshape(len(x), self.num_groups, -1) for m in norm_statistics.moments(x))
         middle = mean.mean(2, keepdim=True)
         rate = torch.rsqrt((variance + (mean - middle).square()).mean(2, keepdim=True) + self.eps)
@@ -68,14 +68,14 @@ class LayerNorm(GroupNorm):
 
 
 PLAIN = (_InstanceNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-"""Norms of torch whose statistics are those of what they see, and nothing else."""
+"""Norms of torch that always use the statistics of their input."""
 
 
 def plain_norms(network: nn.Module) -> list[str]:
-    """Names of the norms over space that do not ask for statistics: those of `PLAIN` as torch has them.
+    """Names of the norms over space that do not ask for their statistics: the classes of `PLAIN`.
 
-    Batch normalisation is none of them, for in prediction it has statistics of the training already. A
-    norm over the last axis alone, as those of transformers, looks at one place at a time and is none either.
+    Batch normalisation is not one of them, because in prediction it uses statistics of the training anyway.
+    Neither is a norm over the last axis alone, as in transformers, which does not pool over space.
     """
     return [
         name

@@ -1,9 +1,8 @@
-"""Convolutions with one channel on one side, several times faster on a CPU than the library's.
+"""Convolutions from or to one channel, several times faster on a CPU than PyTorch's.
 
-A picture has one channel, so the first and the last convolution of a translator fill a sixteenth of
-a vector register. Folding the kernel's last axis into channels turns them into convolutions that
-fill it. Parameters, their shapes and the result (but for rounding) are those of `nn.Conv2d` and
-`nn.Conv3d`; on a GPU the library's own kernels run.
+A picture has one channel, so the first and the last convolution of a translator fill a sixteenth of a
+vector register. Folding the kernel's last axis into channels fills it. Parameters, their shapes and the
+result (up to rounding) are those of `nn.Conv2d` and `nn.Conv3d`; on a GPU PyTorch's own kernels run.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def from_one_channel(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def to_one_channel(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolve x (B, C, *S), already padded, with weight (1, C, *k): a map a column, shifted and summed."""
+    """Convolve x (B, C, *S), already padded, with weight (1, C, *k): one map per column, shifted, summed."""
     reach = weight.shape[-1]
     columns = _APPLY[x.ndim - 2](x, weight[0].movedim(-1, 0)[..., None].contiguous())
     shift_and_sum = torch.eye(reach, dtype=columns.dtype, device=x.device)

@@ -1,4 +1,4 @@
-"""A large image seen through overlapping windows, blended so that no seam shows."""
+"""Sliding-window prediction of a large image, blended so that no seams show."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def slide(
 
     Args:
         predict: (1, C, *window) -> (1, K, *window).
-        image: (1, C, *S); axes shorter than the window are extended by reflection and cut again.
-        window: pixels an axis.
-        overlap: share of the window that neighbours have in common, in [0, 1).
-        blending: how windows are weighted where they meet; see `contracts.Blending`.
+        image: (1, C, *S); axes shorter than the window are extended by reflection and cropped again.
+        window: pixels per axis.
+        overlap: share of a window that overlaps the next, in [0, 1).
+        blending: how windows are weighted where they overlap; see `contracts.Blending`.
 
     Returns:
-        (1, K, *S) float32: the weighted mean of all windows that cover a place.
+        (1, K, *S) float32: the weighted mean of all windows that cover a pixel.
 
     Raises:
-        ValueError: for another number of axes, or an overlap outside [0, 1).
+        ValueError: when window and image have different numbers of axes, or for an overlap outside [0, 1).
     """
     shape = tuple(image.shape[2:])
     if len(window) != len(shape):
-        raise ValueError(f"WINDOW {window} has {len(window)} axes, the image {len(shape)}")
+        raise ValueError(f"WINDOW {window} has {len(window)} axes, but the image has {len(shape)}")
     if not 0 <= overlap < 1:
-        raise ValueError(f"OVERLAP is at least 0 and below 1, got {overlap}")
+        raise ValueError(f"OVERLAP must be at least 0 and below 1, got {overlap}")
     image = extend(image, tuple(max(s, w) for s, w in zip(shape, window, strict=True)))
     extent = tuple(image.shape[2:])
     begins = [starts(n, w, overlap) for n, w in zip(extent, window, strict=True)]
@@ -56,7 +56,7 @@ def slide(
 
 
 def starts(length: int, window: int, overlap: float) -> list[int]:
-    """Where windows begin along one axis: evenly spread, the last ends at the border."""
+    """Where windows begin along one axis: evenly spread, the last one ending at the border."""
     if length <= window:
         return [0]
     step = max(1, int(window * (1 - overlap)))
@@ -74,14 +74,14 @@ def extend(image: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def cut(image: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Take back what `extend` added to (B, C, *S)."""
+    """Crop (B, C, *S) to `shape`: undoes `extend`."""
     for axis, size in enumerate(shape, start=2):
         image = image.narrow(axis, 0, size)
     return image
 
 
 def grown_and_cut(network: Callable[[Tensor], Tensor], image: Tensor, divisor: int) -> Tensor:
-    """Apply a network to (B, C, *S) of a size that its strides may not fit: grow, apply, cut to *S again."""
+    """Apply a network to (B, C, *S) of any size: extend to multiples of `divisor`, apply, crop to *S."""
     grown = to_multiple(image, divisor)
     return cut(network(grown.contiguous(memory_format=channels_last(image.ndim - 2))), tuple(image.shape[2:]))
 
@@ -89,7 +89,7 @@ def grown_and_cut(network: Callable[[Tensor], Tensor], image: Tensor, divisor: i
 def to_multiple(image: Tensor, divisor: int) -> Tensor:
     """Grow every spatial axis of (B, C, *S) to a multiple of `divisor`, by reflection.
 
-    It becomes twice the divisor at least: where a network is coarsest, an axis still has two cells,
-    and reflecting padding there has a neighbour to reflect.
+    It becomes at least twice the divisor: then every axis has two cells at the network's coarsest level,
+    as reflection padding needs.
     """
     return extend(image, tuple(max(2, -(-size // divisor)) * divisor for size in image.shape[2:]))

@@ -1,4 +1,4 @@
-"""Which parameters weight decay is for."""
+"""Which parameters weight decay applies to."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def decay_matrices(
 
     Args:
         parameters: of one optimiser.
-        weight_decay: of those that are decayed.
-        everything: decay vectors (biases, scales and shifts of norms) too.
+        weight_decay: for those that are decayed.
+        everything: also decay vectors (biases, scales and shifts of norms).
     """
     decayed: list[Parameter] = []
     plain: list[Parameter] = []

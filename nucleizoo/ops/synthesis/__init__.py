@@ -1,1 +1,1 @@
-"""Nuclei that nobody imaged: shapes, textures, rendering, and how large they must be."""
+"""Synthetic nuclei: shapes, textures, rendering, and their sizes as measured on images."""

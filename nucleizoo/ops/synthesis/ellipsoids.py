@@ -17,7 +17,7 @@ PATIENCE = 100
 
 @dataclass(frozen=True)
 class _Solids:
-    """Candidates, one a row, in voxels: a point at offset v is inside where v @ form @ v <= 1."""
+    """Candidates, one per row, in voxels: a point at offset v is inside where v @ form @ v <= 1."""
 
     centre: NDArray[np.int64]  # (N, dims)
     form: NDArray[np.float64]  # (N, dims, dims)
@@ -41,9 +41,9 @@ def place(
     """Fill a patch with ellipses or ellipsoids, one after the other, until there are enough.
 
     Each has its centre anywhere in the patch (the border may cut it), a major semi-axis a, minor
-    semi-axes sqrt(1 - e^2) a with an e of their own, and a uniform orientation. One that shares a
-    voxel with an earlier one is rejected; touching is allowed. The patch is done when it holds the
-    number drawn, or after `PATIENCE` rejections in a row.
+    semi-axes sqrt(1 - e^2) a with an e drawn for each, and a uniform orientation. One that shares a voxel
+    with an earlier one is rejected; touching is allowed. The patch is done when it holds the number drawn,
+    or after `PATIENCE` rejections in a row.
 
     Args:
         rng: the only source of randomness.
@@ -59,8 +59,8 @@ def place(
         Labels (*size), 0 = background, 1..n in the order of placing.
 
     Raises:
-        ValueError: for a range that is no range, naming key and value.
-        SynthesisError: when no nucleus can be placed, or any would fill the whole patch.
+        ValueError: for an invalid range, naming key and value.
+        SynthesisError: when no nucleus can be placed, or every one would fill the whole patch.
 
     Example:
         >>> labels = place(np.random.default_rng(0), (64, 64), semi_axis=(5, 8), count=(3, 3))
@@ -106,11 +106,11 @@ def _draw(
     semi_axis: tuple[float, ...],
     eccentricity: tuple[float, ...],
 ) -> _Solids:
-    """`PATIENCE` candidates at once."""
+    """Draw `PATIENCE` candidates at once."""
     dims = len(size)
     axes = np.repeat(rng.uniform(semi_axis[0], semi_axis[1], (PATIENCE, 1)), dims, axis=1)
     axes[:, 1:] *= np.sqrt(1 - rng.uniform(eccentricity[0], eccentricity[1], (PATIENCE, dims - 1)) ** 2)
-    # The Q of a Gaussian matrix is a uniform rotation, up to mirrorings that an ellipsoid does not show.
+    # The Q of a Gaussian matrix is a uniform rotation, up to reflections, which do not change an ellipsoid.
     rotation = np.linalg.qr(rng.standard_normal((PATIENCE, dims, dims)))[0]
     variance = np.einsum("nij,nj->ni", rotation**2, axes**2)
     form = np.einsum("nij,nj,nkj->nik", rotation, axes**-2, rotation) * voxel[:, None] * voxel
@@ -123,10 +123,10 @@ def _draw(
 
 
 def _surely_overlap(some: _Solids, others: _Solids, voxel: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(N, M): True only where the inscribed balls share a region so large that it holds a voxel.
+    """(N, M): True only where the inscribed balls share a region so large that it contains a voxel.
 
-    Two balls that interpenetrate by the diagonal of a voxel share a ball of that diameter,
-    and every such ball holds a voxel's centre.
+    Two balls that overlap by the diagonal of a voxel share a ball of that diameter, and every such ball
+    contains a voxel's centre.
     """
     apart = np.zeros((len(some.radius), len(others.radius)))
     for axis, edge in enumerate(voxel):
@@ -139,7 +139,7 @@ def _surely_overlap(some: _Solids, others: _Solids, voxel: NDArray[np.float64]) 
 def _rasterise(
     solids: _Solids, i: int, size: tuple[int, ...], gap: int
 ) -> tuple[tuple[slice, ...], NDArray[np.bool_]]:
-    """The bounding box of candidate i, grown by `gap` and cut at the patch, and its voxels in there."""
+    """The bounding box of candidate i, grown by `gap` and cut to the patch, and its voxels in that box."""
     form, span = solids.form[i].tolist(), solids.reach[i].tolist()
     box, offsets = [], []
     for axis, (c, r, n) in enumerate(zip(solids.centre[i].tolist(), span, size, strict=True)):
@@ -166,12 +166,12 @@ def _check(
     count: tuple[float, ...],
     gap: int,
 ) -> None:
-    """Refuse what is no range, then what leaves no room for a picture of nuclei."""
+    """Refuse invalid ranges, then settings that no nucleus fits."""
     for key, pair in (("SEMI_AXIS", semi_axis), ("ECCENTRICITY", eccentricity), ("COUNT", count)):
         if len(pair) != 2 or not 0 <= pair[0] <= pair[1] < float("inf"):
-            raise ValueError(f"{key} wants a range [low, high] with 0 <= low <= high, got {list(pair)}")
+            raise ValueError(f"{key} must be a range [low, high] with 0 <= low <= high, got {list(pair)}")
     if eccentricity[1] >= 1:
-        raise ValueError(f"ECCENTRICITY must stay below 1, got {list(eccentricity)}")
+        raise ValueError(f"ECCENTRICITY must be below 1, got {list(eccentricity)}")
     if gap < 0:
         raise ValueError(f"GAP must not be negative, got {gap}")
     if min(size) < 1:
@@ -180,12 +180,12 @@ def _check(
         raise SynthesisError("COUNT [0, 0] asks for no nuclei; raise its upper end to 1 or more")
     if semi_axis[0] < 0.5:
         raise SynthesisError(
-            f"SEMI_AXIS {list(semi_axis)} pixels allows nuclei smaller than one pixel; "
-            "raise its lower end to 0.5 or more, or COUNT cannot be met with visible nuclei"
+            f"SEMI_AXIS {list(semi_axis)} pixels allows nuclei smaller than one pixel, which would be "
+            "invisible but counted for COUNT; raise its lower end to 0.5 or more"
         )
     smallest = semi_axis[0] * np.sqrt(1 - eccentricity[1] ** 2)
     if smallest >= np.sqrt(((np.array(size) * voxel) ** 2).sum()):
         raise SynthesisError(
             f"SEMI_AXIS {list(semi_axis)} makes every nucleus larger than the patch {tuple(size)}, whatever "
-            "COUNT is; lower SEMI_AXIS (it is a radius, in pixels) or take a larger DATASET.SIZE"
+            "COUNT is; lower SEMI_AXIS (a radius, in pixels) or raise DATASET.SIZE"
         )

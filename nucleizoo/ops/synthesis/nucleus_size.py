@@ -1,7 +1,7 @@
-"""How large nuclei are and how many there are, measured roughly on images without labels.
+"""Rough size and number of nuclei, measured on unlabelled images.
 
-A threshold and a watershed find enough whole nuclei to measure them, though not all: what is wanted
-here is the range of sizes and numbers that synthetic masks should have.
+A threshold and a watershed find enough whole nuclei to measure, though not all: this is only about the
+range of sizes and numbers that synthetic masks should have.
 """
 
 from __future__ import annotations
@@ -23,37 +23,38 @@ STRETCH = (1, 99.8)
 """Percentiles that become 0 and 1."""
 
 FAINT = 0.2
-"""Share of Otsu's threshold that a nucleus exceeds: most nuclei are dimmer than the brightest few."""
+"""Share of Otsu's threshold that a nucleus must exceed: most nuclei are dimmer than the brightest few."""
 
 CRUMB = 0.3
 """Share of the median size below which an object is debris, or a piece of a nucleus."""
 
 UNSEEN = 1.25
-"""Nuclei there are for one that a threshold finds in a crowd, at most."""
+"""Largest ratio of all nuclei to those that a threshold finds where they are crowded."""
 
 WINDOW = {2: (256, 256), 3: (64, 128, 128)}
-"""Pixels that numbers refer to; smaller images are windows themselves."""
+"""Pixels of the window that numbers of nuclei refer to; smaller images are windows themselves."""
 
-ROUNDS, WINDOWS = 4, 10  # corrections of the radius; windows counted an image
+ROUNDS, WINDOWS = 4, 10  # corrections of the radius; windows counted per image
 
 SMALL = 0.25
 """Share of the usual window below which a picture is too small to count nuclei in."""
 
 LONGEST = 0.99
-"""Eccentricity that nothing measured exceeds, seven times as long as wide: masks of more cannot be drawn."""
+"""Largest eccentricity measured (seven times as long as wide), because masks of more cannot be drawn."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sizes:
-    """What nuclei look like, in pixels of the last axis.
+    """Sizes and numbers of nuclei, in pixels of the last axis.
 
     Attributes:
         dark: whether nuclei are darker than the background.
         semi_axis: 10th and 90th percentile of the major semi-axis.
         eccentricity: 10th and 90th percentile, in the plane of the longest and the shortest axis.
-        count: 5th percentile of the nuclei in a window, and 1.25 times the 95th, for dim ones are not found.
+        count: 5th percentile of the number of nuclei in a window, and 1.25 times the 95th, because dim ones
+            are not found.
         window: voxels that `count` refers to.
-        labels: one an image: the nuclei that were found; of those at the edge and of crumbs no size is taken.
+        labels: the nuclei found, one array per image; those at the edge and debris are not measured.
     """
 
     dark: bool
@@ -64,7 +65,7 @@ class Sizes:
     labels: list[Labels]
 
     def in_voxels(self, spacing: tuple[float, ...]) -> Sizes:
-        """The same with a window in voxels of a size (micrometres, in axis order) that are no cubes."""
+        """The same with the window in anisotropic voxels, of a size in micrometres, in axis order."""
         if len(self.window) < 3 or not spacing:
             return self
         depth = max(1, round(self.window[0] * spacing[2] / spacing[0]))
@@ -123,7 +124,7 @@ def _is_bright_field(image: Image) -> bool:
 
 
 def _first_radius(image: Image) -> float:
-    """From the depths of Otsu's foreground, large ones weighing more: debris is shallow."""
+    """Radius from peaks of depth in Otsu's foreground, deep ones weighted more: debris is shallow."""
     smooth = ndimage.gaussian_filter(image, 1)
     depth = ndimage.distance_transform_edt(smooth > filters.threshold_otsu(smooth))  # type: ignore[no-untyped-call]
     peaks = feature.peak_local_max(ndimage.gaussian_filter(depth, 1), min_distance=3, exclude_border=False)  # type: ignore[no-untyped-call]
@@ -133,7 +134,7 @@ def _first_radius(image: Image) -> float:
 
 
 def _nuclei(image: Image, radius: float) -> Labels:
-    """Nuclei of about a radius: brighter than their surroundings, one a peak of depth and brightness."""
+    """Nuclei of about a radius: brighter than around them, one per peak of depth and brightness."""
     smooth = ndimage.gaussian_filter(image, max(1.0, radius / 8))
     around = ndimage.gaussian_filter(image, 2.5 * radius)
     mask = (smooth > FAINT * filters.threshold_otsu(smooth)) & (smooth > around)  # type: ignore[no-untyped-call]
@@ -149,7 +150,7 @@ def _nuclei(image: Image, radius: float) -> Labels:
 
 
 def _to_half_height(labels: Labels, image: Image) -> Labels:
-    """Every nucleus to where it is halfway from the background to its own mean, so that blur widens none."""
+    """Shrink nuclei to where they exceed halfway from background to their mean, so that blur widens none."""
     background = float(np.median(image[labels == 0])) if (labels == 0).any() else 0.0
     counts = np.maximum(np.bincount(labels.ravel()), 1)
     mean = np.bincount(labels.ravel(), image.ravel()) / counts
@@ -158,7 +159,7 @@ def _to_half_height(labels: Labels, image: Image) -> Labels:
 
 
 def _whole(labels: Labels) -> Labels:
-    """Without the nuclei that the edge of the image plane cuts."""
+    """Labels without the nuclei that the edge of the image plane cuts."""
     mask = np.zeros(labels.shape, bool)
     mask[..., 1:-1, 1:-1] = True
     return np.asarray(segmentation.clear_border(labels, mask=mask))  # type: ignore[no-untyped-call]
@@ -174,12 +175,12 @@ def _axes(nucleus: Any) -> tuple[float, float]:
 
 
 def _radius(size: float, dims: int) -> float:
-    """Of the disc or ball with so many voxels."""
+    """Radius of the disc or ball with so many voxels."""
     return math.sqrt(size / math.pi) if dims == 2 else (size * 3 / (4 * math.pi)) ** (1 / 3)
 
 
 def _count(labels: list[Labels], least: float) -> tuple[tuple[int, ...], list[float]]:
-    """The usual window, and the nuclei in windows of all images, those in smaller ones scaled up to it."""
+    """The median window, and numbers of nuclei in windows of all images, smaller ones scaled up to it."""
     windows = [tuple(map(min, WINDOW[found.ndim], found.shape)) for found in labels]
     usual = sorted(windows, key=math.prod)[len(windows) // 2]
     shares = [math.prod(window) / math.prod(usual) for window in windows]
@@ -193,7 +194,7 @@ def _count(labels: list[Labels], least: float) -> tuple[tuple[int, ...], list[fl
 
 
 def _numbers(labels: Labels, window: tuple[int, ...], least: float) -> list[int]:
-    """Centres of nuclei in random windows, debris left out."""
+    """Numbers of nuclei centred in random windows, without debris."""
     centres = np.array([one.centroid for one in measure.regionprops(labels) if one.area > least])  # type: ignore[no-untyped-call]
     rng = np.random.default_rng(0)
     counts = []

@@ -1,4 +1,4 @@
-"""From labels to pictures: nuclei as an electron microscope and as a fluorescence microscope see them.
+"""Rendering of labels as pictures of electron microscopy and of fluorescence microscopy.
 
 Intensities are in [0, 1], lengths in pixels of the last axis.
 """
@@ -13,7 +13,7 @@ from nucleizoo.ops.labels.edges import outlines
 from nucleizoo.ops.synthesis.texture import enlarge, in_voxels, membranes, smooth_noise
 
 _CYTOPLASM, _NUCLEUS, _CLUMP, _ENVELOPE, _MEMBRANE, _ORGANELLE = 0.64, 0.42, 0.18, 0.2, 0.35, 0.18
-"""Grey of an electron micrograph: two levels, and by how much things are darker than what is around."""
+"""Grey levels of an electron micrograph: two, then how much darker structures are than around them."""
 _SECTION = 0.03
 """Standard deviation of the brightness from section to section."""
 _SIGNAL, _BACKGROUND = 0.65, 0.03
@@ -29,14 +29,14 @@ def electron(
     noise: float,
     missing: float,
 ) -> NDArray[np.float32]:
-    """Dark nuclei in grey cells: chromatin, envelopes, organelles, membranes between the cells.
+    """Render electron microscopy: dark nuclei with chromatin and envelopes, in cells with organelles.
 
     Args:
         labels: (*S), 0 = background; the nuclei.
         rng: the only source of randomness.
         radius: of a typical nucleus; everything else is in proportion to it.
         voxel: edge lengths of a voxel, in axis order.
-        noise: standard deviation of the noise of the camera.
+        noise: standard deviation of the camera noise.
         missing: probability that a section (a plane of a volume) is lost and black.
 
     Returns:
@@ -72,17 +72,17 @@ def fluorescence(
     haze: float,
     photons: float,
 ) -> NDArray[np.float32]:
-    """Bright nuclei on a dark ground, blurred, with haze from those out of focus, and counted photons.
+    """Render fluorescence: bright nuclei on a dark background, with blur, out-of-focus haze and shot noise.
 
     Args:
         labels: (*S), 0 = background; the nuclei.
         rng: the only source of randomness.
         radius: of a typical nucleus.
         voxel: edge lengths of a voxel, in axis order.
-        brightness: range from which each nucleus draws its own, in (0, 1].
-        blur: standard deviations of the blur, one an axis.
+        brightness: range that the brightness of each nucleus is drawn from, in (0, 1].
+        blur: standard deviations of the blur, one per axis.
         haze: light that is blurred over the size of two nuclei, as a share of the rest.
-        photons: that intensity 1 stands for; fewer make more noise.
+        photons: number at intensity 1; fewer make more noise.
 
     Returns:
         (*S) in [0, 1].
@@ -103,15 +103,15 @@ def fluorescence(
 
 
 def shot_noise(light: NDArray[np.float32], rng: np.random.Generator, photons: float) -> NDArray[np.float32]:
-    """Count photons: whole numbers with the mean, the variance and nearly the skew of Poisson's law.
+    """Add shot noise: integers with the mean, the variance and nearly the skew of a Poisson distribution.
 
     (sqrt(n) + z / 2)^2 - 1/4 with a normal z has mean n and variance n + 1/8. It takes a tenth of the
-    time of exact numbers.
+    time of exact Poisson numbers.
 
     Args:
         light: intensities, at least 0; any shape.
         rng: the only source of randomness.
-        photons: that intensity 1 stands for.
+        photons: number at intensity 1.
 
     Returns:
         Counts divided by `photons`, same shape.

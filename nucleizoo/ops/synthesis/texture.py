@@ -1,4 +1,4 @@
-"""Smooth random fields, coarse lattices of numbers drawn out by cubic splines: noise, and cells."""
+"""Smooth random fields, interpolated from coarse lattices by cubic splines: noise, and cells."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 _POWER = 151 / 315
-"""Integral of the squared cubic B-spline: the variance that is left of white noise, an axis."""
+"""Integral of the squared cubic B-spline: the share of white noise's variance that is left, per axis."""
 
 
 def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, ...], grain: tuple[float, ...]
 ) -> NDArray[np.float32]:
-    """Noise without edges, of mean 0 and variance 1.
+    """Smooth noise of mean 0 and variance 1.
 
     Args:
         rng: the only source of randomness.
         shape: (*S) of the field.
-        grain: how far bright and dark spots are apart, in voxels an axis; below one voxel is one.
+        grain: distance between bright and dark spots, in voxels per axis; values below 1 count as 1.
 
     Returns:
-        (*shape), normally distributed; voxels further apart than four grains are independent.
+        (*shape), normally distributed; voxels more than four grains apart are independent.
     """
     weights = []
     for n, step in zip(shape, grain, strict=True):
         step = max(step, 1.0)
-        first = 1 + rng.random()  # no voxel of any field is more likely to lie on the lattice than others
+        first = 1 + rng.random()  # random, so that all voxels are equally likely to be on the lattice
         weights.append(_splines(first + np.arange(n) / step, math.ceil(n / step) + 4))
     lattice = rng.standard_normal([w.shape[1] for w in weights], dtype=np.float32)
     lattice /= np.float32(_POWER ** (len(shape) / 2))
@@ -38,11 +38,11 @@ def smooth_noise(
 def membranes(
     labels: NDArray[np.int32], rng: np.random.Generator, *, radius: float, voxel: tuple[float, ...]
 ) -> NDArray[np.float32]:
-    """How far voxels are from the border of their cell, in units in which a cell is about 1 deep.
+    """Distance of voxels from the border of their cell, in units of about the depth of a cell.
 
-    Space belongs to the nearest nucleus, or to one of a few cells whose nucleus is elsewhere. Every
-    cell draws + or -; smoothed, the signs are 0 halfway between opposite neighbours. Three draws leave
-    one pair in eight without a membrane.
+    Each voxel belongs to the nearest nucleus, or to one of a few cells whose nucleus is elsewhere. Every
+    cell draws a sign, + or -; smoothed, the signs are 0 halfway between opposite neighbours. With three
+    draws, one pair of neighbours in eight has no membrane.
 
     Args:
         labels: (*S), 0 = background.
@@ -74,12 +74,12 @@ def membranes(
 def enlarge(
     coarse: NDArray[np.float32], shape: tuple[int, ...], step: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """The smooth field of which every `step`-th voxel is given, slightly smoothed.
+    """Interpolate a field of which every `step`-th voxel is given; this smooths it slightly.
 
     Args:
         coarse: (..., *S), such as fine[..., ::step, ::step].
         shape: (*S) of the result.
-        step: voxels from one value to the next, an axis.
+        step: voxels from one value to the next, per axis.
 
     Returns:
         (..., *shape), within the range of `coarse`.
@@ -92,12 +92,12 @@ def enlarge(
 
 
 def in_voxels(length: float, voxel: tuple[float, ...]) -> tuple[float, ...]:
-    """A length in voxels, an axis; `voxel` has their edges in the unit of the length."""
+    """A length in voxels, per axis; `voxel` has their edges in the unit of the length."""
     return tuple(length / edge for edge in voxel)
 
 
 def _splines(positions: NDArray[np.float64], count: int) -> NDArray[np.float32]:
-    """(n, count): what each of `count` lattice points, at 0, 1, 2, ..., gives to n positions."""
+    """(n, count): cubic B-spline weights of `count` lattice points, at 0, 1, 2, ..., at n positions."""
     apart = np.abs(positions[:, None] - np.arange(count))
     near = 2 / 3 - apart**2 + apart**3 / 2
     far = np.maximum(2 - apart, 0) ** 3 / 6
@@ -105,9 +105,9 @@ def _splines(positions: NDArray[np.float64], count: int) -> NDArray[np.float32]:
 
 
 def _drawn_out(lattice: NDArray[np.float32], weights: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """(..., *M) times one matrix (n, m) an axis: (..., *N), contiguous.
+    """(..., *M) times one matrix (n, m) per axis: (..., *N), contiguous.
 
-    Matrix products are faster here than scipy's zoom by far: the time is that of the last axis.
+    Matrix products are much faster here than scipy's zoom: most of the time is that of the last axis.
     """
     for axis, weight in enumerate(weights[:-1], start=-len(weights)):
         rest = lattice.shape[axis + 1 :]

@@ -1,4 +1,4 @@
-"""How data sets lie in folders: one module a layout, that knows its sign and lists what there is."""
+"""Layouts of data sets in folders: one module each, with its sign and the listing of items."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Layout:
     Attributes:
         name: in the table.
         sign: pattern of files below the root, by which it is recognised.
-        listing: (root, truth, whole) -> what there is; `truth` is 'gt' or 'st', and `whole` wants frames
-            as they are even where only planes of them are annotated.
+        listing: (root, truth, whole) -> items; `truth` is 'gt' or 'st', and `whole` asks for whole frames
+            even where only planes of them are annotated.
         truths: kinds of labels: 'gt', gold truth, made by people; 'st', silver truth, made by programs.
-        tells: whether the sign is of this layout alone.
+        tells: whether only this layout has the sign.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Layout:
     tells: bool = True
 
     def roots(self, folder: Path) -> list[Path]:
-        """Where it lies: the folder, or those of the first level below it that have the sign."""
+        """Folders with the sign: the folder itself, or those on the first level below it that have any."""
         for level in _levels(folder):
             if found := [place for place in level if next(place.glob(self.sign), None) is not None]:
                 return found
@@ -59,11 +59,11 @@ def recognised(folder: Path, name: str = "") -> tuple[Layout, Path]:
     """The layout of a folder, and the folder below it where it begins.
 
     Args:
-        folder: as it was unpacked.
-        name: the layout that it must be; '' finds out.
+        folder: an unpacked data set.
+        name: the expected layout; '' recognises it.
 
     Raises:
-        UserError: when the folder is missing, or fits no layout or several places.
+        UserError: when the folder is missing, or a layout is found nowhere or in several places.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; check the path")
@@ -73,12 +73,12 @@ def recognised(folder: Path, name: str = "") -> tuple[Layout, Path]:
         if len(roots) > 1:
             places = ", ".join(str(root.relative_to(folder)) for root in roots[:5])
             raise UserError(
-                f"{folder}: holds several sets of the layout '{layout.name}': {places}; name one of them"
+                f"{folder}: contains several sets of the layout '{layout.name}': {places}; give one of them"
             )
         if roots:
             return layout, roots[0]
     signs = "; ".join(f"{layout.name}: {layout.sign}" for layout in candidates)
-    raise UserError(f"{folder}: nothing in it is laid out as a known data set; looked for {signs}")
+    raise UserError(f"{folder}: contains no known data set; looked for {signs}")
 
 
 def _levels(folder: Path) -> Iterator[list[Path]]:

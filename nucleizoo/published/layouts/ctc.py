@@ -17,15 +17,15 @@ _DOTS = re.compile(r"man_track(\d+)\.tif")
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All frames of all sequences; sequence 01 is to train, the others to test.
+    """All frames of all sequences; sequence 01 is for training, the others for testing.
 
-    Gold truth of volumes is often single planes of them: then a plane is an item of its own, unless
-    whole frames are wanted or its frame is annotated whole.
+    Gold truth of volumes often covers only single planes: then a plane is an item of its own, unless
+    whole frames are asked for or the whole frame is annotated.
 
     Args:
         root: folder of the sequences.
         truth: 'gt', gold truth, or 'st', silver truth.
-        whole: frames as they are; planes of them are not items.
+        whole: list whole frames; their planes are not items.
     """
     items, missing = list[Item](), list[str]()
     for sequence in sorted({file.parent for file in root.glob(SIGN)}):
@@ -60,7 +60,7 @@ def _plane(name: str, split: str, image: Path, label: Path, dots: Path | None, z
 
 
 def _numbered(folder: Path, pattern: re.Pattern[str]) -> dict[tuple[str, ...], Path]:
-    """Files of a folder by the numbers in their names, in order; none of a folder that is not there."""
+    """Files of a folder by the numbers in their names, in order; none if the folder is missing."""
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return {match.groups(): file for file in files if (match := pattern.fullmatch(file.name))}
 
@@ -68,13 +68,13 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> dict[tuple[str, ...], P
 def _unmarked(
     sequence: str, frames: dict[tuple[str, ...], Path], dots: dict[tuple[str, ...], Path]
 ) -> Iterator[str]:
-    """Files of dots that are not there: every frame has one."""
+    """Missing marker files: every frame should have one."""
     numbers = [number for (number,) in frames if (number,) not in dots] if dots else ["*"]
     return (f"{sequence}_GT/TRA/man_track{number}.tif" for number in numbers)
 
 
 def _gaps(sequence: str, frames: dict[tuple[str, ...], Path]) -> Iterator[str]:
-    """Frames that are not there between the first and the last."""
+    """Frames missing between the first and the last."""
     digits = len(next(iter(frames))[0])
     last = max(int(frame) for (frame,) in frames)
     first = min(int(frame) for (frame,) in frames)

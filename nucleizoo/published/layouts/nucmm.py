@@ -13,7 +13,7 @@ _FOLDERS = {"train": "train", "val": "test"}
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All cubes, called by folder and place, such as 'train_0_576_768'; 'val' is to test."""
+    """All cubes, called by folder and place, such as 'train_0_576_768'; 'val' is for testing."""
     items, missing = list[Item](), list[str]()
     for folder, split in _FOLDERS.items():
         images = sorted((root / "Image" / folder).glob("img_*.h5"))

@@ -15,14 +15,14 @@ SIGN = "image_description.csv"
 _NAME, _SPLIT, _MAGNIFICATION = "Image_Name", "Train-/Testset split", "Magnification"
 
 _NOMINAL = 10.0
-"""Micrometres a pixel at magnification 1; 0.5 at 20x. The set names no pixel sizes; true in proportion."""
+"""Micrometres per pixel at magnification 1; 0.5 at 20x. The set has no pixel sizes; ratios are right."""
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All images of the description, which names their split and their magnification.
+    """All images in the description, which gives their split and magnification.
 
     Raises:
-        UserError: for a description that is not in UTF-8, or without the columns or values that are needed.
+        UserError: for a description that is not UTF-8, or lacks columns or values.
     """
     items, missing = list[Item](), list[str]()
     for row in _rows(root / SIGN):
@@ -43,22 +43,22 @@ def _rows(path: Path) -> list[dict[str, str]]:
                 for row in csv.DictReader(file, delimiter=";")
             ]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is no table in UTF-8 ({error}); unpack the set's own file again") from error
+        raise UserError(f"{path}: is not a UTF-8 table ({error}); unpack the original file again") from error
     rows = [row for row in cells if any(row.values())]  # spreadsheets leave ';;;;' at the end
     for row in rows:
         if not {_NAME, _SPLIT, _MAGNIFICATION} <= set(row) or row[_SPLIT] not in SPLITS:
             raise UserError(
-                f"{path}: wants the columns {_NAME}, {_SPLIT} (train or test) and {_MAGNIFICATION}, apart by "
-                f"semicolons; has {row}; unpack the set's own file again"
+                f"{path}: must have the columns {_NAME}, {_SPLIT} (train or test) and {_MAGNIFICATION}, "
+                f"separated by semicolons; got {row}; unpack the original file again"
             )
         if Path(row[_NAME]).name != row[_NAME]:
-            raise UserError(f"{path}: '{row[_NAME]}' is no name of an image; unpack the set's own file again")
+            raise UserError(f"{path}: '{row[_NAME]}' is not an image name; unpack the original file again")
     return rows
 
 
 def _magnification(path: Path, row: Mapping[str, str]) -> float:
-    """A number such as that of '20x'."""
+    """The number in a value such as '20x'."""
     number = re.match(r"\d+(\.\d+)?", row[_MAGNIFICATION])
     if not number or float(number[0]) == 0:
-        raise UserError(f"{path}: '{row[_MAGNIFICATION]}' of {row[_NAME]} is no magnification such as 20x")
+        raise UserError(f"{path}: '{row[_MAGNIFICATION]}' of {row[_NAME]} is not a magnification such as 20x")
     return float(number[0])

@@ -10,7 +10,7 @@ SIGN = "t*/sf_a549_*.npy"
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All volumes; those to test have labels."""
+    """All volumes; those for testing have labels."""
     items, missing = list[Item](), list[str]()
     for split in SPLITS:
         images = [file for file in sorted((root / split).glob("sf_a549_*.npy")) if "Label" not in file.stem]

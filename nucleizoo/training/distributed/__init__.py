@@ -1,1 +1,1 @@
-"""Processes that train together: torchrun's, or one alone."""
+"""Distributed training: several processes started by torchrun, or one alone."""

@@ -1,4 +1,4 @@
-"""What processes that train together exchange: nccl between GPUs, gloo between processors."""
+"""Communication between processes that train together: nccl between GPUs, gloo between CPUs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ _joined: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """A block that all processes started by torchrun go through together; inside another one, that one.
+    """A block that all processes started by torchrun run together; a nested one reuses the outer one.
 
-    Log lines in it are those of the first rank. When it fails at several ranks, the first of these raises
-    its own error.
+    Inside, only the first rank logs. When several ranks fail, the first of them raises its own error.
 
     Raises:
-        RankError: at all the others.
-        UserError: when the processes cannot meet.
+        RankError: on all other ranks.
+        UserError: when the processes cannot connect.
     """
     ranks = _joined.get()
     if ranks is not None or _told("WORLD_SIZE", 1) == 1:
@@ -43,12 +42,12 @@ def joined() -> Iterator[Ranks]:
         logging.disable(logging.WARNING)
     try:
         yield met
-        met.any(False)  # so that all end alike
+        met.any(False)  # so that all ranks end together
     except RankError:
         raise
     except BaseException as error:
         if (first := meeting.failed()) != met.number:
-            raise RankError(f"rank {first} has failed too, and says why") from error
+            raise RankError(f"rank {first} has failed too; see its message") from error
         raise
     finally:
         logging.disable(logging.NOTSET)
@@ -64,32 +63,32 @@ class _Together(Ranks):
         self.neighbours = _told("LOCAL_WORLD_SIZE", 1)
 
     def place(self, device: torch.device) -> torch.device:
-        """Every rank of a machine has a GPU of its own; processors they share.
+        """The device of this rank: one GPU per rank on a machine, or the CPU for all.
 
         Raises:
-            ConfigError: when there are fewer GPUs than ranks, or another device is named.
+            ConfigError: when there are fewer GPUs than ranks, or the device is one GPU or of another type.
         """
         if device.type == "cpu":
             return device
         own, there = _told("LOCAL_RANK", 0), torch.cuda.device_count()
         if device.type != "cuda" or device.index is not None:
             raise ConfigError(
-                f"SYSTEM.DEVICE: {device} cannot be that of {self.count} processes; use auto, cpu or cuda"
+                f"SYSTEM.DEVICE: {device} cannot be used by {self.count} processes; set auto, cpu or cuda"
             )
         if own >= there:
             raise ConfigError(
-                f"SYSTEM.DEVICE: {self.neighbours} processes want a GPU each, and this machine has {there}; "
+                f"SYSTEM.DEVICE: {self.neighbours} processes need a GPU each, but this machine has {there}; "
                 f"start {there} of them (torchrun --nproc-per-node), or set SYSTEM.DEVICE cpu"
             )
         torch.cuda.set_device(own)
         return torch.device("cuda", own)
 
     def any(self, said: bool) -> bool:
-        """One vote."""
+        """Whether any rank says so, by one vote."""
         return self.meeting.any(said)
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """Made at the first rank, known to all."""
+        """What `make` returns on the first rank, broadcast to all."""
         held: list[Any] = [make() if self.is_first else None]
         with self.meeting.exchange():
             dist.broadcast_object_list(held, src=0, group=self.meeting.words)
@@ -97,7 +96,7 @@ class _Together(Ranks):
         return made
 
     def gathered(self, value: Any) -> list[Any]:
-        """Packed as a checkpoint is, so that tensors arrive in the memory of the processor."""
+        """The values of all ranks, on the first; serialised as checkpoints, so tensors arrive on the CPU."""
         content = io.BytesIO()
         torch.save(value, content)
         packed: list[Any] | None = [None] * self.count if self.is_first else None
@@ -107,14 +106,14 @@ class _Together(Ranks):
 
     @torch.no_grad()
     def level(self, weights: dict[str, Tensor]) -> None:
-        """One broadcast."""
+        """Copy the weights of the first rank to all, in one broadcast."""
         given = self.from_first(lambda: {name: value.cpu() for name, value in weights.items()})
         for name, value in weights.items():
             value.copy_(given[name])
 
     @torch.no_grad()
     def average(self, parameters: Sequence[Parameter]) -> None:
-        """One sum over ranks of all gradients in a row, and of how many ranks have each."""
+        """Average in one all-reduce of all gradients, concatenated with how many ranks have each."""
         grads = [parameter.grad for parameter in parameters]
         rows = [
             (torch.zeros_like(one) if grad is None else grad).flatten()
@@ -123,7 +122,7 @@ class _Together(Ranks):
         reached = rows[0].new_tensor([float(grad is not None) for grad in grads])
         row = self._summed(torch.cat([*rows, reached]))
         *sums, reached = torch.split(row, [len(one) for one in rows] + [len(rows)])
-        # looking at the counts would wait for the GPU, and is only needed when this rank lacks some
+        # reading the counts waits for the GPU, and is only needed when this rank lacks a gradient
         wanted = reached.tolist() if any(grad is None for grad in grads) else [1.0] * len(rows)
         for one, total, by in zip(parameters, sums, wanted, strict=True):
             if by:
@@ -131,12 +130,12 @@ class _Together(Ranks):
                 one.grad.copy_((total / self.count).view_as(one))
 
     def mean(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One sum over ranks."""
+        """The mean of each scalar, in one all-reduce."""
         total = self._summed(torch.stack(list(losses.values())))
         return dict(zip(losses, (total / self.count).unbind(), strict=True))
 
     def _summed(self, row: Tensor) -> Tensor:
-        """In float32 at least."""
+        """The sum over ranks, in float32 or higher precision."""
         row = row.to(torch.promote_types(row.dtype, torch.float32))
         with self.meeting.exchange():
             dist.all_reduce(row)
@@ -144,11 +143,11 @@ class _Together(Ranks):
 
 
 def _told(name: str, otherwise: int) -> int:
-    """A number that torchrun tells its processes."""
+    """A number from an environment variable that torchrun sets."""
     try:
         return int(os.environ.get(name, otherwise))
     except ValueError as error:
         raise UserError(
-            f"the environment's {name} is '{os.environ[name]}', not a number; start several processes with "
-            f"torchrun, or unset {name} to train in one"
+            f"the environment variable {name} is '{os.environ[name]}', not a number; start several processes "
+            f"with torchrun, or unset {name} to train in one"
         ) from error

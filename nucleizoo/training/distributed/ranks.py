@@ -1,7 +1,7 @@
-"""What a training asks of the processes that train together; one that trains alone answers for itself.
+"""The interface between a training and its ranks, implemented here for a single process.
 
 Every rank prepares its share of each batch and steps with the mean of all gradients, so that weights and
-optimisers are the same everywhere.
+optimisers stay the same on all ranks.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Ranks:
     several.
 
     Attributes:
-        number: of this rank, 0 or more; the first one reads and writes the run folder.
-        count: ranks in all.
-        neighbours: ranks on this machine, this one included.
+        number: of this rank, 0 or more; rank 0 reads and writes the run folder.
+        count: total number of ranks.
+        neighbours: ranks on this machine, including this one.
     """
 
     number, count, neighbours = 0, 1, 1
@@ -35,35 +35,35 @@ class Ranks:
         return self.number == 0
 
     def place(self, device: torch.device) -> torch.device:
-        """Where this rank computes, when `device` is asked for."""
+        """The device of this rank, where the configuration says `device`."""
         return device
 
     def seed(self, seed: int) -> int:
-        """Of this rank's own random numbers; the first one has the seed of a training alone."""
+        """The seed of this rank's random numbers; that of the first rank is `seed`, as in one process."""
         if self.is_first:
             return seed
         return int(np.random.SeedSequence((seed, self.number)).generate_state(1, np.uint64)[0]) % 2**63
 
     def any(self, said: bool) -> bool:
-        """Wait for all ranks; whether one of them says so."""
+        """Whether any rank says so; waits for all of them."""
         return said
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What `make` gives at the first rank, which alone calls it; pickled on its way to the others."""
+        """What `make` returns on the first rank, the only one to call it; pickled for the others."""
         return make()
 
     def gathered(self, value: Any) -> list[Any]:
-        """The values of all ranks, tensors and plain values, at the first one; nothing at the others."""
+        """The values of all ranks, tensors and plain values, on the first one; [] on the others."""
         return [value]
 
     def level(self, weights: dict[str, Tensor]) -> None:
         """Give all ranks the weights of the first, in place."""
 
     def average(self, parameters: Sequence[Parameter]) -> None:
-        """Give all ranks the mean of their gradients, in place; none where no rank has one."""
+        """Replace gradients by their mean over all ranks, in place; none where no rank has one."""
 
     def mean(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The mean of each scalar, by the same names in the same order."""
+        """The mean of each scalar over ranks, with the same names in the same order."""
         return losses
 
 

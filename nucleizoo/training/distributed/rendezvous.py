@@ -1,6 +1,6 @@
-"""Processes that meet as torchrun starts them, vote, and notice who has failed or is gone.
+"""Rendezvous of the processes that torchrun starts, and the vote that detects failed or lost ranks.
 
-Before they exchange anything, all of them vote: one that has failed says so there, and the others end
+All ranks vote before they exchange anything: one that has failed says so in its vote, and the others stop
 instead of waiting for it.
 """
 
@@ -23,10 +23,10 @@ from nucleizoo.core.format import first_line
 from nucleizoo.training.workers import WORKER_LOST
 
 PATIENCE = timedelta(days=7)
-"""For a rank that is busy, validating for hours; one that is gone shows at once."""
+"""Timeout for a rank that is busy, validating for hours; a lost rank is noticed at once."""
 
 FAREWELL = timedelta(seconds=15)
-"""For the others to hear that this rank has failed."""
+"""Timeout for telling the other ranks that this one has failed."""
 
 _meetings = count(1)
 
@@ -36,11 +36,11 @@ class Meeting:
 
     Attributes:
         number: of this rank.
-        count: ranks in all.
-        words: the group in which plain values are exchanged.
+        count: total number of ranks.
+        words: the process group that exchanges plain values.
 
     Raises:
-        UserError: when the processes cannot meet.
+        UserError: when the processes cannot connect.
     """
 
     number: int
@@ -51,7 +51,7 @@ class Meeting:
             store, self.number, self.count = next(rendezvous("env://"))
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if dist.is_nccl_available() else "gloo",
-                # a place of its own: there may be addresses of an earlier meeting, where nobody is any more
+                # a prefix of its own: the store may hold stale addresses of an earlier meeting
                 store=PrefixStore(f"meeting {next(_meetings)}", store),
                 rank=self.number,
                 world_size=self.count,
@@ -59,8 +59,8 @@ class Meeting:
             self.words = dist.new_group(backend="gloo", timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
             raise UserError(
-                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the processes of this training cannot meet "
-                f"({_reason(error)}); start them with torchrun, or unset WORLD_SIZE to train in one"
+                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the processes of this training cannot "
+                f"connect ({_reason(error)}); start them with torchrun, or unset WORLD_SIZE to train in one"
             ) from error
 
     def leave(self) -> None:
@@ -68,7 +68,7 @@ class Meeting:
         dist.destroy_process_group()
 
     def any(self, said: bool) -> bool:
-        """Wait for all ranks; whether one of them says so.
+        """Whether any rank says so; waits for all of them.
 
         Raises:
             RankError: when another rank has failed.
@@ -77,11 +77,11 @@ class Meeting:
         with self._connected():
             failed, told = self._vote(False, said, PATIENCE)
         if failed is not None:
-            raise RankError(f"rank {failed} has failed, and says why")
+            raise RankError(f"rank {failed} has failed; see its message")
         return told
 
     def failed(self) -> int:
-        """Tell the others that this rank has failed; the first of those that have."""
+        """Tell the others that this rank has failed; returns the first rank that has."""
         try:
             first, _ = self._vote(True, False, FAREWELL)
         except RuntimeError:  # they are gone, or too busy to listen
@@ -90,7 +90,7 @@ class Meeting:
 
     @contextmanager
     def exchange(self) -> Iterator[None]:
-        """A block in which all ranks exchange something, once all have come there.
+        """A block in which all ranks exchange data, entered once all have reached it.
 
         Raises:
             RankError: when another rank has failed.
@@ -101,7 +101,7 @@ class Meeting:
             yield
 
     def _vote(self, failed: bool, said: bool, patience: timedelta) -> tuple[int | None, bool]:
-        """The first rank that has failed, and whether one says something."""
+        """The first rank that has failed, and whether any rank says so."""
         vote = torch.tensor([self.count - self.number if failed else 0, int(said)])
         dist.all_reduce(vote, dist.ReduceOp.MAX, group=self.words, async_op=True).wait(patience)
         lowest, told = vote.tolist()
@@ -109,20 +109,20 @@ class Meeting:
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        """Tell of a connection that broke because the process at its other end is gone."""
+        """Report a connection that broke because the process at its other end was lost."""
         try:
             yield
         except RuntimeError as error:
             if str(error).startswith(WORKER_LOST):  # PyTorch raises it anywhere in this process
                 raise
             if self.number:
-                raise RankError("a rank was lost, and the first one says so") from error
+                raise RankError("a rank was lost; see the message of the first one") from error
             raise UserError(
-                "another process of this training was lost: killed, out of memory, or its machine is gone "
-                f"({_reason(error)}). Train with --resume to go on from the last checkpoint"
+                "another process of this training was lost: killed, out of memory, or on a machine that is "
+                f"gone ({_reason(error)}). Train with --resume to continue from the last checkpoint"
             ) from error
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what PyTorch says, without the place in its sources."""
+    """The first line of PyTorch's message, without its position in the source code."""
     return re.sub(r"^\[\S+\] ", "", first_line(error)).strip(" .")
