@@ -59,18 +59,20 @@ def test_a_method_must_get_what_it_needs(monkeypatch):
 
     monkeypatch.setitem(METHODS._entries, "hungry", Hungry)
     assert isinstance(build.method(config("METHOD.NAME", "hungry")), Hungry)
-    with pytest.raises(ConfigError, match=r"METHOD 'hungry' needs maps, which .*'images' \(source\) do not"):
+    with pytest.raises(ConfigError, match=r"METHOD 'hungry' .*\bmaps\b.*'images' \(source\)"):
         build.method(config("METHOD.NAME", "hungry", "DATASET.SOURCE.NAME", "images"))
 
 
 def test_the_decoder_must_read_what_the_target_has():
-    with pytest.raises(ConfigError, match=r"'components' reads mask, but TARGET 'ternary' has ternary"):
+    with pytest.raises(
+        ConfigError, match=r"'components' .*\bmask\b.*TARGET 'ternary'.*INFERENCE\.DECODER\.NAME"
+    ):
         decoder("TARGET.NAME", "ternary")
     assert decoder(name="adgan_ins_2d").reads == {"ternary"}
 
 
 def test_a_setting_out_of_range_is_told_with_its_section():
-    with pytest.raises(ConfigError, match=r"TARGET 'ternary': RIM must be between 0 and 1, got 2.0"):
+    with pytest.raises(ConfigError, match=r"TARGET 'ternary': RIM .*\b2\.0"):
         build.target(config("TARGET.RIM", "2", name="adgan_ins_2d"))
     with pytest.raises(ConfigError, match=r"INFERENCE.DECODER 'components': FOREGROUND"):
         decoder("INFERENCE.DECODER.FOREGROUND", "1.5")
@@ -83,13 +85,13 @@ def test_a_setting_out_of_range_is_told_with_its_section():
 
 
 def test_channels_that_a_method_cannot_join_are_told():
-    with pytest.raises(ConfigError, match=r"METHOD 'adgan': .* got 3 and 1"):
+    with pytest.raises(ConfigError, match=r"METHOD 'adgan': .* 3 and 1\b.*DATASET\.CHANNELS"):
         build.method(config("DATASET.CHANNELS", "3"))
 
 
 @pytest.mark.parametrize("size", ["[30, 32]", "[4, 32]"])
 def test_a_crop_must_fit_the_strides_of_the_method(size):
-    with pytest.raises(ConfigError, match=r"DATASET.SIZE wants multiples of 4, 8 or more, .*; got \("):
+    with pytest.raises(ConfigError, match=r"DATASET\.SIZE .*\b4\b.*\b8\b.*METHOD 'adgan'.*\("):
         build.method(config("DATASET.SIZE", size))
 
 
@@ -119,5 +121,5 @@ def test_sources_are_opened(toy_images):
 def test_without_strides_to_fit_any_crop_will_do(size):
     window = ["INFERENCE.WINDOW", "[]"]
     build.method(config("DATASET.SIZE", size, *window, name="supervised_2d"))
-    with pytest.raises(ConfigError, match="multiples of 4, 8 or more"):
+    with pytest.raises(ConfigError, match=r"DATASET\.SIZE .*\b4\b.*\b8\b.*METHOD 'adgan'"):
         build.method(config("DATASET.SIZE", size, *window))

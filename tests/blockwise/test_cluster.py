@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 from support.free_run import PLUGIN, make, own_plugin
+from support.naming import names
 from support.toy_picture import toy_picture
 
 from nucleizoo import api
@@ -214,7 +216,7 @@ def test_damage_and_a_full_disk_are_told_in_the_words_of_one_process(
     whole = (tmp_path / "brain.h5").read_bytes()
     damaged = whole[: place.byte_offset] + bytes(range(64)) + whole[place.byte_offset + 64 :]
     (tmp_path / "brain.h5").write_bytes(damaged)
-    with pytest.raises(ImageReadError, match=r"chunk 2\.1\.1 .* cannot be read .* --skip-damaged"):
+    with pytest.raises(ImageReadError, match=r"chunk 2\.1\.1 .* read .*--skip-damaged"):
         finished(job, executor_of(workers, job))
     (tmp_path / "brain.h5").write_bytes(whole)
     workers.client.run(fill_disk)
@@ -254,26 +256,20 @@ def test_a_job_that_was_begun_again_or_is_not_seen_is_left_alone(folder, tmp_pat
     job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"))
     spec = job.spec(workers.spec)
     for other, match in (
-        (replace(spec, job="another"), "was begun again meanwhile"),
-        (
-            replace(spec, scratch=str(tmp_path / "elsewhere")),
-            "does not see .* all workers must see the same files",
-        ),
-        (replace(spec, path="/elsewhere/brain.h5"), "the worker .* does not see /elsewhere/brain.h5; all"),
-        (replace(spec, run=RunSpec("/elsewhere/run")), "the worker .* does not see /elsewhere/run; all"),
+        (replace(spec, job="another"), r"\.brain_blocks\b.* again"),
+        (replace(spec, scratch=str(tmp_path / "elsewhere")), "worker .*/elsewhere.* same"),
+        (replace(spec, path="/elsewhere/brain.h5"), r"worker .* /elsewhere/brain\.h5\b.* same"),
+        (replace(spec, run=RunSpec("/elsewhere/run")), r"worker .* /elsewhere/run\b.* same"),
         (
             replace(spec, run=replace(spec.run, plugins=("/elsewhere/a.py",))),
-            "the worker .* does not see /elsewhere/a.py; all",
+            r"worker .* /elsewhere/a\.py\b.* same",
         ),
         (
             replace(spec, run=replace(spec.run, overrides=("SYSTEM.DEVICE", "cuda:7"))),
-            "the worker .*: SYSTEM.DEVICE: cuda:7 is not on this machine",
+            r"worker .*SYSTEM\.DEVICE.*cuda:7",
         ),
-        (replace(spec, weights="others"), "the worker .* has other weights"),
-        (
-            replace(spec, versions=("9.9", "1.0")),
-            "has nucleizoo 0.* this machine has nucleizoo 9.9",
-        ),
+        (replace(spec, weights="others"), "worker .*other weights"),
+        (replace(spec, versions=("9.9", "1.0")), r"worker .*nucleizoo 0.*nucleizoo 9\.9"),
     ):
         with pytest.raises(UserError, match=match):
             finished(job, workers.executor(other))
@@ -288,11 +284,11 @@ def test_a_cluster_that_is_there_is_used_and_asked_for_its_versions(folder, work
     )  # fmt: skip
     assert done.count > 3
     monkeypatch.setattr(dask_workers, "versions", lambda: ("9.9", "1.0"))
-    with pytest.raises(UserError, match=r"worker tcp://.* has nucleizoo 0\..*, this machine has nucleizoo 9"):
+    with pytest.raises(UserError, match=r"worker tcp://.* nucleizoo 0\..* nucleizoo 9\.9"):
         with cluster(address, source):
             pass
     monkeypatch.setattr(dask_workers, "PACKAGES", ("no_such_package", "torch"))
-    with pytest.raises(UserError, match=r"the worker tcp://.* has nucleizoo \(none\) and torch 2.*"):
+    with pytest.raises(UserError, match=r"worker tcp://.* nucleizoo \(none\) .*torch 2"):
         with cluster(address, source):
             pass
 
@@ -303,9 +299,9 @@ def test_a_worker_that_dask_allows_less_memory_is_told(caplog):
     with distributed.LocalCluster(n_workers=1, **own) as local, distributed.Client(local) as client:
         seen = dask_workers.Workers(client, is_local=False)
         seen.check_memory(0.7e9)
-        assert "dask pauses" not in caplog.text
+        assert "--max-memory" not in caplog.text
         seen.check_memory(2e9)
-        assert "at 0.8 GB and ends it a little later, and --max-memory is 2: start workers" in caplog.text
+        names(caplog.text, "0.8 GB", "--max-memory", "2", "--memory-limit 0")
 
 
 @pytest.mark.parametrize("listens", [False, True])
@@ -318,7 +314,7 @@ def test_nobody_at_an_address_is_told_soon(monkeypatch, listens):
             taken.listen()
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         began = time.monotonic()
-        with pytest.raises(UserError, match=f"no dask scheduler answers at {address} within 0.5 s"):
+        with pytest.raises(UserError, match=rf"{address}.* 0\.5 s .*'dask scheduler'"):
             with cluster(address, RunSpec("run")):
                 pass
     assert time.monotonic() - began < 10
@@ -335,7 +331,7 @@ def test_a_stranger_at_an_address_is_told_as_one(says):
         talking = threading.Thread(target=talk)
         talking.start()
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(UserError, match=f"{address} is not a dask scheduler; see"):
+        with pytest.raises(UserError, match=f"{address} .* port .*'dask scheduler'"):
             with cluster(address, RunSpec("run")):
                 pass
         talking.join()
@@ -345,7 +341,7 @@ def test_a_stranger_at_an_address_is_told_as_one(says):
 def test_an_address_that_is_that_of_a_worker_is_told_so(workers):
     ((address, nanny),) = list(workers.client.run(lambda dask_worker: dask_worker.nanny).items())[:1]
     for one in (address, nanny):
-        with pytest.raises(UserError, match=f"{one} is the address of a worker; --dask wants .* scheduler"):
+        with pytest.raises(UserError, match=f"{one} .*worker.*--dask .*'dask scheduler'"):
             with cluster(one, RunSpec("run")):
                 pass
 
@@ -363,7 +359,7 @@ def test_what_is_no_address_is_refused():
         "tcp://a:65536",
         "tcp://a:0",
     ):
-        with pytest.raises(UserError, match="--dask is a number of processes"):
+        with pytest.raises(UserError, match=rf"--dask .* processes.*{re.escape(address)}"):
             with cluster(address, RunSpec("run")):
                 pass
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.naming import names
 
 from nucleizoo.blockwise.plan.budget import DECODING, Budget, Costs, Reading
 from nucleizoo.blockwise.plan.plan import plan
@@ -35,13 +36,11 @@ def test_a_plan_takes_what_it_says_and_what_is_asked_for_is_enough(shape, costs)
         assert 5e8 + costs.decoding * looked_at <= made.memory <= gigabytes * 1e9
         return made
 
-    with pytest.raises(
-        UserError, match=r"--max-memory allows 0\.4 GB; the program itself takes 0\.50"
-    ) as told:
+    with pytest.raises(UserError, match=r"--max-memory .*\b0\.4 GB.*\b0\.50 GB") as told:
         planned(0.4)
-    least = float(re.search(r"raise it to ([\d.]+)", str(told.value))[1])
+    least = float(re.findall(r"\d+\.?\d*", str(told.value))[-1])
     assert planned(least).memory <= planned(4 * least).memory
-    with pytest.raises(UserError, match="raise it to"):
+    with pytest.raises(UserError, match=r"--max-memory .*raise .*INFERENCE\.WINDOW"):
         planned(least / 1.02 - 0.1)
 
 
@@ -67,12 +66,10 @@ def test_chunks_that_are_decoded_count_and_are_named_where_they_are_too_large():
         return plan(Resizing(shape, shape), (1.0, 1.0, 1.0), budget, window=window, step=window)
 
     assert planned(0.9e9).memory <= 0.9e9
-    words = (
-        r"a\.h5: its chunks of 64x2048x2048 take 1\.50 GB to read, the program itself 0\.40; .* allows 0\.9: "
-    )
-    with pytest.raises(UserError, match=words + "store it in smaller ones, or raise") as told:
+    with pytest.raises(UserError) as told:
         planned(0.9e9, reading=reading)
-    enough = float(re.search(r"--max-memory to ([\d.]+)", str(told.value))[1]) * 1e9
+    names(told.value, "a.h5", reading.cause, "1.50 GB", "0.40", "--max-memory", "0.9", reading.advice)
+    enough = float(re.findall(r"\d+\.?\d*", str(told.value))[-1]) * 1e9
     assert 1.9e9 <= planned(enough, reading=reading).memory <= enough
-    with pytest.raises(UserError, match=r"the smallest blocks .*: raise it to"):
+    with pytest.raises(UserError, match=r"--max-memory .*raise .*INFERENCE\.WINDOW"):
         planned(0.41e9, reading=reading)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from support.cuts import CONFIG, words
+from support.naming import names
 
 from nucleizoo.cli import main
 from nucleizoo.comparison.columns import COLUMNS
@@ -74,14 +75,13 @@ def test_costs_are_counted(report):
 def test_the_verdict_names_the_better_model_and_what_the_test_says(report, poor):
     told = content(report)
     gap = float(rows(report)["good"]["f1_per_image"]) - float(rows(report)[poor.name]["f1_per_image"])
-    assert told["verdict"].startswith("good finds nuclei best: its F1 is ")
-    assert f"{gap:.3f} above that of {poor.name} (mean over 8 images)" in told["verdict"]
+    names(told["verdict"], "best", f"{gap:.3f}", "8 images")
+    assert re.search(rf"\bgood\b.* {re.escape(poor.name)}", told["verdict"])
     (test,) = told["tests"]
     assert test["models"] == ["good", poor.name] and test["supported"]
     better, worse, images = test["values"][1:4]
     assert images == 8 and worse == 0 and test["values"][4] == pytest.approx(2 / 2**better)
-    assert told["caution"].startswith("The paired test supports this (p = ")
-    assert f"one seed of {poor.name}" in told["caution"]
+    names(told["caution"], "supports", "p =", "seed", poor.name)
 
 
 def test_markdown_has_the_same_leaderboard_and_says_what_it_is(report, poor):
@@ -90,7 +90,7 @@ def test_markdown_has_the_same_leaderboard_and_says_what_it_is(report, poor):
     assert table[0].count("|") == len(COLUMNS) + 4
     assert f"{float(rows(report)['good']['dice']):.3f} \u00b1" in table[2]
     assert "\\<b\\>poor\\|&amp;'" in table[3]
-    assert "resolution: the label files as they are" in text.lower() and "mean over seeds" in text
+    names(text.lower(), "resolution", "label files", "over seeds")
     assert all(f"- {column.title}: {column.meaning}" in text for column in COLUMNS)
 
 
@@ -123,8 +123,7 @@ def test_a_damaged_image_is_named_and_left_out_for_all(good, poor, annotated, tm
     (tmp_path / "data/images/cell6.tif").unlink()
     assert compare(good[0], poor, "--data", tmp_path / "data", "--out", tmp_path / "out") == 1
     said = capsys.readouterr().err
-    assert "left out: " in said and "cell3.tif" in said and "of 9x9, but" in said and "of 48x64" in said
-    assert "no picture for the labels of cell6" in said
+    names(said, "left out", "cell3.tif", "cell5.tif", "9x9", "48x64", "cell6")
     assert content(tmp_path / "out")["images"] == ["cell0", "cell1", "cell2", "cell4", "cell7"]
     assert len(content(tmp_path / "out")["failed"]) == 2
     assert "too few images" in (tmp_path / "out/report.md").read_text()
@@ -138,20 +137,20 @@ def test_an_image_smaller_than_the_border_is_named_and_left_out(good, poor, anno
     out = tmp_path / "out"
     assert compare(good[0], poor, "--data", tmp_path / "data", "--out", out, "--border", 10) == 1
     said = capsys.readouterr().err
-    assert "left out: " in said and "cell3.tif" in said and "a border of 10 leaves nothing" in said
+    names(said, "left out", "cell3.tif", "border", "10")
     assert content(out)["images"] == [f"cell{i}" for i in range(8) if i != 3]
     for border in (24, -3):
         assert compare(good[0], "--data", annotated, "--out", out, "--border", border) == 2
-        assert f"cell0.tif: a border of {border} leaves nothing" in capsys.readouterr().err
+        names(capsys.readouterr().err, "cell0.tif", "border", border)
 
 
 def test_overrides_hold_for_all_runs_and_cannot_touch_the_training(good, annotated, tmp_path, capsys):
     data = ["--images", annotated / "images", "--truth", annotated / "labels", "--out", tmp_path]
     assert compare(good[0], *data, "INFERENCE.DECODER.MIN_SIZE", "1000000") == 0
     said = capsys.readouterr().out
-    assert said.startswith("No model finds nuclei") and rows(tmp_path)["good"]["dice"] == "0"
+    assert said.startswith("No model") and rows(tmp_path)["good"]["dice"] == "0"
     assert compare(good[0], *data, "METHOD.LEVEL", "0.1") == 2
-    assert "was fixed by the training" in capsys.readouterr().err
+    names(capsys.readouterr().err, "METHOD.LEVEL", "INFERENCE", "DATASET.IMAGE")
 
 
 def test_empty_truth_and_empty_predictions_have_a_report(good, poor, annotated, tmp_path, capsys):
@@ -162,10 +161,10 @@ def test_empty_truth_and_empty_predictions_have_a_report(good, poor, annotated, 
         tifffile.imwrite(tmp_path / "images" / f"{i}.tif", dark)
         tifffile.imwrite(tmp_path / "labels" / f"{i}.tif", np.zeros((20, 30), np.uint8))
     assert compare(good[0], poor, "--data", tmp_path, "--out", tmp_path / "out") == 0
-    assert "equally well" in capsys.readouterr().out
+    assert "equally" in capsys.readouterr().out
     assert rows(tmp_path / "out")["good"]["f1"] == "1"
     card = content(tmp_path / "out")["gallery"][0]
-    assert card["true"] == "annotated: no nuclei" and "nothing" in card["models"][0]["counts"]
+    assert "no nuclei" in card["true"] and "nothing" in card["models"][0]["counts"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(good, annotated, tmp_path, capsys):
@@ -198,7 +197,7 @@ def test_configurations_are_trained_once_with_every_seed(annotated, tmp_path, ca
     assert [file.stat().st_mtime_ns for file in weights] == before
     assert rows(tmp_path / "out")["mine"]["count_error"] != found
     assert compare(*command, "METHOD.LEVEL", "0.5") == 2
-    assert "was trained with another configuration" in capsys.readouterr().err
+    names(capsys.readouterr().err, tmp_path / "runs" / "mine_seed5", "METHOD.LEVEL", "0.5", "-0.4", "--out")
 
 
 def test_trainings_that_measured_their_sizes_are_reused(annotated, tmp_path):
@@ -225,7 +224,7 @@ def test_of_a_volume_one_plane_is_shown(cut, toy_images, tmp_path):
     folders = ["--images", toy_images / "volumes", "--truth", toy_images / "volume_labels"]
     assert compare(deep, *folders, "--out", tmp_path) == 0
     card = content(tmp_path)["gallery"][0]
-    assert re.fullmatch(r"32 x 32 pixels, plane \d+ shown, all counted", card["size"])
+    assert re.search(r"32 x 32 .*plane \d+", card["size"])
 
 
 def test_published_scores_stand_beside_ours(good, annotated, tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pytest
@@ -26,10 +27,10 @@ def test_models_of_one_folder_name_bear_the_folders_above(good, poor, tmp_path):
 
 
 def test_one_training_does_not_pass_for_two(good, tmp_path):
-    with pytest.raises(UserError, match="are one training"):
+    with pytest.raises(UserError, match=rf"{re.escape(str(good[0]))} .*{re.escape(str(good[0]))} .*seed"):
         grouped(opened(good[0], good[0]))
     shutil.copytree(good[0], tmp_path / "copy")
-    with pytest.raises(UserError, match="are one training"):
+    with pytest.raises(UserError, match=rf"{re.escape(str(good[0]))} .*/copy .*seed"):
         grouped(opened(good[0], tmp_path / "copy"))
 
 
@@ -40,25 +41,25 @@ def test_an_unfinished_run_is_refused_and_one_without_checkpoints_is_not(good, t
     opened(whole)
     lines = (whole / "log.jsonl").read_text().splitlines()
     (whole / "log.jsonl").write_text("\n".join(lines[:2]))
-    with pytest.raises(UserError, match=r"is not finished: 1 of 3 steps .* --resume"):
+    with pytest.raises(UserError, match=r"whole .*\b1 of 3\b.*--resume"):
         opened(whole)
 
 
 def test_what_finds_no_nuclei_and_what_is_no_run_is_refused(cut, tmp_path, annotated):
     blind = cut(0, 1, "blind", "METHOD.BLIND", "true", "MONITOR.TRUTH", "")
-    with pytest.raises(UserError, match="only translates"):
+    with pytest.raises(UserError, match=r"METHOD 'cut' .*translates"):
         opened(blind)
-    with pytest.raises(UserError, match="is not a run folder"):
+    with pytest.raises(UserError, match=r"config\.yaml.*--out"):
         opened(tmp_path)
-    with pytest.raises(UserError, match="there is no run"):
+    with pytest.raises(UserError, match="--cfg"):
         grouped([])
     config = api.load_config(CONFIG, words(annotated, 0, 1, "METHOD.BLIND", "true"))
-    with pytest.raises(UserError, match="only translates"):
+    with pytest.raises(UserError, match=r"METHOD 'cut' .*translates"):
         list(api.train_seeds({"blind": config}, 1, tmp_path))
 
 
 def test_images_and_volumes_are_compared_apart(good, toy_images, cut):
     more = ["DATASET.ROOT", str(toy_images), "DATASET.IMAGE.PATH", "volumes", "DATASET.SIZE", "[8, 16, 16]"]
     deep = cut(-0.4, 1, "deep", *more, "MONITOR.TRUTH", "")
-    with pytest.raises(UserError, match=r"on images and .* on volumes"):
+    with pytest.raises(UserError, match=r" images .*deep.* volumes"):
         grouped(opened(good[0], deep))

@@ -1,8 +1,10 @@
-"""Sentences and numbers as a reader meets them."""
+"""What sentences name, and numbers as a reader meets them."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
+from support.naming import names
 
 from nucleizoo.comparison import report_text
 from nucleizoo.comparison.columns import COSTS
@@ -22,36 +24,38 @@ def result(scores, dice=None):
 
 
 def test_the_best_is_named_with_its_lead_and_the_test():
-    told = result({"b": [0.5] * 8, "a": [0.7] * 8, "c": [0.1] * 8})
-    assert report_text.verdict(told) == (
-        "a finds nuclei best: its F1 is 0.700, 0.200 above that of b (mean over 8 images)."
-    )
-    assert (
-        report_text.support(told) == "The paired test supports this (p = 0.023)."
-    )  # 2 / 2**8, times three tests
-    assert report_text.caution(told) == (
-        "There is one seed of each model: trained again, scores may move by several points."
-    )
+    told = result({"m2": [0.5] * 8, "m1": [0.7] * 8, "m3": [0.1] * 8})
+    verdict = report_text.verdict(told)
+    names(verdict, "best", "0.700", "0.200", "8 images")
+    assert re.findall(r"\bm\d", verdict) == ["m1", "m2"]
+    names(report_text.support(told), "supports", "p = 0.023")  # 2 / 2**8, times three tests
+    assert "not" not in report_text.support(told)
+    names(report_text.caution(told), "seed", "each model")
+    assert "Dice" not in report_text.caution(told)
 
 
 def test_a_lead_that_may_be_chance_is_called_so():
-    mixed = result({"a": [0.9, 0.1, 0.9, 0.1, 0.9, 0.2], "b": [0.1, 0.9, 0.1, 0.9, 0.1, 0.9]})
-    assert "does not support this (p = " in report_text.support(mixed)
-    few = result({"a": [0.9] * 5, "b": [0.1] * 5})
-    assert "no test can tell with so few images (5; 6 are the least)" in report_text.support(few)
+    mixed = result({"m1": [0.9, 0.1, 0.9, 0.1, 0.9, 0.2], "m2": [0.1, 0.9, 0.1, 0.9, 0.1, 0.9]})
+    names(report_text.support(mixed), "not support", "p =")
+    few = report_text.support(result({"m1": [0.9] * 5, "m2": [0.1] * 5}))
+    names(few, "images", "5", "6")
+    assert "p =" not in few
 
 
 def test_ties_nothing_found_and_one_model_have_their_own_sentences():
-    tie = result({"a": [0.5] * 6, "b": [0.5] * 6})
-    assert "equally well" in report_text.verdict(tie) and report_text.support(tie) == ""
-    assert report_text.verdict(result({"a": [0.0] * 6, "b": [0.0] * 6})).startswith("No model finds nuclei")
-    alone = result({"a": [0.5]})
-    assert "(mean over 1 image)" in report_text.verdict(alone) and report_text.support(alone) == ""
+    tie = result({"m1": [0.5] * 6, "m2": [0.5] * 6})
+    names(report_text.verdict(tie), "m1", "m2", "equally", "0.500", "6 images")
+    names(report_text.verdict(result({"m1": [0.0] * 6, "m2": [0.0] * 6})), "No model", "0.000", "6 images")
+    alone = result({"m1": [0.5]})
+    names(report_text.verdict(alone), "m1", "0.500", "1 image")
+    assert "best" not in report_text.verdict(alone)
+    assert report_text.support(tie) == report_text.support(alone) == ""
 
 
 def test_another_winner_by_pixels_is_mentioned():
-    told = result({"a": [0.7] * 6, "b": [0.5] * 6}, dice={"a": 0.6, "b": 0.8})
-    assert report_text.caution(told).startswith("By Dice, which counts pixels and not nuclei, b is ahead.")
+    caution = report_text.caution(result({"m1": [0.7] * 6, "m2": [0.5] * 6}, dice={"m1": 0.6, "m2": 0.8}))
+    names(caution, "Dice", "m2")
+    assert "m1" not in caution
 
 
 @pytest.mark.parametrize(

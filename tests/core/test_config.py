@@ -1,7 +1,5 @@
 """Files and command lines become a checked tree, and recipes; or one message with all that is wrong."""
 
-# ruff: noqa: E501 - a recipe as a default is how entries declare slots; messages are long
-
 from __future__ import annotations
 
 import math
@@ -11,6 +9,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.naming import names
 
 from nucleizoo.core import plugins, text
 from nucleizoo.core.config import differences, dump, load, loads, recipe_of
@@ -232,13 +231,13 @@ def test_circle_of_bases_is_named(write):
 
 
 def test_missing_base_names_the_file_that_wants_it(write):
-    with pytest.raises(ConfigError, match=r"a\.yaml -> gone\.yaml: cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"a\.yaml -> gone\.yaml.* No such file"):
         load(write("_BASE_: gone.yaml"), defaults=DEFAULTS)
 
 
 @pytest.mark.parametrize("base", ["3", "{A: 1}", "[3]"])
 def test_base_is_a_file_or_a_list(write, base):
-    assert "_BASE_ wants a file" in problems(f"_BASE_: {base}")
+    names(problems(f"_BASE_: {base}"), "_BASE_", "list", "files")
 
 
 @pytest.mark.parametrize("base", ["GENERATOR: {BLOCKS: 3}", "GENERATOR: {NAME: resnet, BLOCKS: 3}"])
@@ -249,7 +248,8 @@ def test_changed_name_drops_what_the_base_said(write, base):
     }  # fmt: skip
     config = checked("_BASE_: base.yaml", "METHOD.GENERATOR.NAME", "unet")
     assert config.METHOD.GENERATOR.NAME == "unet"
-    assert "BLOCKS is not a key of 'unet'" in problems("METHOD: {GENERATOR: {NAME: unet, BLOCKS: 3}}")
+    told = problems("METHOD: {GENERATOR: {NAME: unet, BLOCKS: 3}}")
+    names(told, "METHOD.GENERATOR.BLOCKS", "'unet'")
 
 
 def test_same_name_keeps_what_the_base_said(write):
@@ -286,21 +286,24 @@ def test_command_line_is_read_as_the_default_wants(write):
 
 
 def test_command_line_needs_pairs(write):
-    assert problems("", "SOLVER.LR") == "the command line wants KEY VALUE pairs, and SOLVER.LR has no value"
+    names(problems("", "SOLVER.LR"), "KEY VALUE", "SOLVER.LR")
 
 
 @pytest.mark.parametrize("pairs", [("A", "1", "A.B", "2"), ("A.B", "2", "A", "1")])
 def test_command_line_sets_a_value_or_keys_below_it(write, pairs):
-    assert "keys below" in problems("", *pairs)
+    names(problems("", *pairs), "command line sets", "A")
 
 
 def test_command_line_errors_are_in_the_list(write):
-    assert problems("", "SOLVR.LR", "1", "SOLVER.TOTAL", "[1", "METHOD", "cyclegan").splitlines() == [
-        "a.yaml and the command line:",
-        "  SOLVR is not a key; did you mean SOLVER?",
-        "  METHOD wants keys of its own, got 'cyclegan'; name its entry with METHOD.NAME",
-        "  SOLVER.TOTAL: '[1', line 1: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'",
+    told = problems("", "SOLVR.LR", "1", "SOLVER.TOTAL", "[1", "METHOD", "cyclegan").splitlines()
+    wanted = [
+        ("a.yaml", "command line"),
+        ("SOLVR", "SOLVER"),
+        ("METHOD", "'cyclegan'", "METHOD.NAME"),
+        ("SOLVER.TOTAL", "'[1'", "line 1"),
     ]
+    for line, parts in zip(told, wanted, strict=True):
+        names(line, *parts)
 
 
 # What is told about a bad file
@@ -330,46 +333,48 @@ def test_all_problems_are_told_at_once():
     """
     with pytest.raises(ConfigError) as caught:
         loads(textwrap.dedent(content), defaults=defaults, name="bad.yaml")
-    assert str(caught.value) == textwrap.dedent("""\
-        bad.yaml:
-          SOLVR is not a key; did you mean SOLVER?
-          METHOD.GENRATOR is not a key of 'cyclegan'; did you mean METHOD.GENERATOR?
-          METHOD.DISCRIMINATOR.NAME: no discriminator is called 'patchgn'. Did you mean 'patchgan'? Known: patchgan
-          METHOD.CYCLE.WEIGHT wants float (default 10.0), got 'ten'""")
+    wanted = [
+        ("bad.yaml",),
+        ("SOLVR", "SOLVER"),
+        ("METHOD.GENRATOR", "'cyclegan'", "METHOD.GENERATOR"),
+        ("METHOD.DISCRIMINATOR.NAME", "'patchgn'", "'patchgan'"),
+        ("METHOD.CYCLE.WEIGHT", "float", "10.0", "'ten'"),
+    ]
+    for line, parts in zip(str(caught.value).splitlines(), wanted, strict=True):
+        names(line, *parts)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("method: {NAME: cyclegan}", "method is not a key; did you mean METHOD?"),
-        ("SOLVER: {lr: 0.1}", "SOLVER.lr is not a key; did you mean SOLVER.LR?"),
-        ("METHOD: {name: cyclegan}", "METHOD.name is not a key of 'cyclegan'; did you mean METHOD.NAME?"),
-        ("SOLVER: {QQQ: 1}", "SOLVER.QQQ is not a key; known here: LR, TOTAL"),
-        ("SOLVER: {NO: 1}", "SOLVER.NO is not a key"),
-        ("SOLVER:", "SOLVER is empty; give it keys, or take it out"),
-        ("METHOD: ~", "METHOD is empty"),
-        ("SOLVER: 3", "SOLVER wants keys of its own, got 3"),
-        ("METHOD: cyclegan", "METHOD wants keys of its own, got 'cyclegan'; name its entry with METHOD.NAME"),
-        ("METHOD: [NAME, cyclegan]", "METHOD wants keys of its own"),
-        ("METHOD: {NAME: 3}", "METHOD.NAME wants str, got 3"),
-        ("METHOD: {NAME: [cyclegan]}", "METHOD.NAME wants str, got ['cyclegan']"),
-        ("METHOD: {NAME: ''}", "METHOD.NAME is missing; choose a method: cyclegan, leaves, softgan"),
-        ("SOLVER: {LR: {A: 1}}", "SOLVER.LR wants float (default 0.1), got a mapping"),
-        ("SYSTEM: {OUT: 3}", "SYSTEM.OUT wants str (default 'runs'), got 3"),
-        ("SYSTEM: {PLUGINS: some.py}", "SYSTEM.PLUGINS wants a list"),
-        ("SYSTEM: {PLUGINS: [3]}", "SYSTEM.PLUGINS wants a list"),
+        ("method: {NAME: cyclegan}", ["method", "METHOD"]),
+        ("SOLVER: {lr: 0.1}", ["SOLVER.lr", "SOLVER.LR"]),
+        ("METHOD: {name: cyclegan}", ["METHOD.name", "'cyclegan'", "METHOD.NAME"]),
+        ("SOLVER: {QQQ: 1}", ["SOLVER.QQQ", "LR", "TOTAL"]),
+        ("SOLVER: {NO: 1}", ["SOLVER.NO", "key"]),
+        ("SOLVER:", ["SOLVER", "empty", "keys"]),
+        ("METHOD: ~", ["METHOD", "empty"]),
+        ("SOLVER: 3", ["SOLVER", "keys", "3"]),
+        ("METHOD: cyclegan", ["METHOD", "'cyclegan'", "METHOD.NAME"]),
+        ("METHOD: [NAME, cyclegan]", ["METHOD", "keys", "['NAME', 'cyclegan']"]),
+        ("METHOD: {NAME: 3}", ["METHOD.NAME", "str", "3"]),
+        ("METHOD: {NAME: [cyclegan]}", ["METHOD.NAME", "str", "['cyclegan']"]),
+        ("METHOD: {NAME: ''}", ["METHOD.NAME", "missing", "cyclegan, leaves, softgan"]),
+        ("SOLVER: {LR: {A: 1}}", ["SOLVER.LR", "float", "0.1", "mapping"]),
+        ("SYSTEM: {OUT: 3}", ["SYSTEM.OUT", "str", "'runs'", "3"]),
+        ("SYSTEM: {PLUGINS: some.py}", ["SYSTEM.PLUGINS", "list", "'some.py'"]),
+        ("SYSTEM: {PLUGINS: [3]}", ["SYSTEM.PLUGINS", "list", "[3]"]),
     ],
 )
 def test_problem_is_told(write, content, told):
-    assert told in problems(content)
+    names(problems(content), *told)
 
 
 def test_empty_slot_must_be_named(write):
     defaults = {"METHOD": METHODS.recipe(""), "LOSS": LOSSES.recipe("", weight=3.0)}
-    assert problems("", defaults=defaults).splitlines()[1:] == [
-        "  METHOD.NAME is missing; choose a method: cyclegan, leaves, softgan",
-        "  LOSS.NAME is missing; choose a loss: charbonnier, classes, l1, plain",
-    ]
+    _, method, loss = problems("", defaults=defaults).splitlines()
+    names(method, "METHOD.NAME", "missing", "cyclegan, leaves, softgan")
+    names(loss, "LOSS.NAME", "missing", "charbonnier, classes, l1, plain")
     config = checked("{METHOD: {NAME: cyclegan}, LOSS: {NAME: l1}}", defaults=defaults)
     assert config.LOSS.WEIGHT == 3.0
 
@@ -417,7 +422,7 @@ def test_value_is_taken(write, content, value):
     ],
 )  # fmt: skip
 def test_value_is_refused(write, content):
-    assert f"METHOD.{content.split(':')[0]} wants" in problems(f"METHOD: {{NAME: leaves, {content}}}")
+    names(problems(f"METHOD: {{NAME: leaves, {content}}}"), f"METHOD.{content.split(':')[0]}", "default")
 
 
 # Hostile files
@@ -427,14 +432,14 @@ def test_alias_bomb_is_refused_at_once(write):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
     start = time.perf_counter()
-    assert "aliases written out" in problems("\n".join(lines))
+    names(problems("\n".join(lines)), "20,000", "aliases")
     assert time.perf_counter() - start < 2
 
 
 def test_merge_key_bomb_is_refused_at_once(write):
     lines = ["a0: &a0 {X: 1}"]
     lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 12)]
-    assert "aliases written out" in problems("\n".join(lines))
+    names(problems("\n".join(lines)), "20,000", "aliases")
 
 
 def test_honest_aliases_and_merges_work(write):
@@ -448,46 +453,46 @@ def test_honest_aliases_and_merges_work(write):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("A: !!python/object/apply:os.system ['touch evil']", "line 1: the tag"),
-        ("A: !!python/name:os.system", "the tag"),
-        ("A: !!binary aGk=", "the tag"),
-        ("A: !!int ''", "a.yaml"),
-        ("A: !!bool x", "a.yaml"),
-        ("A: !!float x", "a.yaml"),
-        ("A: !mine 3", "the tag"),
-        ("A: &a [*a]", "inside itself"),
-        ("A: 1\nB: 2\nA: 3", "a.yaml, line 3: A is given twice (first on line 1)"),
-        ("SOLVER: {LR: 1, LR: 2}", "line 1: LR is given twice"),
-        ("[A, B]", "the top level must be a mapping"),
-        ("hello", "the top level must be a mapping (KEY: value), not 'hello'"),
-        ("? [A, B]\n: 1", "a key must be a word"),
-        ("A: [1", "a.yaml, line"),
-        ("A: 1\n---\nB: 2", "expected a single document"),
-        ("A: *nowhere", "undefined alias"),
-        ("A:\tB: @", "a.yaml, line 1"),
-        ("A: " + "[" * 5000, "nested too deeply"),
-        ("A: [" + "1," * 30_000 + "]", "more than 20,000 values"),
+        ("A: !!python/object/apply:os.system ['touch evil']", ["a.yaml, line 1", "tag"]),
+        ("A: !!python/name:os.system", ["tag"]),
+        ("A: !!binary aGk=", ["tag"]),
+        ("A: !!int ''", ["a.yaml", "YAML"]),
+        ("A: !!bool x", ["a.yaml", "YAML"]),
+        ("A: !!float x", ["a.yaml", "YAML"]),
+        ("A: !mine 3", ["tag"]),
+        ("A: &a [*a]", ["alias", "itself"]),
+        ("A: 1\nB: 2\nA: 3", ["a.yaml, line 3", "A", "twice", "line 1"]),
+        ("SOLVER: {LR: 1, LR: 2}", ["line 1", "LR", "twice"]),
+        ("[A, B]", ["mapping", "['A', 'B']"]),
+        ("hello", ["mapping", "KEY: value", "'hello'"]),
+        ("? [A, B]\n: 1", ["line 1", "key", "word"]),
+        ("A: [1", ["a.yaml, line"]),
+        ("A: 1\n---\nB: 2", ["single document"]),
+        ("A: *nowhere", ["undefined alias"]),
+        ("A:\tB: @", ["a.yaml, line 1"]),
+        ("A: " + "[" * 5000, ["nested"]),
+        ("A: [" + "1," * 30_000 + "]", ["20,000"]),
     ],
 )
 def test_hostile_text_is_refused(write, tmp_path, content, told):
-    assert told in problems(content)
+    names(problems(content), *told)
     assert not (tmp_path / "evil").exists()
 
 
 def test_python_file_is_not_run(write, tmp_path):
-    with pytest.raises(ConfigError, match=r"ending in \.yaml, \.yml, \.json"):
+    with pytest.raises(ConfigError, match=r"a\.py.*\.yaml, \.yml, \.json"):
         load(write("open('evil', 'w')", "a.py"), defaults=DEFAULTS)
     write("open('evil', 'w')", "b.py")
-    with pytest.raises(ConfigError, match="ending in"):
+    with pytest.raises(ConfigError, match=r"b\.py.*\.yaml, \.yml, \.json"):
         load(write("_BASE_: b.py"), defaults=DEFAULTS)
     assert not (tmp_path / "evil").exists()
 
 
 def test_huge_file_is_refused_unread(write):
     start = time.perf_counter()
-    assert "larger than 1,000,000 bytes" in problems("A: " + "x" * text.MAX_BYTES)
+    names(problems("A: " + "x" * text.MAX_BYTES), "1,000,000")
     assert time.perf_counter() - start < 1
-    with pytest.raises(ConfigError, match="larger than"):
+    with pytest.raises(ConfigError, match="1,000,000"):
         loads("A: " + "x" * text.MAX_BYTES, defaults=DEFAULTS)
 
 
@@ -496,8 +501,8 @@ def test_binary_file_folder_and_absent_file_are_refused(write, tmp_path):
     (tmp_path / "c.yaml").mkdir()
     (tmp_path / "e.yaml").write_bytes(b"A: \0")
     for name, told in [
-        ("b", "not UTF-8"),
-        ("c", "cannot be read"),
+        ("b", "UTF-8"),
+        ("c", "read"),
         ("d", "No such file"),
         ("e", "special char"),
     ]:
@@ -544,7 +549,7 @@ def test_plugins_of_file_and_caller_are_loaded_before_the_check_and_saved(write,
 def test_saved_text_does_not_load_files_unasked(write, tmp_path, forget):
     write(PLUGIN, "fresh.py")
     config = load(write("METHOD: {CYCLE: {NAME: fresh}}"), defaults=DEFAULTS, plugins=["fresh.py", "json"])
-    with pytest.raises(ConfigError, match=r"needs the plugin .*fresh\.py"):
+    with pytest.raises(ConfigError, match=r"--plugin .*fresh\.py"):
         loads(dump(config), defaults=DEFAULTS)
     (tmp_path / "moved").mkdir()
     LOSSES._entries.pop("fresh")
@@ -554,7 +559,7 @@ def test_saved_text_does_not_load_files_unasked(write, tmp_path, forget):
 
 
 def test_broken_plugin_stops_the_load(write):
-    with pytest.raises(ConfigError, match="plugin 'nowhere_at_all' cannot be loaded"):
+    with pytest.raises(ConfigError, match="plugin 'nowhere_at_all'"):
         load(write("SYSTEM: {PLUGINS: [nowhere_at_all]}"), defaults=DEFAULTS)
 
 

@@ -60,7 +60,7 @@ def test_a_folder_with_something_in_it_and_a_file_stay_as_they_are(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine").touch()
     for path in (tmp_path / "folder", tmp_path / "folder" / "mine"):
-        with pytest.raises(UserError, match="is there already"), atomic_folder(path):
+        with pytest.raises(UserError, match=rf"{path.name}: .*already"), atomic_folder(path):
             pass
     assert [file.name for file in tmp_path.rglob("*")] == ["folder", "mine"]
 
@@ -79,5 +79,5 @@ def test_a_lock_that_its_holder_removed_meanwhile_is_not_had(tmp_path, monkeypat
         whole(held, how)
 
     monkeypatch.setattr(fcntl, "lockf", late)
-    with pytest.raises(RunError, match="in use by another process"), locked(tmp_path / "lock"):
+    with pytest.raises(RunError, match=r"in use .*wait"), locked(tmp_path / "lock"):
         pass

@@ -93,7 +93,7 @@ def test_a_module_goes_before_a_folder_of_its_name(tmp_path):
     [
         ("broken.py", "import nowhere_at_all", r"ModuleNotFoundError.*nowhere_at_all.*broken\.py:1"),
         ("typo.py", "a = = 1", r"SyntaxError.*typo\.py, line 1"),
-        ("absent.py", None, "there is no file"),
+        ("absent.py", None, r"no file .*absent\.py"),
         ("nowhere_at_all", None, "No module named 'nowhere_at_all'"),
     ],
 )
@@ -113,7 +113,7 @@ def test_broken_installed_plugin_is_a_warning_once_and_told_again(installed, cap
         assert load_plugins() == ["works"]
         assert load_plugins() == ["works"]
     assert len(caplog.records) == 1
-    with pytest.raises(ConfigError, match=r"'broken' could not be loaded \(ModuleNotFoundError"):
+    with pytest.raises(ConfigError, match=r"'broken'.*ModuleNotFoundError"):
         TOYS.get("robot")
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.naming import names
 
 from nucleizoo.core import registry as registry_module
 from nucleizoo.core.errors import ConfigError
@@ -51,14 +52,12 @@ def test_names_are_sorted_and_contained(losses):
 def test_unknown_name_suggests_the_nearest_and_lists_all(losses):
     with pytest.raises(ConfigError) as caught:
         losses.get("charbonier")
-    assert str(caught.value) == (
-        "no loss is called 'charbonier'. Did you mean 'charbonnier'? Known: charbonnier, l1"
-    )
+    names(caught.value, "loss", "'charbonier'", "'charbonnier'", "charbonnier, l1")
 
 
 def test_unknown_name_mentions_broken_plugins(losses, monkeypatch):
     monkeypatch.setitem(registry_module.BROKEN_PLUGINS, "more_losses", "ImportError: no scipy")
-    with pytest.raises(ConfigError, match=r"'more_losses' could not be loaded \(ImportError: no scipy\)"):
+    with pytest.raises(ConfigError, match=r"'more_losses'.*ImportError: no scipy"):
         losses.get("huber")
 
 
@@ -146,8 +145,8 @@ def test_keyword_without_default_is_refused_also_from_the_parent():
     class Child(Parent):
         def __init__(self, **settings): ...
 
-    assert "needs a default" in refused(Parent)
-    assert "needs a default" in refused(Child)
+    for entry in (Parent, Child):
+        names(refused(entry), "'width'", "needs", "default")
 
 
 def test_settings_that_collide_in_upper_case_are_refused():
@@ -183,7 +182,7 @@ def test_part_may_come_before_its_entry():
 
 def test_part_refuses_foreign_settings_when_built(losses):
     part = losses.recipe("l1", wieght=1.0)
-    with pytest.raises(TypeError, match=r"'l1' has no setting wieght; it has: weight"):
+    with pytest.raises(TypeError, match=r"'l1' .*\bwieght\b.* weight\b"):
         part()
 
 

@@ -138,7 +138,7 @@ def test_what_a_method_cannot_do_is_refused_with_those_that_can():
     made, picture = segmenter(method=Duo()), np.zeros((1, 8, 8), np.float32)
     between, content = lambda x: made.between(x, 0.5), lambda x: made.content(x, "image")
     for refused in (made.to_image, made.to_source, between, content):
-        with pytest.raises(UserError, match=r"METHOD 'adgan' does not .* take a run of .*adgan"):
+        with pytest.raises(UserError, match=r"METHOD 'adgan' .* run .*\badgan\b"):
             refused(picture)
 
 
@@ -254,6 +254,6 @@ def test_a_run_that_did_not_keep_them_is_told(tmp_path):
     Run(tmp_path / "run", load_config(TOY / "adgan_2d.yaml")).create().save(
         {"iteration": 1}, weights_of(method)
     )
-    with pytest.raises(RunError, match=r"wants what norms saw of images.*STATISTICS tile"):
+    with pytest.raises(RunError, match=r"STATISTICS training .*STATISTICS tile"):
         Segmenter.open(Run.open(tmp_path / "run", (), ["INFERENCE.STATISTICS", "training"]))
     assert Segmenter.open(Run.open(tmp_path / "run")).statistics == "tile"

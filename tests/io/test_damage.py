@@ -96,7 +96,7 @@ def test_a_compression_that_is_not_installed_is_no_damage(path):
     stored = path.read_bytes()
     at = stored.index(b"\x01\x00\x08\x00\x01\x00\x01\x00deflate")  # the filter's number, in its message
     path.write_bytes(stored[:at] + (32001).to_bytes(2, "little") + stored[at + 2 :])
-    with pytest.raises(ImageReadError, match=r"is compressed with filter 32001 .*pip install hdf5plugin"):
+    with pytest.raises(ImageReadError, match=r"a\.h5: .*\b32001\b.*pip install hdf5plugin"):
         open_lazily(path, skip_damaged=True)
 
 

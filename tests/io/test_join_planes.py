@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from support.naming import names
 
 from nucleizoo import api
 from nucleizoo.cli import main
@@ -45,9 +46,7 @@ def test_planes_are_stacked_in_the_order_of_their_numbers(tmp_path, monkeypatch,
 def test_a_plane_that_seems_to_be_lost_is_told(tmp_path):
     written(tmp_path / "planes", np.ones((9, 4, 5), np.uint8))
     (tmp_path / "planes" / "scan2_z11.tif").unlink()
-    with pytest.raises(
-        UserError, match=r"scan2_z10\.tif is followed by scan2_z12\.tif, .* count by 1 .*--gaps"
-    ):
+    with pytest.raises(UserError, match=r"scan2_z10\.tif .*scan2_z12\.tif.* 1 .*--gaps"):
         joined(tmp_path / "planes", tmp_path / "a.h5")
     assert not (tmp_path / "a.h5").exists()
     assert len(joined(tmp_path / "planes", tmp_path / "a.h5", gaps=True)[0]) == 8
@@ -59,14 +58,14 @@ def test_numbers_may_have_decimals_and_the_volume_may_lie_among_its_planes(tmp_p
     for _ in range(2):
         assert joined(tmp_path, tmp_path / "a.h5")[0][:, 0, 0].tolist() == [0, 1, 2, 3]
     (tmp_path / "z001.0.tif").unlink()
-    with pytest.raises(UserError, match=r"z000\.5\.tif is followed by z001\.5\.tif"):
+    with pytest.raises(UserError, match=r"z000\.5\.tif .*z001\.5\.tif.*--gaps"):
         joined(tmp_path, tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize(("odd", "told"), [
-    (np.ones((4, 6), np.uint8), "scan2_z9.tif: is 4x6 of uint8, the first plane 4x5 of uint8"),
-    (np.ones((4, 5), np.uint16), "is 4x5 of uint16, the first plane 4x5 of uint8; all must be alike"),
-    (np.ones((3, 4, 5), np.uint8), "a plane is one grey picture"),
+    (np.ones((4, 6), np.uint8), r"scan2_z9\.tif: .*4x6 .*uint8.*4x5 .*uint8"),
+    (np.ones((4, 5), np.uint16), r"scan2_z9\.tif: .*4x5 .*uint16.*4x5 .*uint8"),
+    (np.ones((3, 4, 5), np.uint8), r"scan2_z9\.tif: .*3x4x5.*\(y, x\)"),
 ])  # fmt: skip
 def test_a_plane_unlike_the_first_is_refused_and_leaves_nothing(tmp_path, odd, told):
     written(tmp_path / "planes", np.ones((3, 4, 5), np.uint8))
@@ -82,11 +81,11 @@ def test_the_command_joins_and_tells_mistakes(tmp_path, capsys):
     assert main([*words, str(tmp_path / "a.h5"), "--spacing", "5", "1", "1"]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "a.h5")
     for more, told in (
-        ([str(tmp_path)], f"{tmp_path}: is a folder; name a file in it"),
-        ([str(tmp_path / "a.tif")], "planes are joined to HDF5; call the file a.h5"),
-        ([str(tmp_path / "b.h5"), "--spacing", "5", "0", "1"], "SPACING is in micrometres, above 0"),
+        ([str(tmp_path)], (tmp_path, "folder", "file")),
+        ([str(tmp_path / "a.tif")], (tmp_path / "a.tif", "HDF5", "a.h5")),
+        ([str(tmp_path / "b.h5"), "--spacing", "5", "0", "1"], ("SPACING", "micrometres", "0.0")),
     ):
         assert main([*words, *more]) == 2
-        assert told in capsys.readouterr().err
-    with pytest.raises(UserError, match=r"scan2_z8\.tif: is named 2 times"):
+        names(capsys.readouterr().err, *told)
+    with pytest.raises(UserError, match=r"scan2_z8\.tif: .*\b2\b"):
         list(api.join_planes([tmp_path / "planes"] * 2, tmp_path / "c.h5", gaps=True))

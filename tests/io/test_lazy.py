@@ -98,21 +98,21 @@ def refused(path, match, **settings):
 def test_zarr_groups_that_lead_nowhere_are_refused(tmp_path):
     zarr = pytest.importorskip("zarr")
     zarr.open_group(tmp_path / "empty.zarr", mode="w")
-    refused(tmp_path / "empty.zarr", r"empty\.zarr: the group holds no array; copy it again, or give another")
+    refused(tmp_path / "empty.zarr", r"empty\.zarr.* no array\b.* copy")
     path = zarr_group(tmp_path / "a.zarr")
-    refused(path, "no array is called 'b', there is s0", dataset="b")
-    refused(path, "no array is called '../a.zarr/s0'", dataset="../a.zarr/s0")
+    refused(path, r"a\.zarr.*'b'.* s0\b.*DATASET", dataset="b")
+    refused(path, r"'\.\./a\.zarr/s0'.*DATASET", dataset="../a.zarr/s0")
     group = zarr.open_group(path, mode="a")
     shown = dict(group.attrs["ome"])
     shown["multiscales"][0]["axes"] = shown["multiscales"][0]["axes"][:2]
     group.attrs["ome"] = shown
-    refused(path, "metadata are incomplete")
+    refused(path, "metadata .*incomplete")
     shown["multiscales"][0] |= {"axes": [{"name": "z"}, {"name": "y"}], "datasets": [{"path": "s0"}]}
     group.attrs["ome"] = shown
-    refused(path, "metadata names 2 axes .* has 3")
+    refused(path, r"metadata .*\b2 axes\b.*\b3\b")
     shown["multiscales"][0]["axes"] = [{"name": "a"}, {"name": "b"}, {"name": "c"}]
     group.attrs["ome"] = shown
-    refused(path, "axes 'ABC' are not those of a picture")
+    refused(path, "axes 'ABC'")
 
 
 @pytest.mark.parametrize("kind", ["zarr-0.5", "zarr-0.4", "zarr-array"])
@@ -120,7 +120,7 @@ def test_a_missing_chunk_is_named_and_can_be_borne(tmp_path, kind):
     path = written(tmp_path, kind)
     chunks = sorted(f for f in path.rglob("*") if f.is_file() and f.name.replace(".", "").isdigit())
     chunks[5].unlink()
-    refused(path, r"1 chunks are not there \(chunk 0\.1\.1 \(zyx 0:4, 16:32, 16:32\)\).*--skip-damaged")
+    refused(path, r"\b1 chunks? .*\(chunk 0\.1\.1 \(zyx 0:4, 16:32, 16:32\)\).*EMPTY_CHUNKS.*--skip-damaged")
     opened = open_lazily(path, skip_damaged=True)
     black = VOLUME.copy()
     black[0:4, 16:32, 16:32] = 0
@@ -149,7 +149,7 @@ def test_a_missing_chunk_is_black_whatever_the_fill_value_unless_it_may_be_empty
             settings["chunks"] = (2, 8, 8)
         pytest.importorskip("zarr").create_array(path, fill_value=1000, **settings)[...] = VOLUME
         (path / "c" / "1" / "1" / "2").unlink()
-    refused(path, "chunks are not there")
+    refused(path, "chunks? .*EMPTY_CHUNKS.*--skip-damaged")
     for value, how in ((0, {"skip_damaged": True}), (1000, {"missing": True})):
         wanted, opened = VOLUME.copy(), open_lazily(path, **how)
         wanted[lost] = value
@@ -170,9 +170,7 @@ def test_a_damaged_chunk_is_named_and_can_be_borne(tmp_path, kind):
         (path / "s0" / "c" / "1" / "1" / "1").write_bytes(b"no chunk")
     low = 3 if kind == "h5-chunked" else 4
     stop = min(2 * low, 7)
-    with pytest.raises(
-        ImageReadError, match=rf"chunk 1\.1\.1 \(zyx {low}:{stop}, 16:32, 16:32\) cannot be read"
-    ):
+    with pytest.raises(ImageReadError, match=rf"chunk 1\.1\.1 \(zyx {low}:{stop}, 16:32, 16:32\) .*read"):
         open_lazily(path).read(BOX)
     opened = open_lazily(path, skip_damaged=True)
     black = VOLUME.copy()
@@ -187,20 +185,18 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
         path = written(tmp_path, kind)
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) * 2 // 3])
-        refused(path, "cut short|cannot be opened")
+        refused(path, rf"^(?!.*--skip-damaged).*{path.name}.* copy")
         path.unlink()
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("image", (64, 256, 256), "u2", chunks=(32, 128, 128))
         file.create_dataset("whole", (6, 40, 50), "u2")
-    refused(tmp_path / "a.h5", r"8 chunks are not there \(chunk 0\.0\.0 .*; \.\.\.\)")
-    refused(
-        tmp_path / "a.h5", r"6 chunks are not there \(chunk 0\.0\.0 \(zyx 0:1, 0:40, 0:50\)", dataset="whole"
-    )
+    refused(tmp_path / "a.h5", r"\b8 chunks .*\(chunk 0\.0\.0 .*; \.\.\.\)")
+    refused(tmp_path / "a.h5", r"\b6 chunks .*\(chunk 0\.0\.0 \(zyx 0:1, 0:40, 0:50\)", dataset="whole")
     path = written(tmp_path, "tif-tiled")
     with tifffile.TiffFile(path, mode="r+") as file:
         for page in file.pages:
             page.tags["ImageLength"].overwrite(10**6)
-    with pytest.raises(ImageReadError, match=r"chunk 0\.3\.0 .* cannot be read"):
+    with pytest.raises(ImageReadError, match=r"chunk 0\.3\.0 .* read"):
         open_lazily(path).read((slice(0, 1), slice(0, 99), slice(0, 9)))
 
 
@@ -208,21 +204,21 @@ def test_hdf5_that_leads_to_other_files_is_refused(tmp_path):
     written(tmp_path, "h5")
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["image"] = h5py.ExternalLink("a.h5", "image")
-    refused(tmp_path / "b.h5", "is a link, which is not followed")
+    refused(tmp_path / "b.h5", r"'image' .*link.* copy")
     (tmp_path / "raw").write_bytes(bytes(2 * 7 * 40 * 50))
     with h5py.File(tmp_path / "c.h5", "w") as file:
         file.create_dataset("image", (7, 40, 50), "u2", external=[(str(tmp_path / "raw"), 0, 28000)])
-    refused(tmp_path / "c.h5", "has its values in other files")
+    refused(tmp_path / "c.h5", r"'image' .*other files.* copy")
 
 
 def test_what_is_not_read_by_parts_is_said(tmp_path):
-    refused(tmp_path / "none.tif", "there is no such file")
+    refused(tmp_path / "none.tif", "no such file")
     (tmp_path / "a.png").write_bytes(b"")
-    refused(tmp_path / "a.png", r"is not read by blocks; save it as one of \.tif")
+    refused(tmp_path / "a.png", r"a\.png: .*blocks.* \.tif")
     (tmp_path / "folder").mkdir()
-    refused(tmp_path / "folder", "is not read by blocks")
+    refused(tmp_path / "folder", r"folder: .*blocks.* \.tif")
     (tmp_path / "a.tif").write_text("no")
-    refused(tmp_path / "a.tif", "is not a TIFF")
+    refused(tmp_path / "a.tif", r"a\.tif: .* TIFF .*save")
     assert not io.is_zarr(tmp_path) and not io.is_large(tmp_path / "a.tif")
 
 
@@ -230,7 +226,7 @@ def test_broken_zarr_metadata_are_told_by_the_folder(tmp_path):
     path = written(tmp_path, "zarr-array")
     meta = json.loads((path / "zarr.json").read_text())
     (path / "zarr.json").write_text(json.dumps(meta)[:-30])
-    refused(path, r"a\.zarr: cannot be opened")
+    refused(path, r"a\.zarr: .*opened.* copy")
     shutil.rmtree(path)
 
 
@@ -241,7 +237,7 @@ def test_zarr_folders_are_found_and_read_whole_too(tmp_path, kind):
     read = io.read(path)
     assert read.axes == "ZYX" and read.spacing == (() if kind == "zarr-array" else (2.0, 0.5, 0.25))
     np.testing.assert_array_equal(read.data, VOLUME)
-    with pytest.raises(io.TooManyVoxels, match="declares 7x40x50 values, more than the 100"):
+    with pytest.raises(io.TooManyVoxels, match=r"a\.zarr.* 7x40x50 .*\b100\b"):
         io.read(path, max_voxels=100)
 
 
@@ -251,7 +247,7 @@ def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp
         tmp_path / "a.zarr", shape=(10**6, 10**5, 10**5), chunks=(64, 64, 64), dtype="u1"
     )
     array[:64, :64, :64] = 1
-    with pytest.raises(ImageReadError, match=r"should have \d{11} chunks by its metadata"):
+    with pytest.raises(ImageReadError, match=r"a\.zarr: .*\b\d{11} chunks .*metadata"):
         open_lazily(tmp_path / "a.zarr")
 
 
@@ -275,11 +271,9 @@ def test_names_of_dimensions_tell_axes_where_they_are_those_of_axes(tmp_path, na
 def test_axes_that_nothing_tells_are_refused_with_their_names(tmp_path):
     zarr = pytest.importorskip("zarr")
     zarr.create_array(tmp_path / "a.zarr", data=VOLUME[None, None], dimension_names=list("abdef"))
-    refused(
-        tmp_path / "a.zarr", r"a\.zarr: its axes are called a, b, d, e, f, 1x1x7x40x50, which does not tell"
-    )
+    refused(tmp_path / "a.zarr", r"a\.zarr: .* a, b, d, e, f, 1x1x7x40x50.*dimension_names")
     zarr.create_array(tmp_path / "b.zarr", data=VOLUME, dimension_names=["height", "y", "x"])
-    refused(tmp_path / "b.zarr", "its axes 'YYX' are not those of a picture")
+    refused(tmp_path / "b.zarr", "axes 'YYX'")
 
 
 def test_which_array_of_a_zarr_group_is_meant_is_told_in_one_way(tmp_path):
@@ -287,16 +281,12 @@ def test_which_array_of_a_zarr_group_is_meant_is_told_in_one_way(tmp_path):
     two = zarr.open_group(tmp_path / "two.zarr", mode="w")
     for name in "ba":
         two.create_array(name, shape=(9, 9), dtype="u1")
-    refused(
-        tmp_path / "two.zarr", r"two\.zarr: no array is called 'image', there is a, b; name one with the key"
-    )
+    refused(tmp_path / "two.zarr", r"two\.zarr: .*'image'.* a, b; .*DATASET")
     for version in (2, 3):
         path = tmp_path / f"nested{version}.zarr"
         zarr.open_group(path, mode="w", zarr_format=version).create_array("0/1", data=VOLUME)
-        refused(
-            path, r"zarr: it holds no array, but the groups 0; name an array in them .* as 0/NAME, or give"
-        )
-        refused(path, r"zarr: '0' is a group, there is 0/1; name one with", dataset="0")
+        refused(path, r"zarr: .* no array.* groups 0; .*DATASET.* 0/NAME")
+        refused(path, r"zarr: '0' .*group.* 0/1; .*DATASET", dataset="0")
         np.testing.assert_array_equal(open_lazily(path, dataset="0/1").whole(), VOLUME)
 
 
@@ -306,7 +296,7 @@ def test_of_a_shard_that_chunk_alone_is_lost_that_is_damaged(tmp_path):
     shard = path / "c" / "0" / "1" / "1"
     stored, black = shard.read_bytes(), VOLUME.copy()
     shard.write_bytes(b"\xff" * 12 + stored[12:])  # the first of its chunks
-    with pytest.raises(ImageReadError, match=r"chunk 0\.2\.2 \(zyx 0:2, 16:24, 16:24\) cannot be read"):
+    with pytest.raises(ImageReadError, match=r"chunk 0\.2\.2 \(zyx 0:2, 16:24, 16:24\) .*read"):
         open_lazily(path).whole()
     opened = open_lazily(path, skip_damaged=True)
     black[0:2, 16:24, 16:24] = 0
@@ -314,10 +304,10 @@ def test_of_a_shard_that_chunk_alone_is_lost_that_is_damaged(tmp_path):
     assert len(opened.skipped) == 1
     for cut in (stored[: len(stored) // 2], stored[:9]):
         shard.write_bytes(cut)
-        with pytest.raises(ImageReadError, match=r"chunk 0\.2\.2 .* cannot be read"):
+        with pytest.raises(ImageReadError, match=r"chunk 0\.2\.2 .* read"):
             open_lazily(path).whole()
     shard.write_bytes(b"")
-    refused(path, r"1 chunks are not there \(shard 0\.1\.1 \(zyx 0:4, 16:32, 16:32\)\)")
+    refused(path, r"\b1 chunks? .*\(shard 0\.1\.1 \(zyx 0:4, 16:32, 16:32\)\).*EMPTY_CHUNKS")
     shard.unlink()
     black[0:4, 16:32, 16:32] = 0
     opened = open_lazily(path, skip_damaged=True)
@@ -340,7 +330,7 @@ def test_chunks_without_voxels_are_refused(tmp_path):
     meta = json.loads((path / "zarr.json").read_text())
     meta["chunk_grid"]["configuration"]["chunk_shape"] = [0, 16, 16]
     (path / "zarr.json").write_text(json.dumps(meta))
-    refused(path, r"its chunks \(0, 16, 16\) have no voxels", missing=True)
+    refused(path, r"chunks \(0, 16, 16\)", missing=True)
 
 
 def test_chunks_of_hdf5_are_not_looked_for_where_none_is_missing(tmp_path, monkeypatch):
@@ -354,10 +344,10 @@ def test_of_many_missing_chunks_no_more_are_named_than_are_told(tmp_path, monkey
         file.create_dataset("claimed", (10**6, 10**5, 10**5), "u1", chunks=(64, 64, 64))[:64, :64, :64] = 1
     named, words = [], LazyVolume._words
     monkeypatch.setattr(LazyVolume, "_words", lambda *told: named.append(told) or words(*told))
-    refused(tmp_path / "a.h5", r"700 chunks are not there \(chunk 3\.0\.0 \(zyx 24:32, 0:16, 0:16\)")
+    refused(tmp_path / "a.h5", r"\b700 chunks .*\(chunk 3\.0\.0 \(zyx 24:32, 0:16, 0:16\)")
     assert len(named) == 3
     for skip in (False, True):
-        refused(tmp_path / "a.h5", r"should have \d{11} chunks", dataset="claimed", skip_damaged=skip)
+        refused(tmp_path / "a.h5", r"\b\d{11} chunks .*metadata", dataset="claimed", skip_damaged=skip)
 
 
 def test_what_describes_a_zarr_array_is_its_own_metadata_and_those_above(tmp_path):
@@ -402,7 +392,7 @@ def test_zarr_2_of_any_order_and_separator_is_read(tmp_path):
         )  # fmt: skip
         np.testing.assert_array_equal(open_lazily(path).read(BOX), VOLUME[BOX][None])
         (path / separator.join("111")).unlink()
-        refused(path, r"1 chunks are not there \(chunk 1\.1\.1 \(zyx 4:7, 16:32, 16:32\)\)")
+        refused(path, r"\b1 chunks? .*\(chunk 1\.1\.1 \(zyx 4:7, 16:32, 16:32\)\).*EMPTY_CHUNKS")
 
 
 def test_what_is_no_picture_is_refused(tmp_path):
@@ -411,9 +401,9 @@ def test_what_is_no_picture_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("none", (0, 4, 5), "u2")
         file["number"] = 5
-    refused(tmp_path / "a.h5", "is empty, its shape is 0x4x5", dataset="none")
+    refused(tmp_path / "a.h5", "empty.* 0x4x5", dataset="none")
     refused(tmp_path / "a.h5", "has 0 axes", dataset="number")
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["inner"] = h5py.ExternalLink("a.h5", "/")
-    refused(tmp_path / "b.h5", "holds no dataset, and links are not followed")
-    refused(tmp_path / "b.h5", "'inner/none' is a link, which is not followed", dataset="inner/none")
+    refused(tmp_path / "b.h5", r"b\.h5: .* no dataset\b.*\blinks\b")
+    refused(tmp_path / "b.h5", "'inner/none' .*link.* copy", dataset="inner/none")

@@ -371,7 +371,7 @@ def test_a_stack_with_one_directory_must_have_all_its_planes(tmp_path):
     path.write_bytes(content + struct.pack(">I", 0) + text + planes)
     found = io.read(path)
     assert found.axes == "ZYX" and np.array_equal(found.data, NOISE)
-    refused(cut(path, 0.7), "cut short")
+    refused(cut(path, 0.7), "10 planes", "copy")
 
 
 def test_pages_in_a_circle_are_refused(tmp_path):
@@ -381,7 +381,7 @@ def test_pages_in_a_circle_are_refused(tmp_path):
     (count,) = struct.unpack_from("<H", content, first)
     struct.pack_into("<I", content, first + 2 + 12 * count, first)
     (tmp_path / "a.tif").write_bytes(content)
-    refused(tmp_path / "a.tif", "circle")
+    refused(tmp_path / "a.tif", "its pages")
 
 
 def test_a_flipped_bit_in_compressed_values_is_noticed(tmp_path):
@@ -455,7 +455,7 @@ def test_what_is_no_number_or_no_picture_is_refused(tmp_path):
     refused(tmp_path / "zero.h5", "4x0x4")
     refused(tmp_path / "single.h5", "one number")
     refused(tmp_path / "null.h5", "is empty")
-    refused(tmp_path / "none.h5", "holds no dataset")
+    refused(tmp_path / "none.h5", "no dataset")
     refused(tmp_path / "complex.tif", "complex64")
 
 
@@ -472,7 +472,7 @@ def test_files_are_found_in_natural_order(tmp_path):
 
 
 def test_finding_nothing_names_the_place_and_the_suffixes(tmp_path):
-    with pytest.raises(ImageReadError, match="missing: there is no such file or folder"):
+    with pytest.raises(ImageReadError, match=r"missing: .*no such file"):
         io.find(tmp_path / "missing")
     for path in (tmp_path, tmp_path / "*.tif"):
         with pytest.raises(ImageReadError) as caught:
@@ -484,11 +484,11 @@ def test_a_link_to_nowhere_is_told(tmp_path):
     (tmp_path / "t1.png").touch()
     (tmp_path / "t2.png").symlink_to("not_fetched.png")
     for path in (tmp_path, tmp_path / "*.png", tmp_path / "t2.png"):
-        with pytest.raises(ImageReadError, match=r"t2\.png: is a link to nowhere \(not_fetched\.png\)"):
+        with pytest.raises(ImageReadError, match=r"t2\.png: .*\blink\b.*not_fetched\.png"):
             io.find(path)
     (tmp_path / "t2.png").unlink()
     (tmp_path / "t2.png").symlink_to("t2.png")
-    with pytest.raises(ImageReadError, match="link to nowhere"):
+    with pytest.raises(ImageReadError, match=r"t2\.png: .*\blink\b.*t2\.png"):
         io.find(tmp_path)
 
 
@@ -624,7 +624,7 @@ def test_a_deep_colour_png_is_refused_rather_than_cut_to_eight_bits(tmp_path):
         + chunk(b"IEND", b"")
     )
     file.write_bytes(png)
-    with pytest.raises(ImageReadError, match=r"deep\.png.*16 bits in several channels"):
+    with pytest.raises(ImageReadError, match=r"deep\.png.*\b16\b.*TIFF"):
         io.read(file)
 
 
@@ -646,9 +646,9 @@ def test_partners_have_one_name_or_else_one_place(images, labels, partners):
 
 
 @pytest.mark.parametrize(("images", "labels", "told"), [
-    (files("a.png", "b.png"), files("b.tif", "c.tif"), "a.png: has no labels of the same name"),
-    (files("a.png"), files("b.tif", "c.tif"), "a.png: has no labels of the same name"),
-    (files("a.png", "b.png"), files("a.tif", "a_label.tif", "b.tif"), "a.tif and a_label.tif have one name"),
+    (files("a.png", "b.png"), files("b.tif", "c.tif"), r"a\.png: .* 2 files .*\b2 images"),
+    (files("a.png"), files("b.tif", "c.tif"), r"a\.png: .* 2 files .*\b1 image"),
+    (files("a.png", "b.png"), files("a.tif", "a_label.tif", "b.tif"), r"a\.tif .*a_label\.tif .*'a'"),
 ])  # fmt: skip
 def test_partners_that_are_not_clear_are_refused(images, labels, told):
     with pytest.raises(ImageReadError, match=told):
@@ -677,5 +677,5 @@ def test_label_files_are_those_marked_so_where_some_are(tmp_path):
     assert io.label_files(tmp_path, whole=True) == {one: tmp_path / f"{one}_label.tif" for one in "ab"}
     (tmp_path / "c.png").touch()
     assert set(io.label_files(tmp_path)) == {"a", "b"}
-    with pytest.raises(ImageReadError, match=r"a_label\.tif, beside c\.png"):
+    with pytest.raises(ImageReadError, match=r"a_label\.tif.* c\.png"):
         io.label_files(tmp_path, whole=True)

@@ -49,7 +49,7 @@ def test_pooling_counts_all_nuclei_at_once():
 
 
 def test_shapes_must_agree():
-    with pytest.raises(ValueError, match="differ in shape"):
+    with pytest.raises(ValueError, match=r"\(2, 2\).*\(2, 3\)"):
         score(np.zeros((2, 2), int), np.zeros((2, 3), int))
 
 
@@ -66,7 +66,7 @@ def test_below_a_half_the_most_nuclei_are_matched_and_none_twice():
     pairs = match(table, 0.15)
     assert len(set(table.found[pairs])) == len(set(table.true[pairs])) == len(pairs) == 2
     for iou in (0.0, 1.1):
-        with pytest.raises(ValueError, match="an IoU lies above 0"):
+        with pytest.raises(ValueError, match=f"IoU .*{iou}"):
             match(table, iou)
 
 
@@ -93,5 +93,5 @@ def test_ranked_average_precision_of_nothing():
     empty, full = bars(), bars((1, 0, 9))
     assert ranked_ap([Overlap.of(empty, empty)]) == 1.0
     assert ranked_ap([Overlap.of(empty, full)]) == ranked_ap([Overlap.of(full, empty)]) == 0.0
-    with pytest.raises(ValueError, match="one score a predicted nucleus"):
+    with pytest.raises(ValueError, match=r"ranked_ap .*score"):
         ranked_ap([Overlap.of(full, full)], scores=[np.zeros(2)])

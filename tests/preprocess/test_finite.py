@@ -37,7 +37,7 @@ def test_it_is_told_by_its_place_in_memory_and_part_by_part(tmp_path, monkeypatc
         file.create_dataset("image", data=data, chunks=(4, 16, 16))
     reader = Reader(DataSpec(dims, 1, ()), scaling=SCALINGS.recipe(scaling, over=over))
     volume = open_lazily(tmp_path / "a.h5")
-    words = r"holds NaN or infinite values, as at z 8, y 19, x 21 \(counted from 0\); repair or remove it$"
+    words = r".*NaN .*z 8, y 19, x 21 .*remove"
     with pytest.raises(ImageReadError, match=rf"a\.h5: {words}"):
         reader.read(tmp_path / "a.h5")
     with pytest.raises(ImageReadError, match=rf"a\.h5:/image: {words}"):

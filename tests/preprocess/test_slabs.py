@@ -67,5 +67,5 @@ def test_a_disk_too_small_for_the_planes_is_told_with_what_they_need(tmp_path, m
     monkeypatch.setattr(values, "_SLAB_BYTES", 0)
     monkeypatch.setattr(slabs.tempfile, "TemporaryFile", lambda buffering: open("/dev/full", "r+b", 0))
     volume = open_lazily(stored(tmp_path, np.zeros(SHAPE, np.uint16), CHUNK))
-    with pytest.raises(UserError, match=r"No space left on device; it takes 0\.0 GB: set .* TMPDIR"):
+    with pytest.raises(UserError, match=r"No space left.*\b0\.0 GB\b.*TMPDIR"):
         list(Values(lambda: volume, 3).planes())

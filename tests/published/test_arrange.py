@@ -143,17 +143,17 @@ def test_two_items_of_one_name_are_refused_and_both_files_named(tmp_path):
     description = root / "image_description.csv"
     rows = description.read_text(encoding="utf-8-sig").splitlines()
     description.write_text("\n".join([*rows, rows[1]]) + "\n")
-    with pytest.raises(UserError, match=r"rawimages/normal_0.tif and .*normal_0.tif .* 'normal_0'"):
+    with pytest.raises(UserError, match=r"rawimages/normal_0\.tif .*normal_0\.tif .*'normal_0'"):
         arranged(root, tmp_path / "out")
 
 
 def test_two_files_of_labels_of_one_volume_are_refused_as_two_volumes_are(tmp_path):
     root = sets.pairs(tmp_path / "NucExM")
     shutil.copy(root / "vol1_seg.h5", root / "vol1_mask.h5")
-    with pytest.raises(UserError, match=r"vol1_mask.h5 and .*vol1_seg.h5 are both labels called 'vol1'"):
+    with pytest.raises(UserError, match=r"vol1_mask\.h5 .*vol1_seg\.h5 .*'vol1'"):
         arranged(root, tmp_path / "out")
     (root / "vol1_mask.h5").rename(root / "vol1_raw.h5")
-    with pytest.raises(UserError, match=r"vol1_im.h5 and .*vol1_raw.h5 are both volumes called 'vol1'"):
+    with pytest.raises(UserError, match=r"vol1_im\.h5 .*vol1_raw\.h5 .*'vol1'"):
         arranged(root, tmp_path / "out")
 
 
@@ -161,18 +161,18 @@ def test_nothing_is_overwritten_and_nothing_is_left_of_what_failed(tmp_path):
     root = sets.ctc(tmp_path / "Fluo-N2DL-HeLa")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "note.txt").write_text("mine")
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match=r"mine: .*already"):
         arranged(root, tmp_path / "mine")
     sets.write(root / "02_GT" / "SEG" / "man_seg001.tif", np.zeros((7, 7), np.uint16))
-    with pytest.raises(UserError, match=r"man_seg001.tif has the shape \(7, 7\), .*t001.tif \(12, 16\)"):
+    with pytest.raises(UserError, match=r"man_seg001\.tif .*\(7, 7\).*t001\.tif .*\(12, 16\)"):
         arranged(root, tmp_path / "out")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["Fluo-N2DL-HeLa", "mine"]
 
 
 @pytest.mark.parametrize(("settings", "match"), [
-    ({"split": "val"}, "SPLIT is one of train, test"),
-    ({"name": "Fluo-N2DL-Hela2"}, "did you mean Fluo-N2DL-HeLa"),
-    ({"name": "BBBC024"}, "nothing in it is laid out"),
+    ({"split": "val"}, "SPLIT .*train, test.*'val'"),
+    ({"name": "Fluo-N2DL-Hela2"}, "'Fluo-N2DL-Hela2'.*mean Fluo-N2DL-HeLa"),
+    ({"name": "BBBC024"}, "data: .*looked for"),
 ])  # fmt: skip
 def test_what_cannot_be_is_said(settings, match, tmp_path):
     root = sets.ctc(tmp_path / "data")
@@ -182,15 +182,15 @@ def test_what_cannot_be_is_said(settings, match, tmp_path):
 
 def test_a_set_is_only_read_and_an_unknown_one_has_the_voxel_size_of_its_files(tmp_path, caplog):
     root = sets.ctc(tmp_path / "data")
-    with pytest.raises(UserError, match="lies in the data set"):
+    with pytest.raises(UserError, match=r"data/out: .* outside"):
         arranged(root, root / "out")
     arranged(root, tmp_path / "out")
-    assert "see --name" in caplog.text
+    assert "--name" in caplog.text
     assert io.read(tmp_path / "out" / "images" / "01_t001.tif").spacing == ()
 
 
 def test_a_folder_of_two_sets_asks_which(tmp_path):
     for name in ("Fluo-N2DL-HeLa", "Fluo-N2DH-GOWT1"):
         sets.ctc(tmp_path / name)
-    with pytest.raises(UserError, match=r"several sets .* Fluo-N2DH-GOWT1, Fluo-N2DL-HeLa"):
+    with pytest.raises(UserError, match=r"several .*Fluo-N2DH-GOWT1, Fluo-N2DL-HeLa"):
         arranged(tmp_path, tmp_path / "out")

@@ -69,7 +69,7 @@ def test_hidden_files_beside_pairs_are_no_volumes(tmp_path):
 def test_a_damaged_file_of_pairs_is_named(tmp_path):
     root = sets.pairs(tmp_path / "NucExM")
     (root / "vol2.h5").write_bytes(b"no hdf5")
-    with pytest.raises(UserError, match=r"vol2.h5: cannot be read as HDF5 \(7 bytes\).* damaged"):
+    with pytest.raises(UserError, match=r"vol2\.h5: .*HDF5 \(7 bytes\).* damaged"):
         published.check(root)
 
 
@@ -86,10 +86,10 @@ def test_a_description_without_magnification_is_refused(tmp_path):
     root = sets.s_bsst265(tmp_path / "set")
     text = (root / "image_description.csv").read_text(encoding="utf-8-sig")
     (root / "image_description.csv").write_text(text.replace("63x", "high"))
-    with pytest.raises(UserError, match="'high' of normal_1 is no magnification"):
+    with pytest.raises(UserError, match=r"image_description\.csv: 'high' .*normal_1 .*20x"):
         published.check(root)
     (root / "image_description.csv").write_text(text.replace("normal_1", "../normal_1"))
-    with pytest.raises(UserError, match="is no name of an image"):
+    with pytest.raises(UserError, match=r"image_description\.csv: '\.\./normal_1' .* name"):
         published.check(root)
 
 
@@ -100,13 +100,13 @@ def test_a_description_that_was_saved_by_another_program_is_read_or_named(tmp_pa
     description.write_text(f"{text};;;;\n\n")
     assert published.check(root).problems == ()
     description.write_bytes(text.replace("none", "\xb5m").encode("latin-1"))
-    with pytest.raises(UserError, match=r"image_description.csv: is no table in UTF-8 .*0xb5"):
+    with pytest.raises(UserError, match=r"image_description\.csv: .*UTF-8 .*0xb5"):
         published.check(root)
 
 
 @pytest.mark.parametrize("name", ["", "Fluo-N2DL-HeLa"])
 def test_another_folder_is_no_data_set(name, tmp_path):
-    with pytest.raises(UserError, match="nothing in it is laid out"):
+    with pytest.raises(UserError, match=f"{tmp_path.name}: .*looked for"):
         published.check(tmp_path, name)
-    with pytest.raises(UserError, match="no such folder"):
+    with pytest.raises(UserError, match=r"gone: .*no such folder"):
         published.check(tmp_path / "gone", name)

@@ -80,7 +80,7 @@ def test_a_file_comes_whole_and_is_not_asked_for_twice(server, tmp_path):
 
 def test_a_download_that_broke_off_goes_on_where_it_stopped(server, tmp_path):
     server.breaks = 1000
-    with pytest.raises(UserError, match=r"broke off .*1000 of 102400 bytes came.* Run it again, to go on"):
+    with pytest.raises(UserError, match=r"set\.zip: .*\b1000 of 102400 bytes .*set\.zip\.part.* again"):
         download(server.archive(), tmp_path)
     assert (tmp_path / "set.zip.part").stat().st_size == 1000
     server.breaks = None
@@ -93,7 +93,7 @@ def test_a_download_that_broke_off_goes_on_where_it_stopped(server, tmp_path):
 )
 def test_a_server_without_ranges_or_with_a_newer_file_is_asked_from_the_start(change, server, tmp_path):
     server.breaks = 1000
-    with pytest.raises(UserError, match="broke off"):
+    with pytest.raises(UserError, match=r"\b1000 of 102400 bytes .* again"):
         download(server.archive(), tmp_path)
     for name, value in {"breaks": None, **change}.items():
         setattr(server, name, value)
@@ -103,7 +103,7 @@ def test_a_server_without_ranges_or_with_a_newer_file_is_asked_from_the_start(ch
 
 def test_without_a_tag_nothing_is_taken_for_a_part_of_the_present_file(server, tmp_path):
     server.tag, server.breaks = "", 1000
-    with pytest.raises(UserError, match="broke off"):
+    with pytest.raises(UserError, match=r"\b1000 of 102400 bytes .* again"):
         download(server.archive(), tmp_path)
     server.breaks = None
     assert download(server.archive(), tmp_path).read_bytes() == CONTENT
@@ -111,14 +111,14 @@ def test_without_a_tag_nothing_is_taken_for_a_part_of_the_present_file(server, t
 
 
 def test_a_wrong_hash_leaves_no_file(server, tmp_path):
-    with pytest.raises(UserError, match="not the file that was published"):
+    with pytest.raises(UserError, match=r"set\.zip: .*nucleizoo data check"):
         download(server.archive(sha256="0" * 64), tmp_path)
     assert names(tmp_path) == []
 
 
 def test_a_server_that_refuses_or_is_not_there_is_an_error_for_the_user(server, tmp_path):
     gone = Archive("http://127.0.0.1:9/set.zip", None, None)
-    with pytest.raises(UserError, match="nothing came"):
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:9/set\.zip: .*--from-dir"):
         download(gone, tmp_path)
     assert names(tmp_path) == []
 
@@ -144,14 +144,14 @@ def test_a_set_is_downloaded_unpacked_and_whole(server, packed, tmp_path):
     assert done.hashes == {"set.zip": hashlib.sha256(packed).hexdigest()}
     assert names(tmp_path / "data") == ["Fluo-N2DL-HeLa", "archives"]
     assert published.check(done.folder).problems == ()
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match=r"Fluo-N2DL-HeLa: .*already"):
         published.fetch(dataset, tmp_path / "data")
 
 
 def test_a_damaged_archive_leaves_no_set(server, packed, tmp_path):
     server.content = packed[: len(packed) // 2]
     dataset = replace(published.named("Fluo-N2DL-HeLa"), files=(server.archive(),))
-    with pytest.raises(UserError, match="cannot be unpacked"):
+    with pytest.raises(UserError, match=r"set\.zip: .* damaged"):
         published.fetch(dataset, tmp_path / "data")
     assert names(tmp_path / "data") == ["archives"]
 
@@ -164,15 +164,15 @@ def test_archives_of_a_folder_are_taken_by_name_and_checked(packed, tmp_path):
     done = published.fetch(dataset, tmp_path / "data", tmp_path / "given")
     assert done.hashes == {} and published.check(done.folder).problems == ()
     wrong = replace(dataset, name="other", files=(replace(right, sha256="0" * 64),))
-    with pytest.raises(UserError, match="not the file that was published: its SHA-256 is"):
+    with pytest.raises(UserError, match=rf"set\.zip: .*SHA-256 .*{'0' * 64}.*nucleizoo data check"):
         published.fetch(wrong, tmp_path / "data", tmp_path / "given")
-    with pytest.raises(UserError, match=r"set.zip: there is no such file; get it from http"):
+    with pytest.raises(UserError, match=r"set\.zip: .*no such file.*http://127\.0\.0\.1:9/set\.zip"):
         published.fetch(wrong, tmp_path / "data", tmp_path)
     assert names(tmp_path / "data") == ["Fluo-N2DL-HeLa"]
 
 
 def test_a_set_without_an_address_is_got_by_hand(tmp_path):
-    with pytest.raises(UserError, match=r"get it in a browser from https://drive.google.com"):
+    with pytest.raises(UserError, match=r"browser .*https://drive\.google\.com.*--from-dir"):
         published.fetch(published.named("NucMM-Z"), tmp_path / "data")
     root = sets.nucmm(tmp_path / "made" / "Zebrafish (NucMM-Z)")
     (tmp_path / "given").mkdir()

@@ -40,9 +40,9 @@ def test_files_and_folders_come_out(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["../out.txt", "a/../../out.txt", "/out.txt", "..\\out.txt", "C:/out.txt"])
 def test_members_outside_of_the_folder_are_refused(name, folder, tmp_path):
-    with pytest.raises(UserError, match="outside of the folder"):
+    with pytest.raises(UserError, match=r"a\.zip: .* outside"):
         unpack(zipped(tmp_path / "a.zip", {name: "evil"}), folder)
-    with pytest.raises(UserError, match="outside of the folder"):
+    with pytest.raises(UserError, match=r"a\.tgz: .* outside"):
         unpack(tarred(tmp_path / "a.tgz", (tarfile.TarInfo(name), b"evil")), folder)
     assert not [file for file in tmp_path.rglob("*out.txt")] and not list(folder.iterdir())
 
@@ -52,10 +52,10 @@ def test_links_and_devices_are_refused(folder, tmp_path):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr(link, "/etc/passwd")
-    with pytest.raises(UserError, match="'link' is a link or device"):
+    with pytest.raises(UserError, match=r"a\.zip: 'link' .*link .*device"):
         unpack(tmp_path / "a.zip", folder)
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
-        with pytest.raises(UserError, match="is a link or device"):
+        with pytest.raises(UserError, match=r"a\.tar\.gz: 'x' .*link .*device"):
             unpack(tarred(tmp_path / "a.tar.gz", special("x", kind, "/etc/passwd")), folder)
     assert not list(folder.iterdir())
 
@@ -63,16 +63,16 @@ def test_links_and_devices_are_refused(folder, tmp_path):
 def test_a_bomb_is_refused_before_it_is_written(folder, tmp_path):
     archive = zipped(tmp_path / "a.zip", {"zeros": bytes(10**6)})
     assert archive.stat().st_size * unpacking.MAX_RATIO < 10**6
-    with pytest.raises(UserError, match="unpacks to more than"):
+    with pytest.raises(UserError, match=rf"a\.zip: .*\b{unpacking.MAX_MEMBERS:,} files .*bytes"):
         unpack(archive, folder)
-    with pytest.raises(UserError, match="unpacks to more than"):
+    with pytest.raises(UserError, match=rf"a\.tgz: .*\b{unpacking.MAX_MEMBERS:,} files .*bytes"):
         unpack(tarred(tmp_path / "a.tgz", (tarfile.TarInfo("zeros"), bytes(10**6))), folder)
     assert not list(folder.iterdir())
 
 
 def test_too_many_members_are_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(unpacking, "MAX_MEMBERS", 3)
-    with pytest.raises(UserError, match="more than 3 files"):
+    with pytest.raises(UserError, match=r"a\.zip: .*\b3 files"):
         unpack(zipped(tmp_path / "a.zip", {str(i): "x" for i in range(4)}), folder)
 
 
@@ -88,17 +88,17 @@ def test_an_archive_that_was_cut_short_is_named(keep, folder, tmp_path):
     archive = zipped(tmp_path / "a.zip", {f"{i}": bytes(range(256)) * 8 for i in range(20)})
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(keep * len(whole)) if isinstance(keep, float) else keep])
-    with pytest.raises(UserError, match=r"a.zip: cannot be unpacked .* damaged or cut short"):
+    with pytest.raises(UserError, match=rf"a\.zip: .*\({archive.stat().st_size} bytes\).* damaged"):
         unpack(archive, folder)
 
 
 def test_a_flipped_bit_and_another_kind_of_file_are_found(folder, tmp_path):
     archive = zipped(tmp_path / "a.zip", {"x": b"content"}, zipfile.ZIP_STORED)
     archive.write_bytes(archive.read_bytes().replace(b"content", b"contend", 1))
-    with pytest.raises(UserError, match="cannot be unpacked"):
+    with pytest.raises(UserError, match=r"a\.zip: .* damaged"):
         unpack(archive, folder)
     (tmp_path / "a.tar").write_text("no archive")
-    with pytest.raises(UserError, match="cannot be unpacked"):
+    with pytest.raises(UserError, match=r"(?s)a\.tar: .* damaged"):
         unpack(tmp_path / "a.tar", folder)
 
 
@@ -114,7 +114,7 @@ def test_a_flipped_byte_anywhere_in_a_packed_tar_is_found(place, compression, fo
     packed[int(place * len(packed)) if isinstance(place, float) else place] ^= 0xFF
     archive.write_bytes(packed)
     (tmp_path / "again").mkdir()
-    with pytest.raises(UserError, match=r"(?s)a.tar.\w+: cannot be unpacked .* damaged or cut short"):
+    with pytest.raises(UserError, match=r"(?s)a\.tar\.\w+: .* damaged"):
         unpack(archive, tmp_path / "again")
 
 
@@ -122,29 +122,32 @@ def test_a_tar_that_goes_on_after_its_end_is_refused(folder, tmp_path):
     archive = tarred(tmp_path / "a.tar", (tarfile.TarInfo("x"), b"x"), compression="")
     with archive.open("ab") as file:
         file.write(bytes(unpacking.MAX_PADDING + 1))
-    with pytest.raises(UserError, match=r"a.tar: cannot be unpacked .* after its end"):
+    with pytest.raises(UserError, match=r"a\.tar: .* after .*end.* damaged"):
         unpack(archive, folder)
 
 
 def test_a_tar_with_a_damaged_header_or_cut_between_members_is_found(tmp_path):
     archive = tarred(tmp_path / "a.tar", *((tarfile.TarInfo(n), b"x") for n in "ab"), compression="")
     whole = archive.read_bytes()
-    for broken, why in ((whole[:1024] + b"?" + whole[1025:], "goes on"), (whole[:1024], "has no end")):
+    for name, broken, why in (
+        ("header", whole[:1024] + b"?" + whole[1025:], "after .*end"),
+        ("cut", whole[:1024], "no end|end .*missing"),
+    ):
         archive.write_bytes(broken)
-        (tmp_path / why).mkdir()
-        with pytest.raises(UserError, match=f"a.tar: cannot be unpacked .*{why}"):
-            unpack(archive, tmp_path / why)
+        (tmp_path / name).mkdir()
+        with pytest.raises(UserError, match=rf"a\.tar: .*({why}).* damaged"):
+            unpack(archive, tmp_path / name)
 
 
 @pytest.mark.parametrize("names", [("a", "a"), ("a", "a/b"), ("a", "a/b/c"), ("a/b", "a"), ("x" * 300,)])
 def test_members_that_cannot_lie_beside_each_other_are_named(names, folder, tmp_path):
     archive = tarred(tmp_path / "a.tgz", *((tarfile.TarInfo(name), b"x") for name in names))
-    with pytest.raises(UserError, match=f"a.tgz: '{names[-1]}' cannot be written"):
+    with pytest.raises(UserError, match=rf"a\.tgz: '{names[-1]}' .*once"):
         unpack(archive, folder)
 
 
 def test_a_name_that_is_no_text_is_damage(folder, tmp_path):
     archive = zipped(tmp_path / "a.zip", {"\xe9": "x"})
     archive.write_bytes(archive.read_bytes().replace("\xe9".encode(), b"\xff\xfe"))
-    with pytest.raises(UserError, match=r"a.zip: cannot be unpacked .*UnicodeDecodeError"):
+    with pytest.raises(UserError, match=r"a\.zip: .*UnicodeDecodeError"):
         unpack(archive, folder)

@@ -85,7 +85,7 @@ def test_residual_translators_start_near_the_identity(name):
         torch.nn.init.zeros_(network.layers[-1].bias)
     for made in (method.to_source(picture), method.to_image(picture)):
         assert torch.allclose(made, picture.clamp(-0.9, 0.9), atol=1e-5)
-    with pytest.raises(ValueError, match="RESIDUAL want as many channels"):
+    with pytest.raises(ValueError, match=r"IDENTITY and RESIDUAL .*channels"):
         METHODS.get("cyclegan")(Task(3, 1, 2, TARGETS.recipe("mask")(), source_pictures=True), residual=True)
 
 

@@ -257,5 +257,5 @@ def test_real_pairs_load(real_data):
 def test_the_only_dataset_of_a_file_is_not_its_own_labels(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["image"] = grid((9, 9)).astype(np.uint8)
-    with pytest.raises(ImageReadError, match=r"no dataset is called 'label', there is image.*LABEL_DATASET"):
+    with pytest.raises(ImageReadError, match=r"a\.h5: .*'label'.* image\b.*LABEL_DATASET"):
         pairs(tmp_path, images="a.h5")

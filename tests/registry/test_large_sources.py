@@ -140,12 +140,10 @@ def test_colours_and_channels_are_chosen_as_in_memory(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb", tile=(16, 16), compression="zlib")
     for channel in ("luminance", "0", "2"):
         assert_same(*both("images", tmp_path, 2, channel=channel), (20, 30))
-    for channel, told in (
-        ("auto", "has 3 channels; set"),
-        ("3", "has 3 channels, which '3' does not fit; set"),
-    ):
+    for channel, told in (("auto", r"\b3 channels\b"), ("3", r"\b3 channels\b.*'3' ")):
+        refusal = rf"a\.tif: .*{told}.*CHANNEL .*'luminance', '0', '1', '2'"
         for cache_gb in (0.0, 1.0):
-            with pytest.raises(ImageReadError, match=f"{told} the key CHANNEL to 'luminance', '0', '1', '2'"):
+            with pytest.raises(ImageReadError, match=refusal):
                 source("images", tmp_path, 2, cache_gb=cache_gb, channel=channel)
 
 
@@ -159,7 +157,7 @@ def test_colour_that_is_grey_is_taken_as_grey_from_files_too(tmp_path, over):
     assert_same(*both("images", tmp_path, 2, path="a.tif", scaling=scaling), (20, 30))
     colour[59, 79, 1] ^= 1  # one value of the last tile
     save(tmp_path / "b.tif", colour)
-    refusal = r"b\.tif: has 3 channels; set the key CHANNEL to 'luminance', '0', '1', '2'"
+    refusal = r"b\.tif: .*\b3 channels\b.*CHANNEL .*'luminance', '0', '1', '2'"
     for cache_gb in (0.0, 1.0):
         with pytest.raises(ImageReadError, match=refusal):
             source("images", tmp_path, 2, path="b.tif", cache_gb=cache_gb, scaling=scaling)
@@ -186,7 +184,7 @@ def test_axes_in_another_order_are_put_right_and_wrong_ones_told(tmp_path):
     one, other = (source("images", tmp_path, path=p, cache_gb=0.0) for p in ("a.zarr", "b.npy"))
     assert_same(other, one, (9, 20, 30))
     zarr_array(tmp_path / "c.zarr", VOLUME, dimension_names=["a", "y", "y"])
-    with pytest.raises(ImageReadError, match=r"c\.zarr: its axes 'AYY' are not those of a picture"):
+    with pytest.raises(ImageReadError, match=r"c\.zarr: .*axes 'AYY'"):
         source("images", tmp_path, path="c.zarr", cache_gb=0.0)
 
 
@@ -255,7 +253,7 @@ def refused(match, root, name="images", dims=3, **settings):
 def test_missing_chunks_are_named_or_empty_when_the_key_says_so(tmp_path):
     path = written(tmp_path / "a", "zarr-3", VOLUME)
     (path / "c" / "0" / "1" / "1").unlink()
-    refused(r"a\.zarr: 1 chunks are not there \(chunk 0\.1\.1 \(zyx 0:8, 16:32.*EMPTY_CHUNKS", tmp_path)
+    refused(r"a\.zarr: .*\b1 chunks? .*\(chunk 0\.1\.1 \(zyx 0:8, 16:32.*EMPTY_CHUNKS", tmp_path)
     with pytest.raises(ImageReadError, match="chunk 0"):
         source("images", tmp_path)  # small enough for memory: as strict
     assert_same(*both("images", tmp_path, empty_chunks=True), (24, 50, 70))
@@ -269,64 +267,53 @@ def test_a_damaged_chunk_is_named_when_the_training_begins_and_in_its_midst(tmp_
     whole = chunk.read_bytes()
     chunk.write_bytes(b"no chunk")
     settings = {"images": "image", "labels": "label"}
-    refused(
-        r"label.a\.zarr: chunk 1\.1\.1 \(zyx 8:16, 16:32, 16:32\) cannot be read",
-        tmp_path,
-        "labelled",
-        **settings,
-    )
+    told = r"label.a\.zarr: .*chunk 1\.1\.1 \(zyx 8:16, 16:32, 16:32\) .*read"
+    refused(told, tmp_path, "labelled", **settings)
     chunk.write_bytes(whole)
     opened = source("labelled", tmp_path, cache_gb=0.0, **settings)
     chunk.write_bytes(b"no chunk")
-    with pytest.raises(ImageReadError, match=r"chunk 1\.1\.1 .* cannot be read"):
+    with pytest.raises(ImageReadError, match=r"chunk 1\.1\.1 .* read"):
         opened.sample(np.random.default_rng(0), SHAPE)
 
 
 def test_what_leads_nowhere_or_holds_less_than_it_claims_is_refused(tmp_path):
     zarr = pytest.importorskip("zarr")
     zarr.open_group(tmp_path / "none.zarr", mode="w")
-    refused(r"none\.zarr: the group holds no array; copy it again", tmp_path)
+    refused(r"none\.zarr: .* no array\b.* copy", tmp_path)
     (tmp_path / "bare.zarr").mkdir()
-    refused(r"bare\.zarr: is no Zarr folder, it has no zarr\.json", tmp_path, path="bare.zarr")
+    refused(r"bare\.zarr: .*Zarr.* zarr\.json", tmp_path, path="bare.zarr")
     for kind in ("tif-plain", "tif-tiled", "npy", "h5", "h5-chunked"):
         (tmp_path / kind).mkdir()
         path = written(tmp_path / kind / "a", kind, VOLUME)
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) * 2 // 3])
-        refused("cut short|cannot be opened|cannot be read", tmp_path, path=kind)
+        refused(rf"^(?!.*EMPTY_CHUNKS).*{path.name}.* copy", tmp_path, path=kind)
 
 
 def test_hdf5_that_leads_to_other_files_is_refused(tmp_path):
     written(tmp_path / "a", "h5", VOLUME)
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["image"] = h5py.ExternalLink("a.h5", "image")
-    refused("b.h5: 'image' is a link, which is not followed", tmp_path, path="b.h5")
+    refused(r"b\.h5: 'image' .*link.* copy", tmp_path, path="b.h5")
     (tmp_path / "raw").write_bytes(VOLUME.tobytes())
     with h5py.File(tmp_path / "c.h5", "w") as file:
         file.create_dataset("image", SHAPE, "u1", external=[(str(tmp_path / "raw"), 0, VOLUME.size)])
-    refused("c.h5: 'image' has its values in other files", tmp_path, path="c.h5")
+    refused(r"c\.h5: 'image' .*other files.* copy", tmp_path, path="c.h5")
 
 
 def test_pictures_and_labels_that_cannot_be_used_are_named(tmp_path):
     np.save(tmp_path / "flat.npy", VOLUME[0])
-    refused(
-        r"flat\.npy: its axes are yx, 50x70, and volumes \(z, y, x\) are wanted", tmp_path, path="flat.npy"
-    )
+    refused(r"flat\.npy: .* yx, 50x70.*\(z, y, x\)", tmp_path, path="flat.npy")
     np.save(tmp_path / "one.npy", VOLUME * 0 + 3)
-    refused(r"one\.npy: has the value 3 everywhere", tmp_path, path="one.npy")
+    refused(r"one\.npy: .*value 3\b", tmp_path, path="one.npy")
     np.save(tmp_path / "nan.npy", np.where(VOLUME > 100, np.nan, 1.0))
-    refused(r"nan\.npy: holds NaN or infinite values, as at z \d+, y \d+, x \d+", tmp_path, path="nan.npy")
+    refused(r"nan\.npy: .*NaN .* z \d+, y \d+, x \d+", tmp_path, path="nan.npy")
     np.save(tmp_path / "image.npy", VOLUME)
     np.save(tmp_path / "short.npy", LABELS[:9])
     np.save(tmp_path / "half.npy", LABELS + 0.5)
     labelled = {"name": "labelled", "images": "image.npy"}
-    refused(
-        r"short\.npy: has labels for 1 picture of 9x50x70, but .*24x50x70",
-        tmp_path,
-        labels="short.npy",
-        **labelled,
-    )
-    refused(r"half\.npy: holds fractions", tmp_path, labels="half.npy", **labelled)
+    refused(r"short\.npy: .* 9x50x70.* 24x50x70", tmp_path, labels="short.npy", **labelled)
+    refused(r"half\.npy: .*fractions", tmp_path, labels="half.npy", **labelled)
 
 
 def test_a_file_that_changes_or_goes_in_the_midst_is_told(tmp_path):
@@ -334,9 +321,9 @@ def test_a_file_that_changes_or_goes_in_the_midst_is_told(tmp_path):
     filed = pickle.loads(pickle.dumps(source("images", tmp_path, cache_gb=0.0)))
     io.handle._OPEN.volumes.clear()
     np.save(path, VOLUME[:9])
-    with pytest.raises(ImageReadError, match=r"a\.npy: is another one than at the start"):
+    with pytest.raises(ImageReadError, match=r"a\.npy: .* start\b.* again"):
         filed.sample(np.random.default_rng(0), (8, 8, 8))
     io.handle._OPEN.volumes.clear()
     path.unlink()
-    with pytest.raises(ImageReadError, match=r"a\.npy: there is no such file"):
+    with pytest.raises(ImageReadError, match=r"a\.npy: .*no such file"):
         filed.sample(np.random.default_rng(0), (8, 8, 8))

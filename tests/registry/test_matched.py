@@ -114,21 +114,19 @@ def test_prediction_reads_new_files_through_the_same_table(domains, tmp_path):
 
 
 def test_a_part_without_pictures_or_labels_is_refused(domains):
-    with pytest.raises(ValueError, match="SOURCE 'images' gives no labels"):
+    with pytest.raises(ValueError, match=r"SOURCE 'images' .*no labels"):
         DATASETS.recipe("matched", source=folder("low"), reference=folder("high"))(data_spec(domains))
-    with pytest.raises(ValueError, match="REFERENCE 'synthetic' gives no image"):
+    with pytest.raises(ValueError, match=r"REFERENCE 'synthetic' .*no image"):
         DATASETS.recipe("matched", source=pairs("low"), reference=DATASETS.recipe("synthetic"))(
             data_spec(domains)
         )
     with pytest.raises(ValueError, match="DRAWS"):
         DATASETS.recipe("matched", source=pairs("low"), reference=folder("high"), draws=0)(data_spec(domains))
-    with pytest.raises(
-        ConfigError, match=r"DATASET.IMAGE 'matched_images': SOURCE 'synthetic' gives no image"
-    ):
+    with pytest.raises(ConfigError, match=r"DATASET\.IMAGE 'matched_images': SOURCE 'synthetic' .*no image"):
         build.reader(config(domains, "{NAME: matched_images, SOURCE: {NAME: synthetic}}"))
 
 
 def test_prediction_says_that_it_needs_both_domains(domains):
     parts = "SOURCE: {NAME: images, PATH: low/images}, REFERENCE: {NAME: images, PATH: gone}"
-    with pytest.raises(UserError, match=r"files of both domains: .*gone: there is no such.*REFERENCE anew"):
+    with pytest.raises(UserError, match=r"gone: .*DATASET\.IMAGE\.SOURCE .*DATASET\.IMAGE\.REFERENCE"):
         build.reader(config(domains, f"{{NAME: matched_images, {parts}}}"))

@@ -103,5 +103,5 @@ def test_a_value_out_of_range_is_named(name, settings, key):
 
 
 def test_colour_is_refused():
-    with pytest.raises(ValueError, match="CHANNELS is 3"):
+    with pytest.raises(ValueError, match=r"DATASET\.CHANNELS .*\b3\b"):
         DATASETS.get("simulated_em")(DataSpec(2, channels=3))

@@ -134,9 +134,9 @@ def test_translations_travel_to_another_process(tmp_path):
 
 
 def test_a_missing_run_and_a_folder_that_is_none_are_named(tmp_path):
-    with pytest.raises(RunError, match=r"there is no .*nowhere.*seen from"):
+    with pytest.raises(RunError, match=r"'translated' .*nowhere\b.*\bRUN\b"):
         translated(tmp_path / "nowhere")
-    with pytest.raises(RunError, match="is not a run folder"):
+    with pytest.raises(RunError, match=rf"{tmp_path.name} .*config\.yaml"):
         translated(tmp_path)
     with pytest.raises(ValueError, match="RUN is missing"):
         DATASETS.get("translated")(DataSpec(2))
@@ -145,16 +145,16 @@ def test_a_missing_run_and_a_folder_that_is_none_are_named(tmp_path):
 @pytest.mark.parametrize(("iteration", "done"), [(1, 1), (None, 0)])
 def test_an_unfinished_run_says_how_far_it_is_and_how_to_go_on(tmp_path, iteration, done):
     trained(tmp_path / "run", iteration=iteration)
-    with pytest.raises(RunError, match=rf"run is not finished: {done} of 2 iterations.*--resume"):
+    with pytest.raises(RunError, match=rf"run .*\b{done} of 2 iterations.*--resume"):
         translated(tmp_path / "run")
 
 
 def test_a_run_that_does_not_translate_or_has_no_labels_is_refused(tmp_path):
     trained(tmp_path / "mute", method="mute")
-    with pytest.raises(RunError, match="method 'mute' does not translate"):
+    with pytest.raises(RunError, match=r"mute: .*'mute' .*translate"):
         translated(tmp_path / "mute")
     trained(tmp_path / "bare", source="{NAME: images}")
-    with pytest.raises(RunError, match="without labels: its dataset 'images' has none"):
+    with pytest.raises(RunError, match=r"bare .* labels.*'images'"):
         translated(tmp_path / "bare")
 
 
@@ -175,18 +175,18 @@ def test_weights_that_give_no_numbers_are_told(tmp_path):
 
 def test_pictures_of_another_kind_are_refused(tmp_path):
     trained(tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"axes of DATASET.SIZE 2, and here it is 3"):
+    with pytest.raises(ConfigError, match=r"DATASET\.SIZE 2\b.* 3\b"):
         translated(tmp_path / "run", 3)
-    with pytest.raises(ConfigError, match=r"DATASET.CHANNELS 1, and here it is 3"):
+    with pytest.raises(ConfigError, match=r"DATASET\.CHANNELS 1\b.* 3\b"):
         translated(tmp_path / "run", channels=3)
-    with pytest.raises(ConfigError, match=r"DATASET.SPACING \(\), and here it is \(1.0, 1.0\)"):
+    with pytest.raises(ConfigError, match=r"DATASET\.SPACING \(\).* \(1\.0, 1\.0\)"):
         translated(tmp_path / "run", spacing=(1.0, 1.0))
 
 
 def test_more_than_the_memory_allowed_is_refused_before_anything_is_translated(tmp_path):
     trained(tmp_path / "run")
     # 1000 patches of 500x500, 4 bytes of picture and 4 of labels: 2.0 GB
-    with pytest.raises(UserError, match=r"take 2\.0 GB, more than CACHE_GB \(1\)"):
+    with pytest.raises(UserError, match=r" 2\.0 GB\b.*CACHE_GB \(1\)"):
         translated(tmp_path / "run", count=1000, patch=(500, 500), cache_gb=1.0)
 
 

@@ -59,21 +59,21 @@ def test_a_training_that_never_made_a_step_may_be_begun_anew_unless_it_lives(run
         [sys.executable, "-c", hold, run.path / "run.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(RunError, match="in use by another process"):
+        with pytest.raises(RunError, match=r"in use .*wait"):
             Run(run.path, config()).create()
         other.communicate(b"\n")
     Run(run.path, config()).create()
     run.save(state(2), weights())
-    with pytest.raises(RunError, match="exists already"):
+    with pytest.raises(RunError, match=r"exists .*--resume"):
         Run(run.path, config()).create()
 
 
 def test_a_folder_with_anything_in_it_is_not_taken(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    with pytest.raises(RunError, match=r"exists already; continue it with --resume, or .* --out"):
+    with pytest.raises(RunError, match=r"run exists .*--resume.*--out"):
         Run(tmp_path / "run", config()).create()
-    with pytest.raises(RunError, match="exists already"):
+    with pytest.raises(RunError, match=r"notes\.txt exists .*--out"):
         Run(tmp_path / "run" / "notes.txt", config()).create()
     assert names(tmp_path) == ["run/notes.txt"]
 
@@ -86,13 +86,13 @@ def test_an_empty_folder_is_taken_and_so_is_what_a_killed_start_left(tmp_path):
 
 
 def test_opening_what_is_no_run(tmp_path):
-    with pytest.raises(RunError, match=r"is not a run folder: it has no config.yaml"):
+    with pytest.raises(RunError, match=rf"{tmp_path.name} .*config\.yaml.*--out"):
         Run.open(tmp_path)
     (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RunError, match="not UTF-8"):
+    with pytest.raises(RunError, match=r"config\.yaml .*UTF-8"):
         Run.open(tmp_path)
     (tmp_path / "config.yaml").write_text("SOLVER: {BATCH: 0}\nMETHOD: {NAME: adgan}")
-    with pytest.raises(ConfigError, match=r"SOLVER.BATCH is 1 or more, got 0"):
+    with pytest.raises(ConfigError, match=r"SOLVER\.BATCH .*\b1\b.*\b0\b"):
         Run.open(tmp_path)
 
 
@@ -139,7 +139,7 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(run, caplog, keep):
     newest = run.checkpoints()[-1]
     newest.write_bytes(newest.read_bytes()[:keep])
     assert run.latest()["iteration"] == 1
-    assert f"{newest} cannot be read" in caplog.text and "trying the one before" in caplog.text
+    assert f"{newest} " in caplog.text and "read" in caplog.text
 
 
 def test_damage_inside_a_checkpoint_does_not_go_unseen(run):
@@ -155,7 +155,7 @@ def test_damage_inside_a_checkpoint_does_not_go_unseen(run):
 def test_without_any_readable_checkpoint_nothing_is_made_up(run):
     run.save(state(1), weights())
     run.checkpoints()[0].write_bytes(b"")
-    with pytest.raises(RunError, match="can be read"):
+    with pytest.raises(RunError, match=r"checkpoints .*read.* train"):
         run.latest()
 
 
@@ -184,7 +184,7 @@ def test_what_is_no_checkpoint_is_passed_over(run):
 
 
 def test_the_method_comes_with_its_weights(run):
-    with pytest.raises(RunError, match="no weights yet"):
+    with pytest.raises(RunError, match=r"no weights .*train"):
         run.method()
     torch.manual_seed(3)
     method = build.method(config())
@@ -197,13 +197,13 @@ def test_the_method_comes_with_its_weights(run):
 def test_weights_that_do_not_fit_are_told(run):
     wide = build.method(config("METHOD.GENERATOR.WIDTH", "8"))
     run.save(state(1), weights_of(wide))
-    with pytest.raises(RunError, match=r"another configuration than config.yaml: size mismatch for"):
+    with pytest.raises(RunError, match=r"weights\.safetensors .*config\.yaml: .*size mismatch"):
         run.method()
     run.save(state(1), weights())
-    with pytest.raises(RunError, match="another configuration"):
+    with pytest.raises(RunError, match=r"weights\.safetensors .*config\.yaml"):
         run.method()
     (run.path / "weights.safetensors").write_bytes(b"\x00" * 30)
-    with pytest.raises(RunError, match=r"weights.safetensors is damaged"):
+    with pytest.raises(RunError, match=r"weights\.safetensors .*damaged"):
         run.method()
 
 

@@ -1,6 +1,7 @@
 """Settings of masks left empty are measured when a training begins."""
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_images_without_nuclei_are_refused_with_the_keys_to_set(ellipses, tmp_pa
         raise ValueError("no nucleus was found")
 
     monkeypatch.setattr(DATASETS.get("synthetic"), "measured", nothing)
-    with pytest.raises(ConfigError, match=r"SEMI_AXIS cannot be measured.*set them"):
+    with pytest.raises(ConfigError, match=r"DATASET\.SOURCE: .*SEMI_AXIS .*no nucleus was found.* set\b"):
         api.train(config(ellipses, *EMPTY), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -89,7 +90,7 @@ def test_nuclei_too_large_to_learn_well_are_told_with_the_zoom_that_helps(tmp_pa
     tifffile.imwrite(tmp_path / "one.tif", np.where(y**2 + x**2 < 60**2, 200, 10).astype(np.uint8))
     with caplog.at_level(logging.WARNING):
         completed(config(tmp_path, *EMPTY))
-    assert "DATASET.IMAGE.ZOOM to 0." in caplog.text
+    assert re.search(r"DATASET\.IMAGE\.ZOOM .*\b0\.\d", caplog.text)
 
 
 def balls(folder, spacing, count=30):

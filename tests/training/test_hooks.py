@@ -182,7 +182,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
             yield Update("maker", {"steep": -steep.sum()})
 
     run = Run(tmp_path / "run", settings()).create()
-    with pytest.raises(DivergedError, match=r"iteration 3: the weights 'made' are not finite"):
+    with pytest.raises(DivergedError, match=r"iteration 3\b.* weights 'made' .*SOLVER\.LR"):
         trainer(Exploding(made=0.0), [Save(run, 1)]).train(batches(5))
     assert run.latest()["iteration"] == 2
     assert load_file(run.path / "weights.safetensors")["made"].item() == 2.0

@@ -135,5 +135,5 @@ def test_a_training_that_displaces_is_warned_of(monkeypatch, caplog):
         caplog.clear()
         monkeypatch.setattr("nucleizoo.training.norm_statistics.Segmenter", lambda *_, by=by: Displaced(by))
         look(report=report)(trainer)
-        assert ("stands 5 voxels beside" in caplog.text) == ("turn it off" in caplog.text) == warned
+        assert ("5 voxels" in caplog.text) == ("turn it off" in caplog.text) == warned
     assert scored == ["unlabelled", "unlabelled"]

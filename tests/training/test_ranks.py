@@ -1,6 +1,7 @@
 """Trainings in two real processes: as torchrun starts them, but forked from one with everything imported."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.forked import SERVER
+from support.naming import names
 from support.same import assert_same
 from torch import nn
 
@@ -162,7 +164,7 @@ def test_shares_of_a_batch_are_the_batch(images):
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(images):
-    with pytest.raises(ConfigError, match=r"SOLVER.BATCH .* 6 does not divide by 4; set it to 8 or"):
+    with pytest.raises(ConfigError, match=r"SOLVER\.BATCH .*\b6\b.*\b4\b.*\b8\b"):
         Batches.of(config(images, "adgan_2d", "SOLVER.BATCH", "6"), (0, 4))
 
 
@@ -237,9 +239,7 @@ def test_other_ranks_go_on_with_a_warning(images, tmp_path, before, after):
     for count, given in ((before, (False, 0)), (after, (True,))):
         ended = together(tmp_path, train, images, tmp_path / "run", "adgan_2d", *given, count=count)
         assert ended.codes == [0] * count, ended.said
-    assert (
-        ended.said.count(f"but not bit for bit as it would have been: ranks {before} is now {after}\n") == 1
-    )
+    assert len(re.findall(rf"bit for bit.*\branks {before}\b.* {after}\n", ended.said)) == 1
     state = Run.open(tmp_path / "run").latest()
     assert state["iteration"] == 6 and len(state.get("others", [])) == after - 1
 
@@ -276,17 +276,17 @@ def command(images, out, number, act, *more):
     (0, mend, [], [2, 2], "error: this must be mended"),
     (1, mend, [], [2, 2], "error: this must be mended"),
     (None, mend, [], [2, 2], "error: this must be mended"),
-    (1, die, [], [2, -signal.SIGKILL], "error: another process of this training was lost"),
-    (1, spoil, [], [2, 2], "error: training stopped at iteration 3: the loss"),
-    (1, stop, ["SOLVER.BATCH", "3"], [2, 2], "error: SOLVER.BATCH is shared out to all processes"),
-    (1, stop, ["SOLVER.BACH", "3"], [2, 2], "SOLVER.BACH is not a key"),
-    (1, stop, ["SYSTEM.DEVICE", "meta"], [2, 2], "error: SYSTEM.DEVICE"),
-    (1, stop, [], [130, 130], "stopped at 2 of 6; continue with --resume"),
+    (1, die, [], [2, -signal.SIGKILL], "error: .*process .*lost.*--resume"),
+    (1, spoil, [], [2, 2], r"error: .*iteration 3\b.*loss.*SOLVER\.LR"),
+    (1, stop, ["SOLVER.BATCH", "3"], [2, 2], r"error: SOLVER\.BATCH .*processes"),
+    (1, stop, ["SOLVER.BACH", "3"], [2, 2], r"SOLVER\.BACH .*SOLVER\.BATCH"),
+    (1, stop, ["SYSTEM.DEVICE", "meta"], [2, 2], r"error: SYSTEM\.DEVICE"),
+    (1, stop, [], [130, 130], r"\b2 of 6\b.*--resume"),
 ])  # fmt: skip
 def test_one_rank_ends_all_and_one_tells_why(images, tmp_path, number, act, more, codes, told):
     ended = together(tmp_path, command, images, tmp_path / "run", number, act, *more)
     assert ended.codes == codes, ended.said
-    assert ended.said.count(told) == 1, ended.said
+    assert len(re.findall(told, ended.said)) == 1, ended.said
     assert ended.said.count("error: ") <= 1
     assert ended.said.count("Traceback") == (1 if act is fail else 0)
 
@@ -298,7 +298,7 @@ def predict():
 def test_other_commands_are_not_for_several_processes(tmp_path):
     ended = together(tmp_path, predict)
     assert ended.codes == [2, 2]
-    assert ended.said.count("error: torchrun starts trainings; run this command once, without it") == 1
+    assert len(re.findall("error: .*torchrun", ended.said)) == 1
 
 
 def test_nothing_is_initialised_for_one_process(images, tmp_path, monkeypatch):
@@ -312,14 +312,14 @@ def test_processes_that_cannot_meet_say_so(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("RANK", raising=False)
     assert main(["train", "--cfg", str(TOY / "cysgan_2d.yaml"), "--out", str(tmp_path / "run")]) == 2
-    assert "cannot meet (" in (told := capsys.readouterr().err) and "start them with torchrun" in told
+    names(capsys.readouterr().err, "WORLD_SIZE", "2", "processes", "torchrun")
 
 
 @pytest.mark.parametrize("count", ["abc", ""])
 def test_a_number_of_processes_that_is_none_is_told(monkeypatch, tmp_path, capsys, count):
     monkeypatch.setenv("WORLD_SIZE", count)
     assert main(["train", "--cfg", str(TOY / "cysgan_2d.yaml"), "--out", str(tmp_path / "run")]) == 2
-    assert f"WORLD_SIZE is '{count}', not a number" in capsys.readouterr().err
+    names(capsys.readouterr().err, f"'{count}'", "number", "torchrun", "unset WORLD_SIZE")
 
 
 @pytest.mark.slow
@@ -339,7 +339,7 @@ def test_torchrun_trains_and_a_signal_to_it_saves(images, tmp_path, number):
         assert going.wait(60) != 0
     told = (tmp_path / "said.txt").read_text()
     reached = Run.open(out).latest()["iteration"]
-    assert 2 <= reached < 30 and f"stopped at {reached} of 30; continue with --resume" in told
+    assert 2 <= reached < 30 and re.search(rf"\b{reached} of 30\b.*--resume", told)
     done = subprocess.run([*train, "--resume"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"run folder: {out}\n" and Run.open(out).is_finished

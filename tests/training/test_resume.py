@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import re
 import runpy
 import signal
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from support.forked import SERVER
+from support.naming import names
 from support.same import assert_same
 
 from nucleizoo import api, build
@@ -147,7 +149,8 @@ def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(
     before, newest = run.checkpoints()
     newest.write_bytes(newest.read_bytes()[:-100])
     api.train(config(toy_images), run.path, resume=True)
-    assert f"{newest} cannot be read" in caplog.text and before.name == "iteration_00000002.pt"
+    names(caplog.text, newest, "read")
+    assert before.name == "iteration_00000002.pt"
     assert_same_run(run.path, whole)
 
 
@@ -172,7 +175,7 @@ def test_a_checkpoint_of_other_networks_is_refused(monkeypatch, toy_images, tmp_
     run = stopped(monkeypatch, config(toy_images), tmp_path / "run", 2)
     wide = stopped(monkeypatch, config(toy_images, "METHOD.GENERATOR.WIDTH", "8"), tmp_path / "wide", 3)
     wide.checkpoints()[-1].rename(run.path / "checkpoints" / "iteration_00000003.pt")
-    with pytest.raises(RunError, match=r"checkpoints: the newest does not fit the networks of .*config.yaml"):
+    with pytest.raises(RunError, match=r"checkpoints: .*networks .*config\.yaml.*--out"):
         api.train(config(toy_images), run.path, resume=True)
 
 
@@ -180,7 +183,7 @@ def test_another_configuration_is_refused_and_a_run_is_not_overwritten(toy_image
     command = ["train", "--cfg", str(TOY / "adgan_2d.yaml"), "--out", str(whole)]
     before = {file: file.stat().st_mtime_ns for file in whole.rglob("*") if file.is_file()}
     assert main([*command, *pairs(toy_images)]) == 2
-    assert "exists already; continue it with --resume" in capsys.readouterr().err
+    names(capsys.readouterr().err, whole, "exists", "--resume", "--out")
     assert main([*command, "--resume", *pairs(toy_images, "SOLVER.LR", "0.5", "METHOD.POOL", "9")]) == 2
     told = capsys.readouterr().err
     assert "SOLVER.LR: 0.5 here, 0.0002 there" in told and "METHOD.POOL: 9 here, 4 there" in told
@@ -242,8 +245,9 @@ def test_a_full_disk_loses_nothing(monkeypatch, toy_images, tmp_path, whole, cap
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, full)
         assert main(command) == 2
-    told = capsys.readouterr().err
-    assert told.splitlines()[-1].startswith("error: the disk is full") and "--resume" in told
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("error: ")
+    names(told, "disk", "full", "--resume")
     assert not list(tmp_path.rglob(".part*"))
     if left is not None:
         assert Run.open(out).latest()["iteration"] == left
@@ -361,8 +365,8 @@ def test_a_signal_saves_and_ends_cleanly(words, undisturbed, tmp_path, number):
     assert "Traceback" not in said
     iteration = training.saved()
     assert 2 <= iteration < 20
-    assert f"stopped at {iteration} of 20; continue with --resume" in said
-    assert said.count("stopping after this step") == 1
+    assert re.search(rf"\b{iteration} of 20\b.*--resume", said)
+    assert said.count("stopping") == 1
     if number == signal.SIGTERM:
         return  # the rest is the same
     code, said = Training(tmp_path / "run", ["--resume", *words]).end()
@@ -375,6 +379,6 @@ def test_two_trainings_do_not_share_a_folder(words, tmp_path):
     first = Training(tmp_path / "run", words, slow=True)
     first.wait_for(lambda: first.saved() >= 2)
     settings = api.load_config(TOY / "adgan_2d.yaml", words[2:], words[1:2])
-    with pytest.raises(RunError, match=r"run is in use by another process; wait for it or stop it"):
+    with pytest.raises(RunError, match=r"run .*in use .*wait"):
         api.train(settings, tmp_path / "run", resume=True)
     assert first.signal(signal.SIGKILL)[0] == -signal.SIGKILL

@@ -64,10 +64,10 @@ def test_scores_are_those_of_the_labels_and_go_to_the_log(data, caplog):
 
 def test_files_must_match_in_number_and_shape(data):
     (data / "truth" / "b.tif").rename(data / "gone.tif")
-    with pytest.raises(ConfigError, match=r"MONITOR.TRUTH has 1 files, MONITOR.PICTURES 2"):
+    with pytest.raises(ConfigError, match=r"MONITOR\.TRUTH .*\b1\b.*MONITOR\.PICTURES .*\b2\b"):
         Validation(config(data), None)
     tifffile.imwrite(data / "truth" / "b.tif", np.ones((20, 21), np.uint16))
-    with pytest.raises(ConfigError, match=r"TRUTH: .*b.tif.* of 20x21, but .*b.png .* of 20x20; .* same"):
+    with pytest.raises(ConfigError, match=r"TRUTH: .*b\.tif.* 20x21.*b\.png.* 20x20"):
         Validation(config(data), None)
 
 
@@ -80,7 +80,7 @@ def test_labels_are_those_of_the_same_name_whatever_their_order(data, suffix):
     heights = [int(labels.any(1).sum()) for _, labels in Validation(settings, None).pairs]
     assert heights == [10, 20]
     (data / "truth" / f"t1{suffix}.tif").rename(data / "truth" / f"t3{suffix}.tif")
-    with pytest.raises(ConfigError, match=r"MONITOR.TRUTH: .*t1.png: has no labels of the same name"):
+    with pytest.raises(ConfigError, match=r"MONITOR\.TRUTH: .*t1\.png: .* labels"):
         Validation(settings, None)
 
 

@@ -1,4 +1,5 @@
 import os
+import re
 
 import pytest
 import torch
@@ -34,19 +35,19 @@ def test_cores_that_a_process_may_not_use_are_not_counted():
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:x", "", "CPU 1"])
 def test_what_is_no_device_is_refused(name):
-    with pytest.raises(ConfigError, match=r"SYSTEM.DEVICE: .* is not a device; use auto, cpu or cuda"):
+    with pytest.raises(ConfigError, match=rf"SYSTEM\.DEVICE: .*'{re.escape(name)}' .*auto, cpu or cuda"):
         pick_device(name)
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match="cuda is not on this machine"):
+    with pytest.raises(ConfigError, match=r"SYSTEM\.DEVICE: .*\bcuda .*machine.*auto or cpu"):
         pick_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device("cuda:1") == torch.device("cuda:1")
     for name in ("cuda:2", "meta"):
-        with pytest.raises(ConfigError, match=f"{name} is not on this machine"):
+        with pytest.raises(ConfigError, match=rf"SYSTEM\.DEVICE: .*\b{name} .*machine.*auto or cpu"):
             pick_device(name)
 
 
@@ -64,7 +65,7 @@ def test_in_3d_avx512_alone_is_not_trusted_with_bf16(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     assert pick_precision("auto", CPU, 3) == torch.float32
-    with pytest.raises(ConfigError, match="in 3D, torch's bf16 gradients are wrong on this processor"):
+    with pytest.raises(ConfigError, match=r"SYSTEM\.PRECISION: .*3D.*bf16.*processor.*auto or fp32"):
         pick_precision("bf16", CPU, 3)
     amx = True
     assert pick_precision("auto", CPU, 3) == pick_precision("bf16", CPU, 3) == torch.bfloat16
@@ -85,7 +86,7 @@ def test_auto_on_a_gpu_asks_for_its_generation(monkeypatch, capability, expected
 def test_precisions_by_name():
     assert pick_precision("bf16", CPU, 2) == torch.bfloat16
     assert pick_precision("fp32", CPU, 3) == torch.float32
-    with pytest.raises(ConfigError, match=r"SYSTEM.PRECISION is auto, bf16 or fp32, got 'fp16'"):
+    with pytest.raises(ConfigError, match=r"SYSTEM\.PRECISION .*auto, bf16 or fp32.*'fp16'"):
         pick_precision("fp16", CPU, 2)
 
 

@@ -68,7 +68,7 @@ def test_padding_to_a_multiple(shape):
 
 def test_wrong_windows_and_overlaps_are_refused():
     image = torch.zeros(1, 1, 20, 20)
-    with pytest.raises(ValueError, match=r"WINDOW \(8, 8, 8\) has 3 axes, the image 2"):
+    with pytest.raises(ValueError, match=r"WINDOW \(8, 8, 8\) .*\b3 axes.*\b2\b"):
         slide(lambda tile: tile, image, (8, 8, 8))
     for overlap in (-0.1, 1.0):
         with pytest.raises(ValueError, match="OVERLAP"):
