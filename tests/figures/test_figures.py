@@ -213,7 +213,7 @@ def test_sensitivity_has_a_row_a_value_with_the_mean_of_its_seeds(toy_images, tm
     assert (tmp_path / "runs" / "DATASET.SOURCE.COUNT=2-6" / "seed_10" / "weights.safetensors").is_file()
 
 
-@pytest.mark.parametrize(("name", "count"), [("adgan", 6), ("cysgan", 3)])
+@pytest.mark.parametrize(("name", "count"), [("cysgan", 3), pytest.param("adgan", 6, marks=pytest.mark.slow)])
 def test_an_ablation_has_the_papers_rows_beside_ours(toy_images, tmp_path, name, count):
     words = [name, "--cfg", TOY / f"{name}_2d.yaml", "--data", toy_images, "--out", tmp_path]
     root = [] if name == "cysgan" else ["DATASET.ROOT", toy_images / "images"]

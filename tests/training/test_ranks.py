@@ -271,6 +271,7 @@ def command(images, out, number, act, *more):
     return main(["train", *words, "MONITOR.SAVE", "9", *more])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "act", "more", "codes", "told"), [
     (1, fail, [], [2, 1], "ZeroDivisionError: a mistake"),
     (0, mend, [], [2, 2], "error: this must be mended"),

@@ -54,7 +54,7 @@ def test_piped_output_is_plain_lines(run, caplog):
     said = [record.message for record in caplog.records]
     names(said[0], "cpu", "float32", "6 steps", run.path)
     assert [line.split()[0] for line in said[1:]] == ["2/6", "4/6", "6/6"]
-    line = re.compile(r"4/6  [\d.]+ steps/s  \d+ min \d\d s left  step 4.000 half 2.000")
+    line = re.compile(r"4/6  [\d.]+ steps/s  \d+ s left  step 4.000 half 2.000")
     assert line.fullmatch(said[2])
     assert not any("\r" in one or "\x1b" in one for one in said)
 

@@ -329,6 +329,7 @@ def undisturbed(words, tmp_path_factory):
     return training.out
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_a_checkpoint_and_loses_no_bit(words, undisturbed, tmp_path):
     out = tmp_path / "run"
     first = Training(out, words, slow=True)
@@ -356,6 +357,7 @@ def test_a_killed_process_leaves_a_checkpoint_and_loses_no_bit(words, undisturbe
     assert_same(Run.open(out, [words[1]]).latest(), Run.open(undisturbed, [words[1]]).latest())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_ends_cleanly(words, undisturbed, tmp_path, number):
     training = Training(tmp_path / "run", words)
@@ -375,6 +377,7 @@ def test_a_signal_saves_and_ends_cleanly(words, undisturbed, tmp_path, number):
     assert final[0] == final[1]
 
 
+@pytest.mark.slow
 def test_two_trainings_do_not_share_a_folder(words, tmp_path):
     first = Training(tmp_path / "run", words, slow=True)
     first.wait_for(lambda: first.saved() >= 2)
