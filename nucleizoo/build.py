@@ -139,10 +139,10 @@ def method(config: CfgNode) -> Method:
     critic = max(made.modules(), key=lambda network: int(getattr(network, "smallest", 1)))
     least = getattr(critic, "smallest", 1)
     if min(size) < least:
-        advice = getattr(critic, "smallest_advice", "")
+        advice = getattr(critic, "smallest_advice", "another critic")
         raise ConfigError(
             f"DATASET.SIZE must be {least} or more along every axis, got {size}: smaller crops leave the "
-            f"discriminator no score; use fewer BLOCKS in it{f', or {advice}' if advice else ''}"
+            f"discriminator no score; use {advice} in its settings"
         )
     return made
 

@@ -12,7 +12,7 @@ separates content and style."""
 DISCRIMINATORS = Registry("discriminator", "Entry(in_channels, dims, **settings) -> nn.Module", role="critic")
 """Roles: 'critic', called with pictures; 'domain critic', with pictures and the domains they are claimed to
 be of; 'distribution critic', with the result of its own `profile` of pictures. A critic that gives no score
-for small pictures sets `smallest`, the shortest side allowed, and `smallest_advice`, what else helps."""
+for small pictures sets `smallest`, the shortest side allowed, and `smallest_advice`, settings that help."""
 LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss of two tensors of one shape")
 GAN_LOSSES = Registry(
     "adversarial loss", "Entry(**settings) -> contracts.GANLoss of scores and the verdict wanted"

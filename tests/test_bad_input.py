@@ -167,6 +167,7 @@ def test_a_crop_too_small_for_the_discriminator(refused, toy_images, tmp_path, b
     words += (f"{slot}.BLOCKS", blocks, f"{slot}.FULL_MAP", full_map)
     said = refused("train", "--cfg", CONFIG, "--out", tmp_path / "run", *words)
     names(said, "DATASET.SIZE", smallest, "(32, 32)", "discriminator", "BLOCKS")
+    assert ("FULL_MAP true" in said) is not full_map
     assert not (tmp_path / "run").exists()
 
 
@@ -250,8 +251,12 @@ def test_an_image_that_cannot_be_used_is_named(refused_training, refused, run, t
     folder = tmp_path / "data"
     folder.mkdir()
     bad = damage(folder, kind)
-    names(refused_training(root=folder), bad, *told)
-    names(refused("predict", "--run", run, "--input", bad, "--output", tmp_path / "out"), bad, *told)
+    for said in (
+        refused_training(root=folder),
+        refused("predict", "--run", run, "--input", bad, "--output", tmp_path / "out"),
+    ):
+        assert said.startswith(f"error: {bad}: ")
+        names(said, *told)
     assert not list((tmp_path / "out").iterdir())
 
 

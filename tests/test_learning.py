@@ -52,7 +52,6 @@ def demo_commands():
 def trainings(tmp_path_factory):
     """All trainings, two at a time: configuration -> a future of the folder of its run."""
     folder = tmp_path_factory.mktemp("learning")
-    images = pytest.importorskip("mahotas.demos").__path__[0] + "/data"
 
     def trained(cfg):
         out = folder / Path(cfg).stem
@@ -60,7 +59,7 @@ def trainings(tmp_path_factory):
         return out
 
     def demo():
-        out = folder / "demo"
+        images, out = pytest.importorskip("mahotas.demos").__path__[0] + "/data", folder / "demo"
         for tool, words in demo_commands():
             words = [word.replace("$(DEMO)", str(out)).replace("$$images", images) for word in words]
             run(tool, *words)

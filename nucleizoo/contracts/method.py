@@ -53,7 +53,7 @@ class Group:
     Attributes:
         parameters: no other group holds them.
         lr_scale: multiplies `SOLVER.LR`.
-        pace: how many times faster the learning rate runs through its schedule.
+        pace: how many times as fast the learning rate runs through its schedule.
     """
 
     parameters: tuple[Parameter, ...]

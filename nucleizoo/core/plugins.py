@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -112,6 +113,9 @@ def _reason(error: Exception) -> str:
     """One line: the error, and the last line of code in its traceback."""
     reason = f"{type(error).__name__}: {error}"
     if isinstance(error, ModuleNotFoundError) and (new := renamed.MODULES.get(error.name or "")):
+        reason += f"; it was renamed to {new}"
+    missing = re.match(r"cannot import name '(\w+)' from 'nucleizoo\b", str(error))
+    if missing and (new := renamed.NAMES.get(missing[1])):
         reason += f"; it was renamed to {new}"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
     if isinstance(error, SyntaxError) or not frames or frames[-1].filename == __file__:

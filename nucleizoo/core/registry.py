@@ -94,7 +94,7 @@ class Registry:
 
         Raises:
             ValueError: for a name that is taken or not lower_snake.
-            TypeError: for a keyword-only argument that a configuration cannot hold.
+            TypeError: for a keyword-only argument that a configuration cannot hold, or an old attribute.
         """
         place = _place(sys._getframe(1))
 
@@ -103,6 +103,9 @@ class Registry:
                 raise ValueError(f"{place}: the name of a {self.kind} must be lower_snake, not '{name}'")
             if name in self._entries:
                 raise ValueError(f"two {self.kind}s are called '{name}': {self._places[name]} and {place}")
+            for old, new in renamed.ATTRIBUTES.items():
+                if old in vars(entry):
+                    raise TypeError(f"{place}: {self.kind} '{name}': attribute {old} was renamed to {new}")
             for setting in schema(entry).values():
                 if problem := _problem(setting):
                     raise TypeError(f"{place}: {self.kind} '{name}', argument '{setting.name}': {problem}")

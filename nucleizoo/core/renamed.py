@@ -35,6 +35,9 @@ NAMES = {
 }
 """Old name of what plugins import or call -> its new name."""
 
+ATTRIBUTES = {"judges": "serves"}
+"""Old attribute of an entry, which would be ignored -> its new name."""
+
 MODULES = {
     "nucleizoo.batches": "nucleizoo.training.batches",
     "nucleizoo.contracts.source": "nucleizoo.contracts.dataset",

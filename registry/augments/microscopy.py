@@ -31,8 +31,8 @@ class Microscopy(Augment):
     cut-blur and cut-noise. Labels follow all transforms that move voxels: labels of missing sections are
     missing too, so a nucleus loses the same planes as its image, and a misaligned one keeps one label.
 
-    In 2D there are no sections: missing parts, missing sections and misalignment are left out, because
-    missing parts would blank half of each picture. The other transforms act as on a volume of one plane.
+    In 2D there are no sections: missing sections and misalignment are left out, and so are missing parts,
+    which would blank most of many pictures. The other transforms act as on a volume of one plane.
     Samples without an image (synthetic masks) are only cropped.
 
     Args:

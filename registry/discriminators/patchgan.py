@@ -34,8 +34,6 @@ class PatchGAN(nn.Module):
         ValueError: for a setting outside its range.
     """
 
-    smallest_advice = "let it score borders too, with FULL_MAP true of the discriminator"
-
     def __init__(
         self,
         in_channels: int,
@@ -53,6 +51,7 @@ class PatchGAN(nn.Module):
         if padding not in ("zeros", "reflect"):
             raise ValueError(f"PADDING must be 'zeros' or 'reflect', got '{padding}'")
         self.smallest = 2**blocks * (1 if full_map else 3)
+        self.smallest_advice = "fewer BLOCKS" if full_map else "fewer BLOCKS, or FULL_MAP true"
         self.full_map, self.dims = full_map, dims
         widths = [in_channels, *(width * 2**level for level in range(blocks + 1)), heads]
         strides = [2] * blocks + [1, 1]

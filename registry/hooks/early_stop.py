@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 @HOOKS.register("early_stop")
 class EarlyStop(Hook):
-    """Ends the training when a score has not improved for some validations.
+    """Ends the training when a score has not risen for some validations.
 
     The weights saved are those of the last step, not of the best, and `--resume` continues from there.
 
     Args:
         score: its name in the log: 'truth/dice' or 'truth/object_f1' if MONITOR.TRUTH is set, or a score
-            that needs no labels, such as 'unlabelled/stability'.
-        patience: validations (MONITOR.VALIDATE) without improvement after which the training ends.
+            that needs no labels, such as 'unlabelled/stability'; one of which higher is better.
+        patience: validations (MONITOR.VALIDATE) without a rise after which the training ends.
 
     Raises:
         ValueError: for a `patience` below 1.
@@ -53,7 +53,7 @@ class EarlyStop(Hook):
         self.best = max(self.best, value)
         if self.waited >= self.patience:
             log.info(
-                "%s has not improved on %.4f for %d validations; training ends",
+                "%s has not risen above %.4f for %d validations; training ends",
                 self.score,
                 self.best,
                 self.waited,

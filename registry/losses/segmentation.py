@@ -23,8 +23,8 @@ class ByChannel(Loss):
     """Class-balanced cross entropy and Dice for maps in [0, 1], squared error for maps in [-1, 1].
 
     Args:
-        bce: weight of the cross entropy; the rarer class is weighted up so that both count the same, per
-            crop and channel (code: 1).
+        bce: weight of the cross entropy; the rarer class is weighted up by how much rarer it is, per crop
+            and channel, at most 19 times (code: 1).
         dice: weight of the soft Dice loss (code: 0.5; the paper's equation 4 has none: 0).
         mse: weight of the squared error of distance maps (code: 5; paper: 1).
 

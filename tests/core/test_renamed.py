@@ -70,6 +70,23 @@ def test_what_plugins_import_is_refused_with_the_new_name(old, new):
         getattr(nucleizoo, old)
 
 
+@pytest.mark.parametrize(("old", "new"), renamed.ATTRIBUTES.items(), ids=str)
+def test_an_old_attribute_of_an_entry_is_not_ignored(old, new):
+    with pytest.raises(TypeError, match=rf"\b{old} was renamed to {new}\b"):
+        Registry("toy", "").register("toy")(type("Toy", (), {old: "domains"}))
+
+
+@pytest.mark.parametrize(("module", "old", "new"), [
+    ("contracts", "Source", "Dataset"), ("contracts", "Frame", "DataSpec"), ("kinds", "SOURCES", "DATASETS"),
+    ("core.registry", "Part", "Recipe"),
+])  # fmt: skip
+def test_a_plugin_that_imports_an_old_name_from_its_module_is_told_the_new_one(module, old, new, tmp_path):
+    plugin = tmp_path / f"from_{module}_{old}.py"
+    plugin.write_text(f"from nucleizoo.{module} import {old}\n")
+    with pytest.raises(ConfigError, match=rf" renamed to {new}\b"):
+        load_plugins([str(plugin)])
+
+
 @pytest.mark.parametrize(("old", "new"), renamed.MODULES.items(), ids=str)
 def test_a_plugin_that_imports_an_old_module_is_told_the_new_one(old, new, tmp_path):
     assert importlib.util.find_spec(new) is not None

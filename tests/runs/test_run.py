@@ -139,7 +139,7 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(run, caplog, keep):
     newest = run.checkpoints()[-1]
     newest.write_bytes(newest.read_bytes()[:keep])
     assert run.latest()["iteration"] == 1
-    assert f"{newest} " in caplog.text and "read" in caplog.text
+    assert f"{newest} " in caplog.text and "read" in caplog.text and "previous" in caplog.text
 
 
 def test_damage_inside_a_checkpoint_does_not_go_unseen(run):
