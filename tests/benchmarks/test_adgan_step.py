@@ -9,7 +9,7 @@ import copy
 import pytest
 import torch
 from support.plain_adgan import PlainADGAN
-from support.timing import seconds
+from support.timing import in_turns
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Task
 from nucleizoo.core.plugins import load_plugins
@@ -57,7 +57,7 @@ def main():
     for dims, width in CASES:
         automatic = pick_precision("auto", pick_device("auto"), dims)
         for precision in ["fp32"] + ["bf16"] * (automatic == torch.bfloat16):
-            plain, ours = (seconds(step, 5) for step in both(dims, width, precision))
+            plain, ours = in_turns(both(dims, width, precision), 3)
             times = f"plain {plain:.3f} s, ours {ours:.3f} s, ratio {plain / ours:.2f}"
             print(f"{dims}D, width {width}, {precision}: {times}")
 

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 import torch
 from support.plain_cysgan import PlainCySGAN
-from support.timing import seconds
+from support.timing import in_turns
 from torch.nn import functional as F
 
 from nucleizoo import DISCRIMINATORS, GENERATORS, METHODS, TARGETS, Clock, Task
@@ -111,11 +111,7 @@ def main():
     """Print seconds of the step, of its passes and of the plain step, the share and the ratio."""
     automatic = pick_precision("auto", pick_device("auto"), 3)
     for precision in ["fp32"] + ["bf16"] * (automatic == torch.bfloat16):
-        works = list(ways(precision).values())
-        rounds = [
-            [seconds(work, 1) for work in works] for _ in range(3)
-        ]  # in turns: the machine is not ours alone
-        step, passes, plain = (min(times) for times in zip(*rounds, strict=True))
+        step, passes, plain = in_turns(ways(precision).values(), 3)
         print(
             f"{precision}: step {step:.2f} s, passes {passes:.2f} s, share {passes / step:.0%}; "
             f"plain {plain:.2f} s, ratio {plain / step:.2f}"

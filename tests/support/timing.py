@@ -6,6 +6,14 @@ import time
 import torch
 
 
+def in_turns(works, rounds):
+    """Least seconds of each of some works, timed one after the other in every round: for shared machines."""
+    return [
+        min(times)
+        for times in zip(*([seconds(work, 1) for work in works] for _ in range(rounds)), strict=True)
+    ]
+
+
 def seconds(work, rounds):
     """Median seconds of `work()` after one round to warm up."""
     times = []
