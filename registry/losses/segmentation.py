@@ -27,6 +27,8 @@ class ByChannel(Loss):
             and channel, at most 19 times (code: 1).
         dice: weight of the soft Dice loss (code: 0.5; the paper's equation 4 has none: 0).
         mse: weight of the squared error of distance maps (code: 5; paper: 1).
+        balance: whether the cross entropy is balanced; if not, maps are probabilities, and contours not
+            wider than they are (paper: False).
 
     Raises:
         ValueError: for a negative weight.
@@ -40,11 +42,14 @@ class ByChannel(Loss):
             balance and smoothing.
     """
 
-    def __init__(self, *, bce: float = 1.0, dice: float = 0.5, mse: float = 5.0, **settings: Any) -> None:
+    def __init__(
+        self, *, bce: float = 1.0, dice: float = 0.5, mse: float = 5.0, balance: bool = True, **settings: Any
+    ) -> None:
         super().__init__(**settings)
         if min(bce, dice, mse) < 0:
             raise ValueError(f"BCE, DICE and MSE must not be negative, got {bce}, {dice} and {mse}")
         self.bce, self.dice, self.mse = bce, dice, mse
+        self.cross_entropy = balanced_bce if balance else F.binary_cross_entropy_with_logits
 
     def forward(self, logits: Tensor, maps: Tensor, target: Target) -> Tensor:
         """Logits and true maps, both (B, C, *S), the maps in the target's ranges -> a scalar."""
@@ -55,7 +60,9 @@ class ByChannel(Loss):
             if channel.activation == "tanh":
                 total = total + self.mse * F.mse_loss(guess.tanh(), truth)
             else:
-                total = total + self.bce * balanced_bce(guess, truth) + self.dice * soft_dice(guess, truth)
+                total = (
+                    total + self.bce * self.cross_entropy(guess, truth) + self.dice * soft_dice(guess, truth)
+                )
         return total
 
 

@@ -18,6 +18,7 @@ def count(module):
     [
         (GENERATORS, "unet", {}, (1, 4, 3), 3_649_012),
         (GENERATORS, "unet", {"plus": False}, (1, 4, 3), 3_545_252),
+        (GENERATORS, "unet_classic", {}, (3, 1, 2), 31_037_633),
         (GENERATORS, "resnet", {}, (1, 1, 2), 11_365_633),
         (DISCRIMINATORS, "patchgan", {}, (1, 2), 2_762_689),
         (DISCRIMINATORS, "strided", {}, (1, 3), 1_446_209),

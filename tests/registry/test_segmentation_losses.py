@@ -66,6 +66,14 @@ def test_distances_are_compared_after_tanh_and_weigh_five():
     assert loss(logits, truth, Two()) == pytest.approx(5 * (math.tanh(0.3) + 1) ** 2)
 
 
+def test_without_balance_every_voxel_weighs_the_same():
+    loss = MAP_LOSSES.recipe("by_channel", dice=0.0, balance=False)()
+    truth = crop(1.0, 0.0, 0.0, 0.0)
+    logits = torch.full_like(truth, math.log(0.25 / 0.75))  # a probability of a quarter
+    told = (math.log(4) + 3 * math.log(4 / 3)) / 4
+    assert loss(logits, truth, One()) == pytest.approx(told)
+
+
 def test_a_perfect_prediction_costs_nothing():
     truth = torch.zeros(2, 2, 4, 4)
     truth[:, 0, :2], truth[:, 1] = 1.0, 0.5

@@ -91,6 +91,23 @@ def enlarge(
     return _drawn_out(coarse, weights)
 
 
+def blurred(light: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
+    """Gaussian blur, for large deviations on every few voxels alone.
+
+    Args:
+        light: (*S).
+        deviation: in voxels.
+
+    Returns:
+        (*S).
+    """
+    step = (max(1, int(deviation / 2)),) * light.ndim
+    if max(step) == 1:
+        return ndimage.gaussian_filter(light, deviation, truncate=3)  # type: ignore[no-any-return]
+    coarse = light[tuple(slice(None, None, every) for every in step)]
+    return enlarge(ndimage.gaussian_filter(coarse, deviation / step[0], truncate=3), light.shape, step)
+
+
 def in_voxels(length: float, voxel: tuple[float, ...]) -> tuple[float, ...]:
     """A length in voxels, per axis; `voxel` has their edges in the unit of the length."""
     return tuple(length / edge for edge in voxel)
