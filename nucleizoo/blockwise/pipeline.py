@@ -57,7 +57,7 @@ class Pipeline:
         window = segmenter.window or segmenter.config.DATASET.SIZE
         self.tiling = Tiling(input.extent, window, segmenter.overlap, segmenter.blending)
         self.batch = 1 if segmenter.device.type == "cpu" else 8
-        self.rules = check_rules(segmenter.decoder.rules(len(input.shape), input.spacing))
+        self.rules = check_rules(segmenter.decoder.rules(input.voxels))
 
     @cached_property
     def plan(self) -> Plan:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.labels.rules import Maps, Rules
 
 
@@ -24,15 +25,16 @@ class Decoder:
     less_memory: ClassVar[str] = "choose settings of INFERENCE.DECODER that give smaller connected components"
     """What the user can do when a connected component does not fit in memory; ends a message."""
 
-    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
+    def rules(self, voxels: Voxels) -> Rules:
         """The rules that turn maps into labels.
 
+        Settings that are lengths or sizes are in voxels that the network sees, so that they hold for files
+        of any resolution: `voxels.along` and `voxels.number` convert them.
+
         Args:
-            dims: number of spatial axes.
-            spacing: voxel size in micrometres, in axis order; () means isotropic.
+            voxels: of the maps that are decoded.
 
         Raises:
-            ValueError: when `spacing` does not fit the axes.
             UserError: for a decoder that has none.
         """
         raise UserError(
@@ -40,19 +42,16 @@ class Decoder:
             "blocks, or use another INFERENCE.DECODER"
         )
 
-    def __call__(self, maps: Maps, spacing: tuple[float, ...] = ()) -> NDArray[np.int32]:
+    def __call__(self, maps: Maps, voxels: Voxels | None = None) -> NDArray[np.int32]:
         """Decode maps to instance labels.
 
         Args:
             maps: channel name -> (*S) in the channel's range, finite.
-            spacing: voxel size in micrometres, in axis order; () means isotropic.
+            voxels: of the maps; None for cubes that the network saw.
 
         Returns:
             Labels (*S), 0 = background, 1..n numbered by first voxel in raster order;
             all zero when there is no nucleus.
-
-        Raises:
-            ValueError: when `spacing` does not fit the axes.
         """
         dims = next(maps[name].ndim for name in self.reads)
-        return self.rules(dims, spacing)(maps)
+        return self.rules(voxels or Voxels(dims))(maps)

@@ -90,7 +90,7 @@ def _striking(scan: Scan, size: tuple[int, ...]) -> Scan:
     picture = max(tiles(scan.image, size), key=np.std)
     zooms = [n / working for n, working in zip(scan.shape, scan.image.shape[1:], strict=True)]
     shape = tuple(max(1, round(n * zoom)) for n, zoom in zip(size, zooms, strict=True))
-    return Scan(picture, scan.spacing, shape, scan.file_spacing)
+    return Scan(picture, scan.spacing, shape, scan.file_spacing, scan.magnification)
 
 
 def _measured(segmenter: Segmenter, part: Scan, picture: Picture) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class Segmenter:
             name: linear(one, scan.shape, blur=False)
             for name, one in zip(self.target.names, rounded, strict=True)
         }
-        labels = self.decoder(named, scan.file_spacing)
+        labels = self.decoder(named, scan.voxels)
         return Segmentation(labels, lambda: linear(self.target.likelihood(rounded), scan.shape, blur=False))
 
     def rounded(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -105,7 +105,7 @@ class Reader:
         scaled = self._scale(data, volume.axes, name)
         working, stack = magnified(own, factor), stack_of(volume, self.spec.dims)
         return [
-            Scan(self._finish(picture, factor, name), working, picture.shape[1:], own, stack=stack)
+            Scan(self._finish(picture, factor, name), working, picture.shape[1:], own, factor, stack=stack)
             for picture in pictures(scaled, volume.axes, self.spec.dims, name)
         ]
 

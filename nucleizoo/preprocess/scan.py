@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Sample
 from nucleizoo.ops.image.crops import crop, random_start, separate
+from nucleizoo.ops.image.geometry import Voxels
 
 
 class Picture(Protocol):
@@ -55,6 +56,7 @@ class Scan:
         spacing: voxel size of `image` in micrometres, in axis order; () when unknown.
         shape: the spatial shape in the file, before resampling.
         file_spacing: voxel size in the file in micrometres, in axis order; () when unknown.
+        magnification: factor of the resampling, per axis.
         labels: (*S) int32, 0 = background, on the voxels of `image`; None where there are none.
         stack: the stack of pictures in the file of which this is one.
     """
@@ -63,6 +65,7 @@ class Scan:
     spacing: tuple[float, ...]
     shape: tuple[int, ...]
     file_spacing: tuple[float, ...] = ()
+    magnification: tuple[float, ...] = ()
     labels: NDArray[np.int32] | None = None
     stack: Stack = field(default_factory=Stack)
 
@@ -70,6 +73,11 @@ class Scan:
     def nbytes(self) -> int:
         """Memory it takes."""
         return self.image.nbytes + (0 if self.labels is None else self.labels.nbytes)
+
+    @property
+    def voxels(self) -> Voxels:
+        """Those of the file."""
+        return Voxels(len(self.shape), self.file_spacing, self.magnification)
 
     @property
     def extent(self) -> tuple[int, ...]:

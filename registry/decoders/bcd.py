@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.labels.components import check_backend
 from nucleizoo.ops.labels.rules import Maps, Rules, Seeds
 
@@ -31,8 +32,8 @@ class BC(Decoder):
         foreground: nuclei are voxels with 'binary' above this (library: 0.85; README: 0.7).
         connectivity: of seeds, 'full' (published; voxels that share a corner are one seed) or 'face',
             which keeps seeds apart that touch diagonally.
-        min_seed: smaller seeds are dropped, in voxels (library, README: 32).
-        min_size: smaller nuclei are dropped, in voxels (library: 128; README: 256). 0 keeps all.
+        min_seed: smaller seeds are dropped, in voxels that the network sees (library, README: 32).
+        min_size: smaller nuclei are dropped, in such voxels (library: 128; README: 256). 0 keeps all.
         watershed: its back end, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
@@ -72,13 +73,16 @@ class BC(Decoder):
         self.full, self.min_seed, self.min_size = connectivity == "full", min_seed, min_size
         self.watershed = check_backend(watershed)
 
-    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
-        """Seeds, foreground and landscape, voxel by voxel; `spacing` changes nothing."""
+    def rules(self, voxels: Voxels) -> Rules:
+        """Seeds, foreground and landscape, voxel by voxel."""
         seeds = Seeds(
             where=self.is_seed, height=self.height,
-            full=self.full, min_size=self.min_seed, watershed=self.watershed,
+            full=self.full, min_size=voxels.number(self.min_seed), watershed=self.watershed,
         )  # fmt: skip
-        return Rules(foreground=self.is_foreground, seeds=seeds, reach=(0,) * dims, min_size=self.min_size)
+        return Rules(
+            foreground=self.is_foreground, seeds=seeds, reach=(0,) * voxels.dims,
+            min_size=voxels.number(self.min_size),
+        )  # fmt: skip
 
     def is_seed(self, maps: Maps) -> NDArray[np.bool_]:
         """Where seeds are, (*S)."""

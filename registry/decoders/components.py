@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
-from nucleizoo.ops.image.geometry import voxel_shape
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.labels.components import check_backend
 from nucleizoo.ops.labels.rules import Maps, Rules, gaussian_reach
 
@@ -19,15 +19,15 @@ class Components(Decoder):
 
     Args:
         foreground: a voxel is nucleus above this probability; AD-GAN's code: 0.25 (64 of 255).
-        smooth: Gaussian on the map before the threshold, standard deviation in pixels of the last
-            axis; 0, as in AD-GAN's code, does not smooth.
-        min_size: smaller objects are dropped, in voxels; fits one voxel size only. 0 keeps all.
+        smooth: Gaussian on the map before the threshold, standard deviation in pixels that the
+            network sees; 0, as in AD-GAN's code, does not smooth.
+        min_size: smaller objects are dropped, in voxels that the network sees; 0 keeps all.
         fill_holes: whether background inside an object becomes nucleus, before it is split. Turn it
             off where nuclei form rings.
         connectivity: 'face' or 'full' (voxels that share a corner are one object).
         split: touching nuclei are split by a watershed on the distance to the background, with seeds
-            at least this far apart, in pixels of the last axis; about the smallest radius of a nucleus.
-            0 does not split.
+            at least this far apart, in pixels that the network sees; about the smallest radius of a
+            nucleus. 0 does not split.
         watershed: back end of the split, 'frontier' or 'skimage'; see `ops.labels.components`.
 
     Raises:
@@ -64,13 +64,9 @@ class Components(Decoder):
         self.fill_holes, self.full, self.split = fill_holes, connectivity == "full", split
         self.watershed = check_backend(watershed)
 
-    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
-        """Connected components of the map above `foreground`, smoothed first with `smooth`.
-
-        Raises:
-            ValueError: when `spacing` does not match the axes.
-        """
-        sigma = tuple(self.smooth / edge for edge in voxel_shape(spacing, dims))
+    def rules(self, voxels: Voxels) -> Rules:
+        """Connected components of the map above `foreground`, smoothed first with `smooth`."""
+        sigma = voxels.along(self.smooth)
 
         def foreground(maps: Maps) -> NDArray[np.bool_]:
             mask = maps["mask"]
@@ -80,5 +76,6 @@ class Components(Decoder):
 
         return Rules(
             foreground=foreground, reach=gaussian_reach(sigma), full=self.full, fill_holes=self.fill_holes,
-            split=self.split, spacing=spacing, watershed=self.watershed, min_size=self.min_size,
+            split=self.split * voxels.pixels, spacing=voxels.edges, watershed=self.watershed,
+            min_size=voxels.number(self.min_size),
         )  # fmt: skip

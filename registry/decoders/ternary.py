@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from nucleizoo.contracts import Decoder
 from nucleizoo.kinds import DECODERS
-from nucleizoo.ops.image.geometry import voxel_shape
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.labels.components import check_backend
 from nucleizoo.ops.labels.rules import Maps, Rules, Seeds, gaussian_reach
 
@@ -23,12 +23,12 @@ class Ternary(Decoder):
     Args:
         foreground: a voxel is nucleus above this value; AD-GAN's code: 0.25 (64 of 255).
         core: a voxel is core above this value; midway between rim and core is 0.75 (191 of 255).
-        min_seed: smaller cores are noise and not seeds, in voxels; 0 keeps all.
-        smooth: Gaussian on the landscape of the watershed, standard deviation in pixels of the last
-            axis; it moves the boundary between touching nuclei, not the outline. 0 does not smooth.
+        min_seed: smaller cores are noise and not seeds, in voxels that the network sees; 0 keeps all.
+        smooth: Gaussian on the landscape of the watershed, standard deviation in pixels that the network
+            sees; it moves the boundary between touching nuclei, not the outline. 0 does not smooth.
         keep_coreless: whether a connected component of the foreground without a seed is a nucleus, because
             small and dim ones often have no core. If not, it is dropped.
-        min_size: smaller objects are dropped, in voxels; fits one voxel size only. 0 keeps all.
+        min_size: smaller objects are dropped, in voxels that the network sees; 0 keeps all.
         fill_holes: whether background that one nucleus encloses becomes part of it.
         watershed: its back end, 'frontier' or 'skimage'; see `ops.labels.components`.
 
@@ -69,13 +69,9 @@ class Ternary(Decoder):
         self.keep_coreless, self.min_size, self.fill_holes = keep_coreless, min_size, fill_holes
         self.watershed = check_backend(watershed)
 
-    def rules(self, dims: int, spacing: tuple[float, ...] = ()) -> Rules:
-        """Cores grow over the smoothed map into all voxels above `foreground`.
-
-        Raises:
-            ValueError: when `spacing` does not match the axes.
-        """
-        sigma = tuple(self.smooth / edge for edge in voxel_shape(spacing, dims))
+    def rules(self, voxels: Voxels) -> Rules:
+        """Cores grow over the smoothed map into all voxels above `foreground`."""
+        sigma = voxels.along(self.smooth)
 
         def height(maps: Maps) -> NDArray[np.float32]:
             ternary = maps["ternary"]
@@ -83,9 +79,9 @@ class Ternary(Decoder):
 
         seeds = Seeds(
             where=lambda maps: maps["ternary"] > self.core, height=height,
-            min_size=self.min_seed, keep_rest=self.keep_coreless, watershed=self.watershed,
+            min_size=voxels.number(self.min_seed), keep_rest=self.keep_coreless, watershed=self.watershed,
         )  # fmt: skip
         return Rules(
             foreground=lambda maps: maps["ternary"] > self.foreground, seeds=seeds,
-            reach=gaussian_reach(sigma), fill_holes=self.fill_holes, min_size=self.min_size,
+            reach=gaussian_reach(sigma), fill_holes=self.fill_holes, min_size=voxels.number(self.min_size),
         )  # fmt: skip

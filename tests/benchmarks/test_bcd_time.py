@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from nucleizoo import DECODERS, TARGETS
 from nucleizoo.core.plugins import load_plugins
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.labels import distance
 from nucleizoo.ops.synthesis.ellipsoids import place
 
@@ -74,7 +75,9 @@ def test_decoding(benchmark, predicted, watershed, landscape):
 def test_decoding_as_in_pytorch_connectomics(benchmark, predicted):
     """Its present form: mahotas floods everything, and what is not foreground is taken away afterwards."""
     mahotas = pytest.importorskip("mahotas")
-    rules = DECODERS.recipe("bcd", seed_contour=0.5, foreground=0.5, foreground_distance=-0.5)().rules(3)
+    rules = DECODERS.recipe("bcd", seed_contour=0.5, foreground=0.5, foreground_distance=-0.5)().rules(
+        Voxels(3)
+    )
 
     def work():
         seeds, _ = ndimage.label(rules.seeds.where(predicted), np.ones((3, 3, 3)))

@@ -17,6 +17,7 @@ from nucleizoo.blockwise.maps.tiling import Tiling
 from nucleizoo.blockwise.step import run_steps
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.memory import forget_peak, peak, resident
 from nucleizoo.ops.nn.sliding_window import slide
 from nucleizoo.ops.synthesis.ellipsoids import place
@@ -123,7 +124,7 @@ RULES = {"seed_binary": 0.8, "seed_contour": 0.9, "foreground": 0.2, "foreground
 @pytest.mark.benchmark(group="decoder bcd on 64x512x512 voxels")
 @pytest.mark.parametrize("block", [(64, 512, 512), (64, 256, 256), (32, 128, 128)])
 def test_decoding_by_blocks(benchmark, maps, tmp_path, block):
-    grid, rules = Grid((64, 512, 512), block), DECODERS.recipe("bcd", **RULES)().rules(3)
+    grid, rules = Grid((64, 512, 512), block), DECODERS.recipe("bcd", **RULES)().rules(Voxels(3))
     folders = iter(range(1000))
 
     def work():

@@ -15,6 +15,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS
 from nucleizoo.ops.grid import Grid
+from nucleizoo.ops.image.geometry import Voxels
 
 load_plugins()
 
@@ -33,7 +34,7 @@ def reader(maps):
 def by_blocks(folder, decoder, maps, block, margin=2, budget=Budget(), spacing=()):
     shape = next(iter(maps.values())).shape
     grid = Grid(shape, block)
-    rules = check_rules(decoder.rules(len(shape), spacing))
+    rules = check_rules(decoder.rules(Voxels(len(shape), spacing)))
     decoding = Decoding(rules, reader(maps), grid, folder, (margin,) * len(shape), budget)
     for _ in run_steps(decoding.steps):
         pass
@@ -131,7 +132,7 @@ def test_a_step_goes_on_where_it_stopped(tmp_path):
     grid = Grid((20, 30), (10, 10))
     told = []
     for stop in range(3, 100, 5):
-        decoding = Decoding(decoder.rules(2), reader(maps), grid, tmp_path, (2, 2))
+        decoding = Decoding(decoder.rules(Voxels(2)), reader(maps), grid, tmp_path, (2, 2))
         told += list(itertools.islice(run_steps(decoding.steps), stop))
     assert sorted(told) == sorted(set(told))
     np.testing.assert_array_equal(by_blocks(tmp_path, decoder, maps, (10, 10)), decoder(maps))

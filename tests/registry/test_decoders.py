@@ -4,6 +4,7 @@ from scipy import ndimage
 
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DECODERS, TARGETS
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.labels import components
 from nucleizoo.ops.synthesis.ellipsoids import place
 
@@ -13,7 +14,7 @@ load_plugins()
 def decode(name, map_, spacing=(), **settings):
     decoder = DECODERS.get(name)(**settings)
     (channel,) = decoder.reads
-    labels = decoder({channel: np.asarray(map_, np.float32)}, spacing)
+    labels = decoder({channel: np.asarray(map_, np.float32)}, Voxels(np.ndim(map_), spacing))
     assert labels.dtype == np.int32 and labels.shape == map_.shape
     first = [np.flatnonzero(labels == n)[0] for n in range(1, labels.max() + 1)]
     assert first == sorted(first)
@@ -48,6 +49,30 @@ def test_every_synthetic_nucleus_survives_encoding_and_decoding(size, spacing, s
         assert found.max() == truth.max()
         assert overlaps(truth, found).min() > 0.8
         np.testing.assert_array_equal(found > 0, truth > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("components", {"min_size": 0}), ("ternary", {"min_size": 0, "keep_coreless": False}),
+        ("ternary", {"min_seed": 0, "keep_coreless": False}),
+    ],
+)  # fmt: skip
+def test_sizes_are_those_that_the_network_sees(name, settings):
+    seen = discs((12, 15), radius=4) + discs((30, 50), radius=9)
+    sizes = np.sort(np.bincount(ndimage.label(seen)[0].ravel())[1:])
+    file = np.kron(seen, np.ones((3, 2), np.float32))  # three times as many rows and twice as many columns
+    key, voxels = next(iter(settings)), Voxels(2, magnification=(1 / 3, 1 / 2))
+    for least, kept in ((sizes[0], 2), (sizes[0] + 1, 1), (sizes[1], 1), (sizes[1] + 1, 0)):
+        decoder = DECODERS.get(name)(**settings | {key: int(least)})
+        assert decoder({next(iter(decoder.reads)): file}, voxels).max() == kept, (least, sizes)
+
+
+def test_lengths_are_those_that_the_network_sees():
+    map_ = np.random.default_rng(0).random((60, 80)).astype(np.float32)
+    rules = DECODERS.get("components")(smooth=2.0).rules(Voxels(2, magnification=(0.5, 0.25)))
+    expected = ndimage.gaussian_filter(map_, (4.0, 8.0)) > 0.5
+    np.testing.assert_array_equal(rules.foreground({"mask": map_}), expected)
 
 
 def test_touching_nuclei_part_where_they_touch():

@@ -7,6 +7,7 @@ from pathlib import Path
 from nucleizoo.blockwise.state.scratch import load_missing, missing_file
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import LazyVolume, open_lazily
+from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.preprocess import LazyPicture, Limits, Reader, Values, magnified
 
@@ -17,6 +18,7 @@ class VolumeInput:
     Attributes:
         shape: (*S) in the file.
         spacing: of the file's voxels in micrometres, in axis order; () when unknown.
+        voxels: the same, beside those that the network sees.
         resizing: from there to what the network sees.
         values: of the channels that are used, on the voxels of the file.
 
@@ -56,6 +58,7 @@ class VolumeInput:
         self.shape = self.values.shape
         self.spacing = reader.voxel_size(self.volume.spacing)
         factor = reader.magnification(self.spacing, str(path))
+        self.voxels = Voxels(len(self.shape), self.spacing, factor)
         self.resizing = Resizing(self.shape, reader.resampled(self.shape, factor, str(path)))
         self._working = magnified(self.spacing, factor)
         self._known_skipped = len(self.volume.skipped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any, TypeVar
 
@@ -28,6 +29,50 @@ def voxel_shape(spacing: Sequence[float], dims: int) -> tuple[float, ...]:
     if len(spacing) != dims or min(spacing) <= 0:
         raise ValueError(f"spacing needs {dims} values above 0, got {tuple(spacing)}")
     return tuple(float(s) / float(spacing[-1]) for s in spacing)
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """The voxels of a file, beside those that the network sees of it.
+
+    Attributes:
+        dims: number of spatial axes.
+        spacing: edges of the file's voxels in micrometres, in axis order; () when unknown.
+        magnification: voxels that the network sees per voxel of the file, per axis; () for as many.
+
+    Raises:
+        ValueError: when there are not `dims` values, or one is not above 0.
+
+    Example:
+        >>> fine = Voxels(3, magnification=(0.5, 0.25, 0.25))  # the network sees cubes
+        >>> fine.along(2.0), fine.number(3)
+        ((4.0, 8.0, 8.0), 96)
+    """
+
+    dims: int
+    spacing: tuple[float, ...] = ()
+    magnification: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.edges, voxel_shape(self.magnification, self.dims)
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Edge lengths in units of the last axis; where unknown, those that the network sees are cubes."""
+        return voxel_shape(self.spacing or self.magnification, self.dims)
+
+    @property
+    def pixels(self) -> float:
+        """Pixels of the file per pixel that the network sees, along the last axis."""
+        return 1 / self.magnification[-1] if self.magnification else 1.0
+
+    def along(self, length: float) -> tuple[float, ...]:
+        """A length in pixels of the last axis that the network sees -> in voxels of the file, per axis."""
+        return tuple(length * self.pixels / edge for edge in self.edges)
+
+    def number(self, seen: float) -> int:
+        """A number of voxels that the network sees -> that of as much space in the file."""
+        return round(seen / math.prod(self.magnification))
 
 
 def centre_crop(array: NDArray[T], size: tuple[int, ...]) -> NDArray[T]:
