@@ -326,6 +326,25 @@ def test_a_method_of_munits_shape_trains_segments_translates_and_encodes(plugin,
         load("cyclegan_2d", plugins, "METHOD.GENERATOR", "{NAME: content_style}")
 
 
+HEIR = """
+'''A slot of the parent, in which another network is needed.'''
+from nucleizoo import METHODS
+
+@METHODS.register("mapping")
+class Mapping(METHODS.get("supervised")):
+    '''Inherits all keys.'''
+    roles = {"network": "domain coder"}
+"""
+
+
+def test_a_method_may_ask_for_another_role_in_a_slot_that_it_inherits(plugin, load):
+    plugins = plugin(HEIR)
+    with pytest.raises(ConfigError, match=r"METHOD\.NETWORK\.NAME: 'unet' .*domain coder .*'adain'"):
+        load("supervised_2d", plugins, "METHOD.NAME", "mapping")
+    load("supervised_2d", plugins, "METHOD", "{NAME: mapping, NETWORK: {NAME: adain}}")
+    load("supervised_2d", plugins)  # the parent's own slot is as it was
+
+
 @pytest.mark.parametrize(("words", "wanted"), [
     (("METHOD.GENERATOR.NAME", "resnet"), "'resnet' .*domain coder .*'adain'"),
     (("METHOD.DISCRIMINATOR.NAME", "patchgan"), "'patchgan' .*domain critic .*'domain'"),

@@ -177,7 +177,7 @@ def _field(recipe: Recipe, name: str, setting: Setting) -> _Field:
             )
     role = ""
     if isinstance(model, Recipe):
-        role = getattr(setting.owner, "roles", {}).get(setting.name, model.registry.role)
+        role = recipe.registry.roles(name).get(setting.name, model.registry.role)
     return _Field(model, default, setting.annotation, role)
 
 

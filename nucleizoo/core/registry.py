@@ -73,7 +73,7 @@ class Registry:
         kind: what an entry is, in the singular; used in messages.
         promise: the call that every entry of this kind supports.
         role: the role of an entry that has no attribute `serves`, and the role that a slot of this kind
-            needs unless the attribute `roles` of its owner names another.
+            needs unless the attribute `roles` of the entry that has the slot names another.
 
     Example:
         >>> LOSSES = Registry("loss", "Entry(**settings) -> Loss")
@@ -162,6 +162,13 @@ class Registry:
     def serves(self, name: str) -> tuple[str, ...]:
         """The roles in which the entry `name` can serve."""
         return tuple(getattr(self.get(name), "serves", (self.role,)))
+
+    def roles(self, name: str) -> dict[str, str]:
+        """The roles that slots of the entry `name` ask for, by setting; a subclass adds to its parents'."""
+        entry, asked = self.get(name), dict[str, str]()
+        for one in reversed(entry.__mro__ if inspect.isclass(entry) else (entry,)):
+            asked |= vars(one).get("roles", {})
+        return asked
 
     def fitting(self, role: str) -> tuple[str, ...]:
         """Names of the entries that can serve in a role, sorted."""
