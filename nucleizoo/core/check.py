@@ -141,8 +141,9 @@ class _Walk:
         for key in strangers:
             of = f" of '{entry}'" if entry else ""
             place = _join(path, key)
-            if place in renamed.KEYS:
-                self.problems.append(f"{place} was renamed to {renamed.KEYS[place]}")
+            new = renamed.KEYS.get(place, "")
+            if new and new.removeprefix(f"{path}.").split(".")[0] in known:
+                self.problems.append(f"{place} was renamed to {new}")
                 continue
             near = nearest(str(key).upper(), known)
             mend = (
