@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.naming import names
 
 from nucleizoo import api
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.runs import Run
 from nucleizoo.training.solver import Solver
 
 TOY = Path(__file__).parents[1] / "configs" / "toy"
@@ -366,3 +368,43 @@ def test_early_stop_ends_when_a_score_no_longer_rises(load, toy_images, tmp_path
     assert not run.is_finished
     rows = [json.loads(line) for line in (run.path / "log.jsonl").read_text().splitlines()]
     assert max(row["iteration"] for row in rows if "truth" in row) == 3
+
+
+@pytest.mark.parametrize(("pairs", "told"), [
+    (["MONITOR.HOOKS.EARLY_STOP.SCORE", "truth/dise"], ["'truth/dise'", "truth/dice", "unlabelled/sizes"]),
+    (["MONITOR.TRUTH", ""], ["'truth/object_f1'", "MONITOR.TRUTH", "unlabelled/agreement"]),
+    (["MONITOR.VALIDATE", "0"], ["'truth/object_f1'", "MONITOR.VALIDATE"]),
+    (["MONITOR.VALIDATE", "0", "MONITOR.TRUTH", ""], ["MONITOR.VALIDATE", "MONITOR.TRUTH"]),
+])  # fmt: skip
+def test_early_stop_of_a_score_that_will_not_come_is_refused_before_the_first_step(
+    pairs, told, load, toy_images, tmp_path
+):
+    known = [
+        "SOLVER.TOTAL", "2", "MONITOR.VALIDATE", "2", "MONITOR.HOOKS.EARLY_STOP.PATIENCE", "5",
+        "MONITOR.PICTURES", str(toy_images / "images"), "MONITOR.TRUTH", str(toy_images / "labels"),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        api.train(load("adgan_2d", [], *known, *pairs), tmp_path / "run")
+    names(caught.value, "MONITOR.HOOKS.EARLY_STOP.SCORE", *told)
+    assert Run.open(tmp_path / "run").iteration == 0
+    assert api.train(load("adgan_2d", [], *known), tmp_path / "run").is_finished
+
+
+@pytest.mark.parametrize("name", ["adgan_2d", "cyclegan_2d", "supervised_2d"])
+def test_the_scores_of_a_training_are_known_before_its_first_step(name, load, toy_images, tmp_path):
+    from nucleizoo import Hook
+
+    class Noted(Hook):
+        def before_training(self, trainer):
+            self.expected = trainer.expected
+
+        def after_training(self, trainer):
+            self.given = trainer.scores
+
+    pairs = [
+        "SOLVER.TOTAL", "1", "MONITOR.VALIDATE", "1",
+        "MONITOR.PICTURES", str(toy_images / "images"), "MONITOR.TRUTH", str(toy_images / "labels"),
+    ]  # fmt: skip
+    noted = Noted()
+    api.train(load(name, [], *pairs), tmp_path / "run", hooks=[noted])
+    assert noted.expected == set(noted.given) != set()
