@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from support.naming import names
+from support.networks import called, ways
 
 from nucleizoo import api
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.kinds import GENERATORS
 from nucleizoo.runs import Run
 from nucleizoo.training.solver import Solver
 
@@ -263,7 +265,7 @@ class ContentStyle(nn.Module):
     serves = ("style coder",)
     def __init__(self, in_channels, out_channels, dims, *, width: int = 4):
         super().__init__()
-        conv = {2: nn.Conv2d, 3: nn.Conv3d}[dims]
+        conv, self.style_channels = {2: nn.Conv2d, 3: nn.Conv3d}[dims], width
         self.to_content, self.to_style = conv(in_channels, width, 3, padding=1), conv(in_channels, width, 3)
         self.body, self.tail = nn.Linear(width, width), conv(width, out_channels, 3, padding=1)
     def encode(self, picture):
@@ -302,10 +304,12 @@ class MunitShape(Method):
         yield Update("networks", losses)
     def to_source(self, image):
         content, _ = self.nets["image"].encode(image)
-        return self.nets["source"].decode(content, torch.zeros(len(image), content.shape[1]))
+        return self.nets["source"].decode(content, self.no_style(image))
     def to_image(self, source):
         content, _ = self.nets["source"].encode(source)
-        return self.nets["image"].decode(content, torch.zeros(len(source), content.shape[1]))
+        return self.nets["image"].decode(content, self.no_style(source))
+    def no_style(self, picture):
+        return torch.zeros(len(picture), self.nets["image"].style_channels)
     def encode(self, picture, domain):
         return self.nets[domain].encode(picture)[0]
     def forward(self, image):
@@ -322,6 +326,11 @@ def test_a_method_of_munits_shape_trains_segments_translates_and_encodes(plugin,
     for to in ("labels", "source"):
         (done,) = api.predict(run.path, images, tmp_path / to, to=to, plugins=plugins)
         assert done.result.is_file()
+    # the tests of all networks drive it as they find it, in the table of roles
+    assert ("content_style", "style coder") in ways(GENERATORS)
+    for dims, size in ((2, (32, 32)), (3, (8, 16, 16))):
+        network, picture = GENERATORS.recipe("content_style")(2, 3, dims), torch.rand(2, 2, *size)
+        assert called(network, "style coder", picture).shape == (2, 3, *size)
     with pytest.raises(ConfigError, match=r"METHOD\.GENERATOR\.NAME: 'unet' .*style coder .*'content_style'"):
         load("cyclegan_2d", plugins, "METHOD", "{NAME: munit_shape, GENERATOR: {NAME: unet}}")
     with pytest.raises(ConfigError, match=r"'content_style' .*style coder.*translator"):

@@ -40,7 +40,7 @@ ATTRIBUTES = {"judges": "serves"}
 
 MODULES = {
     "nucleizoo.batches": "nucleizoo.training.batches",
-    "nucleizoo.contracts.critic": "nucleizoo.kinds",
+    "nucleizoo.contracts.critic": "nucleizoo.contracts.networks",
     "nucleizoo.contracts.source": "nucleizoo.contracts.dataset",
     "nucleizoo.core.words": "nucleizoo.core.format",
     "nucleizoo.datasets": "nucleizoo.published",
