@@ -395,3 +395,8 @@ def test_an_entry_says_what_it_is_and_describes_every_key(kind, name):
         owner = setting.owner.__doc__ or ""
         assert f"{setting.name}:" in owner, f"{setting.owner.__name__} does not describe '{setting.name}'"
         assert setting.name.upper() in text
+
+
+def test_a_slot_says_of_which_kind_it_is_with_the_right_article():
+    text = describe("METHODS.adgan")
+    assert "(an adversarial loss)" in text and "(a loss)" in text and "(a adv" not in text
