@@ -48,37 +48,35 @@ _WANTED = {
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What a configuration describes, built once and handed on.
+    """What a configuration trains, built once and handed on.
 
     Attributes:
         config: the whole configuration.
         method: METHOD, its weights drawn from torch's random state; `method.task.target` is TARGET.
-        decoder: INFERENCE.DECODER.
     """
 
     config: CfgNode
     method: Method
-    decoder: Decoder
 
     @classmethod
     def of(cls, config: CfgNode) -> Experiment:
         """Build it.
 
         Raises:
-            ConfigError: when parts do not fit together, or a setting is out of range.
+            ConfigError: when parts of it do not fit together, or a setting is out of range.
         """
-        made = method(config)
-        return cls(config, made, decoder(config, made.task.target))
+        return cls(config, method(config))
 
     @classmethod
     def check(cls, config: CfgNode) -> Experiment:
         """Build everything that needs no file, on the meta device, so that mistakes show before training.
 
         Raises:
-            ConfigError: as `of`, and for training settings out of range.
+            ConfigError: as `of`, and for what training and prediction need besides.
         """
         with torch.device("meta"):
             made = cls.of(config)
+        decoder(config, made.method.task.target)
         optimiser(config)
         schedule(config)
         augment(config)

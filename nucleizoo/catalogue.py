@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.format import with_article
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.core.registry import Recipe, Registry, Setting, nearest
 from nucleizoo.kinds import KINDS
@@ -73,4 +74,4 @@ def _value(default: object) -> str:
     if not isinstance(default, Recipe):
         return repr(default)
     settings = [f"NAME: {default.name}"] + [f"{k.upper()}: {_value(v)}" for k, v in default.settings.items()]
-    return "{" + ", ".join(settings) + f"}}  (a {default.registry.kind})"
+    return "{" + ", ".join(settings) + f"}}  ({with_article(default.registry.kind)})"

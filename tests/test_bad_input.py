@@ -423,7 +423,7 @@ def test_scores_need_pairs_of_one_shape(refused, toy_images, tmp_path):
     names(said, "<name>_label.tif", "other", "cell0")
     tifffile.imwrite(tmp_path / "b" / "cell1_label.tif", np.ones((8, 8), np.uint16))
     said = refused("evaluate", "--pred", tmp_path / "b", "--truth", labels)
-    names(said, "(8, 8)", "(64, 64)", "cell1_label.tif")
+    names(said, "8x8", "64x64", "cell1_label.tif")
 
 
 def test_places_that_cannot_be_written_to(refused, run, toy_images, tmp_path):

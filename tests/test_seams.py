@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.naming import names
+from support.networks import called, ways
 
 from nucleizoo import api
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.kinds import GENERATORS
+from nucleizoo.runs import Run
 from nucleizoo.training.solver import Solver
 
 TOY = Path(__file__).parents[1] / "configs" / "toy"
@@ -261,7 +265,7 @@ class ContentStyle(nn.Module):
     serves = ("style coder",)
     def __init__(self, in_channels, out_channels, dims, *, width: int = 4):
         super().__init__()
-        conv = {2: nn.Conv2d, 3: nn.Conv3d}[dims]
+        conv, self.style_channels = {2: nn.Conv2d, 3: nn.Conv3d}[dims], width
         self.to_content, self.to_style = conv(in_channels, width, 3, padding=1), conv(in_channels, width, 3)
         self.body, self.tail = nn.Linear(width, width), conv(width, out_channels, 3, padding=1)
     def encode(self, picture):
@@ -300,10 +304,12 @@ class MunitShape(Method):
         yield Update("networks", losses)
     def to_source(self, image):
         content, _ = self.nets["image"].encode(image)
-        return self.nets["source"].decode(content, torch.zeros(len(image), content.shape[1]))
+        return self.nets["source"].decode(content, self.no_style(image))
     def to_image(self, source):
         content, _ = self.nets["source"].encode(source)
-        return self.nets["image"].decode(content, torch.zeros(len(source), content.shape[1]))
+        return self.nets["image"].decode(content, self.no_style(source))
+    def no_style(self, picture):
+        return torch.zeros(len(picture), self.nets["image"].style_channels)
     def encode(self, picture, domain):
         return self.nets[domain].encode(picture)[0]
     def forward(self, image):
@@ -320,10 +326,34 @@ def test_a_method_of_munits_shape_trains_segments_translates_and_encodes(plugin,
     for to in ("labels", "source"):
         (done,) = api.predict(run.path, images, tmp_path / to, to=to, plugins=plugins)
         assert done.result.is_file()
+    # the tests of all networks drive it as they find it, in the table of roles
+    assert ("content_style", "style coder") in ways(GENERATORS)
+    for dims, size in ((2, (32, 32)), (3, (8, 16, 16))):
+        network, picture = GENERATORS.recipe("content_style")(2, 3, dims), torch.rand(2, 2, *size)
+        assert called(network, "style coder", picture).shape == (2, 3, *size)
     with pytest.raises(ConfigError, match=r"METHOD\.GENERATOR\.NAME: 'unet' .*style coder .*'content_style'"):
         load("cyclegan_2d", plugins, "METHOD", "{NAME: munit_shape, GENERATOR: {NAME: unet}}")
     with pytest.raises(ConfigError, match=r"'content_style' .*style coder.*translator"):
         load("cyclegan_2d", plugins, "METHOD.GENERATOR", "{NAME: content_style}")
+
+
+HEIR = """
+'''A slot of the parent, in which another network is needed.'''
+from nucleizoo import METHODS
+
+@METHODS.register("mapping")
+class Mapping(METHODS.get("supervised")):
+    '''Inherits all keys.'''
+    roles = {"network": "domain coder"}
+"""
+
+
+def test_a_method_may_ask_for_another_role_in_a_slot_that_it_inherits(plugin, load):
+    plugins = plugin(HEIR)
+    with pytest.raises(ConfigError, match=r"METHOD\.NETWORK\.NAME: 'unet' .*domain coder .*'adain'"):
+        load("supervised_2d", plugins, "METHOD.NAME", "mapping")
+    load("supervised_2d", plugins, "METHOD", "{NAME: mapping, NETWORK: {NAME: adain}}")
+    load("supervised_2d", plugins)  # the parent's own slot is as it was
 
 
 @pytest.mark.parametrize(("words", "wanted"), [
@@ -347,3 +377,43 @@ def test_early_stop_ends_when_a_score_no_longer_rises(load, toy_images, tmp_path
     assert not run.is_finished
     rows = [json.loads(line) for line in (run.path / "log.jsonl").read_text().splitlines()]
     assert max(row["iteration"] for row in rows if "truth" in row) == 3
+
+
+@pytest.mark.parametrize(("pairs", "told"), [
+    (["MONITOR.HOOKS.EARLY_STOP.SCORE", "truth/dise"], ["'truth/dise'", "truth/dice", "unlabelled/sizes"]),
+    (["MONITOR.TRUTH", ""], ["'truth/object_f1'", "MONITOR.TRUTH", "unlabelled/agreement"]),
+    (["MONITOR.VALIDATE", "0"], ["'truth/object_f1'", "MONITOR.VALIDATE"]),
+    (["MONITOR.VALIDATE", "0", "MONITOR.TRUTH", ""], ["MONITOR.VALIDATE", "MONITOR.TRUTH"]),
+])  # fmt: skip
+def test_early_stop_of_a_score_that_will_not_come_is_refused_before_the_first_step(
+    pairs, told, load, toy_images, tmp_path
+):
+    known = [
+        "SOLVER.TOTAL", "2", "MONITOR.VALIDATE", "2", "MONITOR.HOOKS.EARLY_STOP.PATIENCE", "5",
+        "MONITOR.PICTURES", str(toy_images / "images"), "MONITOR.TRUTH", str(toy_images / "labels"),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        api.train(load("adgan_2d", [], *known, *pairs), tmp_path / "run")
+    names(caught.value, "MONITOR.HOOKS.EARLY_STOP.SCORE", *told)
+    assert Run.open(tmp_path / "run").iteration == 0
+    assert api.train(load("adgan_2d", [], *known), tmp_path / "run").is_finished
+
+
+@pytest.mark.parametrize("name", ["adgan_2d", "cyclegan_2d", "supervised_2d"])
+def test_the_scores_of_a_training_are_known_before_its_first_step(name, load, toy_images, tmp_path):
+    from nucleizoo import Hook
+
+    class Noted(Hook):
+        def before_training(self, trainer):
+            self.expected = trainer.expected
+
+        def after_training(self, trainer):
+            self.given = trainer.scores
+
+    pairs = [
+        "SOLVER.TOTAL", "1", "MONITOR.VALIDATE", "1",
+        "MONITOR.PICTURES", str(toy_images / "images"), "MONITOR.TRUTH", str(toy_images / "labels"),
+    ]  # fmt: skip
+    noted = Noted()
+    api.train(load(name, [], *pairs), tmp_path / "run", hooks=[noted])
+    assert noted.expected == set(noted.given) != set()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nucleizoo.build import Experiment
-from nucleizoo.comparison.training_log import History
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.runs import Run
@@ -41,13 +40,7 @@ def open_run(path: str | Path, plugins: Sequence[str] = (), overrides: Sequence[
     Raises:
         RunError: when it is not a run, is not finished, or only translates.
     """
-    run = Run.open(Path(path), plugins, overrides)
-    total, steps = run.config.SOLVER.TOTAL, History.of(run).steps
-    if not run.is_finished and (run.checkpoints() or steps < total):  # checkpoints may have been removed
-        raise RunError(
-            f"{path} is not finished: {steps} of {total} steps are logged. Resume it with nucleizoo train "
-            "--resume, or leave it out"
-        )
+    run = Run.open_finished(Path(path), plugins, overrides)
     try:
         Experiment.check(run.config).check_segments()
     except ConfigError as error:

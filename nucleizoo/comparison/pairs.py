@@ -32,7 +32,8 @@ def find_pairs(images: str | Path, truth: str | Path) -> tuple[list[Pair], list[
         UserError: when a folder is empty, no names match, or two files have the same name.
     """
     wanted = io.label_files(truth, whole=Path(truth).resolve() != Path(images).resolve())
-    files = io.match(io.named(path for path in io.find(images) if not path.stem.endswith(io.LABEL)), wanted)
+    pictures = [path for path in io.find(images) if not io.name_of(path).endswith(io.LABEL)]
+    files = io.match(io.named(pictures), wanted)
     if not files.both:
         raise UserError(
             f"no picture in {images} has the name of a label file in {truth}: {io.first_few(files.first)} "

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from nucleizoo.runs import Run
 
@@ -35,7 +32,7 @@ class History:
         """Read the log of a run; a run without one has no history."""
         losses, scores = Curves(), Curves()
         steps, past, now = 0, 0.0, 0.0
-        for row in _rows(run):
+        for row in run.log():
             steps = max(steps, row["iteration"])
             if row["seconds"] < now:  # earlier versions restarted the clock on resuming
                 past += now
@@ -45,14 +42,3 @@ class History:
                     if math.isfinite(value):
                         curves.setdefault(name, []).append((row["iteration"], value))
         return cls(steps, past + now, losses, scores)
-
-
-def _rows(run: Run) -> Iterator[dict[str, Any]]:
-    file = run.path / "log.jsonl"
-    for line in file.read_text().splitlines() if file.is_file() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:  # cut short by a crash, and logged again after resuming
-            continue
-        if isinstance(row, dict) and {"iteration", "seconds"} <= row.keys():
-            yield row

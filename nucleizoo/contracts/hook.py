@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import torch
@@ -24,6 +25,8 @@ class Training(Protocol):
         losses: name -> scalar tensor of the latest step, on the device.
         scores: name -> number, from the latest validation, such as 'truth/dice'.
         scored_at: the iteration of that validation; -1 before the first.
+        expected: names of the scores that validations of this training will give; complete before the first
+            step.
         batch: the latest batch, on the device.
         stop: set it to end the training after the current step.
     """
@@ -37,6 +40,7 @@ class Training(Protocol):
     losses: dict[str, Tensor]
     scores: dict[str, float]
     scored_at: int
+    expected: frozenset[str]
     batch: dict[str, Tensor]
     stop: bool
 
@@ -62,6 +66,10 @@ class Hook:
     on the first rank only. Checkpoints keep the state of a hook under its class, so a trainer can have only
     one hook of a class with state.
     """
+
+    def gives(self, trainer: Training) -> Iterable[str]:
+        """Names of the scores that this hook will record, such as 'truth/dice'; asked before training."""
+        return ()
 
     def before_training(self, trainer: Training) -> None:
         """Before the first step of this process, at `trainer.iteration`."""

@@ -93,7 +93,8 @@ class Method(nn.Module):
 
     roles: ClassVar[Mapping[str, str]] = {}
     """Setting -> the role that the network of that slot must serve in, where it is not the default of its
-    kind: 'translator' for GENERATORS, 'critic' for DISCRIMINATORS; see `kinds`."""
+    kind: 'translator' for GENERATORS, 'critic' for DISCRIMINATORS; see `kinds`. A subclass names only those
+    that it changes, also of slots that it inherits."""
 
     offset_advice: ClassVar[str] = ""
     """What a user can do when all labels are displaced from the nuclei."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.format import with_article
 from nucleizoo.core.registry import Recipe, Recipes, Registry, Setting, nearest
 from nucleizoo.core.text import Unread, brief
 from nucleizoo.core.values import MisfitError, fit
@@ -83,13 +84,16 @@ class _Walk:
             self.problems.append(f"{path}.NAME must be str, got {brief(name)}")
         elif not name:
             known = ", ".join(recipe.registry.names()) or "none"
-            self.problems.append(f"{path}.NAME is missing; choose a {recipe.registry.kind}: {known}")
+            self.problems.append(
+                f"{path}.NAME is missing; choose {with_article(recipe.registry.kind)}: {known}"
+            )
         elif name not in recipe.registry:
             self.problems.append(f"{path}.NAME: {recipe.registry.unknown(str(name))}")
         elif role not in (able := recipe.registry.serves(name)):
             fitting = " or ".join(map(repr, recipe.registry.fitting(role))) or "one that is"
             self.problems.append(
-                f"{path}.NAME: '{name}' is a {' and '.join(able)}, but a {role} is needed; use {fitting}"
+                f"{path}.NAME: '{name}' is {' and '.join(map(with_article, able))}, but "
+                f"{with_article(role)} is needed; use {fitting}"
             )
         else:
             name = str(name)
@@ -141,8 +145,9 @@ class _Walk:
         for key in strangers:
             of = f" of '{entry}'" if entry else ""
             place = _join(path, key)
-            if place in renamed.KEYS:
-                self.problems.append(f"{place} was renamed to {renamed.KEYS[place]}")
+            new = renamed.KEYS.get(place, "")
+            if new and new.removeprefix(f"{path}.").split(".")[0] in known:
+                self.problems.append(f"{place} was renamed to {new}")
                 continue
             near = nearest(str(key).upper(), known)
             mend = (
@@ -177,7 +182,7 @@ def _field(recipe: Recipe, name: str, setting: Setting) -> _Field:
             )
     role = ""
     if isinstance(model, Recipe):
-        role = getattr(setting.owner, "roles", {}).get(setting.name, model.registry.role)
+        role = recipe.registry.roles(name).get(setting.name, model.registry.role)
     return _Field(model, default, setting.annotation, role)
 
 

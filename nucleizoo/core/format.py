@@ -10,6 +10,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
+def with_article(noun: str) -> str:
+    """'a loss', 'an optimiser'."""
+    return f"{'an' if noun[:1] in tuple('aeiou') else 'a'} {noun}"
+
+
 def duration(seconds: float) -> str:
     """'7 s', '2 min 5 s', '3 h 20 min'."""
     minutes, rest = divmod(round(seconds), 60)

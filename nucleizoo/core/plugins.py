@@ -112,12 +112,28 @@ def _import_path(path: Path) -> None:
 def _reason(error: Exception) -> str:
     """One line: the error, and the last line of code in its traceback."""
     reason = f"{type(error).__name__}: {error}"
-    if isinstance(error, ModuleNotFoundError) and (new := renamed.MODULES.get(error.name or "")):
-        reason += f"; it was renamed to {new}"
-    missing = re.match(r"cannot import name '(\w+)' from 'nucleizoo\b", str(error))
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    missing = re.match(r"cannot import name '(\w+)' from '(nucleizoo\b[\w.]*)'", str(error))
     if missing and (new := renamed.NAMES.get(missing[1])):
         reason += f"; it was renamed to {new}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    elif isinstance(error, ImportError):
+        lacking = f"{missing[2]}.{missing[1]}" if missing else error.name or ""
+        old = _old_module(lacking, (frames[-1].line or "") if frames else "")
+        reason += f"; {old} was renamed to {renamed.MODULES[old]}" if old else ""
     if isinstance(error, SyntaxError) or not frames or frames[-1].filename == __file__:
         return reason
     return f"{reason} ({frames[-1].filename}:{frames[-1].lineno})"
+
+
+def _old_module(lacking: str, line: str) -> str:
+    """The renamed module that a line of code imports, '' if it is none.
+
+    Python's error tells what is `lacking`: of `import a.b`, only a.
+    """
+    words = re.findall(r"[\w.]+", line.replace(" import ", "."))  # from a import b: a.b
+    for name in [*(word for word in words if word.startswith(f"{lacking}.")), lacking]:
+        while name not in renamed.MODULES and len(name) > len(lacking):
+            name = name.rpartition(".")[0]
+        if name in renamed.MODULES:
+            return str(name)
+    return ""

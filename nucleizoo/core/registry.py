@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.format import with_article
 from nucleizoo.core.schema import Setting, schema
 
 __all__ = ["BROKEN_PLUGINS", "Recipe", "Recipes", "Registry", "Setting", "nearest", "schema"]
@@ -73,7 +74,7 @@ class Registry:
         kind: what an entry is, in the singular; used in messages.
         promise: the call that every entry of this kind supports.
         role: the role of an entry that has no attribute `serves`, and the role that a slot of this kind
-            needs unless the attribute `roles` of its owner names another.
+            needs unless the attribute `roles` of the entry that has the slot names another.
 
     Example:
         >>> LOSSES = Registry("loss", "Entry(**settings) -> Loss")
@@ -100,7 +101,9 @@ class Registry:
 
         def add(entry: Entry) -> Entry:
             if not _SNAKE.fullmatch(name):
-                raise ValueError(f"{place}: the name of a {self.kind} must be lower_snake, not '{name}'")
+                raise ValueError(
+                    f"{place}: the name of {with_article(self.kind)} must be lower_snake, not '{name}'"
+                )
             if name in self._entries:
                 raise ValueError(f"two {self.kind}s are called '{name}': {self._places[name]} and {place}")
             for old, new in renamed.ATTRIBUTES.items():
@@ -128,7 +131,11 @@ class Registry:
         """The message for an unknown `name`, with the nearest name and all known ones."""
         if new := renamed.ENTRIES.get((self.kind, name)):
             return f"the {self.kind} '{name}' was renamed to '{new}'"
-        message = f"no {self.kind} is called '{name}'." if name else f"the name of a {self.kind} is missing."
+        message = (
+            f"no {self.kind} is called '{name}'."
+            if name
+            else f"the name of {with_article(self.kind)} is missing."
+        )
         if near := nearest(name, self._entries):
             message += f" Did you mean '{near}'?"
         message += f" Known: {', '.join(self.names()) or 'none'}"
@@ -162,6 +169,13 @@ class Registry:
     def serves(self, name: str) -> tuple[str, ...]:
         """The roles in which the entry `name` can serve."""
         return tuple(getattr(self.get(name), "serves", (self.role,)))
+
+    def roles(self, name: str) -> dict[str, str]:
+        """The roles that slots of the entry `name` ask for, by setting; a subclass adds to its parents'."""
+        entry, asked = self.get(name), dict[str, str]()
+        for one in reversed(entry.__mro__ if inspect.isclass(entry) else (entry,)):
+            asked |= vars(one).get("roles", {})
+        return asked
 
     def fitting(self, role: str) -> tuple[str, ...]:
         """Names of the entries that can serve in a role, sorted."""

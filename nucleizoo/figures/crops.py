@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.errors import RunError
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.ops.image.crops import crop
 from nucleizoo.runs import Run
@@ -20,12 +19,9 @@ def finished(path: str | Path, plugins: Sequence[str], overrides: Sequence[str])
     """The segmenter of a run that was trained to its end.
 
     Raises:
-        RunError: when there is none, or it is not fully trained.
+        RunError: when there is none, or it is not finished.
     """
-    run = Run.open(Path(path), plugins, overrides)
-    if run.checkpoints() and not run.is_finished:
-        raise RunError(f"{path} is not fully trained; resume it with nucleizoo train --resume")
-    return Segmenter.open(run)
+    return Segmenter.open(Run.open_finished(Path(path), plugins, overrides))
 
 
 def tiles(picture: Picture, size: tuple[int, ...]) -> Iterator[Picture]:

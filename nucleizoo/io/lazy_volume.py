@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import plural
 from nucleizoo.io.chunks import Cut, Load, cut_apart, seen_from
 
 _NUMBERS = ("EIO", "EINVAL", "EOVERFLOW", "EILSEQ", "EBADMSG", "ENODATA", "EUCLEAN")
@@ -98,9 +99,9 @@ class LazyVolume:
         if count and not self.skip_damaged:
             words = (self._words(place, self.stored) for place in places)
             raise ImageReadError(
-                f"{self.name}: {count} chunks are missing ({'; '.join(itertools.islice(words, 3))}"
-                f"{'; ...' * (count > 3)}); copy it again. If they were left out because they are "
-                "empty, set the key EMPTY_CHUNKS; to treat them as black in prediction, add --skip-damaged"
+                f"{self.name}: lacks {plural(count, 'chunk')} ({'; '.join(itertools.islice(words, 3))}"
+                f"{'; ...' * (count > 3)}); copy it again. If what is missing was left out because it is "
+                "empty, set the key EMPTY_CHUNKS; to treat it as black in prediction, add --skip-damaged"
             )
         if count:
             lost = np.zeros(self._counts, bool)

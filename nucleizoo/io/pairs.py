@@ -12,6 +12,9 @@ from nucleizoo.io.files import find
 LABEL = "_label"
 """What the names of label files may end in: `a_label.tif` are labels of the picture `a`."""
 
+_OME = ".ome"
+"""What precedes the suffix of OME-TIFF and OME-Zarr: no part of a picture's name."""
+
 
 @dataclass(frozen=True)
 class Partners:
@@ -47,7 +50,8 @@ def pair(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Pat
     Raises:
         ImageReadError: when an image has no labels, or two label files have the same name.
     """
-    names, others = [image.stem for image in images], [label.stem.removesuffix(LABEL) for label in labels]
+    names = [name_of(image) for image in images]
+    others = [name_of(label).removesuffix(LABEL) for label in labels]
     if names == others or (len(names) == len(others) and not {*names} & {*others}):
         return list(zip(images, labels, strict=True))
     if lonely := [image for image, name in zip(images, names, strict=True) if name not in others]:
@@ -72,9 +76,9 @@ def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
         ImageReadError: when there is no file, two have the same name, or one is ignored.
     """
     files = find(folder)
-    marked = [path for path in files if path.stem.endswith(LABEL)]
+    marked = [path for path in files if name_of(path).endswith(LABEL)]
     labels = named(marked or files, LABEL)
-    others = [path for path in files if path.stem.removesuffix(LABEL) not in labels]
+    others = [path for path in files if name_of(path).removesuffix(LABEL) not in labels]
     if whole and others:
         raise ImageReadError(
             f"{folder} holds labels called <name>_label, such as {marked[0].name}, beside {others[0].name}, "
@@ -84,12 +88,12 @@ def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
 
 
 def named(files: Iterable[Path], ending: str = "") -> dict[str, Path]:
-    """Files by their names without the suffix and an `ending`.
+    """Files by their names, see `name_of`, without an `ending`.
 
     Raises:
         ImageReadError: when two have the same name.
     """
-    return by_unique_name((path.stem.removesuffix(ending), path) for path in files)
+    return by_unique_name((name_of(path).removesuffix(ending), path) for path in files)
 
 
 def find_distinct(inputs: Iterable[str | Path]) -> list[Path]:
@@ -102,13 +106,16 @@ def find_distinct(inputs: Iterable[str | Path]) -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """The name that all results of a file or Zarr folder begin with: its own without the format suffix.
+    """The name of a picture, by which it is paired and its results are called: the file's, or Zarr folder's,
+    without the suffix of the format, be it .h5, .ome.tif or .ome.zarr.
 
     Example:
-        >>> name_of(Path("t2/brain.h5"))
+        >>> name_of(Path("t2/brain.ome.tif"))
         'brain'
     """
-    return path.name.removesuffix(".zarr").removesuffix(".ome") if path.is_dir() else path.stem
+    is_plain_folder = path.is_dir() and path.suffix.lower() != ".zarr"
+    name = path.name if is_plain_folder else path.stem
+    return name[: -len(_OME)] if name.lower().endswith(_OME) else name
 
 
 def first_few(names: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from nucleizoo.core.files import atomic
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.folders import Draw, Labels
 from nucleizoo.ops.labels.overlay import marks
-from nucleizoo.preprocess import channels_first
+from nucleizoo.preprocess import channels_first, check_same_shape
 
 COLOURS = {
     "matched": (0, 158, 115),
@@ -111,9 +111,8 @@ def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
     choice = "luminance" if channels in (1, 3) else "0"
     picture: NDArray[np.float64] = channels_first(volume, str(path), choice, 1)[0].astype(float)
-    if picture.size != math.prod(shape) or picture.shape[1 - len(shape) :] != shape[1:]:
-        labels = shape[1:] if shape[0] == 1 else shape
-        raise UserError(f"{path} has shape {picture.shape}, but its labels have {labels}; they must be equal")
+    outer, inner = picture.shape[: 1 - len(shape)], picture.shape[1 - len(shape) :]
+    check_same_shape(path, [inner] * math.prod(outer), "its label file", [shape[1:]] * shape[0])
     return picture.reshape(shape)
 
 

@@ -16,7 +16,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.metrics import pixels, sanity, summary, tables, tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.overlap import Overlap
-from nucleizoo.preprocess import as_labels
+from nucleizoo.preprocess import as_labels, check_same_shape
 
 log = logging.getLogger(__name__)
 
@@ -123,10 +123,7 @@ def _pictures(name: str, prediction: Path, truth: Path, markers: Path | None, pl
     paths = [prediction, truth, *([markers] if markers else [])]
     stacks = [as_labels(io.read(path, usual="label"), str(path)) for path in paths]
     for path, stack in zip(paths, stacks, strict=True):
-        if stack.shape != stacks[0].shape:
-            raise UserError(
-                f"{prediction} has shape {stacks[0].shape}, but {path} has {stack.shape}; they must be equal"
-            )
+        check_same_shape(path, [stack.shape], prediction, [stacks[0].shape])
     apart = planes and stacks[0].ndim > 2
     if not apart:
         _warn(prediction, sanity.about_stack(stacks[0]))

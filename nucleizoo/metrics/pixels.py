@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 from nucleizoo.metrics.counts import Counts
 
+_MEANS = ("precision", "recall", "dice")
+SUMMARY = (*_MEANS, *(f"{name}_pooled" for name in _MEANS))
+"""Names of the scores of a set of images."""
+
 
 class PixelScore(Counts):
     """Counts of voxels."""
@@ -52,6 +56,5 @@ def summary(scores: Sequence[PixelScore]) -> dict[str, float]:
     if not scores:
         raise ValueError("there are no images to summarise")
     pooled = PixelScore.pooled(scores)
-    names = ("precision", "recall", "dice")
-    means = {name: float(np.mean([getattr(s, name) for s in scores])) for name in names}
-    return means | {f"{name}_pooled": float(getattr(pooled, name)) for name in names}
+    means = {name: float(np.mean([getattr(s, name) for s in scores])) for name in _MEANS}
+    return means | {f"{name}_pooled": float(getattr(pooled, name)) for name in _MEANS}

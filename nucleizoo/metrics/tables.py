@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 
 COLUMNS = ("picture", "label", "confidence")
@@ -28,7 +29,7 @@ def confidence(labels: Path, pictures: Sequence[NDArray[np.int64]]) -> list[NDAr
     Raises:
         UserError: for a table that is damaged, or of other labels.
     """
-    table = labels.with_name(f"{labels.stem.removesuffix('_label')}_nuclei.csv")
+    table = labels.with_name(f"{io.name_of(labels).removesuffix(io.LABEL)}_nuclei.csv")
     if not table.is_file():
         return None
     try:

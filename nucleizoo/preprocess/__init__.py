@@ -1,7 +1,7 @@
 """From image files to what networks see: the same way in training and in prediction."""
 
 from nucleizoo.preprocess.intensity_range import Found, Known, Limits, Pass, limits_of, passes
-from nucleizoo.preprocess.layout import as_labels, channels_first
+from nucleizoo.preprocess.layout import as_labels, channels_first, check_same_shape
 from nucleizoo.preprocess.lazy_picture import LazyPicture
 from nucleizoo.preprocess.library import Library
 from nucleizoo.preprocess.opened import Labels, open_pictures
@@ -11,6 +11,6 @@ from nucleizoo.preprocess.values import Values
 
 __all__ = [
     "Found", "Known", "LabelFile", "Labels", "LazyPicture", "Library", "Limits", "Pass",
-    "Picture", "Reader", "Scan", "Stack", "Values", "as_labels", "channels_first", "limits_of", "magnified",
-    "open_pictures", "passes", "random_crop",
+    "Picture", "Reader", "Scan", "Stack", "Values", "as_labels", "channels_first", "check_same_shape",
+    "limits_of", "magnified", "open_pictures", "passes", "random_crop",
 ]  # fmt: skip

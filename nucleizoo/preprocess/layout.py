@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,37 @@ def as_ids(data: NDArray[Any], name: str) -> NDArray[np.int32]:
             f"{name}: contains values from {low} to {high}; labels must be 0 to {_MAX_LABEL}{mend}"
         )
     return data.astype(np.int32)
+
+
+def check_same_shape(
+    file: Path,
+    found: Sequence[tuple[int, ...]],
+    other: Path | str,
+    wanted: Sequence[tuple[int, ...]],
+    advice: str = "give files of the same picture",
+) -> None:
+    """Refuse a file whose pictures have not the shapes of another's, such as labels of their image.
+
+    Args:
+        file: that is refused.
+        found: (*S) of each of its pictures.
+        other: the file that it belongs to, for the message.
+        wanted: (*S) of each of that one's.
+        advice: what to do.
+
+    Raises:
+        ImageReadError: when they differ in number or shape.
+    """
+    if [*found] != [*wanted]:
+        raise ImageReadError(
+            f"{file} has {_told(found)}, but {other} has {_told(wanted)}; they must be equal: {advice}"
+        )
+
+
+def _told(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Shapes in words: 'shape 64x64', '20 pictures of 64x64'."""
+    kinds = " and ".join(sorted({"x".join(map(str, shape)) for shape in shapes}))
+    return f"shape {kinds}" if len(shapes) == 1 else f"{len(shapes)} pictures of {kinds}"
 
 
 def pictures(data: NDArray[Any], axes: str, dims: int, name: str) -> list[NDArray[Any]]:

@@ -11,9 +11,9 @@ from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.image.resize import Resizing, nearest
 from nucleizoo.preprocess.intensity_range import limits_of
-from nucleizoo.preprocess.layout import as_ids
+from nucleizoo.preprocess.layout import as_ids, check_same_shape
 from nucleizoo.preprocess.lazy_picture import LazyPicture
-from nucleizoo.preprocess.reader import Reader, check_fit, magnified
+from nucleizoo.preprocess.reader import Reader, magnified
 from nucleizoo.preprocess.scan import Picture
 from nucleizoo.preprocess.values import Values
 
@@ -72,7 +72,7 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
         io.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
         truth = Values(io.Handle(labels.path, labels.dataset, "label").open, dims)
         counts = [len(list(one.places())) for one in (values, truth)]
-        check_fit(path, [values.shape] * counts[0], labels.path, [truth.shape] * counts[1])
+        check_same_shape(labels.path, [truth.shape] * counts[1], path, [values.shape] * counts[0])
     own = reader.voxel_size(told.spacing)
     factor = reader.magnification(own, str(path))
     resizing = Resizing(values.shape, reader.resampled(values.shape, factor, str(path)))

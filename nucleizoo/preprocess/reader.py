@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,14 @@ from nucleizoo.core.registry import Recipe
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.image.resize import linear, nearest
-from nucleizoo.preprocess.layout import as_labels, channels_first, check_finite, pictures, stack_of
+from nucleizoo.preprocess.layout import (
+    as_labels,
+    channels_first,
+    check_finite,
+    check_same_shape,
+    pictures,
+    stack_of,
+)
 from nucleizoo.preprocess.scan import LabelFile, Scan
 
 
@@ -125,7 +131,7 @@ class Reader:
         """
         scans = self.read(picture, max_voxels=max_voxels)
         planes = self.label_planes(labels, dataset=dataset)
-        check_fit(picture, [scan.shape for scan in scans], labels, [plane.shape for plane in planes])
+        check_same_shape(labels, [plane.shape for plane in planes], picture, [scan.shape for scan in scans])
         return list(zip(scans, planes, strict=True))
 
     def looks(self, path: str | Path) -> list[NDArray[np.float32]]:
@@ -257,30 +263,3 @@ class Reader:
 def magnified(spacing: tuple[float, ...], factor: tuple[float, ...]) -> tuple[float, ...]:
     """Voxel size after magnification, () when it is unknown."""
     return tuple(s / f for s, f in zip(spacing, factor, strict=bool(spacing)))
-
-
-def check_fit(
-    image: Path, shapes: Sequence[tuple[int, ...]], label: Path, found: Sequence[tuple[int, ...]]
-) -> None:
-    """Refuse labels whose shapes differ from those of their pictures.
-
-    Args:
-        image: file of the pictures.
-        shapes: (*S) of each.
-        label: file of the labels.
-        found: (*S) of the labels of each picture.
-
-    Raises:
-        ImageReadError: when they differ in number or shape.
-    """
-    if [*shapes] != [*found]:
-        raise ImageReadError(
-            f"{label}: has labels for {_told(found)}, but {image} has {_told(shapes)}; "
-            "labels and image must have the same shape"
-        )
-
-
-def _told(shapes: Sequence[tuple[int, ...]]) -> str:
-    """Shapes in words: '20 pictures of 64x64'."""
-    kinds = sorted({"x".join(map(str, shape)) for shape in shapes})
-    return f"{len(shapes)} picture{'s' * (len(shapes) != 1)} of {' and '.join(kinds)}"

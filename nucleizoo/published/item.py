@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo import io
-from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import Volume
-from nucleizoo.preprocess import as_labels
+from nucleizoo.preprocess import as_labels, check_same_shape
 
 SPLITS = ("train", "test")
 
@@ -70,8 +70,7 @@ class Item:
         """Instance labels, 0 = background.
 
         Raises:
-            ImageReadError: for what cannot be read as labels.
-            UserError: for masks of different shapes.
+            ImageReadError: for what cannot be read as labels, or masks of different shapes.
         """
         if self.labels is not None:
             return as_labels(self.labels.read("label"), str(self.labels.path))
@@ -94,10 +93,7 @@ def _joined(masks: tuple[Path, ...]) -> NDArray[np.int32]:
         nonzero = np.asarray(volume.data != 0)
         mask = np.asarray(nonzero.any(axis=-1)) if "C" in volume.axes else nonzero
         labels = np.zeros(mask.shape, np.int32) if labels is None else labels
-        if mask.shape != labels.shape:
-            raise UserError(
-                f"{path} has shape {mask.shape}, but {masks[0]} has {labels.shape}; they must be equal"
-            )
+        check_same_shape(path, [mask.shape], masks[0], [labels.shape], "unpack the set again")
         labels[mask] = number
     assert labels is not None
     return labels

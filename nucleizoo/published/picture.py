@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.io import Volume
-from nucleizoo.preprocess import as_labels
-from nucleizoo.published.item import Item, Place
+from nucleizoo.preprocess import as_labels, check_same_shape
+from nucleizoo.published.item import Item
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,9 @@ def picture(item: Item, spacing: tuple[float, ...] = ()) -> Picture:
     shape = tuple(n for n, axis in zip(image.shape, axes, strict=True) if axis != "C")
     markers = None if item.markers is None else as_labels(item.markers.read("label"), str(item.markers.path))
     for found, place in ((labels, item.labels), (markers, item.markers)):
-        if found is not None and found.shape != shape:
-            raise UserError(
-                f"{_told(item, place)} has shape {found.shape}, but {item.image.path} has {shape}; they "
-                "must be equal: unpack the set again"
-            )
+        if found is not None:
+            path = place.path if place else item.masks[0].parent
+            check_same_shape(path, [found.shape], item.image.path, [shape], "unpack the set again")
     return Picture(image, axes, size[-len(space) :] if len(size) >= len(space) else (), labels, markers)
 
 
@@ -85,7 +83,3 @@ def _storable(data: NDArray[Any]) -> NDArray[Any]:
     if data.dtype == bool:
         return data.astype(np.uint8)
     return data if data.dtype in (np.uint8, np.uint16) else data.astype(np.float32, copy=False)
-
-
-def _told(item: Item, place: Place | None) -> str:
-    return str(place.path if place else item.masks[0].parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,22 @@ class Run:
         ranges.check(config, str(file))
         return cls(path, config)
 
+    @classmethod
+    def open_finished(cls, path: Path, plugins: Sequence[str] = (), overrides: Sequence[str] = ()) -> Run:
+        """Open a training that has come to its end; see `open`.
+
+        Raises:
+            RunError: as `open`, and when it is not finished.
+        """
+        run = cls.open(path, plugins, overrides)
+        if not run.is_finished:
+            raise RunError(
+                f"{path} is not finished: checkpoints or log.jsonl tell of {run.iteration} of "
+                f"{run.config.SOLVER.TOTAL} iterations. Train it to its end with nucleizoo train "
+                f"--out {path} --resume, or leave it out"
+            )
+        return run
+
     def check_same(self, config: CfgNode) -> None:
         """Refuse to resume with another configuration.
 
@@ -155,8 +171,26 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last checkpoint is that of the last iteration."""
-        return any(file.stem == f"iteration_{self.config.SOLVER.TOTAL:08d}" for file in self.checkpoints())
+        """Whether it was trained to its last iteration."""
+        return self.iteration >= int(self.config.SOLVER.TOTAL)
+
+    @property
+    def iteration(self) -> int:
+        """How far it was trained: as the last checkpoint says, or log.jsonl where they were removed."""
+        if files := self.checkpoints():
+            return int(files[-1].stem.removeprefix("iteration_"))
+        return max((row["iteration"] for row in self.log()), default=0)
+
+    def log(self) -> Iterator[dict[str, Any]]:
+        """The rows of log.jsonl in their order, each with 'iteration' and 'seconds'; there may be none."""
+        file = self.path / "log.jsonl"
+        for line in file.read_text().splitlines() if file.is_file() else ():
+            try:
+                row = json.loads(line)
+            except ValueError:  # cut short by a crash, and logged again after resuming
+                continue
+            if isinstance(row, dict) and {"iteration", "seconds"} <= row.keys():
+                yield row
 
     def latest(self) -> dict[str, Any] | None:
         """The newest checkpoint that can be read, None when there is none yet.

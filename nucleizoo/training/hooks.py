@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nucleizoo.contracts import Hook
+from nucleizoo.contracts import Hook, Method
 from nucleizoo.contracts.hook import Training
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.ops.nn.norm_statistics import Statistics
@@ -128,10 +128,21 @@ class Every(Hook):
         look: called with the trainer, its method in evaluation mode; random numbers that it draws do not
             change the training.
         average: the method has its weights during the call.
+        scores: names of the scores that the function records of a method.
     """
 
-    def __init__(self, every: int, look: Callable[[Training], None], average: Average | None = None) -> None:
-        self.every, self.look, self.average = every, look, average
+    def __init__(
+        self,
+        every: int,
+        look: Callable[[Training], None],
+        average: Average | None = None,
+        scores: Callable[[Method], Iterable[str]] | None = None,
+    ) -> None:
+        self.every, self.look, self.average, self.scores = every, look, average, scores
+
+    def gives(self, trainer: Training) -> Iterable[str]:
+        """The names of the function's scores, if it is called at all."""
+        return self.scores(trainer.method) if self.every and self.scores else ()
 
     def after_step(self, trainer: Training) -> None:
         """Call the function when it is time."""

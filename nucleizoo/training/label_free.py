@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 from yacs.config import CfgNode
 
-from nucleizoo.contracts import Dataset, Sample, Translator
+from nucleizoo.contracts import Dataset, Method, Sample, Translator
 from nucleizoo.contracts.hook import Training
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.metrics import objects
@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 
 Labels = NDArray[np.int32]
 Picture = NDArray[np.float32]
+
+OF_ALL = ("stability", "sizes", "offset")
+OF_TRANSLATORS = ("agreement", "polarity")
+"""Names of the scores."""
 
 CROPS = 12
 """Crops per domain, always the same."""
@@ -73,6 +77,12 @@ class LabelFree:
         drawn = [sources.sample(rng, size).labels for _ in range(CROPS)]
         self.true_sizes = np.concatenate([_sizes(labels) for labels in drawn if labels is not None])
         self.noise = [rng.normal(0, NOISE, (config.DATASET.CHANNELS, *size)) for _ in range(CROPS)]
+
+    @staticmethod
+    def names(method: Method) -> list[str]:
+        """The names of the scores of a method in the log."""
+        translates = isinstance(method, Translator)
+        return [f"unlabelled/{name}" for name in (*OF_ALL, *(OF_TRANSLATORS if translates else ()))]
 
     def __call__(self, trainer: Training) -> None:
         """Score the present weights, and write the result to the report."""

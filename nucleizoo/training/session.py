@@ -177,7 +177,8 @@ def _hooks(
         remembered = Remembered(config, batches.image, batches.augment)
         if monitor.VALIDATE:
             look = LabelFree(config, report, batches.image, batches.source, remembered)
-            kept.append(Every(monitor.VALIDATE, look, average))
+            kept.append(Every(monitor.VALIDATE, look, average, look.names))
     if monitor.TRUTH:
-        kept.append(Every(monitor.VALIDATE, Validation(config, report, remembered), average))
+        truth = Validation(config, report, remembered)
+        kept.append(Every(monitor.VALIDATE, truth, average, truth.names))
     return [*kept, *build.hooks(config, run), *hooks, Save(run, monitor.SAVE, average, remembered)]

@@ -41,6 +41,7 @@ class Trainer:
         losses: name -> scalar tensor of the latest step, on the device; the mean over ranks.
         scores: name -> number, the latest of validation, such as 'truth/dice'.
         scored_at: the iteration of these scores; -1 before the first.
+        expected: names of the scores that the hooks will give, from the start of `train` on.
         batch: this rank's share of the latest batch, on the device.
         stop: set it to end the training after the current step.
     """
@@ -63,6 +64,7 @@ class Trainer:
         self.losses: dict[str, Tensor] = {}
         self.scores: dict[str, float] = {}
         self.scored_at = -1
+        self.expected = frozenset[str]()
         self.batch: dict[str, Tensor] = {}
         self.stop = False
 
@@ -77,6 +79,7 @@ class Trainer:
         """
         self.method.train()
         try:
+            self.expected = frozenset(name for hook in self.hooks for name in hook.gives(self))
             self._tell("before_training")
             for batch in batches:
                 self.batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from yacs.config import CfgNode
 
 from nucleizoo import build, io
+from nucleizoo.contracts import Method
 from nucleizoo.contracts.hook import Training
 from nucleizoo.core.errors import ConfigError, ImageReadError
 from nucleizoo.metrics import objects, pixels
@@ -40,6 +41,11 @@ class Validation:
             self.pairs = [one for pair in named for one in reader.annotated(*pair)]
         except ImageReadError as error:
             raise ConfigError(f"MONITOR.PICTURES and MONITOR.TRUTH: {error}") from error
+
+    @staticmethod
+    def names(method: Method) -> list[str]:
+        """The names of its scores in the log, the same for every method."""
+        return [f"truth/{name}" for name in (*pixels.SUMMARY, "object_f1")]
 
     def __call__(self, trainer: Training) -> None:
         """Score the present weights, and write the result to the report."""

@@ -16,9 +16,10 @@ log = logging.getLogger(__name__)
 
 @HOOKS.register("early_stop")
 class EarlyStop(Hook):
-    """Ends the training when a score has not risen for some validations.
+    """Ends the training when a score has not risen for some validations; it does not go back to the best.
 
-    The weights saved are those of the last step, not of the best, and `--resume` continues from there.
+    It saves time and chooses no weights: the run keeps those of the last step, `patience` validations after
+    the best score, and `--resume` continues from there.
 
     Args:
         score: its name in the log: 'truth/dice' or 'truth/object_f1' if MONITOR.TRUTH is set, or a score
@@ -27,6 +28,7 @@ class EarlyStop(Hook):
 
     Raises:
         ValueError: for a `patience` below 1.
+        ConfigError: before the first step, when the training will give no such score.
     """
 
     def __init__(self, run: Run, *, score: str = "truth/object_f1", patience: int = 5) -> None:
@@ -35,19 +37,30 @@ class EarlyStop(Hook):
         self.score, self.patience = score, patience
         self.best, self.waited, self.seen = float("-inf"), 0, -1
 
-    def after_step(self, trainer: Training) -> None:
-        """Check the score after each validation.
+    def before_training(self, trainer: Training) -> None:
+        """Check that there will be such a score.
 
         Raises:
-            ConfigError: when validation gives no score of that name.
+            ConfigError: when there will not.
         """
+        if self.score in trainer.expected:
+            return
+        monitor, mends = trainer.config.MONITOR, list[str]()
+        if not monitor.VALIDATE:
+            mends.append("set MONITOR.VALIDATE, which is 0")
+        if not monitor.TRUTH and (self.score.startswith("truth/") or not trainer.expected):
+            mends.append("set MONITOR.TRUTH")
+        if trainer.expected:
+            mends.append(f"choose one of {', '.join(sorted(trainer.expected))}")
+        raise ConfigError(
+            f"MONITOR.HOOKS.EARLY_STOP.SCORE: this training will give no score '{self.score}'; "
+            f"{', or '.join(mends)}"
+        )
+
+    def after_step(self, trainer: Training) -> None:
+        """Look at the score after each validation."""
         if trainer.scored_at != trainer.iteration or self.seen == trainer.iteration:
             return
-        if self.score not in trainer.scores:
-            known = ", ".join(trainer.scores)
-            raise ConfigError(
-                f"MONITOR.HOOKS.EARLY_STOP.SCORE: there is no score '{self.score}'; choose one of {known}"
-            )
         self.seen, value = trainer.iteration, trainer.scores[self.score]
         self.waited = 0 if value > self.best else self.waited + 1
         self.best = max(self.best, value)

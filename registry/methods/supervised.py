@@ -31,7 +31,7 @@ class Supervised(Method):
         segmentation: loss of its maps.
 
     Raises:
-        ValueError: when the source has no pictures, or pictures with another number of channels.
+        ValueError: when the source has no pictures.
     """
 
     needs = frozenset({"source", "maps"})
@@ -49,11 +49,6 @@ class Supervised(Method):
             raise ValueError(
                 "it needs labelled pictures, but DATASET.SOURCE gives labels alone; use 'labelled', "
                 "'matched' or 'translated'"
-            )
-        if task.channels != task.source_channels:
-            raise ValueError(
-                f"it trains on source pictures and segments images: both need the same number of channels, "
-                f"got {task.source_channels} and {task.channels}"
             )
         self.network = network(task.channels, len(task.target.channels), task.dims)
         self.segmentation = segmentation()

@@ -256,7 +256,7 @@ def test_a_job_that_was_begun_again_or_is_not_seen_is_left_alone(folder, tmp_pat
     job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"))
     spec = job.spec(workers.spec)
     for other, match in (
-        (replace(spec, job="another"), r"\.brain_blocks\b.* again"),
+        (replace(spec, job="another"), r"\.brain_blocks\b.* again.*--output.*--resume"),
         (replace(spec, scratch=str(tmp_path / "elsewhere")), "worker .*/elsewhere.* same"),
         (replace(spec, path="/elsewhere/brain.h5"), r"worker .* /elsewhere/brain\.h5\b.* same"),
         (replace(spec, run=RunSpec("/elsewhere/run")), r"worker .* /elsewhere/run\b.* same"),

@@ -35,9 +35,9 @@ def test_files_of_one_name_are_a_pair(files):
 
 
 def test_pictures_and_labels_may_share_a_folder(files):
-    folder = files("x/a.tif", "x/a_label.tif", "x/c_label.tif")
+    folder = files("x/a.ome.tif", "x/a_label.ome.tif", "x/c_label.tif")
     pairs, missing = find_pairs(folder / "x", folder / "x")
-    assert named(pairs) == [("a", "a.tif", "a_label.tif")] and missing == ["c"]
+    assert named(pairs) == [("a", "a.ome.tif", "a_label.ome.tif")] and missing == ["c"]
 
 
 def test_no_pair_is_an_error_that_shows_the_names(files):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.networks import called, ways
 from support.toy_methods import settings
 
 from nucleizoo import (
@@ -361,37 +362,24 @@ def pictures(channels, size, count=2):
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("name", GENERATORS.names())
-def test_a_generator_translates_and_all_of_it_learns(name, dims):
+@pytest.mark.parametrize(("name", "role"), ways(GENERATORS))
+def test_a_generator_does_what_its_role_says_and_all_of_it_learns(name, role, dims):
     torch.manual_seed(0)
     net = shaken(tiny(GENERATORS, name)(2, 3, dims))
     picture = pictures(2, room(net, dims))
-    if "domain coder" in GENERATORS.serves(name):  # of one domain into the other
-        domains = torch.eye(2)
-        made = net.decode(net.encode(picture, domains), domains.flip(0))
-        assert made.abs().max() <= 1
-    else:
-        made = net(picture)
+    made = called(net, role, picture)
     assert made.shape == (2, 3, *picture.shape[2:])
     assert_learns(net, picture, made)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("name", DISCRIMINATORS.names())
-def test_a_critic_scores_what_it_says_it_judges_and_all_of_it_learns(name, dims):
+@pytest.mark.parametrize(("name", "role"), ways(DISCRIMINATORS))
+def test_a_critic_scores_what_it_says_it_judges_and_all_of_it_learns(name, role, dims):
     torch.manual_seed(0)
     net = shaken(tiny(DISCRIMINATORS, name)(2, dims))
     picture = pictures(2, room(net, dims))
-    (judges,) = DISCRIMINATORS.serves(name)
-    if judges == "critic":
-        scores = net(picture)
-    elif judges == "domain critic":
-        scores = net(picture, torch.eye(2))
-    elif judges == "distribution critic":
-        scores = net(net.profile(picture))
-    else:
-        pytest.fail(f"'{name}' is a {judges}; say here how such a critic is called")
-    if judges == "distribution critic":
+    scores = called(net, role, picture)
+    if role == "distribution critic":
         assert scores.shape == (1, 1)
     else:
         assert scores.shape[:2] == (2, 1) and scores.ndim == dims + 2 and min(scores.shape) > 0
@@ -407,3 +395,8 @@ def test_an_entry_says_what_it_is_and_describes_every_key(kind, name):
         owner = setting.owner.__doc__ or ""
         assert f"{setting.name}:" in owner, f"{setting.owner.__name__} does not describe '{setting.name}'"
         assert setting.name.upper() in text
+
+
+def test_a_slot_says_of_which_kind_it_is_with_the_right_article():
+    text = describe("METHODS.adgan")
+    assert "(an adversarial loss)" in text and "(a loss)" in text and "(a adv" not in text

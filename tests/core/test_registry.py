@@ -113,6 +113,26 @@ def test_schema_of_a_function_and_of_a_class_without_init():
     assert schema(Bare) == {}
 
 
+def test_roles_of_a_subclass_go_before_those_of_its_parents():
+    class Parent:
+        roles = {"net": "translator", "critic": "domain critic"}
+
+    class Between(Parent):
+        pass
+
+    class Child(Between):
+        roles = {"net": "style coder"}
+
+    def function(): ...
+
+    registry = Registry("toy", "")
+    for entry in (Parent, Between, Child, function):
+        registry.register(entry.__name__.lower())(entry)
+    assert registry.roles("child") == {"net": "style coder", "critic": "domain critic"}
+    assert registry.roles("between") == Parent.roles
+    assert registry.roles("function") == {}
+
+
 def test_duplicate_name_tells_both_places(losses):
     with pytest.raises(ValueError) as caught:
         losses.register("l1")(losses.get("l1"))

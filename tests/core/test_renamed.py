@@ -9,6 +9,7 @@ from support.naming import names
 import nucleizoo
 from nucleizoo import api
 from nucleizoo.core import renamed
+from nucleizoo.core.check import merge
 from nucleizoo.core.errors import ConfigError, RunError
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.core.registry import Registry
@@ -88,12 +89,27 @@ def test_a_plugin_that_imports_an_old_name_from_its_module_is_told_the_new_one(m
 
 
 @pytest.mark.parametrize(("old", "new"), renamed.MODULES.items(), ids=str)
-def test_a_plugin_that_imports_an_old_module_is_told_the_new_one(old, new, tmp_path):
+@pytest.mark.parametrize("line", ["import {}", "from {} import anything", "from {0[0]} import {0[1]}, more"])
+def test_a_plugin_that_imports_an_old_module_is_told_the_new_one(old, new, line, tmp_path):
     assert importlib.util.find_spec(new) is not None
     plugin = tmp_path / f"{old.replace('.', '_')}.py"
-    plugin.write_text(f"import {old}\n")
-    with pytest.raises(ConfigError, match=rf" {new}\b"):
+    plugin.write_text("\n" + line.format(old.rsplit(".", 1) if "[" in line else old))
+    with pytest.raises(ConfigError) as caught:
         load_plugins([str(plugin)])
+    names(caught.value, old, new)
+
+
+def test_the_new_key_is_offered_only_where_the_entry_has_it():
+    methods = Registry("method", "")
+    methods.register("without")(lambda *, width=1: None)
+    methods.register("with_one")(lambda *, network=1: None)
+    said = {
+        name: merge({"METHOD": methods.recipe(name)}, [{"METHOD": {"GENERATOR": 1}}])[1]
+        for name in ("without", "with_one")
+    }
+    names(said["with_one"], "METHOD.GENERATOR", "METHOD.NETWORK")
+    assert "NETWORK" not in str(said["without"])
+    names(said["without"], "METHOD.GENERATOR", "'without'", "WIDTH")
 
 
 def test_a_run_folder_of_before_says_what_to_change_in_it(tmp_path):

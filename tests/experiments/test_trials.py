@@ -133,7 +133,7 @@ def test_a_training_that_is_told_to_stop_stops_the_trials(load, toy_images, tmp_
 
     def stopped(config, out, **how):
         run = train(config, out, **how)
-        for file in run.checkpoints():
+        for file in (*run.checkpoints(), run.path / "log.jsonl"):
             file.unlink()
         return run
 

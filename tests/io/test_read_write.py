@@ -640,6 +640,10 @@ def files(*names):
     (files("b.png", "a.png"), files("a_label.h5", "b_label.h5", "c.h5"), files("b_label.h5", "a_label.h5")),
     (files("t1.tif", "t2.tif"), files("man1.tif", "man2.tif"), files("man1.tif", "man2.tif")),
     (files("x/1.png", "y/1.png"), files("x/1.tif", "y/1.tif"), files("x/1.tif", "y/1.tif")),
+    (
+        files("b.ome.tif", "a.OME.TIFF", "c.ome.zarr"), files("c.tif", "a_label.ome.tif", "b_label.ome.zarr"),
+        files("b_label.ome.zarr", "a_label.ome.tif", "c.tif"),
+    ),
 ])  # fmt: skip
 def test_partners_have_one_name_or_else_one_place(images, labels, partners):
     assert io.pair(images, labels) == list(zip(images, partners, strict=True))
@@ -657,24 +661,27 @@ def test_partners_that_are_not_clear_are_refused(images, labels, told):
 
 def test_files_of_one_name_are_matched_and_others_are_told_with_their_kind():
     found = io.match(
-        io.named(files("a.png", "b.png", "c.ome.tif")), io.named(files("c.ome.png", "d.h5", "a.tif"))
+        io.named(files("a.png", "b.png", "c.ome.tif")), io.named(files("c.png", "d.h5", "a.tif"))
     )
     assert found.both == {
-        "c.ome": tuple(files("c.ome.tif", "c.ome.png")), "a": tuple(files("a.png", "a.tif"))
+        "c": tuple(files("c.ome.tif", "c.png")), "a": tuple(files("a.png", "a.tif"))
     }  # fmt: skip
     assert (found.first, found.second) == ({"b": Path("b.png")}, {"d": Path("d.h5")})
 
 
 def test_results_are_called_by_the_picture_and_not_by_the_format(tmp_path):
-    (tmp_path / "brain.ome.zarr").mkdir()
-    names = [tmp_path / "brain.ome.zarr", Path("brain.h5"), Path("brain.ome.tif")]
-    assert [io.name_of(one) for one in names] == ["brain", "brain", "brain.ome"]
+    for folder in ("brain.ome.zarr", "brain.v2"):
+        (tmp_path / folder).mkdir()
+    names = [tmp_path / "brain.ome.zarr", *files("brain.zarr", "brain.h5", "brain.OME.tif", "brain.v2.tif")]
+    assert [io.name_of(one) for one in names] == ["brain", "brain", "brain", "brain", "brain.v2"]
+    assert io.name_of(tmp_path / "brain.v2") == "brain.v2"
 
 
 def test_label_files_are_those_marked_so_where_some_are(tmp_path):
     for name in ("a.png", "a_label.tif", "b_label.tif"):
         (tmp_path / name).touch()
     assert io.label_files(tmp_path, whole=True) == {one: tmp_path / f"{one}_label.tif" for one in "ab"}
+    (tmp_path / "b_label.tif").rename(tmp_path / "b_label.ome.tif")
     (tmp_path / "c.png").touch()
     assert set(io.label_files(tmp_path)) == {"a", "b"}
     with pytest.raises(ImageReadError, match=r"a_label\.tif.* c\.png"):

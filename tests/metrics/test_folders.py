@@ -281,5 +281,5 @@ def test_a_truth_without_markers_is_refused_when_others_have_them(write, tmp_pat
 def test_markers_of_another_shape_are_named(write, tmp_path):
     for name, labels in (("pred/a.tif", TWO), ("truth/a.tif", TWO), ("dots/a.tif", TWO[:30])):
         write(name, labels)
-    with pytest.raises(UserError, match=r"dots/a\.tif .*\(30, 40\)"):
+    with pytest.raises(UserError, match=r"dots/a\.tif .*30x40"):
         api.evaluate(tmp_path / "pred", tmp_path / "truth", markers=tmp_path / "dots")

@@ -79,7 +79,7 @@ def test_a_damaged_picture_and_one_of_another_shape_are_problems(tmp_path):
     tifffile.imwrite(root / "02_GT" / "SEG" / "man_seg000.tif", np.zeros((5, 5), np.uint16))
     problems = published.check(root).problems
     assert len(problems) == 2
-    assert "t000.tif" in problems[0] and "(5, 5)" in problems[1]
+    assert "t000.tif" in problems[0] and "5x5" in problems[1]
 
 
 def test_a_description_without_magnification_is_refused(tmp_path):

@@ -312,7 +312,7 @@ def test_pictures_and_labels_that_cannot_be_used_are_named(tmp_path):
     np.save(tmp_path / "short.npy", LABELS[:9])
     np.save(tmp_path / "half.npy", LABELS + 0.5)
     labelled = {"name": "labelled", "images": "image.npy"}
-    refused(r"short\.npy: .* 9x50x70.* 24x50x70", tmp_path, labels="short.npy", **labelled)
+    refused(r"short\.npy has .* 9x50x70.* 24x50x70", tmp_path, labels="short.npy", **labelled)
     refused(r"half\.npy: .*fractions", tmp_path, labels="half.npy", **labelled)
 
 

@@ -113,6 +113,26 @@ def test_what_does_not_change_the_result_may_change(run, pair):
     run.check_same(config(*pair))
 
 
+def test_a_finished_run_is_told_from_one_that_is_not_by_its_checkpoints_or_else_by_its_log(run):
+    def refused(done):
+        with pytest.raises(RunError, match=rf"{run.path} .*\b{done} of {total} .*--out {run.path} --resume"):
+            Run.open_finished(run.path)
+
+    total = run.config.SOLVER.TOTAL
+    refused(0)
+    row = json.dumps({"iteration": total, "seconds": 1.0, "loss": {}}) + "\n"
+    (run.path / "log.jsonl").write_text(row)
+    run.save(state(total - 1), weights())
+    refused(total - 1)
+    run.save(state(total), weights())
+    assert Run.open_finished(run.path).config == run.config
+    for file in run.checkpoints():
+        file.unlink()
+    assert Run.open_finished(run.path).iteration == total
+    (run.path / "log.jsonl").write_text('{"iteration": 1, "seconds": 1.0}\n' + row[:-4])
+    refused(1)
+
+
 def test_the_two_newest_checkpoints_are_kept(run):
     assert run.latest() is None
     for iteration in (0, 20, 100, 3000):

@@ -145,7 +145,10 @@ def _check_job(spec: JobSpec) -> None:
     except FileNotFoundError as error:
         raise _not_found(spec.scratch) from error
     if job != spec.job:
-        raise UserError(f"{spec.scratch}: was begun again meanwhile, so this task belongs to an older job")
+        raise UserError(
+            f"{spec.scratch}: was begun again meanwhile, so this task belongs to an older job; if another "
+            "prediction is writing there, give one of them another --output, else repeat it with --resume"
+        )
 
 
 def _not_found(path: str) -> UserError:
