@@ -16,6 +16,7 @@ setup(
     package_data={
         "nucleizoo": ["py.typed", "published/table.yaml"],
         "nucleizoo.comparison": ["page.*"],
+        "nucleizoo.models": ["*/config.yaml", "*/card.yaml", "*/weights.safetensors", "*/example.npz"],
         "nucleizoo.registry.methods": ["*.yaml"],
     },
     install_requires=[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,9 @@ from nucleizoo.defaults import DEFAULTS
 from nucleizoo.experiments import trials
 from nucleizoo.inference import writers
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.inference.segmenters import Segmenters
 from nucleizoo.io.join_planes import join_planes as joined
 from nucleizoo.metrics import files, folders
-from nucleizoo.ops.nn.device import pick_device
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
 from nucleizoo.runs import Run
 from nucleizoo.training import autoconfig, export_samples
@@ -50,10 +50,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequen
 
 
 def predict(
-    run: str | Path,
+    run: str | Path | None,
     inputs: Iterable[str | Path],
     output: str | Path,
     *,
+    model: str = "nuclei",
+    diameter: float = 0.0,
     to: str = "labels",
     overlay: bool = False,
     table: bool = False,
@@ -63,12 +65,14 @@ def predict(
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Iterator[writers.Prediction]:
-    """Apply a trained run to files; yields after each file, so that a caller can show progress.
+    """Segment files; yields after each file, so that a caller can show progress.
 
     Args:
-        run: the run folder.
+        run: the folder of a training; None takes a model that ships with nucleizoo.
         inputs: files, folders or patterns.
         output: folder to write to, made if missing.
+        model: its name; of a family such as 'nuclei', the one for images or for volumes as a file needs.
+        diameter: of the nuclei in the files, in pixels, for such a model; 0 finds it in every file.
         to: what to write: 'labels' (`<stem>_label.tif`, uint16 or uint32, the picture's own shape),
             'maps' (`<stem>_maps.tif`, float32, several maps as channels before y and x), 'source'
             (the picture as it looks in the source domain), or 'image' (the inputs are label files;
@@ -97,7 +101,9 @@ def predict(
     options = options or blockwise.Options()
     if options.format not in blockwise.FORMATS:
         raise UserError(f"FORMAT must be one of {', '.join(blockwise.FORMATS)}, got '{options.format}'")
-    segmenter = Segmenter.open(Run.open(Path(run), plugins, overrides))
+    if diameter:
+        overrides = [*overrides, "INFERENCE.DIAMETER", str(diameter)]
+    segmenters = Segmenters(run, model, plugins, overrides)
     paths = io.find_distinct(inputs)
     by_blocks = {path for path in paths if blocks or dask is not None or io.is_zarr(path)}
     if by_blocks and (overlay or to != "labels"):
@@ -106,13 +112,19 @@ def predict(
             f"{'--overlay' if overlay else f'--to {to}'}"
         )
     folder = writers.make_folder(output, paths)
-    spec = blockwise.RunSpec(str(Path(run).resolve()), tuple(map(located, plugins)), tuple(overrides))
-    with _workers(dask, spec, segmenter.config.SYSTEM.DEVICE) as workers:
+
+    def spec(run: Path) -> blockwise.RunSpec:
+        return blockwise.RunSpec(str(run.resolve()), tuple(map(located, plugins)), tuple(overrides))
+
+    with _workers(dask, spec, *segmenters.of(paths[0])) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
+            found, segmenter = segmenters.of(path)
             if path in by_blocks:
-                yield blockwise.predict_volume(segmenter, path, folder, options, workers, table=table)
+                yield blockwise.predict_volume(
+                    segmenter, path, folder, options, workers, table=table, run=spec(found)
+                )
                 continue
             if io.is_large(path):
                 log.info("%s is large; with --blocks, memory is bounded and prediction can be resumed", path)
@@ -276,9 +288,9 @@ def sample(
 
 
 def _workers(
-    dask: str | None, spec: blockwise.RunSpec, device: str
+    dask: str | None, spec: Callable[[Path], blockwise.RunSpec], run: Path, segmenter: Segmenter
 ) -> AbstractContextManager[blockwise.Cluster | None]:
-    return nullcontext() if dask is None else blockwise.cluster(dask, spec, pick_device(device))
+    return nullcontext() if dask is None else blockwise.cluster(dask, spec(run), segmenter.device)
 
 
 def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:

@@ -52,6 +52,10 @@ DEFAULTS: dict[str, Any] = {
         "BLENDING": BLENDINGS.recipe("linear"),  # of tiles where they meet
         "STATISTICS": "auto",  # of norms: training, image, tile; auto: training if it saw images, else tile
         "DECODER": DECODERS.recipe("components"),  # maps to instance labels
+        "NOMINAL_DIAMETER": 0.0,  # of the nuclei that the network knows, in pixels: those of every file are
+        # magnified to it; 0: files are read as they are
+        "DIAMETER": 0.0,  # of the nuclei in files, in pixels; 0: measured by the network in every file
+        "POLARITY": "auto",  # nuclei are bright or dark in files; auto: found by the network in every file
     },
     "MONITOR": {
         "LOG": 20,  # iterations between log lines

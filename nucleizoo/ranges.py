@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ Check = Callable[[Any], bool]
 
 _COUNT: tuple[Check, str] = (lambda n: n >= 1, "1 or more")
 _NATURAL: tuple[Check, str] = (lambda n: n >= 0, "0 or more")
+_LENGTH: tuple[Check, str] = (lambda x: 0 <= x < math.inf, "0 or more (pixels)")
 _SHARE: tuple[Check, str] = (lambda x: 0 <= x < 1, "at least 0 and below 1")
 
 
@@ -36,6 +38,9 @@ _RANGES: dict[str, tuple[Check, str]] = {
     "SOLVER.AVERAGE": _SHARE,
     "INFERENCE.OVERLAP": _SHARE,
     "INFERENCE.STATISTICS": _one_of("auto", "training", "image", "tile"),
+    "INFERENCE.NOMINAL_DIAMETER": _LENGTH,
+    "INFERENCE.DIAMETER": _LENGTH,
+    "INFERENCE.POLARITY": _one_of("auto", "bright", "dark"),
     "MONITOR.LOG": _COUNT,
     "MONITOR.SNAPSHOT": _NATURAL,
     "MONITOR.SAVE": _COUNT,

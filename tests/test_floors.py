@@ -11,12 +11,14 @@ FLOORS = [
     {"contracts", "kinds", "ops"},
     {"io", "preprocess", "defaults", "ranges", "build"},
     {"published", "metrics", "runs"},
+    {"models"},
     {"inference"},
     {"training"},
     {"comparison", "blockwise"},
     {"experiments"},
     {"api", "catalogue", "figures"},
     {"cli"},
+    {"__main__"},
 ]
 SHELF = {"core", "contracts", "kinds", "ops", "io", "preprocess", "runs"}
 """What entries of the registry may import of nucleizoo."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nucleizoo.blockwise.dask.cluster import Cluster
+from nucleizoo.blockwise.dask.task import RunSpec
 from nucleizoo.blockwise.job import Job, Options
+from nucleizoo.blockwise.maps.volume import middle
 from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, fingerprint, made_of
 from nucleizoo.blockwise.state.scratch import held, job_file
 from nucleizoo.blockwise.step import Executor, serial
@@ -33,6 +36,7 @@ def predict_volume(
     workers: Cluster | None = None,
     *,
     table: bool = False,
+    run: RunSpec | None = None,
 ) -> Prediction:
     """Segment one volume by blocks, and log the progress.
 
@@ -44,12 +48,14 @@ def predict_volume(
         workers: a cluster; None is this process alone. The labels are the same, and either can resume what
             the other began.
         table: also write `<stem>_nuclei.csv`, one row per nucleus, before the labels.
+        run: the run of the segmenter, which workers open; None for that of the cluster.
 
     Raises:
         UserError: for a file, result or memory limit that cannot be used, a complete result of other
             settings, when another process is working on it, or when workers are lost.
         OSError: when the disk is full.
     """
+    segmenter = segmenter.adapted(middle(path, segmenter.reader, skip=options.skip_damaged), str(path))
     result, scratch = result_paths(path, folder, options.format)
     if options.resume and not job_file(scratch).exists() and (found := read_metadata(result)) is not None:
         _check_origin(result, found, fingerprint(segmenter, path))
@@ -62,13 +68,17 @@ def predict_volume(
             check_skipped(result, found["skipped"], "predict again without --resume")
         log.info("%s: is complete", result)
         _warn_skipped(path, result, options.format)
-        return Prediction(path, result, int(found["nuclei"]))
+        return Prediction(path, result, int(found["nuclei"]), segmenter.scale)
     with held(scratch):
         job = Job(segmenter, path, folder, options, len(workers) if workers else 0, table=table)
         log.info("%s", job.estimate())
-        executor = workers.executor(job.spec(workers.spec)) if workers else serial
+        executor: Executor = serial
+        if workers:
+            run = run or workers.spec
+            adapted = replace(run, overrides=(*run.overrides, *segmenter.settings))
+            executor = workers.executor(job.spec(adapted))
         try:
-            done = Prediction(path, result, _run(job, executor))
+            done = Prediction(path, result, _run(job, executor), segmenter.scale)
         except KeyboardInterrupt:
             log.warning("%s: finished blocks are kept; add --resume to the command to continue", path)
             raise

@@ -7,11 +7,10 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+_SAME = "train", "predict", "models", "evaluate", "compare", "sample", "estimate", "data", "figure"
+
 COMMANDS = {
-    **{
-        name: name
-        for name in ("train", "predict", "evaluate", "compare", "sample", "estimate", "data", "figure")
-    },
+    **dict(zip(_SAME, _SAME, strict=True)),
     "list": "list_entries",  # a module called list would hide Python's in this package
 }
 """Command -> module with its `main`."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from nucleizoo.cli.arguments import guarded, is_key, parser_of, read_words, split
 
 _EXAMPLE = """example:
+  nucleizoo predict --input my_images --output my_labels --overlay
+  nucleizoo predict --input brain.tif --output my_labels --diameter 24
   nucleizoo predict --run runs/hela --input my_images --output my_labels --overlay
   nucleizoo predict --run runs/hela --input a.tif --output out INFERENCE.DECODER.FOREGROUND 0.6
   nucleizoo predict --run runs/brain --input brain.zarr --output out --format ome-zarr --max-memory 8
@@ -14,9 +16,19 @@ _EXAMPLE = """example:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Apply a trained run."""
-    parser = parser_of("predict", "Segment images with a trained run.", _EXAMPLE)
-    parser.add_argument("--run", required=True, metavar="DIR", help="run folder of a training")
+    """Segment images."""
+    about = "Segment images, at once with a model that ships with nucleizoo, or with a run of your own."
+    parser = parser_of("predict", about, _EXAMPLE)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--run", metavar="DIR", help="run folder of a training")
+    source.add_argument(
+        "--model", default="nuclei", metavar="NAME",
+        help="a model (default: nuclei, in 2D or 3D as a file needs); nucleizoo models lists all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--diameter", type=float, default=0.0, metavar="PIXELS",
+        help="diameter of the nuclei in the files; without it, the model finds it in every file",
+    )  # fmt: skip
     parser.add_argument("--input", required=True, nargs="+", metavar="PATH", help="files or folders")
     parser.add_argument(
         "--output",
@@ -91,10 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for done in api.predict(
             known.run, inputs, known.output,
             to=known.to, overlay=known.overlay, table=known.table, blocks=blocks, options=options,
-            dask=known.dask, plugins=known.plugin, overrides=pairs,
+            dask=known.dask, plugins=known.plugin, overrides=pairs, model=known.model,
+            diameter=known.diameter,
         ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
-            print(f"{done.path} -> {done.result}{nuclei}", flush=True)
+            size = f" of about {done.scale.diameter:.3g} pixels" if done.scale else ""
+            dark = ", dark" if done.scale and done.scale.dark else ""
+            print(f"{done.path} -> {done.result}{nuclei}{size}{dark}", flush=True)
         return 0
 
     return guarded(work)

@@ -96,12 +96,12 @@ def apply(run: Run, pairs: Sequence[Pair], *, draw: bool = False, border: int = 
     compared, drawn, failed = dict[str, Compared](), dict[str, Drawn](), dict[str, str]()
     for pair in pairs:
         try:
-            annotated = _read(segmenter, pair, border)
+            adapted, annotated = _read(segmenter, pair, border)
         except ImageReadError as error:
             failed[pair.name] = str(error)
             continue
         for name, (scan, truth) in zip(names_of(pair, len(annotated)), annotated, strict=True):
-            labels = measured.labels(segmenter, scan)
+            labels = measured.labels(adapted, scan)
             compared[name] = compared_pair(labels, truth, border=border)
             if draw:
                 drawn[name] = _drawn(labels, truth, Errors.of(compared[name].table))
@@ -118,13 +118,14 @@ def names_of(pair: Pair, planes: int) -> list[str]:
     return [pair.name] if planes == 1 else [f"{pair.name} plane {index}" for index in range(planes)]
 
 
-def _read(segmenter: Segmenter, pair: Pair, border: int) -> list[tuple[Scan, Labels]]:
-    annotated = segmenter.reader.annotated(pair.picture, pair.truth)
+def _read(segmenter: Segmenter, pair: Pair, border: int) -> tuple[Segmenter, list[tuple[Scan, Labels]]]:
+    adapted, volume = segmenter.opened(pair.picture)
+    annotated = adapted.reader.annotated(pair.picture, pair.truth, volume=volume)
     try:
         tracking.inside(annotated[0][1], border)  # better known now than after the prediction
     except ValueError as error:
         raise ImageReadError(f"{pair.truth}: {error}; give a --border from 0 to below half of it") from error
-    return annotated
+    return adapted, annotated
 
 
 def _drawn(labels: Labels, truth: Labels, errors: Errors) -> Drawn:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,18 @@ from yacs.config import CfgNode
 from nucleizoo import build
 from nucleizoo.contracts import ContentCoder, Interpolator, Method, Translator
 from nucleizoo.core.errors import RunError, UserError
+from nucleizoo.inference.nucleus_scale import Scale, central, find
+from nucleizoo.io import Volume
 from nucleizoo.kinds import METHODS
+from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.norm_statistics import Statistics, watched
 from nucleizoo.ops.nn.sliding_window import grown_and_cut, slide
 from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.runs import Run
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +63,12 @@ class Segmenter:
 
     Attributes:
         statistics: INFERENCE.STATISTICS, with 'auto' replaced by 'training' or 'tile'.
+        scale: of the nuclei in the file that it was adapted to; None if it was not.
+        settings: the KEY VALUE pairs that adapted it.
     """
+
+    scale: Scale | None = None
+    settings: tuple[str, ...] = ()
 
     def __init__(
         self, method: Method, config: CfgNode, precision: torch.dtype, remembered: Statistics | None = None
@@ -100,6 +111,67 @@ class Segmenter:
     def read(self, path: Path) -> list[Scan]:
         """The pictures in a file; for a 2D method, each plane of a stack is one."""
         return self.reader.read(path)
+
+    def opened(self, path: Path) -> tuple[Segmenter, Volume]:
+        """A file in memory, and the segmenter for it: see `adapted`.
+
+        Raises:
+            ImageReadError: when it cannot be used.
+        """
+        volume = self.reader.open(path)
+        return self.adapted(volume, str(path)), volume
+
+    def adapted(self, volume: Volume, name: str) -> Segmenter:
+        """The segmenter of one file, whose nuclei it magnifies to INFERENCE.NOMINAL_DIAMETER.
+
+        Volumes become isotropic: where the voxel size is unknown, voxels are treated as cubes. Itself, if
+        INFERENCE.NOMINAL_DIAMETER is 0 or DATASET.IMAGE.ZOOM is set.
+
+        Args:
+            volume: the file, or the middle of it.
+            name: of the file, for messages.
+
+        Raises:
+            ImageReadError: when the file cannot be used.
+        """
+        told = self.config.INFERENCE
+        if not told.NOMINAL_DIAMETER or self.config.DATASET.IMAGE.ZOOM:
+            return self
+        spacing = self.reader.voxel_size(volume.spacing)
+        cubes = voxel_shape(spacing, self.method.task.dims)
+        scale = Scale(told.DIAMETER, told.POLARITY == "dark", 0.0)
+        if not told.DIAMETER or told.POLARITY == "auto":
+            looks = {
+                dark: self._told(cubes, dark).reader.prepare(central(volume), name)
+                for dark in ([False, True] if told.POLARITY == "auto" else [scale.dark])
+            }
+            first = {dark: scans[len(scans) // 2].image for dark, scans in looks.items()}
+            found = find(self._segment, first, told.NOMINAL_DIAMETER, told.DIAMETER)
+            if found is None:
+                log.info("%s: no nucleus was found at any size; set --diameter if there are some", name)
+            scale = found or replace(scale, diameter=told.DIAMETER or told.NOMINAL_DIAMETER)
+        zoom = told.NOMINAL_DIAMETER / float(f"{scale.diameter:.3g}")
+        made = self._told(tuple(zoom * edge for edge in cubes), scale.dark)
+        made.scale = scale
+        return made
+
+    def _told(self, zoom: tuple[float, ...], dark: bool) -> Segmenter:
+        """The same that magnifies files, and inverts them if nuclei are dark."""
+        pairs = "DATASET.IMAGE.ZOOM", str(zoom), "DATASET.IMAGE.SCALING.INVERT", str(dark)
+        config = self.config.clone()
+        config.defrost()
+        config.merge_from_list(list(pairs))
+        config.freeze()
+        remembered = self.remembered if self.statistics == "training" else None
+        made = Segmenter(self.method, config, self.precision, remembered)
+        made.settings = pairs
+        return made
+
+    def _segment(self, image: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Picture (C, *S) in [-1, 1] -> labels and probability of nucleus, both (*S)."""
+        maps = self.maps(image)
+        labels = self.decoder(dict(zip(self.target.names, maps, strict=True)))
+        return labels, self.target.likelihood(maps)
 
     def segment(self, scan: Scan) -> Segmentation:
         """The nuclei of a scan, on the voxels of its file."""

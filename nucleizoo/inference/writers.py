@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.inference import nuclei_table
+from nucleizoo.inference.nucleus_scale import Scale
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.io import name_of
 from nucleizoo.ops.labels.overlay import outline
@@ -24,11 +25,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was written for one file: the path of the picture, that of the result, the number of nuclei."""
+    """What was written for one file.
+
+    Attributes:
+        path: of the picture.
+        result: path of what was written.
+        count: number of nuclei.
+        scale: of the nuclei, where it was found.
+    """
 
     path: Path
     result: Path
     count: int
+    scale: Scale | None = None
 
 
 def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
@@ -67,7 +76,7 @@ def write_labels(
         overlay: also write `<stem>_overlay.png`, nuclei outlined on their picture; one file per plane of a
             stack.
     """
-    volume = segmenter.reader.open(path)
+    segmenter, volume = segmenter.opened(path)
     scans = segmenter.reader.prepare(volume, str(path))
     if not overlay:
         del volume  # as large as its scans, and no longer needed
@@ -88,19 +97,21 @@ def write_labels(
         for index, (picture, labels) in enumerate(zip(pictures, found, strict=True)):
             plane = f"_{index:04d}" if len(pictures) > 1 else ""
             io.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
-    return Prediction(path, result, sum(int(labels.max()) for labels in found))
+    return Prediction(path, result, sum(int(labels.max()) for labels in found), segmenter.scale)
 
 
 def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """Write the network's maps, at the network's resolution, to `<stem>_maps.tif`."""
-    scans = segmenter.read(path)
+    segmenter, volume = segmenter.opened(path)
+    scans = segmenter.reader.prepare(volume, str(path))
     made = [segmenter.maps(scan.image) for scan in scans]
     return _written(path, folder / f"{name_of(path)}_maps.tif", made, scans[0].spacing, scans[0].stack)
 
 
 def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """Translate a picture to the source domain, float32 in [0, 1], into `<stem>_source.tif`."""
-    scans = segmenter.read(path)
+    segmenter, volume = segmenter.opened(path)
+    scans = segmenter.reader.prepare(volume, str(path))
     made = [_seen(segmenter.to_source(scan.image)) for scan in scans]
     return _written(path, folder / f"{name_of(path)}_source.tif", made, scans[0].spacing, scans[0].stack)
 

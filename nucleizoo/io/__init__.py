@@ -6,7 +6,7 @@ three can also be read part by part.
 
 from nucleizoo.io.files import IMAGE_SUFFIXES, find, read
 from nucleizoo.io.handle import Handle
-from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, is_large, is_lazy, open_lazily
+from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, dims_of, is_large, is_lazy, open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.pairs import (
     LABEL,
@@ -26,7 +26,8 @@ from nucleizoo.io.zarr import library as zarr_library
 
 __all__ = [
     "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MAX_VOXELS", "Handle", "LazyVolume", "TooManyVoxels",
-    "Volume", "by_unique_name", "described_in", "find", "find_distinct", "first_few", "is_large", "is_lazy",
-    "is_zarr", "label_files", "match", "name_of", "named", "open_lazily", "pair", "read",
+    "Volume", "by_unique_name", "described_in", "dims_of", "find", "find_distinct",
+    "first_few", "is_large", "is_lazy", "is_zarr", "label_files", "match", "name_of", "named",
+    "open_lazily", "pair", "read",
     "write_image", "write_labels", "write_png", "zarr_library",
 ]  # fmt: skip

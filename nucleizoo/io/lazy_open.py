@@ -39,6 +39,18 @@ def is_lazy(path: Path) -> bool:
     return path.suffix.lower() in LAZY_SUFFIXES or zarr.is_zarr(path)
 
 
+def dims_of(path: Path) -> int:
+    """Axes of space in a file: 3 for a volume, 2 for images and stacks of them, also of unknown kind.
+
+    Raises:
+        ImageReadError: when the file cannot be read.
+    """
+    if not is_lazy(path):
+        return 2
+    volume = open_lazily(path)
+    return 3 if "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1 else 2
+
+
 def open_lazily(
     path: str | Path,
     *,

@@ -116,8 +116,9 @@ class Reader:
         ]
 
     def annotated(
-        self, picture: Path, labels: Path, *, dataset: str = "", max_voxels: int = io.MAX_VOXELS
-    ) -> list[tuple[Scan, NDArray[np.int32]]]:
+        self, picture: Path, labels: Path, *, dataset: str = "", max_voxels: int = io.MAX_VOXELS,
+        volume: Volume | None = None,
+    ) -> list[tuple[Scan, NDArray[np.int32]]]:  # fmt: skip
         """Read a file and its labels: every scan with its labels, on the voxels of the files.
 
         Args:
@@ -125,11 +126,13 @@ class Reader:
             labels: see `label_planes`.
             dataset: see `label_planes`.
             max_voxels: see `read`.
+            volume: the picture's file, where it is in memory already.
 
         Raises:
             ImageReadError: as for both, and when their shapes differ.
         """
-        scans = self.read(picture, max_voxels=max_voxels)
+        volume = volume or self.open(picture, max_voxels=max_voxels)
+        scans = self.prepare(volume, str(picture))
         planes = self.label_planes(labels, dataset=dataset)
         check_same_shape(labels, [plane.shape for plane in planes], picture, [scan.shape for scan in scans])
         return list(zip(scans, planes, strict=True))

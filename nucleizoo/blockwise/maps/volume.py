@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from nucleizoo.blockwise.state.scratch import load_missing, missing_file
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.io import LazyVolume, open_lazily
+from nucleizoo.inference.nucleus_scale import LOOKED_AT
+from nucleizoo.io import LazyVolume, Volume, open_lazily
 from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.image.resize import Resizing
 from nucleizoo.preprocess import LazyPicture, Limits, Reader, Values, magnified
@@ -77,6 +80,26 @@ class VolumeInput:
         """What the network sees, with the limits of the scaling on this volume."""
         values, scaling = self.values, self.reader.scaling
         return LazyPicture(values, next(values.places()), scaling, limits, self.resizing, self._working)
+
+
+def middle(path: Path, reader: Reader, *, skip: bool = False) -> Volume:
+    """The middle of a file, in all channels, to be looked at in memory.
+
+    Args:
+        path: file or Zarr folder.
+        reader: of the run.
+        skip: whether chunks that are missing or damaged are treated as black.
+
+    Raises:
+        ImageReadError: when the file cannot be read.
+    """
+    lazy = open_lazily(path, dataset=reader.dataset, skip_damaged=skip, missing=skip or reader.empty_chunks)
+    space = tuple(lazy.shape[lazy.axes.index(axis)] for axis in lazy.space)
+    most = LOOKED_AT[len(space)]
+    starts = [max(0, (n - m) // 2) for n, m in zip(space, most, strict=True)]
+    box = tuple(slice(s, min(n, s + m)) for s, m, n in zip(starts, most, space, strict=True))
+    data = np.moveaxis(lazy.read(box), 0, -1)
+    return Volume(data, f"{'ZYX'[-len(space) :]}C", lazy.spacing)
 
 
 def _check_axes(volume: LazyVolume, reader: Reader) -> None:

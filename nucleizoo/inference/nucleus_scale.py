@@ -1,0 +1,146 @@
+"""The size of nuclei in an image, and whether they are dark, found by the network itself.
+
+A network that was trained on nuclei of about one size is tried on the image at several zooms. Where nuclei
+have the size that it knows, it is surest, and finds them in that size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleizoo.io import Volume
+from nucleizoo.ops.image.resize import linear
+
+Picture = NDArray[np.float32]
+Labels = NDArray[np.int32]
+Segment = Callable[[Picture], tuple[Labels, Picture]]
+"""Picture (C, *S) in [-1, 1] -> labels and probability of nucleus, both (*S)."""
+
+WINDOW = {2: (192, 192), 3: (32, 80, 80)}
+"""Voxels that the network sees per zoom."""
+
+LOOKED_AT = {2: (2048, 2048), 3: (96, 512, 512)}
+"""Voxels of the middle of a file that are looked at."""
+
+OCTAVES = range(-2, 6)
+"""Sizes tried: the one that the network knows times 2 to these powers."""
+
+LEAST = 24
+"""Voxels that the network must see along the longest axis; zooms that leave fewer are not tried."""
+
+PENALTY = 0.15
+"""What an octave between the size found and the size that the network knows costs, in units of sureness."""
+
+ROUNDS = 2
+"""Corrections of the zoom."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How nuclei look in a file.
+
+    Attributes:
+        diameter: of the disc or ball as large as a typical nucleus, in pixels of the last axis.
+        dark: whether nuclei are darker than what is around them.
+        score: how sure the network is of them, 1 at most.
+    """
+
+    diameter: float
+    dark: bool
+    score: float
+
+
+def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter: float = 0.0) -> Scale | None:
+    """Find size and polarity, or polarity alone.
+
+    Args:
+        segment: applies the network.
+        looks: the image (C, *S) in [-1, 1] by whether nuclei are taken for dark, of cubic voxels, as the
+            network would see it without zoom; one or both.
+        nominal: diameter of the nuclei that the network knows, in pixels.
+        diameter: that of the nuclei in the image, where it is known; 0 finds it.
+
+    Returns:
+        What was found; None where there is no nucleus at any zoom.
+    """
+    diameters = [diameter] if diameter else [nominal * 2.0**octave for octave in OCTAVES]
+    tried = [
+        one
+        for dark, image in looks.items()
+        for size in diameters
+        for one in _tried(segment, image, size, dark, nominal)
+    ]
+    if not tried:
+        return None
+    best = max(tried, key=lambda one: one.score)
+    if diameter:
+        return replace(best, diameter=diameter)
+    for _ in range(ROUNDS):
+        again = list(_tried(segment, looks[best.dark], best.diameter, best.dark, nominal))
+        if not again or again[0].score < best.score - PENALTY:
+            break
+        best = replace(again[0], diameter=math.sqrt(best.diameter * again[0].diameter))
+    return best
+
+
+def central(volume: Volume) -> Volume:
+    """The middle of a file, where it is too large to be looked at whole."""
+    dims = len(volume.spatial)
+    most = dict(zip(volume.spatial, LOOKED_AT[dims], strict=True))
+    box = []
+    for axis, n in zip(volume.axes, volume.data.shape, strict=True):
+        start = max(0, (n - most.get(axis, n)) // 2)
+        box.append(slice(start, start + most.get(axis, n)))
+    return replace(volume, data=volume.data[tuple(box)])
+
+
+def _tried(segment: Segment, image: Picture, diameter: float, dark: bool, nominal: float) -> Iterator[Scale]:
+    """What is found when nuclei are taken to have a diameter: nothing or one."""
+    zoom = nominal / diameter
+    if max(image.shape[1:]) * zoom < LEAST:
+        return
+    most = WINDOW[image.ndim - 1]
+    window = _window(image, tuple(math.ceil(n / zoom) for n in most))
+    shape = tuple(min(m, max(1, round(n * zoom))) for n, m in zip(window.shape[1:], most, strict=True))
+    labels, chance = segment(np.stack([linear(channel, shape) for channel in window]))
+    cut = [axis for axis, (n, m) in enumerate(zip(window.shape, image.shape, strict=True)) if n < m]
+    sizes = np.bincount(labels.ravel())
+    sizes[[0, *_at_border(labels, [axis - 1 for axis in cut])]] = 0
+    sizes = sizes[sizes > 0]
+    if not sizes.size:
+        return
+    found = _diameter(sizes, labels.ndim)
+    sure = float(np.abs(2 * chance - 1).mean() * chance[labels > 0].mean())
+    yield Scale(found / zoom, dark, sure - PENALTY * abs(math.log2(found / nominal)))
+
+
+def _window(image: Picture, size: tuple[int, ...]) -> Picture:
+    """A part (C, *size) or smaller of an image (C, *S), with more contrast than most others."""
+    starts = [range(0, max(n - w, 0) + 1, max(1, w // 2)) for n, w in zip(image.shape[1:], size, strict=True)]
+    corners = np.stack(np.meshgrid(*starts, indexing="ij"), -1).reshape(-1, len(size))
+    parts = [
+        image[(slice(None), *(slice(c, c + w) for c, w in zip(corner, size, strict=True)))]
+        for corner in corners.tolist()
+    ]
+    step = (slice(None), *(slice(None, None, max(1, w // 32)) for w in size))
+    contrasts = [float(part[step].std()) for part in parts]
+    return parts[int(np.argsort(contrasts)[int(0.8 * (len(parts) - 1) + 0.5)])]
+
+
+def _at_border(labels: Labels, axes: Sequence[int]) -> list[int]:
+    """The labels at both ends of some axes, where a window cuts nuclei."""
+    faces = [np.take(labels, end, axis) for axis in axes for end in (0, -1)]
+    return np.unique(np.concatenate([face.ravel() for face in faces])).tolist() if faces else []
+
+
+def _diameter(sizes: NDArray[np.int64], dims: int) -> float:
+    """Of the disc or ball as large as a typical nucleus: half of all their voxels are in larger ones."""
+    ordered = np.sort(sizes)
+    cumulated = np.cumsum(ordered)
+    middle = float(ordered[np.searchsorted(cumulated, cumulated[-1] / 2)])
+    return 2 * math.sqrt(middle / math.pi) if dims == 2 else (6 * middle / math.pi) ** (1 / 3)

@@ -1,0 +1,55 @@
+"""The segmenter for each of many files: that of a run, or of the model that suits the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nucleizoo import io, models
+from nucleizoo.core.errors import UserError
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.runs import Run
+
+
+class Segmenters:
+    """Opens each run or model once.
+
+    Args:
+        run: the folder of a training; None takes a model.
+        model: name of a model, or of a family with one for images and one for volumes.
+        plugins: plugin files that they need.
+        overrides: KEY VALUE pairs.
+
+    Raises:
+        UserError: for a run or model that cannot be used.
+    """
+
+    def __init__(
+        self, run: str | Path | None, model: str, plugins: Sequence[str], overrides: Sequence[str]
+    ) -> None:
+        self.run, self.model = None if run is None else Path(run), model
+        self.plugins, self.overrides = tuple(plugins), tuple(overrides)
+        self.opened: dict[Path, Segmenter] = {}
+        if self.run is not None:
+            segmenter = self._open(self.run)
+            if "INFERENCE.DIAMETER" in self.overrides and not segmenter.config.INFERENCE.NOMINAL_DIAMETER:
+                raise UserError(
+                    f"{run}: --diameter is for models of INFERENCE.NOMINAL_DIAMETER above 0; this run was "
+                    "trained for images of one size: set DATASET.IMAGE.ZOOM, or omit --run"
+                )
+        else:
+            models.suited(model, 2)
+
+    def of(self, path: Path) -> tuple[Path, Segmenter]:
+        """The folder of the run or model for a file, and its segmenter.
+
+        Raises:
+            UserError: for a file or model that cannot be used.
+        """
+        folder = self.run or models.named(models.suited(self.model, io.dims_of(path)))
+        return folder, self._open(folder)
+
+    def _open(self, folder: Path) -> Segmenter:
+        if folder not in self.opened:
+            self.opened[folder] = Segmenter.open(Run.open(folder, self.plugins, self.overrides))
+        return self.opened[folder]

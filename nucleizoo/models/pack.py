@@ -1,0 +1,46 @@
+"""From a run folder to a model that can ship: half the bytes, and a card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from nucleizoo.core.files import atomic
+from nucleizoo.models.card import WEIGHTS, Card, digest
+from nucleizoo.runs import Run
+
+
+def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, dict[str, float]]) -> Card:
+    """Write config, weights in float16 and card of a run.
+
+    Args:
+        run: any run.
+        folder: for the model, whose name becomes the model's; made if missing.
+        about: one sentence.
+        command: that trained the run.
+        scores: data set -> score by name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(
+        (run.path / "config.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    with safe_open(run.path / WEIGHTS, "pt") as opened:
+        values = {name: opened.get_tensor(name) for name in opened.keys()}
+        metadata = opened.metadata()
+    half = {name: one.half() if one.dtype == torch.float32 else one for name, one in values.items()}
+    with atomic(folder / WEIGHTS) as part:
+        save_file(half, part, metadata)
+    begun = json.loads((run.path / "run.json").read_text())
+    card = Card(
+        name=folder.name, about=about, dims=len(run.config.DATASET.SIZE), command=command,
+        commit=begun["commit"], date=begun["started"][:10], steps=run.iteration,
+        hours=round(max((row["seconds"] for row in run.log()), default=0.0) / 3600, 1),
+        hardware=begun["gpu"] or f"{begun['machine']} with {begun['processor']}, {begun['threads']} threads",
+        licence="MIT; trained on synthetic data only", sha256=digest(folder / WEIGHTS), scores=scores,
+    )  # fmt: skip
+    card.write(folder)
+    return card

@@ -1,0 +1,118 @@
+"""The size of nuclei is found by a network that is surest of discs of 16 pixels."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import ndimage
+from support.discs import discs
+from support.toy_methods import TASK, Duo
+
+from nucleizoo.api import load_config
+from nucleizoo.inference.nucleus_scale import LOOKED_AT, WINDOW, Scale, central, find
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.io import Volume
+
+KNOWN = 16.0
+
+
+def segment(picture):
+    """What is bright is a nucleus, the surer the nearer it is to the size that is known."""
+    assert all(n <= w for n, w in zip(picture.shape[1:], WINDOW[picture.ndim - 1], strict=True))
+    labels, count = ndimage.label(picture[0] > 0)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    dims = labels.ndim
+    widths = 2 * np.sqrt(sizes / np.pi) if dims == 2 else np.cbrt(6 * sizes / np.pi)
+    sure = 0.5 + 0.5 * np.exp(-(np.log2(np.maximum(widths, 1) / KNOWN) ** 2))
+    sure[0] = 0
+    return labels.astype(np.int32), sure[labels].astype(np.float32)
+
+
+def shown(labels):
+    return np.where(labels > 0, 1, -1).astype(np.float32)[None]
+
+
+@pytest.mark.parametrize("diameter", [6, 11, 16, 30, 75, 180])
+def test_discs_of_any_size_are_measured(diameter):
+    picture = shown(discs((600, 700), diameter, gap=diameter))
+    found = find(segment, {False: picture}, KNOWN)
+    assert found.diameter == pytest.approx(diameter, rel=0.08) and not found.dark
+
+
+def test_balls_are_measured():
+    found = find(segment, {False: shown(discs((40, 160, 160), 24, gap=10))}, KNOWN)
+    assert found.diameter == pytest.approx(24, rel=0.08)
+
+
+def test_dark_nuclei_are_told_from_bright_ones():
+    bright = shown(discs((300, 300), 20, gap=15))
+    assert find(segment, {False: -bright, True: bright}, KNOWN).dark
+    assert not find(segment, {False: bright, True: -bright}, KNOWN).dark
+
+
+def test_a_known_diameter_is_kept_and_the_polarity_found():
+    bright = shown(discs((300, 300), 20, gap=15))
+    found = find(segment, {False: -bright, True: bright}, KNOWN, 21.0)
+    assert found.dark and found.diameter == 21.0
+
+
+def test_an_image_without_nuclei_has_no_scale():
+    assert find(segment, {False: np.full((1, 200, 200), -1, np.float32)}, KNOWN) is None
+
+
+def test_of_a_large_file_the_middle_is_looked_at():
+    data = np.zeros((3000, 2100), np.uint8)
+    data[1500, 1050] = 1
+    seen = central(Volume(data, "YX", (0.5, 0.5)))
+    assert seen.data.shape == LOOKED_AT[2] and seen.data.any() and seen.spacing == (0.5, 0.5)
+    small = Volume(np.zeros((5, 60, 70, 3)), "ZYXC")
+    assert central(small).data.shape == small.data.shape
+
+
+class Bright(Duo):
+    """The mask is the picture."""
+
+    def __init__(self):
+        super().__init__(TASK)
+
+    def forward(self, image):
+        return (image + 1) / 2
+
+
+def adaptive(*pairs):
+    config = load_config("configs/toy/adgan_2d.yaml", ["INFERENCE.NOMINAL_DIAMETER", "16", *pairs])
+    return Segmenter(Bright(), config, torch.float32)
+
+
+@pytest.fixture
+def file(tmp_path):
+    labels = discs((400, 500), 40, gap=30)
+    Image.fromarray(np.where(labels, 220, 30).astype(np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.where(labels, 30, 220).astype(np.uint8)).save(tmp_path / "dark.png")
+    return tmp_path / "a.png", labels
+
+
+def test_a_segmenter_magnifies_nuclei_to_the_size_that_the_network_knows(file):
+    path, labels = file
+    adapted, volume = adaptive().opened(path)
+    (scan,) = adapted.reader.prepare(volume, str(path))
+    assert adapted.scale.diameter == pytest.approx(40, rel=0.08)
+    assert scan.extent[0] / 400 == pytest.approx(16 / 40, rel=0.08)
+    found = adapted.segment(scan).labels
+    assert found.shape == labels.shape and found.max() == labels.max()
+
+
+def test_dark_nuclei_are_found_where_the_network_knows_bright_ones(file):
+    path, labels = file
+    adapted, volume = adaptive("INFERENCE.POLARITY", "dark").opened(path.with_name("dark.png"))
+    (scan,) = adapted.reader.prepare(volume, str(path))
+    assert adapted.scale.dark and adapted.segment(scan).labels.max() == labels.max()
+
+
+def test_what_is_set_is_not_measured(file):
+    told = adaptive("INFERENCE.DIAMETER", "30", "INFERENCE.POLARITY", "bright").opened(file[0])[0]
+    assert told.scale == Scale(30.0, False, 0.0)
+    zoomed = adaptive("DATASET.IMAGE.ZOOM", "[0.5]")
+    assert zoomed.opened(file[0])[0] is zoomed
+    plain = Segmenter(Bright(), load_config("configs/toy/adgan_2d.yaml"), torch.float32)
+    assert plain.opened(file[0])[0] is plain
