@@ -22,7 +22,7 @@ from nucleizoo.kinds import METHODS
 from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.norm_statistics import Statistics, watched
-from nucleizoo.ops.nn.sliding_window import grown_and_cut, slide
+from nucleizoo.ops.nn.sliding_window import padded_and_cropped, slide
 from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.runs import Run
 
@@ -241,7 +241,7 @@ class Segmenter:
     ) -> Tensor:
         watch = nullcontext() if into is None and given is None else watched(into=into, given=given)
         with autocast(self.device, self.precision), watch:
-            return grown_and_cut(network, batch, self.method.divisor).float()
+            return padded_and_cropped(network, batch, self.method.divisor).float()
 
 
 def _finite(made: Tensor) -> Tensor:
