@@ -190,8 +190,8 @@ class Segmenter:
         """
         if self.method.task.source_pictures:
             raise RunError(
-                "this run cannot translate labels to an image, because its source was pictures; use a run "
-                "whose DATASET.SOURCE gives labels alone"
+                "this run was trained with source pictures and cannot translate labels to images; use a run "
+                "whose DATASET.SOURCE gives only labels"
             )
         return self.target.picture_of(labels, spacing)
 
