@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import random
 import re
 import runpy
 import signal
@@ -21,7 +22,7 @@ from nucleizoo import api, build
 from nucleizoo.cli import main
 from nucleizoo.core.errors import RunError
 from nucleizoo.runs import Run
-from nucleizoo.training import session
+from nucleizoo.training import randomness, session
 from nucleizoo.training.batches import Batches
 from nucleizoo.training.hooks import Average, Hook
 from nucleizoo.training.trainer import Trainer
@@ -47,6 +48,20 @@ def assert_same_run(one, other):
     assert_same(Run.open(one).latest(), Run.open(other).latest())
     files = [(path / "weights.safetensors").read_bytes() for path in (one, other)]
     assert files[0] == files[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_random_numbers():
+    """Python's generator, for this file alone: threads that other tests have left draw from the global one.
+
+    dask's do while they try to connect again. A draw between the seed and a checkpoint makes two equal
+    trainings differ, in nothing but that generator's state.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        own = random.Random()
+        for module in (session, randomness):
+            patch.setattr(module, "random", own)
+        yield
 
 
 @pytest.fixture(scope="module")
