@@ -35,7 +35,7 @@ report: $(INSTALLED)
 	@echo
 	@echo "open in a browser:        $(REPORT)/report.html"
 
-# a process per core, each with one thread
+# one process per core, with one thread each
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 

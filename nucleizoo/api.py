@@ -92,15 +92,15 @@ def predict(
         UserError: for a run, input or output that cannot be used.
     """
     if to not in writers.WRITERS:
-        raise UserError(f"TO must be one of {', '.join(writers.WRITERS)}, got '{to}'")
+        raise UserError(f"`to` must be one of {', '.join(writers.WRITERS)}; got '{to}'")
     if (overlay or table) and to != "labels":
-        raise UserError(f"overlays and tables need labels, but {to} is written; omit --overlay and --table")
+        raise UserError(f"overlays and tables are made of labels, not of {to}; omit --overlay and --table")
     write = writers.WRITERS[to]
     if to == "labels":
         write = partial(writers.write_labels, table=table, overlay=overlay)
     options = options or blockwise.Options()
     if options.format not in blockwise.FORMATS:
-        raise UserError(f"FORMAT must be one of {', '.join(blockwise.FORMATS)}, got '{options.format}'")
+        raise UserError(f"`format` must be one of {', '.join(blockwise.FORMATS)}; got '{options.format}'")
     if diameter:
         overrides = [*overrides, "INFERENCE.DIAMETER", str(diameter)]
     segmenters = Segmenters(run, model, plugins, overrides)

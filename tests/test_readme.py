@@ -1,7 +1,6 @@
 """What the README shows is true."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -46,31 +45,6 @@ def test_keys_it_names_exist(key, plugin):
     assert any(holds(config, key.split(".")) for config in shown)
 
 
-def command_lines():
-    """Every command in indented blocks and in the text: what is behind `nucleizoo`, in the page's order."""
-    pattern = re.compile(
-        r"^ {4,}(?:\.venv/bin/)?nucleizoo (?P<block>.+)|^ .*tools/(?P<tool>train)\.py(?P<words>.+)"
-        r"|`nucleizoo (?P<inline>[^`]+ --[^`]+)`",
-        re.M,
-    )
-    found = [one.groupdict("") for one in pattern.finditer(re.sub(r" *\\\n +", " ", TEXT))]
-    lines = [one["block"] or one["tool"] + one["words"] or one["inline"] for one in found]
-    return [line.removesuffix("KEY VALUE ...").strip() for line in lines]
-
-
-def test_all_commands_are_found():
-    assert len(command_lines()) >= TEXT.count("bin/nucleizoo ") >= 15
-    assert {line.split()[0] for line in command_lines()} == set(cli.COMMANDS)
-
-
-@pytest.mark.parametrize("line", command_lines())
-def test_a_command_it_shows_is_one_that_the_program_takes(line, monkeypatch):
-    """The real parsers read it; nothing is done."""
-    for module in cli.COMMANDS.values():
-        monkeypatch.setattr(f"nucleizoo.cli.{module}.guarded", lambda work, **settings: 0)
-    assert cli.main(shlex.split(line)) == 0
-
-
 def test_the_plugin_it_shows_trains_and_predicts(toy_images, tmp_path, plugin):
     overrides = [
         "METHOD.NAME",
@@ -87,47 +61,3 @@ def test_the_plugin_it_shows_trains_and_predicts(toy_images, tmp_path, plugin):
     done = ["--run", out, "--input", str(toy_images / "images"), "--output", str(tmp_path / "labels")]
     assert cli.main(["predict", *done, "--plugin", str(plugin)]) == 0
     assert list((tmp_path / "labels").glob("*_label.tif"))
-
-
-def test_the_biologists_commands_run_one_after_the_other(toy_images, annotated, tmp_path, monkeypatch):
-    """As they stand, in their order, on toys: only sizes, steps and what was never trained are put in."""
-    monkeypatch.chdir(tmp_path)
-    for name, there in {
-        "configs": ROOT / "configs", "annotated": annotated, "my_images": annotated / "images",
-        "my_annotations": annotated / "labels", "label_files": annotated / "labels",
-    }.items():  # fmt: skip
-        (tmp_path / name).symlink_to(there)
-    small = (
-        'DATASET.SIZE "[32, 32]" DATASET.IMAGE.ZOOM "[1.0]" DATASET.SOURCE.SEMI_AXIS "[3, 5]" '
-        'DATASET.SOURCE.COUNT "[2, 6]" METHOD.GENERATOR.WIDTH 4 METHOD.GENERATOR.BLOCKS 1 '
-        "METHOD.DISCRIMINATOR.WIDTH 4 SOLVER.TOTAL 2 SOLVER.BATCH 2"
-    )
-    section = TEXT.split("## For biologists")[1].split("## With labels")[0]
-    part = {"train": small, "sample": "--count 2 --size 48 48 DATASET.ROOT my_images " + small}
-    done = []
-    for line in command_lines():
-        if line not in flat(section):
-            continue
-        words = shlex.split(f"{line} {part.get(line.split()[0], '')}")
-        if words[0] == "train":
-            again = [*(word.replace("runs/mine", "runs/other") for word in words), "SYSTEM.SEED", "11"]
-            assert cli.main(again) == 0  # the one to compare with
-        assert cli.main(words) == 0, line
-        done.append(words[0])
-    assert done.count("predict") == 3
-    assert {"estimate", "train", "predict", "evaluate", "compare", "list", "sample"} == set(done)
-    for made in (
-        "measured.png",
-        "scores/metrics.json",
-        "scores/images.csv",
-        "report/report.html",
-        "look/panel.png",
-    ):
-        assert (tmp_path / made).is_file(), made
-    assert len(list((tmp_path / "my_labels").glob("*_label.tif"))) == 8
-    assert list((tmp_path / "made").iterdir())
-
-
-def flat(text):
-    """With continued lines joined, as `command_lines` has them."""
-    return re.sub(r" *\\\n +", " ", text)

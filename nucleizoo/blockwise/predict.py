@@ -92,8 +92,8 @@ def _check_origin(result: Path, metadata: dict[str, Any], now: dict[str, Any]) -
     if metadata.get("made_of") != made_of(now):
         known = {"settings": json.loads(metadata["settings"])} if "settings" in metadata else {}
         raise UserError(
-            f"{result}: is complete, but is not the result of this command: "
-            f"{changes(known, now) or 'the run has other weights, or the file is another or was changed'}; "
+            f"{result}: exists, but not from this command: "
+            f"{changes(known, now) or 'the weights of the run or the input file have changed'}; "
             "choose another folder with --output, or predict again without --resume"
         )
 

@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         steady_threads()
         from nucleizoo import api
-        from nucleizoo.training.distributed.process_group import joined
+        from nucleizoo.training.distributed.process_group import process_group
 
-        with joined() as ranks:
+        with process_group() as ranks:
             for file in configs:
                 out = Path(known.out) if known.out else Path("runs") / Path(file).stem
                 run = api.train(api.load_config(file, pairs, known.plugin), out, resume=known.resume)

@@ -54,7 +54,7 @@ class Applied:
         compared: scores by picture; the planes of a stack are pictures of their own.
         drawn: the same pictures for the page, where they were asked for.
         failed: why a file could not be used, by the name of its pair.
-        speed: pixels a second from the scaled picture to labels, the median over pictures.
+        speed: pixels per second from the scaled picture to labels, the median over pictures.
         memory: bytes that this took beyond program and weights, at most; None when unknown.
         parameters: of all networks, and of those that prediction reads.
     """

@@ -60,8 +60,8 @@ def loads(
 ) -> CfgNode:
     """Read a configuration that `dump` has written.
 
-    Plugins that are modules are loaded. A plugin that is a file is code from an unknown source by now:
-    it is loaded only when `plugins` names a file or folder of the same name.
+    Plugins that are modules are loaded. A plugin that is a file may have been exchanged since, or come from
+    a stranger: it is loaded only when `plugins` names a file or folder of the same name.
 
     Args:
         saved: the text.

@@ -26,7 +26,7 @@ from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.norm_statistics import Statistics, watched
-from nucleizoo.ops.nn.sliding_window import grown_and_cut, slide
+from nucleizoo.ops.nn.sliding_window import padded_and_cropped, slide
 from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.runs import Run
 
@@ -262,8 +262,8 @@ class Segmenter:
         """
         if self.method.task.source_pictures:
             raise RunError(
-                "this run cannot translate labels to an image, because its source was pictures; use a run "
-                "whose DATASET.SOURCE gives labels alone"
+                "this run was trained with source pictures and cannot translate labels to images; use a run "
+                "whose DATASET.SOURCE gives only labels"
             )
         return self.target.picture_of(labels, spacing)
 
@@ -313,7 +313,7 @@ class Segmenter:
     ) -> Tensor:
         watch = nullcontext() if into is None and given is None else watched(into=into, given=given)
         with autocast(self.device, self.precision), watch:
-            return grown_and_cut(network, batch, self.method.divisor).float()
+            return padded_and_cropped(network, batch, self.method.divisor).float()
 
 
 def _finite(made: Tensor) -> Tensor:

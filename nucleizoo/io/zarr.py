@@ -17,10 +17,10 @@ from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.volume import guess_axes
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
-"""One of these files makes a folder an array or a group."""
+"""A folder that holds one of these files is an array or a group."""
 
 _METADATA = (*MARKS, ".zattrs", ".zmetadata")
-"""Files that say what an array or a group is."""
+"""Files that describe an array or a group."""
 
 _LARGE = 2**22
 """From this many bytes on, chunks are decoded one by one; zarr decodes about ten at a time, faster."""

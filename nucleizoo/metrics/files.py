@@ -105,7 +105,7 @@ def _only(labels: Labels, names: NDArray[np.int64]) -> Labels:
 def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
     """The pictures in a file, (N, *S); a stack of planes may have time and depth."""
     if name not in files:
-        raise UserError(f"there is no picture called '{name}' to draw its errors on; add it")
+        raise UserError(f"there is no image '{name}' to draw errors on; add it, or omit --images")
     path = files[name]
     volume = io.read(path)
     channels = volume.data.shape[-1] if "C" in volume.axes else 1

@@ -112,8 +112,8 @@ def _dots(folder: str | Path | None, truths: str | Path, wanted: Mapping[str, An
     dots = io.named(io.find(folder))
     if alone := [name for name in wanted if name not in dots]:
         raise UserError(
-            f"{folder} has no markers for {io.first_few(alone)} of {truths}; "
-            "DET of markers and DET of nuclei cannot be mixed"
+            f"{folder} has no markers for {io.first_few(alone)} of {truths}; add them, or omit --markers: "
+            "DET from markers and DET from nuclei have no common mean"
         )
     return dots
 

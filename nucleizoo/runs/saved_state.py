@@ -51,7 +51,7 @@ def save(
     """
     target = run / "checkpoints" / f"iteration_{state['iteration']:08d}.pt"
     target.parent.mkdir(exist_ok=True)
-    # made in memory and written by Python: torch and safetensors report a full disk differently
+    # packed in memory and written by Python, so that a full disk is always an OSError
     content = io.BytesIO()
     torch.save(state, content)
     with atomic(target) as part:

@@ -23,7 +23,7 @@ from nucleizoo.ops.nn.norms import plain_norms
 from nucleizoo.runs import Run
 from nucleizoo.training.autoconfig import completed
 from nucleizoo.training.batches import Batches
-from nucleizoo.training.distributed.process_group import joined
+from nucleizoo.training.distributed.process_group import process_group
 from nucleizoo.training.distributed.ranks import Ranks
 from nucleizoo.training.hooks import Average, Every, Save
 from nucleizoo.training.label_free import LabelFree
@@ -52,7 +52,7 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
     Raises:
         UserError: for everything that the user can fix; see `core.errors`.
     """
-    with joined() as ranks:
+    with process_group() as ranks:
         Experiment.check(config)  # so that mistakes show before files are read
         opened: list[Dataset] = []  # the images, where sizes were measured on them
         run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume, opened))
@@ -64,7 +64,7 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
                 _continue(trainer, run)
             system = run.config.SYSTEM
             coming = stream(
-                batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS, ranks.neighbours
+                batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS, ranks.local_count
             )
             with stopped_by_signals(trainer), closing(coming):
                 trainer.train(coming)

@@ -54,7 +54,7 @@ class Trainer:
         self.precision = pick_precision(config.SYSTEM.PRECISION, self.device, method.task.dims)
         self.method = method.to(self.device)
         _to_layout(self.method, channels_last(method.task.dims))
-        ranks.level(weights_of(self.method))
+        ranks.broadcast(weights_of(self.method))
         self.groups = method.groups()
         check_groups(method, self.groups)
         self.solver = Solver(config, self.groups)

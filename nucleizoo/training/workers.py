@@ -22,7 +22,7 @@ WORKER_LOST = "DataLoader worker (pid"
 
 
 def stream(
-    batches: Batches, start: int, total: int, workers: int, plugins: Sequence[str] = (), neighbours: int = 1
+    batches: Batches, start: int, total: int, workers: int, plugins: Sequence[str] = (), local_count: int = 1
 ) -> Generator[dict[str, Tensor], None, None]:
     """The batches of iterations start..total-1, prepared ahead by `workers` processes.
 
@@ -35,13 +35,13 @@ def stream(
         workers: number of processes; -1 is one, or two where there are four cores or more; 0 is none.
         plugins: SYSTEM.PLUGINS, whose classes the batches may hold: processes that are not forked, as
             on macOS and Windows, must load them first.
-        neighbours: ranks that share the cores, including this one.
+        local_count: ranks that share the cores, including this one.
 
     Raises:
         UserError: when a batch cannot be made, in whichever process.
     """
     if workers < 0:
-        workers = 2 if cores() >= 4 * neighbours else 1
+        workers = 2 if cores() >= 4 * local_count else 1
     loader: DataLoader[dict[str, Tensor] | UserError] = DataLoader(
         _Told(batches, plugins),
         batch_size=None,

@@ -17,7 +17,7 @@ from nucleizoo.core.config import recipe_of
 from nucleizoo.core.errors import ConfigError, RunError, UserError
 from nucleizoo.kinds import DATASETS, METHODS
 from nucleizoo.ops.nn.device import pick_device
-from nucleizoo.ops.nn.sliding_window import grown_and_cut
+from nucleizoo.ops.nn.sliding_window import padded_and_cropped
 from nucleizoo.preprocess import Scan, random_crop
 from nucleizoo.runs import Run
 
@@ -152,7 +152,7 @@ def _translated(method: Method, sample: Sample, device: torch.device) -> Scan:
         picture = method.task.target.picture_of(sample.labels, sample.spacing)
     batch = torch.from_numpy(picture)[None].to(device)
     assert isinstance(method, Translator)
-    made = grown_and_cut(method.to_image, batch, method.divisor).float()
+    made = padded_and_cropped(method.to_image, batch, method.divisor).float()
     if not torch.isfinite(made).all():
         raise RunError("a translation is not finite: the weights of the run are damaged, train it again")
     image = made[0].cpu().numpy()

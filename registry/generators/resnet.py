@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.nn.adain import instance_norm
 from nucleizoo.ops.nn.layers import conv, init_normal, resized, upconv
-from nucleizoo.ops.nn.sliding_window import grown_and_cut
+from nucleizoo.ops.nn.sliding_window import padded_and_cropped
 
 DOWNS = 2  # halvings of the resolution
 
@@ -87,4 +87,4 @@ class ResNet(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """Picture (B, in_channels, *S) in [-1, 1] -> (B, out_channels, *S); any size."""
-        return grown_and_cut(self.layers, picture, 2**DOWNS)
+        return padded_and_cropped(self.layers, picture, 2**DOWNS)

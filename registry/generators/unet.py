@@ -25,7 +25,7 @@ _LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
 def norm(channels: int) -> GroupNorm:
-    """Group normalisation with two or more channels per group: in one without contrast, gradients explode."""
+    """Group normalisation with two or more channels per group: gradients of one flat channel explode."""
     groups = math.gcd(GROUPS, channels)
     return GroupNorm(groups if groups < channels else channels // 2, channels)
 

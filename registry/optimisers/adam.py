@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from nucleizoo.kinds import OPTIMISERS
-from nucleizoo.ops.nn.weight_decay import decay_matrices
 
 
 @OPTIMISERS.register("adam")
@@ -46,8 +45,18 @@ class Adam:
 
     def __call__(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
         """The optimiser of some parameters, with an initial learning rate."""
-        groups = decay_matrices(parameters, self.weight_decay, everything=self.decay_all)
-        return self.kind(groups, lr=lr, betas=tuple(self.betas))  # type: ignore[call-arg]
+        return self.kind(self._groups(parameters), lr=lr, betas=tuple(self.betas))  # type: ignore[call-arg]
+
+    def _groups(self, parameters: Iterable[Parameter]) -> list[dict[str, Any]]:
+        """Matrices and kernels, which are decayed, and vectors, which are not unless `decay_all` is set."""
+        decayed: list[Parameter] = []
+        plain: list[Parameter] = []
+        for parameter in parameters:
+            (decayed if self.decay_all or parameter.ndim > 1 else plain).append(parameter)
+        return [
+            {"params": decayed, "weight_decay": self.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
 
 
 @OPTIMISERS.register("adamw")

@@ -23,7 +23,7 @@ from nucleizoo.core.errors import ConfigError
 from nucleizoo.runs import Run
 from nucleizoo.training import session
 from nucleizoo.training.batches import Batches
-from nucleizoo.training.distributed.process_group import joined
+from nucleizoo.training.distributed.process_group import process_group
 from nucleizoo.training.hooks import Hook
 from nucleizoo.training.trainer import Trainer
 
@@ -105,7 +105,7 @@ def gradients(images, name, dtype):
     """Of every group in some steps of plain descent, on batches of four; losses and weights after these."""
     settings = config(images, name, "SOLVER.BATCH", "4", *SWITCHED_OFF.get(name, ["METHOD.POOL", "0"]))
     seen = []
-    with joined() as ranks:
+    with process_group() as ranks:
         torch.manual_seed(ranks.number)  # so that weights are equal because they were made so
         trainer = Trainer(build.method(settings), settings, ranks=ranks)
         trainer.method.to(dtype)
@@ -170,7 +170,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(images):
 
 def average_some(folder):
     """Three parameters: reached by both ranks, by the second alone, and by none."""
-    with joined() as ranks:
+    with process_group() as ranks:
         parameters = [nn.Parameter(torch.zeros(2, 3)) for _ in range(3)]
         parameters[0].grad = torch.full((2, 3), 1.0 + ranks.number)
         if not ranks.is_first:
@@ -305,7 +305,7 @@ def test_other_commands_are_not_for_several_processes(tmp_path):
 def test_nothing_is_initialised_for_one_process(images, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     monkeypatch.setenv("RANK", "0")
-    with joined() as ranks:
+    with process_group() as ranks:
         assert (ranks.number, ranks.count) == (0, 1) and not torch.distributed.is_initialized()
 
 

@@ -16,7 +16,7 @@ from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.labels.block_components import Joined
 from nucleizoo.ops.labels.distance import instance_distance
 from nucleizoo.ops.labels.rules import gaussian_reach
-from nucleizoo.ops.labels.split_touching import SMOOTHING, chosen, is_summit, smooth_depth, to_steps
+from nucleizoo.ops.labels.split_touching import SMOOTHING, chosen, is_local_maximum, smooth_depth, to_steps
 
 
 class DepthLandscape:
@@ -45,7 +45,7 @@ class DepthLandscape:
         """Objects, peaks and negative depth of a part."""
         wide = self.grid.grown(box, (1,) * len(box))
         depth, objects, here = self._depth(wide), self.objects.read(wide), inside(box, wide)
-        peaks = is_summit(to_steps(depth), objects)
+        peaks = is_local_maximum(to_steps(depth), objects)
         return Landscape(objects[here] > 0, peaks[here], -depth[here])
 
     def height(self, box: Box) -> NDArray[np.float32]:

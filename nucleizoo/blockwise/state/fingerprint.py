@@ -57,9 +57,9 @@ def changes(known: dict[str, Any], now: dict[str, Any]) -> str:
         if old.get(key) != new.get(key)
     ]
     if "file" in known and known["file"] != now["file"]:
-        found.append(f"the file {now['file'][0]} is another, or was changed")
+        found.append(f"the input is another file than before, or {now['file'][0]} has changed")
     if "weights" in known and known["weights"] != now["weights"]:
-        found.append("the run has other weights")
+        found.append("the weights of the run have changed")
     return listed(found)
 
 

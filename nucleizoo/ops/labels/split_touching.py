@@ -69,17 +69,17 @@ def peaks(
     Returns:
         (*S).
     """
-    summits = label(is_summit(height, objects), full=True)
-    which = np.arange(1, summits.max(initial=0) + 1)
+    maxima = label(is_local_maximum(height, objects), full=True)
+    which = np.arange(1, maxima.max(initial=0) + 1)
     if not which.size:
-        return summits
-    tops, owners = (np.asarray(ndimage.maximum(values, summits, which)) for values in (height, objects))
-    middles = np.array(ndimage.center_of_mass(summits > 0, summits, which)) * np.array(voxel)
+        return maxima
+    tops, owners = (np.asarray(ndimage.maximum(values, maxima, which)) for values in (height, objects))
+    middles = np.array(ndimage.center_of_mass(maxima > 0, maxima, which)) * np.array(voxel)
     table = np.concatenate([[0], np.where(chosen(tops, owners, middles, apart), which, 0)])
-    return renumber(table.astype(np.int32)[summits])
+    return renumber(table.astype(np.int32)[maxima])
 
 
-def is_summit(height: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArray[np.bool_]:
+def is_local_maximum(height: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Where no neighbour is higher, within objects (*S)."""
     return np.asarray((ndimage.maximum_filter(height, 3) == height) & (objects > 0))
 

@@ -8,13 +8,13 @@ from typing import Literal
 from torch import Tensor, nn
 
 from nucleizoo.ops.nn.edge_conv import EdgeConv2d, EdgeConv3d
-from nucleizoo.ops.nn.one_channel_conv import ThinConv2d, ThinConv3d
+from nucleizoo.ops.nn.one_channel_conv import OneChannelConv2d, OneChannelConv3d
 
 Padding = Literal["zeros", "reflect"]
 
 CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 EDGE_CONV: dict[int, Callable[..., nn.Module]] = {2: EdgeConv2d, 3: EdgeConv3d}
-THIN = {2: ThinConv2d, 3: ThinConv3d}
+ONE_CHANNEL_CONV = {2: OneChannelConv2d, 3: OneChannelConv3d}
 _TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _WEIGHTED = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -29,8 +29,8 @@ def conv(
     padding: Padding = "zeros",
 ) -> nn.Module:
     """A convolution with bias that keeps the size (before striding); `padding` is zeros or reflect."""
-    thin = stride == 1 and kernel > 3 and 1 in (in_channels, out_channels)
-    return (THIN if thin else CONV)[dims](
+    one_channel = stride == 1 and kernel > 3 and 1 in (in_channels, out_channels)
+    return (ONE_CHANNEL_CONV if one_channel else CONV)[dims](
         in_channels, out_channels, kernel, stride=stride, padding=(kernel - 1) // 2, padding_mode=padding
     )
 

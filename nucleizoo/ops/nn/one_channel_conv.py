@@ -18,7 +18,7 @@ from nucleizoo.ops.nn.layout import channels_last
 _APPLY = {2: F.conv2d, 3: F.conv3d}
 
 
-class _Thin:
+class _OneChannel:
     """Overrides the one method in which `nn.Conv2d` and `nn.Conv3d` do their work."""
 
     padding_mode: Literal["zeros", "reflect", "replicate", "circular"]
@@ -34,11 +34,11 @@ class _Thin:
         return to_one_channel(x, weight, bias)
 
 
-class ThinConv2d(_Thin, nn.Conv2d):
+class OneChannelConv2d(_OneChannel, nn.Conv2d):
     """`nn.Conv2d` of stride 1 from or to a single channel."""
 
 
-class ThinConv3d(_Thin, nn.Conv3d):
+class OneChannelConv3d(_OneChannel, nn.Conv3d):
     """`nn.Conv3d` of stride 1 from or to a single channel."""
 
 

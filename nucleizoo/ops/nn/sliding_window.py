@@ -80,10 +80,12 @@ def cut(image: Tensor, shape: tuple[int, ...]) -> Tensor:
     return image
 
 
-def grown_and_cut(network: Callable[[Tensor], Tensor], image: Tensor, divisor: int) -> Tensor:
-    """Apply a network to (B, C, *S) of any size: extend to multiples of `divisor`, apply, crop to *S."""
-    grown = to_multiple(image, divisor)
-    return cut(network(grown.contiguous(memory_format=channels_last(image.ndim - 2))), tuple(image.shape[2:]))
+def padded_and_cropped(network: Callable[[Tensor], Tensor], image: Tensor, divisor: int) -> Tensor:
+    """Apply a network to (B, C, *S) of any size: pad to multiples of `divisor`, apply, crop to *S."""
+    padded = to_multiple(image, divisor)
+    return cut(
+        network(padded.contiguous(memory_format=channels_last(image.ndim - 2))), tuple(image.shape[2:])
+    )
 
 
 def to_multiple(image: Tensor, divisor: int) -> Tensor:

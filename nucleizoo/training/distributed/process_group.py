@@ -17,13 +17,13 @@ from torch.nn import Parameter
 
 from nucleizoo.core.errors import ConfigError, RankError, UserError
 from nucleizoo.training.distributed.ranks import ALONE, Ranks, T
-from nucleizoo.training.distributed.rendezvous import Meeting
+from nucleizoo.training.distributed.rendezvous import Rendezvous
 
-_joined: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
+_current: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
+def process_group() -> Iterator[Ranks]:
     """A block that all processes started by torchrun run together; a nested one reuses the outer one.
 
     Inside, only the first rank logs. When several ranks fail, the first of them raises its own error.
@@ -32,12 +32,12 @@ def joined() -> Iterator[Ranks]:
         RankError: on all other ranks.
         UserError: when the processes cannot connect.
     """
-    ranks = _joined.get()
+    ranks = _current.get()
     if ranks is not None or _told("WORLD_SIZE", 1) == 1:
         yield ranks or ALONE
         return
-    met = _Together(meeting := Meeting())
-    token = _joined.set(met)
+    met = _DistributedRanks(rendezvous := Rendezvous())
+    token = _current.set(met)
     if not met.is_first:
         logging.disable(logging.WARNING)
     try:
@@ -46,21 +46,21 @@ def joined() -> Iterator[Ranks]:
     except RankError:
         raise
     except BaseException as error:
-        if (first := meeting.failed()) != met.number:
+        if (first := rendezvous.failed()) != met.number:
             raise RankError(f"rank {first} has failed too; see its message") from error
         raise
     finally:
         logging.disable(logging.NOTSET)
-        _joined.reset(token)
-        meeting.leave()
+        _current.reset(token)
+        rendezvous.leave()
 
 
-class _Together(Ranks):
+class _DistributedRanks(Ranks):
     """One of several processes. All of them make the same calls in the same order."""
 
-    def __init__(self, meeting: Meeting) -> None:
-        self.meeting, self.number, self.count = meeting, meeting.number, meeting.count
-        self.neighbours = _told("LOCAL_WORLD_SIZE", 1)
+    def __init__(self, rendezvous: Rendezvous) -> None:
+        self.rendezvous, self.number, self.count = rendezvous, rendezvous.number, rendezvous.count
+        self.local_count = _told("LOCAL_WORLD_SIZE", 1)
 
     def place(self, device: torch.device) -> torch.device:
         """The device of this rank: one GPU per rank on a machine, or the CPU for all.
@@ -77,7 +77,7 @@ class _Together(Ranks):
             )
         if own >= there:
             raise ConfigError(
-                f"SYSTEM.DEVICE: {self.neighbours} processes need a GPU each, but this machine has {there}; "
+                f"SYSTEM.DEVICE: {self.local_count} processes need a GPU each, but this machine has {there}; "
                 f"start {there} of them (torchrun --nproc-per-node), or set SYSTEM.DEVICE cpu"
             )
         torch.cuda.set_device(own)
@@ -85,13 +85,13 @@ class _Together(Ranks):
 
     def any(self, said: bool) -> bool:
         """Whether any rank says so, by one vote."""
-        return self.meeting.any(said)
+        return self.rendezvous.any(said)
 
     def from_first(self, make: Callable[[], T]) -> T:
         """What `make` returns on the first rank, broadcast to all."""
         held: list[Any] = [make() if self.is_first else None]
-        with self.meeting.exchange():
-            dist.broadcast_object_list(held, src=0, group=self.meeting.words)
+        with self.rendezvous.exchange():
+            dist.broadcast_object_list(held, src=0, group=self.rendezvous.gloo)
         made: T = held[0]
         return made
 
@@ -100,12 +100,12 @@ class _Together(Ranks):
         content = io.BytesIO()
         torch.save(value, content)
         packed: list[Any] | None = [None] * self.count if self.is_first else None
-        with self.meeting.exchange():
-            dist.gather_object(content.getvalue(), packed, dst=0, group=self.meeting.words)
+        with self.rendezvous.exchange():
+            dist.gather_object(content.getvalue(), packed, dst=0, group=self.rendezvous.gloo)
         return [torch.load(io.BytesIO(one), map_location="cpu", weights_only=True) for one in packed or ()]
 
     @torch.no_grad()
-    def level(self, weights: dict[str, Tensor]) -> None:
+    def broadcast(self, weights: dict[str, Tensor]) -> None:
         """Copy the weights of the first rank to all, in one broadcast."""
         given = self.from_first(lambda: {name: value.cpu() for name, value in weights.items()})
         for name, value in weights.items():
@@ -137,7 +137,7 @@ class _Together(Ranks):
     def _summed(self, row: Tensor) -> Tensor:
         """The sum over ranks, in float32 or higher precision."""
         row = row.to(torch.promote_types(row.dtype, torch.float32))
-        with self.meeting.exchange():
+        with self.rendezvous.exchange():
             dist.all_reduce(row)
         return row
 

@@ -24,10 +24,10 @@ class Ranks:
     Attributes:
         number: of this rank, 0 or more; rank 0 reads and writes the run folder.
         count: total number of ranks.
-        neighbours: ranks on this machine, including this one.
+        local_count: ranks on this machine, including this one.
     """
 
-    number, count, neighbours = 0, 1, 1
+    number, count, local_count = 0, 1, 1
 
     @property
     def is_first(self) -> bool:
@@ -56,7 +56,7 @@ class Ranks:
         """The values of all ranks, tensors and plain values, on the first one; [] on the others."""
         return [value]
 
-    def level(self, weights: dict[str, Tensor]) -> None:
+    def broadcast(self, weights: dict[str, Tensor]) -> None:
         """Give all ranks the weights of the first, in place."""
 
     def average(self, parameters: Sequence[Parameter]) -> None:

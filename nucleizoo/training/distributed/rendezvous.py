@@ -28,16 +28,16 @@ PATIENCE = timedelta(days=7)
 FAREWELL = timedelta(seconds=15)
 """Timeout for telling the other ranks that this one has failed."""
 
-_meetings = count(1)
+_made = count(1)
 
 
-class Meeting:
+class Rendezvous:
     """The processes of one training, until it is left.
 
     Attributes:
         number: of this rank.
         count: total number of ranks.
-        words: the process group that exchanges plain values.
+        gloo: the process group that exchanges plain values.
 
     Raises:
         UserError: when the processes cannot connect.
@@ -51,12 +51,12 @@ class Meeting:
             store, self.number, self.count = next(rendezvous("env://"))
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if dist.is_nccl_available() else "gloo",
-                # a prefix of its own: the store may hold stale addresses of an earlier meeting
-                store=PrefixStore(f"meeting {next(_meetings)}", store),
+                # a prefix of its own: the store may hold stale addresses of an earlier rendezvous
+                store=PrefixStore(f"rendezvous {next(_made)}", store),
                 rank=self.number,
                 world_size=self.count,
             )
-            self.words = dist.new_group(backend="gloo", timeout=PATIENCE)
+            self.gloo = dist.new_group(backend="gloo", timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
             raise UserError(
                 f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the processes of this training cannot "
@@ -103,7 +103,7 @@ class Meeting:
     def _vote(self, failed: bool, said: bool, patience: timedelta) -> tuple[int | None, bool]:
         """The first rank that has failed, and whether any rank says so."""
         vote = torch.tensor([self.count - self.number if failed else 0, int(said)])
-        dist.all_reduce(vote, dist.ReduceOp.MAX, group=self.words, async_op=True).wait(patience)
+        dist.all_reduce(vote, dist.ReduceOp.MAX, group=self.gloo, async_op=True).wait(patience)
         lowest, told = vote.tolist()
         return (self.count - lowest if lowest else None), bool(told)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from nucleizoo.ops.nn.layers import CONV, conv
-from nucleizoo.ops.nn.one_channel_conv import ThinConv2d, ThinConv3d
+from nucleizoo.ops.nn.one_channel_conv import OneChannelConv2d, OneChannelConv3d
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -11,7 +11,7 @@ from nucleizoo.ops.nn.one_channel_conv import ThinConv2d, ThinConv3d
 def test_result_and_gradients_are_those_of_the_librarys_convolution(dims, channels, padding):
     torch.manual_seed(0)
     ours = conv(dims, *channels, 5, padding=padding)
-    assert isinstance(ours, (ThinConv2d, ThinConv3d))
+    assert isinstance(ours, (OneChannelConv2d, OneChannelConv3d))
     theirs = CONV[dims](*channels, 5, padding=2, padding_mode=padding)
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(2, channels[0], *(7, 9, 8)[:dims])

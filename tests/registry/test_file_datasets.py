@@ -51,12 +51,12 @@ def labelled(tmp_path):
 
 
 def test_crops_are_windows_of_the_images(images):
-    source, rng = folder(images), np.random.default_rng(0)
-    assert source.gives == {"image"}
+    dataset, rng = folder(images), np.random.default_rng(0)
+    assert dataset.gives == {"image"}
     whole = grid((40, 30)) / 1199 * 2 - 1
     corners = set()
     for _ in range(400):
-        sample = source.sample(rng, (36, 24))
+        sample = dataset.sample(rng, (36, 24))
         assert sample.image.shape == (1, 36, 24) and sample.image.dtype == np.float32
         assert sample.labels is None and sample.clean is None and sample.spacing == ()
         y, x = divmod(round((sample.image[0, 0, 0] + 1) / 2 * 1199), 30)
@@ -66,8 +66,8 @@ def test_crops_are_windows_of_the_images(images):
 
 
 def test_the_same_random_numbers_give_the_same_crop(images):
-    source = folder(images)
-    first, second = (source.sample(np.random.default_rng(5), (8, 8)).image for _ in range(2))
+    dataset = folder(images)
+    first, second = (dataset.sample(np.random.default_rng(5), (8, 8)).image for _ in range(2))
     assert np.array_equal(first, second)
 
 
@@ -84,10 +84,10 @@ def test_crops_of_any_size_come_from_images_of_any_size(tmp_path, size):
 def test_every_plane_of_a_stack_and_every_image_is_drawn_as_often(tmp_path):
     for name, shape in (("stack", (3, 8, 8)), ("single", (8, 8))):
         tifffile.imwrite(tmp_path / f"{name}.tif", grid(shape), photometric="minisblack")
-    source, rng = folder(tmp_path), np.random.default_rng(0)
+    dataset, rng = folder(tmp_path), np.random.default_rng(0)
     counts: dict[bytes, int] = {}
     for _ in range(2000):
-        key = source.sample(rng, (8, 8)).image.tobytes()
+        key = dataset.sample(rng, (8, 8)).image.tobytes()
         counts[key] = counts.get(key, 0) + 1
     assert len(counts) == 4
     assert all(abs(count - 500) < 80 for count in counts.values())  # 4 standard deviations
@@ -96,7 +96,7 @@ def test_every_plane_of_a_stack_and_every_image_is_drawn_as_often(tmp_path):
 def test_a_small_cache_changes_nothing_but_time(images):
     full, none = folder(images), folder(images, cache_gb=0.0)
     for seed in range(10):
-        a, b = (source.sample(np.random.default_rng(seed), (20, 20)).image for source in (full, none))
+        a, b = (dataset.sample(np.random.default_rng(seed), (20, 20)).image for dataset in (full, none))
         assert np.array_equal(a, b)
 
 
@@ -116,13 +116,13 @@ def test_a_damaged_file_stops_at_the_start_also_beyond_the_cache(images):
 
 
 def test_a_crop_does_not_touch_the_cache(images):
-    source = folder(images, path="t0.tif")
-    before = source.sample(np.random.default_rng(0), (40, 30)).image
-    source.sample(np.random.default_rng(0), (40, 30)).image[:] = 9
-    assert np.array_equal(source.sample(np.random.default_rng(0), (40, 30)).image, before)
+    dataset = folder(images, path="t0.tif")
+    before = dataset.sample(np.random.default_rng(0), (40, 30)).image
+    dataset.sample(np.random.default_rng(0), (40, 30)).image[:] = 9
+    assert np.array_equal(dataset.sample(np.random.default_rng(0), (40, 30)).image, before)
 
 
-def test_settings_of_the_reader_are_settings_of_the_sources(images):
+def test_settings_of_the_reader_are_settings_of_the_datasets(images):
     for name in ("images", "labelled"):
         assert {"channel", "dataset", "zoom", "spacing", "scaling", "cache_gb"} <= set(DATASETS.schema(name))
     sample = folder(images, zoom=(2.0,), spacing=(0.5, 0.25)).sample(np.random.default_rng(0), (80, 60))
@@ -131,10 +131,10 @@ def test_settings_of_the_reader_are_settings_of_the_sources(images):
         folder(images, cache_gb=-1.0)
 
 
-def test_a_source_can_be_sent_to_a_worker(images):
-    source = folder(images)
-    other = pickle.loads(pickle.dumps(source))
-    a, b = (one.sample(np.random.default_rng(3), (20, 20)).image for one in (source, other))
+def test_a_dataset_can_be_sent_to_a_worker(images):
+    dataset = folder(images)
+    other = pickle.loads(pickle.dumps(dataset))
+    a, b = (one.sample(np.random.default_rng(3), (20, 20)).image for one in (dataset, other))
     assert np.array_equal(a, b)
 
 
@@ -142,9 +142,9 @@ def test_crops_are_cut_from_memory_without_opening_the_file_again(tmp_path, monk
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (700, 1100)).astype(np.uint8)).save(
         tmp_path / "a.png"
     )
-    source, rng = folder(tmp_path), np.random.default_rng(0)
+    dataset, rng = folder(tmp_path), np.random.default_rng(0)
     monkeypatch.setattr(io, "read", None)
-    assert source.sample(rng, (256, 256)).image.shape == (1, 256, 256)
+    assert dataset.sample(rng, (256, 256)).image.shape == (1, 256, 256)
 
 
 # --- images with labels
@@ -156,10 +156,10 @@ def same_place(sample):
 
 
 def test_labels_lie_where_the_picture_lies(labelled):
-    source, rng = pairs(labelled, images="images", labels="labels"), np.random.default_rng(0)
-    assert source.gives == {"image", "labels"}
+    dataset, rng = pairs(labelled, images="images", labels="labels"), np.random.default_rng(0)
+    assert dataset.gives == {"image", "labels"}
     for _ in range(20):
-        sample = source.sample(rng, (16, 24))
+        sample = dataset.sample(rng, (16, 24))
         assert sample.labels.shape == (16, 24) and sample.labels.dtype == np.int32
         assert same_place(sample)
 
@@ -173,9 +173,9 @@ def test_crops_with_few_labelled_voxels_are_drawn_again_as_often_as_said(tmp_pat
 
     def empty(**settings):
         """Share of crops without a label, with the standard deviation of 1000 draws."""
-        source = pairs(tmp_path, images="image.tif", labels="labels", **settings)
+        dataset = pairs(tmp_path, images="image.tif", labels="labels", **settings)
         rng = np.random.default_rng(0)
-        return np.mean([not source.sample(rng, (8, 8)).labels.any() for _ in range(1000)])
+        return np.mean([not dataset.sample(rng, (8, 8)).labels.any() for _ in range(1000)])
 
     every = 193 / 393  # windows that begin at 200 or later
     assert abs(empty() - every) < 0.05
@@ -241,15 +241,15 @@ def test_labels_follow_the_image_through_resampling(tmp_path):
     tifffile.imwrite(tmp_path / "images" / "a.ome.tif", disc * 900, ome=True, metadata=ome)
     tifffile.imwrite(tmp_path / "labels" / "a.ome.tif", disc * 60000, metadata=None)  # without a voxel size
     part = DATASETS.recipe("labelled", images="images", labels="labels", zoom=(1.3,))
-    source = part(spec(tmp_path, spacing=(0.4, 0.4)))
-    sample = source.sample(np.random.default_rng(0), (98, 98))  # 60 * 0.5 / 0.4 * 1.3 = 97.5
+    dataset = part(spec(tmp_path, spacing=(0.4, 0.4)))
+    sample = dataset.sample(np.random.default_rng(0), (98, 98))  # 60 * 0.5 / 0.4 * 1.3 = 97.5
     assert np.mean((sample.image[0] > 0) == (sample.labels > 0)) > 0.985
 
 
 def test_real_pairs_load(real_data):
-    source = pairs(real_data / "intestine_confocal" / "train", images="images", labels="labels")
-    sample = source.sample(np.random.default_rng(0), (256, 256))
-    assert len(source.library) == 8 and len(np.unique(sample.labels)) > 50
+    dataset = pairs(real_data / "intestine_confocal" / "train", images="images", labels="labels")
+    sample = dataset.sample(np.random.default_rng(0), (256, 256))
+    assert len(dataset.library) == 8 and len(np.unique(sample.labels)) > 50
     volume = pairs(real_data, 3, images="mouse_embryo_3d")
     assert volume.sample(np.random.default_rng(0), (32, 64, 64)).spacing == (1.75, 0.8, 0.8)
 

@@ -66,13 +66,13 @@ KINDS = [
 ]
 
 
-def source(name, root, dims=3, **settings):
+def dataset(name, root, dims=3, **settings):
     return DATASETS.recipe(name, **settings)(DataSpec(dims=dims, root=root, size=(16,) * dims))
 
 
 def both(name, root, dims=3, **settings):
-    """The same source from memory and from its files."""
-    whole, filed = (source(name, root, dims, cache_gb=gb, **settings) for gb in (1.0, 0.0))
+    """The same dataset from memory and from its files."""
+    whole, filed = (dataset(name, root, dims, cache_gb=gb, **settings) for gb in (1.0, 0.0))
     rng = np.random.default_rng(0)
     assert isinstance(whole.library.draw(rng), Scan) and isinstance(filed.library.draw(rng), LazyPicture)
     return whole, filed
@@ -144,7 +144,7 @@ def test_colours_and_channels_are_chosen_as_in_memory(tmp_path):
         refusal = rf"a\.tif: .*{told}.*CHANNEL .*'luminance', '0', '1', '2'"
         for cache_gb in (0.0, 1.0):
             with pytest.raises(ImageReadError, match=refusal):
-                source("images", tmp_path, 2, cache_gb=cache_gb, channel=channel)
+                dataset("images", tmp_path, 2, cache_gb=cache_gb, channel=channel)
 
 
 @pytest.mark.parametrize("over", ["volume", "image"])
@@ -160,7 +160,7 @@ def test_colour_that_is_grey_is_taken_as_grey_from_files_too(tmp_path, over):
     refusal = r"b\.tif: .*\b3 channels\b.*CHANNEL .*'luminance', '0', '1', '2'"
     for cache_gb in (0.0, 1.0):
         with pytest.raises(ImageReadError, match=refusal):
-            source("images", tmp_path, 2, path="b.tif", cache_gb=cache_gb, scaling=scaling)
+            dataset("images", tmp_path, 2, path="b.tif", cache_gb=cache_gb, scaling=scaling)
     values = Values(io.Handle(tmp_path / "b.tif").open, 2, Reader(DataSpec(dims=2)))
     np.testing.assert_array_equal(values.read((), (slice(0, 59), slice(0, 80)))[0], grey[:59])
     with pytest.raises(ImageReadError, match=refusal):  # as prediction by blocks meets it
@@ -181,11 +181,11 @@ def test_stacks_are_taken_apart_as_in_memory(tmp_path, axes):
 def test_axes_in_another_order_are_put_right_and_wrong_ones_told(tmp_path):
     zarr_array(tmp_path / "a.zarr", VOLUME.transpose(2, 0, 1).copy(), dimension_names=["x", "z", "y"])
     written(tmp_path / "b", "npy", VOLUME)
-    one, other = (source("images", tmp_path, path=p, cache_gb=0.0) for p in ("a.zarr", "b.npy"))
+    one, other = (dataset("images", tmp_path, path=p, cache_gb=0.0) for p in ("a.zarr", "b.npy"))
     assert_same(other, one, (9, 20, 30))
     zarr_array(tmp_path / "c.zarr", VOLUME, dimension_names=["a", "y", "y"])
     with pytest.raises(ImageReadError, match=r"c\.zarr: .*axes 'AYY'"):
-        source("images", tmp_path, path="c.zarr", cache_gb=0.0)
+        dataset("images", tmp_path, path="c.zarr", cache_gb=0.0)
 
 
 def test_one_zarr_group_or_hdf5_file_holds_both(tmp_path):
@@ -203,7 +203,7 @@ def test_every_process_has_its_own_handle_and_none_measures_again(tmp_path, monk
     kinds = ["h5-chunked", "tif-tiled", "zarr-3"]
     for kind in kinds:
         written(tmp_path / kind, kind, VOLUME)
-    filed = source("images", tmp_path, cache_gb=0.0)
+    filed = dataset("images", tmp_path, cache_gb=0.0)
     draw = lambda each: [each.sample(np.random.default_rng(i), (9, 20, 30)).image for i in range(9)]  # noqa: E731
     wanted = draw(filed)  # opened here: a forked process must not go on with these handles
     monkeypatch.setattr("nucleizoo.preprocess.intensity_range.counts_of", None)
@@ -220,7 +220,7 @@ def test_every_process_has_its_own_handle_and_none_measures_again(tmp_path, monk
 
 def test_no_more_than_the_crop_is_read(tmp_path, monkeypatch):
     written(tmp_path / "a", "h5-chunked", VOLUME)
-    filed, read = source("images", tmp_path, cache_gb=0.0), []
+    filed, read = dataset("images", tmp_path, cache_gb=0.0), []
     load = io.LazyVolume.read
     monkeypatch.setattr(io.LazyVolume, "read", lambda *a: read.append(load(*a)) or read[-1])
     filed.sample(np.random.default_rng(0), (8, 10, 12))
@@ -232,7 +232,7 @@ def test_matched_pictures_come_from_files_too(tmp_path):
         (tmp_path / name).mkdir()
         written(tmp_path / name / "a", "h5-chunked", data)
     made = [
-        source(
+        dataset(
             "matched_images", tmp_path, draws=4,
             source=DATASETS.recipe("images", path="one", cache_gb=gb),
             reference=DATASETS.recipe("images", path="other", cache_gb=gb),
@@ -247,7 +247,7 @@ def test_matched_pictures_come_from_files_too(tmp_path):
 
 def refused(match, root, name="images", dims=3, **settings):
     with pytest.raises(ImageReadError, match=match):
-        source(name, root, dims, cache_gb=0.0, **settings)
+        dataset(name, root, dims, cache_gb=0.0, **settings)
 
 
 def test_missing_chunks_are_named_or_empty_when_the_key_says_so(tmp_path):
@@ -255,7 +255,7 @@ def test_missing_chunks_are_named_or_empty_when_the_key_says_so(tmp_path):
     (path / "c" / "0" / "1" / "1").unlink()
     refused(r"a\.zarr: .*\b1 chunks? .*\(chunk 0\.1\.1 \(zyx 0:8, 16:32.*EMPTY_CHUNKS", tmp_path)
     with pytest.raises(ImageReadError, match="chunk 0"):
-        source("images", tmp_path)  # small enough for memory: as strict
+        dataset("images", tmp_path)  # small enough for memory: as strict
     assert_same(*both("images", tmp_path, empty_chunks=True), (24, 50, 70))
 
 
@@ -270,7 +270,7 @@ def test_a_damaged_chunk_is_named_when_the_training_begins_and_in_its_midst(tmp_
     told = r"label.a\.zarr: .*chunk 1\.1\.1 \(zyx 8:16, 16:32, 16:32\) .*read"
     refused(told, tmp_path, "labelled", **settings)
     chunk.write_bytes(whole)
-    opened = source("labelled", tmp_path, cache_gb=0.0, **settings)
+    opened = dataset("labelled", tmp_path, cache_gb=0.0, **settings)
     chunk.write_bytes(b"no chunk")
     with pytest.raises(ImageReadError, match=r"chunk 1\.1\.1 .* read"):
         opened.sample(np.random.default_rng(0), SHAPE)
@@ -318,7 +318,7 @@ def test_pictures_and_labels_that_cannot_be_used_are_named(tmp_path):
 
 def test_a_file_that_changes_or_goes_in_the_midst_is_told(tmp_path):
     path = written(tmp_path / "a", "npy", VOLUME)
-    filed = pickle.loads(pickle.dumps(source("images", tmp_path, cache_gb=0.0)))
+    filed = pickle.loads(pickle.dumps(dataset("images", tmp_path, cache_gb=0.0)))
     io.handle._OPEN.volumes.clear()
     np.save(path, VOLUME[:9])
     with pytest.raises(ImageReadError, match=r"a\.npy: .* start\b.* again"):

@@ -1,0 +1,198 @@
+"""The commands that README.md and docs/ show: the program takes them all, and those of each section run.
+
+A section's commands run in its order, as they stand, in a folder of generated data (`world`); only sizes and
+steps are put in, and runs that a section takes as given are trained first. What a document newly names is
+added to `world` or `STANDS_FOR`, a command that cannot run here to `NOT_RUN`.
+"""
+
+import re
+import shlex
+from itertools import groupby, pairwise
+from pathlib import Path
+from textwrap import indent
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tifffile
+from support import published_sets
+from support.toy_picture import toy_picture
+
+from nucleizoo import api, cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+STANDS_FOR = {
+    "FILE": "configs/toy/adgan_2d.yaml",
+    "NAME": "Fluo-N2DL-HeLa",
+    "data/NAME": "data/Fluo-N2DL-HeLa",
+    "OUT": "out",
+}
+"""What is put in where a document leaves a word open."""
+NOT_RUN = {
+    r"data fetch": "downloads; tests/published/test_fetch.py has its own server",
+    r"torchrun": "several processes, minutes; see tests/training/test_ranks.py",
+    r"figure (ablation|sensitivity)": "many trainings, minutes; see tests/figures/test_figures.py",
+}
+"""Pattern in a line -> why it is not run."""
+NEEDS = {
+    r"nucleizoo figure": ("matplotlib", "sklearn"),
+    r"zarr": ("zarr",),
+    r"--dask": ("distributed",),
+}
+"""Pattern in a line -> packages of extras that it needs."""
+SMALL = {
+    "DATASET.IMAGE.ZOOM": "[1.0]", "DATASET.SOURCE.SEMI_AXIS": "[3, 5]", "DATASET.SOURCE.COUNT": "[2, 6]",
+    "METHOD.GENERATOR.WIDTH": "4", "METHOD.GENERATOR.BLOCKS": "1", "METHOD.DISCRIMINATOR.WIDTH": "4",
+    "METHOD.MAP_DISCRIMINATOR.WIDTH": "4", "SOLVER.TOTAL": "2", "SOLVER.BATCH": "2", "SYSTEM.WORKERS": "0",
+}  # fmt: skip
+"""Set in a training where its configuration has the key."""
+VOLUMES = ("runs/brain",)
+"""Runs taken as given that are of volumes."""
+WRITES = {
+    "train": ("--out", "weights.safetensors"), "predict": ("--output", "*"),
+    "evaluate": ("--out", "metrics.json", "images.csv"), "sample": ("--out", "panel.png"),
+    "compare": ("--out", "report.html", "report.csv", "report.md"), "figure": ("--out", "*.png", "*.csv"),
+    "estimate": ("--picture", ""), "data join": ("--to", ""),
+    "data arrange": ("--to", "images/*.tif", "labels/*.tif"),
+}  # fmt: skip
+"""What a command leaves in the folder that an option of it names; "" is the file itself."""
+
+
+class Shown(NamedTuple):
+    """A command of a document: page and section, the whole line, and the words behind `nucleizoo`."""
+
+    page: str
+    section: str
+    line: str
+    words: list
+
+
+def commands_of(page):
+    """All in code blocks; in the README, those in the text too."""
+    command = r"\S*\bnucleizoo (?P<block>.+)|.*tools/(?P<tool>\w+)\.py (?P<rest>.+)"
+    inline = r"|`nucleizoo (?P<inline>[^`]+ --[^`]+)`" if page.name == "README.md" else ""
+    pattern = re.compile(rf"^ {{4,}}(?:\$ )?(?P<line>{command}){inline}", re.M)
+    text = re.sub(r"^```python.*?^```", "", page.read_text(), flags=re.M | re.S)
+    text = re.sub(
+        r"^ *```\w*\n(.*?)^ *```$", lambda fenced: indent(fenced[1], " " * 4), text, flags=re.M | re.S
+    )
+    text = re.sub(r" *\\\n +", " ", text)  # continued lines
+    for section in re.split(r"^## ", text, flags=re.M):
+        for found in pattern.finditer(section):
+            one = {name: word or "" for name, word in found.groupdict().items()}
+            said = one["block"] or f"{one['tool']} {one['rest']}".strip() or one.get("inline", "")
+            said = re.split(r" {2,}|KEY VALUE \.\.\.", said)[0]  # explained behind two spaces
+            line = one["line"] or f"nucleizoo {said}"
+            yield Shown(page.name, section.splitlines()[0], line, shlex.split(said, comments=True))
+
+
+SHOWN = [shown for page in PAGES for shown in commands_of(page)]
+SECTIONS = {
+    f"{page}: {section}": list(of) for (page, section), of in groupby(SHOWN, key=lambda shown: shown[:2])
+}
+
+
+def why_not(shown):
+    return next((reason for pattern, reason in NOT_RUN.items() if re.search(pattern, shown.line)), "")
+
+
+def test_all_commands_are_found():
+    of_readme = [shown for shown in SHOWN if shown.page == "README.md"]
+    assert len(of_readme) >= (ROOT / "README.md").read_text().count("bin/nucleizoo ") >= 1
+    assert {shown.words[0] for shown in of_readme} == set(cli.COMMANDS)
+    run = {shown.words[0] for shown in SHOWN if not why_not(shown)}
+    assert run == set(cli.COMMANDS), "each command is run by one section at least"
+
+
+@pytest.mark.parametrize("pattern", NOT_RUN)
+def test_what_is_not_run_is_shown_somewhere(pattern):
+    lines = [shown.line for shown in SHOWN if re.search(pattern, shown.line)]
+    assert lines, "no document shows it any more: take it out"
+    pytest.skip(f"{NOT_RUN[pattern]}: " + "; ".join(lines))
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: f"{shown.page}: {shown.line}")
+def test_a_command_is_one_that_the_program_takes(shown, monkeypatch):
+    """The real parsers read it; nothing is done."""
+    for module in cli.COMMANDS.values():
+        monkeypatch.setattr(f"nucleizoo.cli.{module}.guarded", lambda work, **settings: 0)
+    assert cli.main(shown.words) == 0
+
+
+@pytest.fixture
+def world(annotated, toy_images, tmp_path, monkeypatch):
+    """The working folder: data under the names that the documents use."""
+    monkeypatch.chdir(tmp_path)
+    images, labels = annotated / "images", annotated / "labels"
+    for name, there in {
+        "configs": ROOT / "configs", "tools": ROOT / "tools", "annotated": annotated, "my_images": images,
+        "my_annotations": labels, "label_files": labels, "my_data/target": images,
+        "my_data/source": annotated, "volumes": toy_images / "volumes",
+    }.items():  # fmt: skip
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).symlink_to(there)
+    published_sets.ctc(Path("data/Fluo-N2DL-HeLa"), shape=(48, 64))
+    _, volume = toy_picture(0, (12, 32, 32), np.uint8)
+    Path("planes").mkdir()
+    for z, plane in enumerate(volume):
+        tifffile.imwrite(f"planes/z{z:02d}.tif", plane)
+    return volume
+
+
+def trained(out):
+    """A run that a section takes as given."""
+    volumes = out in VOLUMES
+    config = f"configs/toy/{'adgan_3d' if volumes else 'adgan_2d'}.yaml"
+    root = "volumes" if volumes else "my_images"
+    assert cli.main(in_seconds(["train", "--cfg", config, "--out", out, "DATASET.ROOT", root])) == 0
+
+
+def has(config, key):
+    for part in key.split("."):
+        if part not in config:
+            return False
+        config = config[part]
+    return True
+
+
+def in_seconds(words):
+    """The same command with the sizes and steps of a toy."""
+    words = [STANDS_FOR.get(word, word) for word in words]
+    if "--cfg" not in words:
+        return words
+    if words[0] == "sample":
+        words += ["--count", "2", "--size", "48", "48", "DATASET.ROOT", "my_images"]
+    config = api.load_config(words[words.index("--cfg") + 1])
+    size = "[8, 32, 32]" if len(config.DATASET.SIZE) == 3 else "[32, 32]"
+    small = {"DATASET.SIZE": size} | {key: value for key, value in SMALL.items() if has(config, key)}
+    return [*words, *(word for pair in small.items() for word in pair)]
+
+
+def promised(words):
+    """Patterns of the files that a command has to write."""
+    option, *files = WRITES.get(words[0]) or WRITES.get(" ".join(words[:2]), ("",))
+    place = words[words.index(option) + 1] if option in words else ""
+    return [f"{place}/{file}".removesuffix("/") for file in files if place]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_commands_of_a_section_run_one_after_the_other(section, world):
+    todo = [shown for shown in SECTIONS[section] if not why_not(shown)]
+    if not todo:
+        pytest.skip("; ".join(dict.fromkeys(map(why_not, SECTIONS[section]))))
+    for pattern, packages in NEEDS.items():
+        for package in packages if any(re.search(pattern, shown.line) for shown in todo) else ():
+            pytest.importorskip(package)
+    if any("brain.ome.zarr" in shown.line for shown in todo):
+        import zarr
+
+        zarr.save_array("brain.ome.zarr", world)
+    for shown in todo:
+        words = in_seconds(shown.words)
+        for before, word in pairwise(words):
+            if word.startswith("runs/") and before != "--out" and not Path(word).exists():
+                trained(word)
+        assert cli.main(words) == 0, shown.line
+        missing = [file for file in promised(words) if not list(Path().glob(file))]
+        assert not missing, f"{shown.line}: has not written {missing}"
