@@ -53,6 +53,8 @@ CASES = [
         "bcd",
         {"seed_binary": 0.6, "foreground": 0.1, "seed_distance": 0.2, "min_seed": 2, "landscape": "distance"},
     ),
+    ("peaks", {"radius": 3.0, "smooth": 0.7, "least": -0.5, "min_size": 4}),
+    ("peaks", {"radius": 1.0, "smooth": 0.0, "height": 0.0, "foreground": 0.3}),
     ("ternary", {"min_size": 5}),
     ("ternary", {"foreground": 0.2, "core": 0.9, "keep_coreless": False, "smooth": 0.0}),
     ("components", {"foreground": 0.6, "connectivity": "full", "min_size": 9, "smooth": 0.7}),
