@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if known.name:
             print((models.named(known.name) / models.CARD).read_text(encoding="utf-8").rstrip())
             return 0
-        for name, card in models.shelf().items():
+        for name, card in models.shipped().items():
             print(f"{name}  {card.about} {card.steps} steps, {card.licence}.")
         return 0
 

@@ -36,6 +36,9 @@ LEAST = 24
 PENALTY = 0.15
 """What an octave between the size found and the size that the network knows costs, in units of sureness."""
 
+FRAGMENT = 0.25
+"""Share of the median size below which an object is debris or a piece of a nucleus."""
+
 ROUNDS = 2
 """Corrections of the zoom."""
 
@@ -139,8 +142,6 @@ def _at_border(labels: Labels, axes: Sequence[int]) -> list[int]:
 
 
 def _diameter(sizes: NDArray[np.int64], dims: int) -> float:
-    """Of the disc or ball as large as a typical nucleus: half of all their voxels are in larger ones."""
-    ordered = np.sort(sizes)
-    cumulated = np.cumsum(ordered)
-    middle = float(ordered[np.searchsorted(cumulated, cumulated[-1] / 2)])
+    """Of the disc or ball as large as the median nucleus, fragments left out."""
+    middle = float(np.median(sizes[sizes > FRAGMENT * np.median(sizes)]))
     return 2 * math.sqrt(middle / math.pi) if dims == 2 else (6 * middle / math.pi) ** (1 / 3)

@@ -3,6 +3,6 @@
 from nucleizoo.models.card import FILE as CARD
 from nucleizoo.models.card import Card
 from nucleizoo.models.pack import pack
-from nucleizoo.models.shelf import SHELF, named, shelf, suited
+from nucleizoo.models.shelf import SHELF, named, shipped, suited
 
-__all__ = ["CARD", "SHELF", "Card", "named", "pack", "shelf", "suited"]
+__all__ = ["CARD", "SHELF", "Card", "named", "pack", "shipped", "suited"]

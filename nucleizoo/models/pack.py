@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from nucleizoo import build
 from nucleizoo.core.files import atomic
 from nucleizoo.models.card import WEIGHTS, Card, digest
 from nucleizoo.runs import Run
 
 
 def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, dict[str, float]]) -> Card:
-    """Write config, weights in float16 and card of a run.
+    """Write config, weights in float16, an example of input and output, and the card of a run.
 
     Args:
         run: any run.
@@ -34,6 +36,7 @@ def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, 
     half = {name: one.half() if one.dtype == torch.float32 else one for name, one in values.items()}
     with atomic(folder / WEIGHTS) as part:
         save_file(half, part, metadata)
+    _write_example(folder)
     begun = json.loads((run.path / "run.json").read_text())
     card = Card(
         name=folder.name, about=about, dims=len(run.config.DATASET.SIZE), command=command,
@@ -44,3 +47,15 @@ def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, 
     )  # fmt: skip
     card.write(folder)
     return card
+
+
+def _write_example(folder: Path) -> None:
+    """A crop of the training and the maps that the packed weights make of it, both in float16."""
+    opened = Run.open(folder)
+    size = tuple(opened.config.DATASET.SIZE)
+    image = build.source_dataset(opened.config).sample(np.random.default_rng(0), size).image
+    assert image is not None
+    half = image.astype(np.float16)
+    with torch.no_grad():
+        maps = opened.method().eval()(torch.from_numpy(half.astype(np.float32))[None])[0].numpy()
+    np.savez_compressed(folder / "example.npz", image=half, maps=maps.astype(np.float16))

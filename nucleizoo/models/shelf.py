@@ -14,7 +14,7 @@ SHELF = Path(__file__).parent
 _SUFFIX = {2: "_2d", 3: "_3d"}
 
 
-def shelf() -> dict[str, Card]:
+def shipped() -> dict[str, Card]:
     """All models, by name.
 
     Raises:
@@ -29,7 +29,7 @@ def suited(name: str, dims: int) -> str:
     Raises:
         UserError: for an unknown name; gives the nearest one.
     """
-    known = shelf()
+    known = shipped()
     if name in known:
         return name
     if (whole := name + _SUFFIX[dims]) in known:
@@ -54,7 +54,7 @@ def named(name: str) -> Path:
     Raises:
         UserError: for an unknown name, or damaged weights.
     """
-    known = shelf()
+    known = shipped()
     if name not in known:
         whole = suited(name, 2)
         raise UserError(f"'{name}' is a family of models; choose one of them, such as {whole}")

@@ -1,0 +1,170 @@
+"""Models on a shelf of our own, packed from a run that has learnt nothing; and those that ship."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from safetensors.torch import load_file
+from support.naming import names
+
+from nucleizoo import api, build, models
+from nucleizoo.cli import main
+from nucleizoo.core.errors import UserError
+from nucleizoo.runs import Run, weights_of
+
+CONFIG = (
+    "DATASET: {{SIZE: {size}, SOURCE: {{NAME: randomised}}}}\n"
+    "TARGET: {{NAME: bcd}}\n"
+    "METHOD: {{NAME: supervised, NETWORK: {{NAME: unet_classic, WIDTH: 2, STAGES: 2}}}}\n"
+    "SOLVER: {{TOTAL: 2}}\nSYSTEM: {{DEVICE: cpu}}\n"
+    "INFERENCE: {{NOMINAL_DIAMETER: 16, DECODER: {{NAME: peaks}}}}\n"
+)
+
+
+def run_of(folder, size):
+    folder.mkdir(parents=True)
+    (folder / "c.yaml").write_text(CONFIG.format(size=size))
+    run = Run(folder / "run", api.load_config(folder / "c.yaml")).create()
+    run.save({"iteration": 2}, weights_of(build.method(run.config)))
+    return run
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """nuclei_2d and nuclei_3d."""
+    place = tmp_path / "shelf"
+    monkeypatch.setattr("nucleizoo.models.shelf.SHELF", place)
+    for dims, size in ((2, [16, 16]), (3, [4, 8, 8])):
+        run = run_of(tmp_path / f"run{dims}", size)
+        models.pack(
+            run, place / f"nuclei_{dims}d", about="Nuclei.", command="train", scores={"a": {"f1": 0.5}}
+        )
+    return place
+
+
+def test_a_packed_model_has_half_the_bytes_and_the_weights_of_its_run(shelf, tmp_path):
+    weights = load_file(tmp_path / "run2" / "run" / "weights.safetensors")
+    packed = load_file(shelf / "nuclei_2d" / "weights.safetensors")
+    assert weights.keys() == packed.keys()
+    for name, one in weights.items():
+        np.testing.assert_allclose(packed[name].float(), one.float(), rtol=1e-3, atol=1e-7)
+    opened = Run.open(shelf / "nuclei_2d").method()
+    assert all(value.dtype == weights[name].dtype for name, value in weights_of(opened).items())
+
+
+def test_the_card_says_where_it_comes_from(shelf):
+    card = models.shipped()["nuclei_3d"]
+    assert (card.dims, card.steps, card.command, card.scores) == (3, 2, "train", {"a": {"f1": 0.5}})
+    assert card.sha256 == models.card.digest(shelf / "nuclei_3d" / "weights.safetensors")
+    assert "synthetic" in card.licence and card.date
+
+
+def test_a_family_is_the_model_for_images_or_for_volumes(shelf):
+    assert models.suited("nuclei", 2) == "nuclei_2d" and models.suited("nuclei", 3) == "nuclei_3d"
+    assert models.suited("nuclei_3d", 2) == "nuclei_3d"
+
+
+def test_an_unknown_model_is_told_with_the_nearest(shelf):
+    with pytest.raises(UserError) as caught:
+        models.suited("nucleus", 2)
+    names(caught.value, "nucleus", "nuclei", "--run")
+
+
+def test_damaged_weights_are_refused(shelf):
+    file = shelf / "nuclei_2d" / "weights.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        models.named("nuclei_2d")
+    names(caught.value, file, "damaged")
+
+
+def test_a_card_of_another_version_is_refused(shelf):
+    file = shelf / "nuclei_2d" / "card.yaml"
+    file.write_text(file.read_text() + "further: 1\n")
+    with pytest.raises(UserError) as caught:
+        models.shipped()
+    names(caught.value, file, "version")
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    tifffile.imwrite(folder / "image.tif", rng.integers(0, 255, (48, 60), np.uint8), photometric="minisblack")
+    tifffile.imwrite(
+        folder / "volume.tif", rng.integers(0, 255, (12, 40, 44), np.uint8), imagej=True,
+        metadata={"axes": "ZYX"},
+    )  # fmt: skip
+    return folder
+
+
+def test_prediction_without_a_run_takes_what_suits_each_file(shelf, files, tmp_path, capsys):
+    assert main(["predict", "--input", str(files), "--output", str(tmp_path / "out"), "--overlay"]) == 0
+    told = capsys.readouterr().out
+    names(told, "nuclei")
+    for name, shape in (("image", (48, 60)), ("volume", (12, 40, 44))):
+        assert tifffile.imread(tmp_path / "out" / f"{name}_label.tif").shape == shape
+
+
+def test_blocks_give_what_memory_gives(shelf, files, tmp_path):
+    told = [
+        "INFERENCE.WINDOW",
+        "[8, 16, 16]",
+        "INFERENCE.DECODER.FOREGROUND",
+        "0.3",
+        "INFERENCE.DECODER.LEAST",
+        "-0.9",
+    ]
+    settings = {"model": "nuclei_3d", "overrides": told}
+    (whole,) = api.predict(None, [files / "volume.tif"], tmp_path / "whole", **settings)
+    (parts,) = api.predict(None, [files / "volume.tif"], tmp_path / "parts", blocks=True, **settings)
+    assert whole.scale == parts.scale and whole.count == parts.count
+    np.testing.assert_array_equal(tifffile.imread(whole.result), tifffile.imread(parts.result))
+
+
+def test_a_diameter_that_is_told_is_kept(shelf, files, tmp_path):
+    (done,) = api.predict(None, [files / "image.tif"], tmp_path / "out", diameter=9.0)
+    assert done.scale.diameter == 9.0
+
+
+def test_a_diameter_is_refused_for_a_run_of_one_size(tmp_path, files):
+    run = run_of(tmp_path / "fixed", [16, 16])
+    config = (run.path / "config.yaml").read_text().replace("NOMINAL_DIAMETER: 16.0", "NOMINAL_DIAMETER: 0.0")
+    (run.path / "config.yaml").write_text(config)
+    with pytest.raises(UserError) as caught:
+        list(api.predict(run.path, [files / "image.tif"], tmp_path / "out", diameter=9.0))
+    names(caught.value, run.path, "--diameter", "DATASET.IMAGE.ZOOM")
+
+
+def test_models_are_listed(shelf, capsys):
+    assert main(["models"]) == 0
+    names(capsys.readouterr().out, "nuclei_2d", "nuclei_3d")
+    assert main(["models", "nuclei_2d"]) == 0
+    names(capsys.readouterr().out, "sha256:", "licence:")
+    assert main(["models", "nuclei_4d"]) == 2
+
+
+SHIPPED = sorted(models.shipped())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_is_whole_small_and_free_of_data(name):
+    folder = models.named(name)
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 6e6
+    config = Run.open(folder).config
+    assert config.DATASET.ROOT == "." and config.DATASET.SOURCE.NAME == "randomised"
+    assert json.dumps(models.shipped()[name].scores) != "{}"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_gives_the_expected_output(name):
+    from nucleizoo.inference.segmenter import Segmenter
+
+    folder = models.named(name)
+    with np.load(folder / "example.npz") as example:
+        made = Segmenter.open(Run.open(folder)).maps(example["image"].astype(np.float32))
+        np.testing.assert_allclose(made, example["maps"].astype(np.float32), atol=0.02)
