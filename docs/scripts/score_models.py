@@ -53,17 +53,27 @@ def true_diameter(labels: Path) -> float:
     return 2 * math.sqrt(middle / math.pi) if dims == 2 else (6 * middle / math.pi) ** (1 / 3)
 
 
+def some(folder: Path, most: int, into: Path) -> Path:
+    """A folder with links to at most so many files, evenly spaced."""
+    files = io.find(folder)
+    into.mkdir()
+    for file in files[:: -(-len(files) // most)]:
+        (into / file.name).symlink_to(file.resolve())
+    return into
+
+
 def score(
     images: Path, labels: Path, asked: argparse.Namespace, diameter: float, polarity: str
 ) -> dict[str, float]:
     """Predict and compare; a diameter of 0 is found by the model."""
     told = ["INFERENCE.POLARITY", polarity]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as alone:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "found"
+        if images.is_dir():
+            images = some(images, asked.most, Path(place) / "images")
         run = api.predict(asked.run, [images], folder, model=asked.model, diameter=diameter, overrides=told)
         sizes = [done.scale.diameter for done in run if done.scale]
-        if labels.is_file():  # one of several in its folder
-            (Path(alone) / labels.name).symlink_to(labels.resolve())
-            labels = Path(alone)
+        labels = some(labels, asked.most, Path(place) / "labels")
         made = api.evaluate(folder, labels)
     shown = {
         "f1": made["objects"]["f1"], "ap": made["objects"]["ap"], "dice": made["pixels"]["dice"],
@@ -81,6 +91,7 @@ if __name__ == "__main__":
     parser.add_argument("--run", help="a run folder, instead of a model")
     parser.add_argument("--split", default="train", choices=("train", "test"))
     parser.add_argument("--sets", nargs="+", default=[*FLAT, *DEEP])
+    parser.add_argument("--most", type=int, default=1000, help="images per set, evenly spaced")
     parser.add_argument("--json", type=Path, help="where to write the scores as well")
     asked = parser.parse_args()
     root = Path(os.environ.get("NUCLEIZOO_DATA", "../shared/data"))

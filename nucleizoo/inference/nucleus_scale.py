@@ -39,6 +39,9 @@ PENALTY = 0.15
 FRAGMENT = 0.25
 """Share of the median size below which an object is debris or a piece of a nucleus."""
 
+SURE = 0.75
+"""The score above which a polarity is not in doubt."""
+
 ROUNDS = 2
 """Corrections of the zoom."""
 
@@ -64,7 +67,7 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
     Args:
         segment: applies the network.
         looks: the image (C, *S) in [-1, 1] by whether nuclei are taken for dark, of cubic voxels, as the
-            network would see it without zoom; one or both.
+            network would see it without zoom; one or both. The second is not tried if the first is `SURE`.
         nominal: diameter of the nuclei that the network knows, in pixels.
         diameter: that of the nuclei in the image, where it is known; 0 finds it.
 
@@ -72,12 +75,12 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
         What was found; None where there is no nucleus at any zoom.
     """
     diameters = [diameter] if diameter else [nominal * 2.0**octave for octave in OCTAVES]
-    tried = [
-        one
-        for dark, image in looks.items()
-        for size in diameters
-        for one in _tried(segment, image, size, dark, nominal)
-    ]
+    tried = list[Scale]()
+    for dark, image in looks.items():
+        if any(one.score > SURE for one in tried):
+            break
+        for size in diameters:
+            tried += _tried(segment, image, size, dark, nominal)
     if not tried:
         return None
     best = max(tried, key=lambda one: one.score)

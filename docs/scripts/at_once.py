@@ -1,0 +1,53 @@
+"""The picture that opens the README: images, and the masks that the shipped model finds at once.
+
+    python docs/scripts/at_once.py docs/images/at_once.png
+
+From sets whose licence allows it (CC0), in NUCLEIZOO_DATA (default: ../shared/data); test splits alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+
+from nucleizoo import api, io
+from nucleizoo.ops.image.resize import linear, nearest
+from nucleizoo.ops.labels.overlay import outline
+
+SHOWN = [
+    ("u2os_20x/test/images/0024.png", (60, 200, 240)),
+    ("round_dense/test/images/0050.png", (10, 10, 200)),
+    ("histology_white/test/images/0034.png", (8, 30, 240)),
+]
+"""File, and corner and edge of the square that is shown."""
+
+EDGE = 480
+"""Pixels of a square in the picture."""
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("picture", type=Path)
+    asked = parser.parse_args()
+    root, columns = Path(os.environ.get("NUCLEIZOO_DATA", "../shared/data")), []
+    for name, (y, x, edge) in SHOWN:
+        with tempfile.TemporaryDirectory() as folder:
+            (done,) = api.predict(None, [root / name], folder)
+            labels = io.read(done.result).data.astype(np.int32)
+        image = io.read(root / name).data
+        gray = (image if image.ndim == 2 else image.mean(-1)).astype(np.float32)
+        part = (slice(y, y + edge), slice(x, x + edge))
+        low, high = np.percentile(gray, (0.5, 99.7))
+        seen = linear(np.clip((gray[part] - low) / (high - low), 0, 1), (EDGE, EDGE))
+        plain = np.repeat(np.uint8(255 * seen)[..., None], 3, axis=-1)
+        marked = outline(seen, nearest(labels[part], (EDGE, EDGE)))[..., :3]
+        columns.append(np.concatenate([plain, marked]))
+        print(name, done.count, "nuclei of about", round(done.scale.diameter, 1), "pixels")
+    asked.picture.parent.mkdir(parents=True, exist_ok=True)
+    imageio.imwrite(asked.picture, np.concatenate(columns, axis=1))
