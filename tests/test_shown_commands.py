@@ -176,7 +176,7 @@ def in_seconds(words):
     if "--cfg" not in words:
         return words
     if words[0] == "sample":
-        words += ["--count", "2", "--size", "48", "48", "DATASET.ROOT", "my_images"]
+        words += ["--count", "2", "--size", "48", "48"]
     config = api.load_config(words[words.index("--cfg") + 1])
     sizes = {"DATASET.SIZE": "[32, 32]"}
     if len(config.DATASET.SIZE) == 3:
