@@ -18,12 +18,13 @@ $(INSTALLED): setup.py constraints.txt
 demo: $(INSTALLED)
 	rm -rf $(DEMO)
 	images="$$($(BIN)/python -c 'import mahotas.demos as d; print(d.__path__[0])')/data" && \
-	$(BIN)/python tools/train.py --cfg configs/demo.yaml --out $(DEMO) DATASET.ROOT "$$images" && \
-	$(BIN)/python tools/predict.py --run $(DEMO) --input "$$images/nuclear.png" --output $(DEMO) --overlay
+	$(BIN)/python tools/predict.py --input "$$images/nuclear.png" --output $(DEMO)/at_once --overlay && \
+	$(BIN)/python tools/train.py --cfg configs/demo.yaml --out $(DEMO)/adapted DATASET.ROOT "$$images" && \
+	$(BIN)/python tools/predict.py --run $(DEMO)/adapted --input "$$images/nuclear.png" --output $(DEMO)/adapted --overlay
 	@echo
-	@echo "config, weights, events:  $(DEMO)"
-	@echo "labels:                   $(DEMO)/nuclear_label.tif"
-	@echo "outlines, to look at:     $(DEMO)/nuclear_overlay.png"
+	@echo "at once, to look at:              $(DEMO)/at_once/nuclear_overlay.png"
+	@echo "after the training, to look at:   $(DEMO)/adapted/nuclear_overlay.png"
+	@echo "config, weights, events, labels:  $(DEMO)/adapted"
 
 # goes on where it stopped; rm -r runs/report begins anew
 report: $(INSTALLED)

@@ -1,12 +1,13 @@
 """The commands that README.md and docs/ show: the program takes them all, and those of each section run.
 
 A section's commands run in its order, as they stand, in a folder of generated data (`world`); only sizes and
-steps are put in, and runs that a section takes as given are trained first. What a document newly names is
-added to `world` or `STANDS_FOR`, a command that cannot run here to `NOT_RUN`.
+steps are put in, and runs and labels that a section takes as given are made first. What a document newly
+names is added to `world` or `STANDS_FOR`, a command that cannot run here to `NOT_RUN`.
 """
 
 import re
 import shlex
+import shutil
 from itertools import groupby, pairwise
 from pathlib import Path
 from textwrap import indent
@@ -22,6 +23,7 @@ from nucleizoo import api, cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RECORDS = ("datasets.md", "performance.md", "results.md")
 STANDS_FOR = {
     "FILE": "configs/toy/adgan_2d.yaml",
     "NAME": "Fluo-N2DL-HeLa",
@@ -30,6 +32,7 @@ STANDS_FOR = {
 }
 """What is put in where a document leaves a word open."""
 NOT_RUN = {
+    r"nucleizoo predict (?!.*--run)": "needs the shipped model",
     r"data fetch": "downloads; tests/published/test_fetch.py has its own server",
     r"torchrun": "several processes, minutes; see tests/training/test_ranks.py",
     r"figure (ablation|sensitivity)": "many trainings, minutes; see tests/figures/test_figures.py",
@@ -69,9 +72,9 @@ class Shown(NamedTuple):
 
 
 def commands_of(page):
-    """All in code blocks; in the README, those in the text too."""
+    """All in code blocks; those in the text too, except in records, which shorten them."""
     command = r"\S*\bnucleizoo (?P<block>.+)|.*tools/(?P<tool>\w+)\.py (?P<rest>.+)"
-    inline = r"|`nucleizoo (?P<inline>[^`]+ --[^`]+)`" if page.name == "README.md" else ""
+    inline = r"|`nucleizoo (?P<inline>[^`]+ --[^`]+)`" if page.name not in RECORDS else ""
     pattern = re.compile(rf"^ {{4,}}(?:\$ )?(?P<line>{command}){inline}", re.M)
     text = re.sub(r"^```python.*?^```", "", page.read_text(), flags=re.M | re.S)
     text = re.sub(
@@ -98,9 +101,10 @@ def why_not(shown):
 
 
 def test_all_commands_are_found():
-    of_readme = [shown for shown in SHOWN if shown.page == "README.md"]
-    assert len(of_readme) >= (ROOT / "README.md").read_text().count("bin/nucleizoo ") >= 1
-    assert {shown.words[0] for shown in of_readme} == set(cli.COMMANDS)
+    for page in PAGES:
+        lines = re.findall(r"^ {4,}nucleizoo ", page.read_text(), re.M)
+        assert len([shown for shown in SHOWN if shown.page == page.name]) >= len(lines)
+    assert {shown.words[0] for shown in SHOWN} == set(cli.COMMANDS)
     run = {shown.words[0] for shown in SHOWN if not why_not(shown)}
     assert run == set(cli.COMMANDS), "each command is run by one section at least"
 
@@ -134,18 +138,28 @@ def world(annotated, toy_images, tmp_path, monkeypatch):
         Path(name).symlink_to(there)
     published_sets.ctc(Path("data/Fluo-N2DL-HeLa"), shape=(48, 64))
     _, volume = toy_picture(0, (12, 32, 32), np.uint8)
+    Path("my_volumes").mkdir()
+    for file in (toy_images / "volumes").iterdir():
+        cubes = {"resolution": (1, 1), "metadata": {"axes": "ZYX", "spacing": 1.0, "unit": "um"}}
+        tifffile.imwrite(f"my_volumes/{file.name}", tifffile.imread(file), imagej=True, **cubes)
     Path("planes").mkdir()
     for z, plane in enumerate(volume):
         tifffile.imwrite(f"planes/z{z:02d}.tif", plane)
     return volume
 
 
-def trained(out):
-    """A run that a section takes as given."""
-    volumes = out in VOLUMES
-    config = f"configs/toy/{'adgan_3d' if volumes else 'adgan_2d'}.yaml"
-    root = "volumes" if volumes else "my_images"
-    assert cli.main(in_seconds(["train", "--cfg", config, "--out", out, "DATASET.ROOT", root])) == 0
+def make_given(option, word):
+    """Make the run or the labels that a section takes as given."""
+    if Path(word).exists():
+        return
+    if word.startswith("runs/") and option != "--out":
+        volumes = word in VOLUMES
+        config = f"configs/toy/{'adgan_3d' if volumes else 'adgan_2d'}.yaml"
+        data = ["DATASET.ROOT", "volumes" if volumes else "my_images"]
+        seed = ["SYSTEM.SEED", str(len(list(Path().glob("runs/*"))))]  # so that no two runs are the same
+        assert cli.main(in_seconds(["train", "--cfg", config, "--out", word, *data, *seed])) == 0
+    elif option == "--pred":
+        shutil.copytree("my_annotations", word)
 
 
 def has(config, key):
@@ -162,10 +176,12 @@ def in_seconds(words):
     if "--cfg" not in words:
         return words
     if words[0] == "sample":
-        words += ["--count", "2", "--size", "48", "48", "DATASET.ROOT", "my_images"]
+        words += ["--count", "2", "--size", "48", "48"]
     config = api.load_config(words[words.index("--cfg") + 1])
-    size = "[8, 32, 32]" if len(config.DATASET.SIZE) == 3 else "[32, 32]"
-    small = {"DATASET.SIZE": size} | {key: value for key, value in SMALL.items() if has(config, key)}
+    sizes = {"DATASET.SIZE": "[32, 32]"}
+    if len(config.DATASET.SIZE) == 3:
+        sizes = dict.fromkeys(("DATASET.SIZE", "INFERENCE.WINDOW"), "[8, 32, 32]")
+    small = sizes | {key: value for key, value in SMALL.items() if has(config, key)}
     return [*words, *(word for pair in small.items() for word in pair)]
 
 
@@ -190,9 +206,8 @@ def test_the_commands_of_a_section_run_one_after_the_other(section, world):
         zarr.save_array("brain.ome.zarr", world)
     for shown in todo:
         words = in_seconds(shown.words)
-        for before, word in pairwise(words):
-            if word.startswith("runs/") and before != "--out" and not Path(word).exists():
-                trained(word)
+        for option, word in pairwise(words):
+            make_given(option, word)
         assert cli.main(words) == 0, shown.line
         missing = [file for file in promised(words) if not list(Path().glob(file))]
         assert not missing, f"{shown.line}: has not written {missing}"
