@@ -41,7 +41,7 @@ def run(tool, *words):
 
 
 def demo_commands():
-    """The two commands of `make demo`, as words, `$(DEMO)` and `$$images` left in."""
+    """The commands of `make demo`, as words, `$(DEMO)` and `$$images` left in."""
     recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M).group(1)
     lines = recipe.replace("\\\n", " ").replace("&&", "\n").splitlines()
     found = [re.search(r"tools/(\w+)\.py (.*)", line) for line in lines]
@@ -92,13 +92,14 @@ def test_a_method_learns_to_segment_images_without_their_labels(cfg, trainings, 
 
 
 def test_the_demo_finds_the_nuclei_of_its_picture(trainings):
-    assert [tool for tool, _ in demo_commands()] == ["train", "predict"]
-    out = trainings[DEMO].result()
-    labels = tifffile.imread(out / "nuclear_label.tif")
-    found = len(np.unique(labels)) - 1
-    print(f"{DEMO}: {found} nuclei")
-    assert (out / "nuclear_overlay.png").is_file()
-    assert 45 <= found <= 70  # seen: 54 to 57
+    assert [tool for tool, _ in demo_commands()] == ["predict", "train", "predict"]
+    for step in ("at_once", "adapted"):
+        out = trainings[DEMO].result() / step
+        labels = tifffile.imread(out / "nuclear_label.tif")
+        found = len(np.unique(labels)) - 1
+        print(f"{DEMO}, {step}: {found} nuclei")
+        assert (out / "nuclear_overlay.png").is_file()
+        assert 45 <= found <= 70  # seen: 54 to 57
     areas = np.bincount(labels.ravel())[1:]
     assert 75 <= 2 * np.sqrt(np.median(areas[areas > 0]) / np.pi) <= 110, (
         "pixels long, as configs/demo.yaml says"
