@@ -166,12 +166,14 @@ def predicting(trainer: Training, average: Average | None) -> Iterator[None]:
     Random numbers drawn inside do not change the training.
     """
     applied = average.applied(trainer) if average else nullcontext()
+    trained = [layer for layer in trainer.method.modules() if layer.training]
     with random_numbers_kept(trainer.device), torch.no_grad(), applied:
         trainer.method.eval()
         try:
             yield
         finally:
-            trainer.method.train()
+            for layer in trained:
+                layer.training = True
 
 
 def _assign(weights: dict[str, Tensor], values: dict[str, Tensor]) -> None:

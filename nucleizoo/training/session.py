@@ -21,6 +21,7 @@ from nucleizoo.core.files import locked
 from nucleizoo.core.format import listed
 from nucleizoo.ops.nn.norms import plain_norms
 from nucleizoo.runs import Run
+from nucleizoo.training import start_weights
 from nucleizoo.training.autoconfig import completed
 from nucleizoo.training.batches import Batches
 from nucleizoo.training.distributed.process_group import process_group
@@ -93,6 +94,8 @@ def _prepared(
     batches = Batches.of(
         config, (ranks.number, ranks.count), target=experiment.method.task.target, images=images
     )
+    if config.SOLVER.FROM and ranks.is_first and not run.checkpoints():  # the trainer gives them to all ranks
+        start_weights.load(experiment.method, config)
     if config.MONITOR.TRUTH:
         experiment.check_segments()
     kept = _hooks(experiment, run, batches, ranks, hooks)
