@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,11 @@ def _hooks(
     monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
     if not ranks.is_first:
         return [Save(run, monitor.SAVE)]
-    average = Average(decay) if decay else None
+    own = [*build.hooks(config, run), *hooks]
+    look_at = partial(Every, monitor.VALIDATE, from_start=any(hook.from_start for hook in own))
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
-    kept: list[Hook] = [average] if average else []
-    kept += [report, Every(monitor.SNAPSHOT, report.panel, average)]
+    kept: list[Hook] = [Average(decay)] if decay else []
+    kept += [report, Every(monitor.SNAPSHOT, report.panel)]
     remembered = None
     if batches.image and experiment.method.segments:
         if plain := plain_norms(experiment.method):
@@ -180,8 +182,8 @@ def _hooks(
         remembered = Remembered(config, batches.image, batches.augment)
         if monitor.VALIDATE:
             look = LabelFree(config, report, batches.image, batches.source, remembered)
-            kept.append(Every(monitor.VALIDATE, look, average, look.names))
+            kept.append(look_at(look, look.names))
     if monitor.TRUTH:
         truth = Validation(config, report, remembered)
-        kept.append(Every(monitor.VALIDATE, truth, average, truth.names))
-    return [*kept, *build.hooks(config, run), *hooks, Save(run, monitor.SAVE, average, remembered)]
+        kept.append(look_at(truth, truth.names))
+    return [*kept, *own, Save(run, monitor.SAVE, remembered)]

@@ -12,6 +12,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.contracts import Clock, Hook, Method, Update
+from nucleizoo.contracts.hook import Chosen
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.joint_backward import all_gathered
@@ -48,6 +49,8 @@ class Trainer:
         idle: names of the groups that are wholly frozen.
         settled: layers with frozen running statistics.
         expected: names of the scores that the hooks will give, from the start of `train` on.
+        average: running mean of the weights by name, {} where no hook keeps one.
+        chosen: weights that a hook has chosen for prediction; None for the latest.
         batch: this rank's share of the latest batch, on the device.
         stop: set it to end the training after the current step.
     """
@@ -79,6 +82,8 @@ class Trainer:
         self.scores: dict[str, float] = {}
         self.scored_at = -1
         self.expected = frozenset[str]()
+        self.average: dict[str, Tensor] = {}
+        self.chosen: Chosen | None = None
         self.batch: dict[str, Tensor] = {}
         self.stop = False
 
