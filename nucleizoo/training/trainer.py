@@ -72,7 +72,7 @@ class Trainer:
         self.settled = [
             layer
             for prefix, layer in method.named_modules()
-            if any(f"{prefix}.{name}" in frozen for name, _ in layer.named_buffers(recurse=False))
+            if any(f"{prefix}.{name}".lstrip(".") in frozen for name, _ in layer.named_buffers(recurse=False))
         ]
         self.solver = Solver(config, self.groups)
         self.optimisers = self.solver.optimisers
