@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from nucleizoo.contracts import (
 )  # fmt: skip
 from nucleizoo.core.config import recipe_of, recipes_of
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.registry import Recipe
+from nucleizoo.core.registry import Recipe, nearest
 from nucleizoo.kinds import (
     AUGMENTS,
     BLENDINGS,
@@ -79,6 +80,7 @@ class Experiment:
         decoder(config, made.method.task.target)
         optimiser(config)
         schedule(config)
+        frozen(config, made.method)
         augment(config)
         blending(config)
         return made
@@ -171,6 +173,27 @@ def optimiser(config: CfgNode) -> Callable[[Iterable[Parameter], float], Optimiz
 def schedule(config: CfgNode) -> Callable[[Clock], float]:
     """SOLVER.SCHEDULE: the factor of the learning rate at a time."""
     return _make("SOLVER.SCHEDULE", recipe_of(config.SOLVER.SCHEDULE, SCHEDULES))  # type: ignore[no-any-return]
+
+
+def frozen(config: CfgNode, method: Method) -> frozenset[str]:
+    """SOLVER.FREEZE: the names of a method's parameters and buffers that stay as they are.
+
+    Raises:
+        ConfigError: for a pattern that matches none of them, and when no parameter is left to train.
+    """
+    trained = {name for name, _ in method.named_parameters(remove_duplicate=False)}
+    names = trained | {name for name, _ in method.named_buffers(remove_duplicate=False)}
+    found = set[str]()
+    for pattern in config.SOLVER.FREEZE:
+        if not (matched := {name for name in names if fnmatchcase(name, pattern)}):
+            raise ConfigError(
+                f"SOLVER.FREEZE: no parameter of METHOD '{config.METHOD.NAME}' is called '{pattern}'; the "
+                f"nearest is {nearest(pattern, sorted(names), least=0.0)}"
+            )
+        found |= matched
+    if trained and trained <= found:
+        raise ConfigError("SOLVER.FREEZE: leaves no parameter to train; freeze fewer")
+    return frozenset(found)
 
 
 def blending(config: CfgNode) -> Blending:

@@ -44,6 +44,9 @@ DEFAULTS: dict[str, Any] = {
         "OPTIMISER": OPTIMISERS.recipe("adam"),  # one for every group of parameters of the method
         "WARMUP": 0,  # iterations of linear rise of the learning rate
         "SCHEDULE": SCHEDULES.recipe("linear"),  # how the learning rate falls
+        "FROM": "",  # weights to start from: a model such as nuclei_2d, or a run folder; "": random
+        "FREEZE": [],  # parameters and running statistics that stay as they are: names, or patterns such as
+        # "network.down.0.*"
         "AVERAGE": 0.0,  # decay per step of the running mean of weights used for prediction; 0: off
     },
     "INFERENCE": {

@@ -35,6 +35,10 @@ _RANGES: dict[str, tuple[Check, str]] = {
     "SOLVER.BATCH": _COUNT,
     "SOLVER.LR": (lambda x: x > 0, "above 0"),
     "SOLVER.WARMUP": _NATURAL,
+    "SOLVER.FREEZE": (
+        lambda names: all(type(name) is str and name for name in names),
+        "names or patterns of parameters, such as network.down.0.*",
+    ),
     "SOLVER.AVERAGE": _SHARE,
     "INFERENCE.OVERLAP": _SHARE,
     "INFERENCE.STATISTICS": _one_of("auto", "training", "image", "tile"),

@@ -10,6 +10,7 @@ from nucleizoo.cli.arguments import guarded, parser_of, read_words, split, stead
 _EXAMPLE = """example:
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela DATASET.ROOT my_images
   nucleizoo train --cfg configs/adgan_hela_cpu.yaml --out runs/hela --resume DATASET.ROOT my_images
+  nucleizoo train --cfg configs/nuclei_2d.yaml --out runs/tuned --from nuclei_2d SOLVER.LR 2e-4
   torchrun --nproc-per-node 4 tools/train.py --cfg configs/adgan_hela.yaml DATASET.ROOT my_images"""
 
 
@@ -25,9 +26,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<name of the config>)")
     parser.add_argument("--resume", action="store_true", help="resume the run in --out, if there is one")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="X",
+        help="start from the weights of a model that ships, such as nuclei_2d, or of a run folder",
+    )
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
     known, words = read_words(parser, argv, "the configuration")
     configs, pairs = split([*known.cfg, *words])
+    pairs += ["SOLVER.FROM", known.start] if known.start else []
     if known.out and len(configs) > 1:
         parser.error("--out is for one --cfg; several are trained into runs/<name>")
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
 from nucleizoo.contracts.method import Method
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Weights that a hook has chosen for prediction.
+
+    Attributes:
+        iteration: after which the method had them.
+        weights: parameters and buffers by name, on the device of the training.
+    """
+
+    iteration: int
+    weights: dict[str, Tensor]
 
 
 class Training(Protocol):
@@ -27,6 +41,8 @@ class Training(Protocol):
         scored_at: the iteration of that validation; -1 before the first.
         expected: names of the scores that validations of this training will give; complete before the first
             step.
+        average: running mean of the weights by name, with which the method predicts; {} where none is kept.
+        chosen: set it to have these weights saved for prediction, in place of the latest; None saves those.
         batch: the latest batch, on the device.
         stop: set it to end the training after the current step.
     """
@@ -41,6 +57,8 @@ class Training(Protocol):
     scores: dict[str, float]
     scored_at: int
     expected: frozenset[str]
+    average: dict[str, Tensor]
+    chosen: Chosen | None
     batch: dict[str, Tensor]
     stop: bool
 
@@ -66,6 +84,9 @@ class Hook:
     on the first rank only. Checkpoints keep the state of a hook under its class, so a trainer can have only
     one hook of a class with state.
     """
+
+    from_start: ClassVar[bool] = False
+    """Whether it needs the scores before the first step, too."""
 
     def gives(self, trainer: Training) -> Iterable[str]:
         """Names of the scores that this hook will record, such as 'truth/dice'; asked before training."""

@@ -197,9 +197,9 @@ class Registry:
         return f"Registry({self.kind!r}, {self.promise!r})"
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most similar to this one, if any is similar enough to be a typo."""
-    matches = difflib.get_close_matches(str(word), list(known), n=1)
+def nearest(word: str, known: Iterable[str], *, least: float = 0.6) -> str | None:
+    """The known word most similar to this one, if its similarity, in [0, 1], is enough for a typo."""
+    matches = difflib.get_close_matches(str(word), list(known), n=1, cutoff=least)
     return matches[0] if matches else None
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.ops.image.geometry import ball_radius, voxel_shape
 from nucleizoo.ops.image.resize import Resizing, nearest
 from nucleizoo.preprocess.intensity_range import limits_of
 from nucleizoo.preprocess.layout import as_ids, check_same_shape
@@ -27,10 +33,12 @@ class Labels:
     Attributes:
         path: a file, which may be that of the pictures.
         dataset: of an HDF5 file or Zarr group; '' takes 'label', or the only one.
+        diameter: that pictures are magnified to, as `magnified_to` says; 0 leaves them.
     """
 
     path: Path
     dataset: str = ""
+    diameter: float = 0.0
 
 
 def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None = None) -> Sequence[Picture]:
@@ -58,7 +66,11 @@ def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None
 def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> Sequence[Picture]:
     if labels is None:
         return reader.read(path, max_voxels=most)
-    pairs = reader.annotated(path, labels.path, dataset=labels.dataset, max_voxels=most)
+    volume = reader.open(path, max_voxels=most)
+    if labels.diameter:
+        planes = reader.label_planes(labels.path, dataset=labels.dataset)
+        reader = magnified_to(labels.diameter, reader, volume.spacing, enumerate(planes))
+    pairs = reader.annotated(path, labels.path, dataset=labels.dataset, volume=volume)
     return [replace(scan, labels=nearest(plane, scan.extent)) for scan, plane in pairs]
 
 
@@ -73,6 +85,9 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
         truth = Values(io.Handle(labels.path, labels.dataset, "label").open, dims)
         counts = [len(list(one.places())) for one in (values, truth)]
         check_same_shape(labels.path, [truth.shape] * counts[1], path, [values.shape] * counts[0])
+        _check_labels(truth)
+        if labels.diameter:
+            reader = magnified_to(labels.diameter, reader, told.spacing, _planes(truth))
     own = reader.voxel_size(told.spacing)
     factor = reader.magnification(own, str(path))
     resizing = Resizing(values.shape, reader.resampled(values.shape, factor, str(path)))
@@ -80,12 +95,43 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
     log.info("%s: %s voxels do not fit in CACHE_GB; crops are read from the file. One pass over it now "
              "finds its intensity range", path, size)  # fmt: skip
     limits = limits_of(values, reader.scaling)
-    if truth is not None:
-        _check_labels(truth)
     spacing = magnified(own, factor)
     return [
         LazyPicture(values, at, reader.scaling, limits, resizing, spacing, truth) for at in values.places()
     ]
+
+
+def magnified_to(
+    diameter: float,
+    reader: Reader,
+    spacing: tuple[float, ...],
+    labels: Iterable[tuple[int, NDArray[np.int32]]],
+) -> Reader:
+    """The reader of a file that magnifies its median nucleus to a diameter, and makes its voxels cubes.
+
+    Where the voxel size is unknown, voxels are treated as cubes. A file without nuclei is not magnified.
+
+    Args:
+        diameter: of the disc or ball with as many voxels as the nucleus, in pixels.
+        reader: of the experiment, without zoom.
+        spacing: what the file says of its voxel size, in micrometres.
+        labels: the labels of its pictures, each whole or in parts: index of the picture, and a part.
+    """
+    dims = reader.spec.dims
+    cubes, sizes = voxel_shape(reader.voxel_size(spacing), dims), Counter[tuple[int, int]]()
+    for picture, part in labels:
+        for label, count in zip(*np.unique(part, return_counts=True), strict=True):
+            sizes[picture, int(label)] += int(count)
+    nuclei = [size * math.prod(cubes) for (_, label), size in sizes.items() if label]
+    zoom = diameter / (2 * ball_radius(float(np.median(nuclei)), dims)) if nuclei else 1.0
+    return reader.magnifying(tuple(zoom * edge for edge in cubes))
+
+
+def _planes(labels: Values) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    """All planes of label pictures, with the index of the picture."""
+    depth = math.prod(labels.shape[:-2])
+    for index, plane in enumerate(labels.planes()):
+        yield index // depth, as_ids(plane[0], labels.name)
 
 
 def _check_labels(values: Values) -> None:

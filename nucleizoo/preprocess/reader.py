@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ class Reader:
         self.spacing = tuple(spacing)
         self.scaling: Scaling = scaling()
         self.empty_chunks = empty_chunks
+
+    def magnifying(self, zoom: tuple[float, ...]) -> Reader:
+        """The same with another `zoom`, one value per axis."""
+        made = copy(self)
+        made.zoom = zoom
+        return made
 
     def read(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> list[Scan]:
         """Read a file: one scan, or one for every picture of a stack.

@@ -86,17 +86,26 @@ def latest(run: Path) -> dict[str, Any] | None:
     return None
 
 
+def read_weights(run: Path) -> dict[str, Tensor]:
+    """The weights for prediction, by name, as they are stored.
+
+    Raises:
+        RunError: when there are none, or their file is damaged.
+    """
+    file = _weights(run)
+    try:
+        return {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{file} is damaged: {first_line(error)}; copy it again, or train again") from error
+
+
 def load_weights(run: Path, method: Method) -> None:
     """Give a method the weights for prediction.
 
     Raises:
         RunError: when there are none, or not those of such a method.
     """
-    file = _weights(run)
-    try:
-        values = {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{file} is damaged: {first_line(error)}; copy it again, or train again") from error
+    file, values = _weights(run), read_weights(run)
     try:
         result = method.load_state_dict(values, strict=False)
     except RuntimeError as error:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nucleizoo.contracts import Hook, Method
-from nucleizoo.contracts.hook import Training
+from nucleizoo.contracts.hook import Chosen, Training
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import Run, weights_of
@@ -33,6 +33,7 @@ class Average(Hook):
         """Start from the present weights, or from the mean of the run that is resumed."""
         start = self.mean or weights_of(trainer.method)
         self.mean = {name: value.to(trainer.device, copy=True) for name, value in start.items()}
+        trainer.average = self.mean
 
     @torch.no_grad()
     def after_step(self, trainer: Training) -> None:
@@ -43,17 +44,6 @@ class Average(Hook):
                 self.mean[name].lerp_(value, 1 - decay)
             else:
                 self.mean[name].copy_(value)
-
-    @contextmanager
-    def applied(self, trainer: Training) -> Iterator[None]:
-        """Give the method the mean weights inside the block."""
-        own = weights_of(trainer.method)
-        kept = {name: value.clone() for name, value in own.items()}
-        _assign(own, self.mean)
-        try:
-            yield
-        finally:
-            _assign(own, kept)
 
     def state_dict(self) -> dict[str, Any]:
         """The mean."""
@@ -67,24 +57,24 @@ class Average(Hook):
 class Save(Hook):
     """Writes checkpoint and weights: at the start, every `every` steps, and at the end.
 
+    The weights for prediction are those that a hook has chosen, or else the averaged ones, if there are any.
+
     All ranks have it, because a checkpoint holds the state of all of them; the first one writes.
 
     Args:
         run: where to save.
         every: steps between two checkpoints.
-        average: its weights are saved for prediction; None saves those of the last step.
-        remembered: returns the statistics of the norms on the images, if they are to be saved.
+        remembered: returns the statistics of the norms on the images with the weights that the method has
+            after an iteration, if they are to be saved.
     """
 
     def __init__(
         self,
         run: Run,
         every: int,
-        average: Average | None = None,
-        remembered: Callable[[Training], Statistics] | None = None,
+        remembered: Callable[[Training, int], Statistics] | None = None,
     ) -> None:
-        self.run, self.every, self.average, self.remembered = run, every, average, remembered
-        self.saved = -1
+        self.run, self.every, self.remembered = run, every, remembered
 
     def before_training(self, trainer: Training) -> None:
         """Save the initial state, so that there is always something to resume from."""
@@ -96,12 +86,10 @@ class Save(Hook):
             self._save(trainer)
 
     def after_training(self, trainer: Training) -> None:
-        """Save the last state."""
+        """Save the last state, which other hooks may have changed since the last step."""
         self._save(trainer)
 
     def _save(self, trainer: Training) -> None:
-        if self.saved == trainer.iteration:
-            return
         for name, value in trainer.method.named_parameters():
             if not torch.isfinite(value).all():
                 raise DivergedError(
@@ -111,38 +99,43 @@ class Save(Hook):
                 )
         state = trainer.state_dict()
         if trainer.is_first:
-            statistics = None
+            latest = Chosen(trainer.iteration, trainer.average or weights_of(trainer.method))
+            chosen, statistics = trainer.chosen or latest, None
             if self.remembered:
-                with predicting(trainer, self.average):
-                    statistics = self.remembered(trainer)
-            weights = self.average.mean if self.average else weights_of(trainer.method)
-            self.run.save(state, weights, statistics)
-        self.saved = trainer.iteration
+                with predicting(trainer, chosen.weights):
+                    statistics = self.remembered(trainer, chosen.iteration)
+            self.run.save(state, chosen.weights, statistics)
 
 
 class Every(Hook):
-    """Calls a function every few steps and at the end, with averaged weights if there are any.
+    """Calls a function every few steps and at the end, the method with averaged weights if there are any.
 
     Args:
         every: steps between two calls.
         look: called with the trainer, its method in evaluation mode; random numbers that it draws do not
             change the training.
-        average: the method has its weights during the call.
         scores: names of the scores that the function records of a method.
+        from_start: call it before the first step, too.
     """
 
     def __init__(
         self,
         every: int,
         look: Callable[[Training], None],
-        average: Average | None = None,
         scores: Callable[[Method], Iterable[str]] | None = None,
+        *,
+        from_start: bool = False,
     ) -> None:
-        self.every, self.look, self.average, self.scores = every, look, average, scores
+        self.every, self.look, self.scores, self.at_start = every, look, scores, from_start
 
     def gives(self, trainer: Training) -> Iterable[str]:
         """The names of the function's scores, if it is called at all."""
         return self.scores(trainer.method) if self.every and self.scores else ()
+
+    def before_training(self, trainer: Training) -> None:
+        """Call the function for the initial state, if that is asked for."""
+        if self.every and self.at_start and trainer.iteration == 0:
+            self._look(trainer)
 
     def after_step(self, trainer: Training) -> None:
         """Call the function when it is time."""
@@ -155,23 +148,36 @@ class Every(Hook):
             self._look(trainer)
 
     def _look(self, trainer: Training) -> None:
-        with predicting(trainer, self.average):
+        with predicting(trainer, trainer.average):
             self.look(trainer)
 
 
 @contextmanager
-def predicting(trainer: Training, average: Average | None) -> Iterator[None]:
-    """Inside the block, the method is as it predicts: in evaluation mode, with averaged weights if any.
+def predicting(trainer: Training, weights: dict[str, Tensor]) -> Iterator[None]:
+    """Inside the block, the method is as it predicts: in evaluation mode, with other weights if any.
 
     Random numbers drawn inside do not change the training.
     """
-    applied = average.applied(trainer) if average else nullcontext()
-    with random_numbers_kept(trainer.device), torch.no_grad(), applied:
+    trained = [layer for layer in trainer.method.modules() if layer.training]
+    with random_numbers_kept(trainer.device), torch.no_grad(), _applied(trainer.method, weights):
         trainer.method.eval()
         try:
             yield
         finally:
-            trainer.method.train()
+            for layer in trained:
+                layer.training = True
+
+
+@contextmanager
+def _applied(method: Method, weights: dict[str, Tensor]) -> Iterator[None]:
+    """Give the method other weights inside the block, if there are any."""
+    own = weights_of(method) if weights else {}
+    kept = {name: value.clone() for name, value in own.items()}
+    _assign(own, weights)
+    try:
+        yield
+    finally:
+        _assign(own, kept)
 
 
 def _assign(weights: dict[str, Tensor], values: dict[str, Tensor]) -> None:

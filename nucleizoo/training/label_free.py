@@ -17,6 +17,7 @@ from nucleizoo.contracts import Dataset, Method, Sample, Translator
 from nucleizoo.contracts.hook import Training
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.metrics import objects
+from nucleizoo.ops.image.geometry import ball_radius
 from nucleizoo.preprocess import Scan
 from nucleizoo.training.norm_statistics import Remembered, as_it_predicts
 from nucleizoo.training.report import Report
@@ -140,8 +141,7 @@ class LabelFree:
 
     def _radius(self) -> float:
         """Radius of a circle or sphere as large as the source's median nucleus."""
-        size, dims = float(np.median(self.true_sizes)), len(self.config.DATASET.SIZE)
-        return math.sqrt(size / math.pi) if dims == 2 else math.cbrt(0.75 * size / math.pi)
+        return ball_radius(float(np.median(self.true_sizes)), len(self.config.DATASET.SIZE))
 
 
 def _offset(images: list[Picture], found: list[Labels]) -> float:

@@ -36,11 +36,11 @@ class Remembered:
         self.config, self.images, self.augment = config, images, augment
         self._known: tuple[int, Statistics] | None = None
 
-    def __call__(self, trainer: Training) -> Statistics:
-        """The statistics with the present weights, in evaluation mode."""
-        if self._known is None or self._known[0] != trainer.iteration:
+    def __call__(self, trainer: Training, iteration: int) -> Statistics:
+        """The statistics with the present weights, those for prediction after an iteration."""
+        if self._known is None or self._known[0] != iteration:
             segmenter = Segmenter(trainer.method, self.config, trainer.precision)
-            self._known = (trainer.iteration, self._seen(segmenter))
+            self._known = (iteration, self._seen(segmenter))
         return self._known[1]
 
     def _seen(self, segmenter: Segmenter) -> Statistics:
@@ -62,5 +62,5 @@ class Remembered:
 
 def as_it_predicts(trainer: Training, config: CfgNode, remembered: Remembered | None) -> Segmenter:
     """The segmenter that a training would give if its run were opened now."""
-    statistics = remembered(trainer) if remembered else None
+    statistics = remembered(trainer, trainer.iteration) if remembered else None
     return Segmenter(trainer.method, config, trainer.precision, statistics)

@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from nucleizoo.core.files import locked
 from nucleizoo.core.format import listed
 from nucleizoo.ops.nn.norms import plain_norms
 from nucleizoo.runs import Run
+from nucleizoo.training import start_weights
 from nucleizoo.training.autoconfig import completed
 from nucleizoo.training.batches import Batches
 from nucleizoo.training.distributed.process_group import process_group
@@ -93,6 +95,8 @@ def _prepared(
     batches = Batches.of(
         config, (ranks.number, ranks.count), target=experiment.method.task.target, images=images
     )
+    if config.SOLVER.FROM and ranks.is_first and not run.checkpoints():  # the trainer gives them to all ranks
+        start_weights.load(experiment.method, config)
     if config.MONITOR.TRUTH:
         experiment.check_segments()
     kept = _hooks(experiment, run, batches, ranks, hooks)
@@ -163,10 +167,11 @@ def _hooks(
     monitor, decay = config.MONITOR, config.SOLVER.AVERAGE
     if not ranks.is_first:
         return [Save(run, monitor.SAVE)]
-    average = Average(decay) if decay else None
+    own = [*build.hooks(config, run), *hooks]
+    look_at = partial(Every, monitor.VALIDATE, from_start=any(hook.from_start for hook in own))
     report = Report(run, monitor.LOG, monitor.TENSORBOARD)
-    kept: list[Hook] = [average] if average else []
-    kept += [report, Every(monitor.SNAPSHOT, report.panel, average)]
+    kept: list[Hook] = [Average(decay)] if decay else []
+    kept += [report, Every(monitor.SNAPSHOT, report.panel)]
     remembered = None
     if batches.image and experiment.method.segments:
         if plain := plain_norms(experiment.method):
@@ -177,8 +182,8 @@ def _hooks(
         remembered = Remembered(config, batches.image, batches.augment)
         if monitor.VALIDATE:
             look = LabelFree(config, report, batches.image, batches.source, remembered)
-            kept.append(Every(monitor.VALIDATE, look, average, look.names))
+            kept.append(look_at(look, look.names))
     if monitor.TRUTH:
         truth = Validation(config, report, remembered)
-        kept.append(Every(monitor.VALIDATE, truth, average, truth.names))
-    return [*kept, *build.hooks(config, run), *hooks, Save(run, monitor.SAVE, average, remembered)]
+        kept.append(look_at(truth, truth.names))
+    return [*kept, *own, Save(run, monitor.SAVE, remembered)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -47,6 +48,18 @@ class Solver:
             factor = self.factor(Clock(round(clock.iteration * group.pace), clock.total))
             for settings in one.param_groups:
                 settings["lr"] = self.lr * group.lr_scale * factor
+
+
+def freeze(method: nn.Module, names: Container[str], groups: dict[str, Group]) -> dict[str, Group]:
+    """Exclude parameters from training; gives the groups with what is left of them, without empty ones."""
+    for name, parameter in method.named_parameters(remove_duplicate=False):
+        if name in names:
+            parameter.requires_grad_(False)
+    left = {
+        name: replace(group, parameters=tuple(p for p in group.parameters if p.requires_grad))
+        for name, group in groups.items()
+    }
+    return {name: group for name, group in left.items() if group.parameters}
 
 
 def check_groups(method: nn.Module, groups: dict[str, Group]) -> None:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
+from nucleizoo import build
 from nucleizoo.contracts import Clock, Hook, Method, Update
+from nucleizoo.contracts.hook import Chosen
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.joint_backward import all_gathered
@@ -18,7 +20,7 @@ from nucleizoo.ops.nn.layout import channels_last
 from nucleizoo.runs import weights_of
 from nucleizoo.training.distributed.ranks import ALONE, Ranks
 from nucleizoo.training.randomness import random_state, set_random_state
-from nucleizoo.training.solver import Solver, check_groups
+from nucleizoo.training.solver import Solver, check_groups, freeze
 from nucleizoo.training.workers import workers_watched
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,9 @@ class Trainer:
 
     Args:
         method: moved to the device of SYSTEM.DEVICE and to the channels-last layout.
-        config: reads the sections SYSTEM (DEVICE, PRECISION) and SOLVER.
+        config: reads the sections SYSTEM (DEVICE, PRECISION) and SOLVER. What SOLVER.FREEZE names gets no
+            update; a layer whose running statistics it names, as batch normalisation has them, uses those in
+            training too, and keeps them.
         hooks: see `contracts.Hook`.
         ranks: the processes that train together; all start from the weights of the first.
 
@@ -41,7 +45,12 @@ class Trainer:
         losses: name -> scalar tensor of the latest step, on the device; the mean over ranks.
         scores: name -> number, the latest of validation, such as 'truth/dice'.
         scored_at: the iteration of these scores; -1 before the first.
+        groups: of the method, without frozen parameters.
+        idle: names of the groups that are wholly frozen.
+        settled: layers with frozen running statistics.
         expected: names of the scores that the hooks will give, from the start of `train` on.
+        average: running mean of the weights by name, {} where no hook keeps one.
+        chosen: weights that a hook has chosen for prediction; None for the latest.
         batch: this rank's share of the latest batch, on the device.
         stop: set it to end the training after the current step.
     """
@@ -55,8 +64,16 @@ class Trainer:
         self.method = method.to(self.device)
         _to_layout(self.method, channels_last(method.task.dims))
         ranks.broadcast(weights_of(self.method))
-        self.groups = method.groups()
-        check_groups(method, self.groups)
+        groups = method.groups()
+        check_groups(method, groups)
+        frozen = build.frozen(config, method)
+        self.groups = freeze(method, frozen, groups)
+        self.idle = groups.keys() - self.groups.keys()
+        self.settled = [
+            layer
+            for prefix, layer in method.named_modules()
+            if any(f"{prefix}.{name}".lstrip(".") in frozen for name, _ in layer.named_buffers(recurse=False))
+        ]
         self.solver = Solver(config, self.groups)
         self.optimisers = self.solver.optimisers
         self.total: int = config.SOLVER.TOTAL
@@ -65,6 +82,8 @@ class Trainer:
         self.scores: dict[str, float] = {}
         self.scored_at = -1
         self.expected = frozenset[str]()
+        self.average: dict[str, Tensor] = {}
+        self.chosen: Chosen | None = None
         self.batch: dict[str, Tensor] = {}
         self.stop = False
 
@@ -78,6 +97,8 @@ class Trainer:
             UserError: when a process that prepares batches was killed.
         """
         self.method.train()
+        for layer in self.settled:
+            layer.eval()
         try:
             self.expected = frozenset(name for hook in self.hooks for name in hook.gives(self))
             self._tell("before_training")
@@ -133,11 +154,14 @@ class Trainer:
     def _apply(self, update: Update) -> dict[str, Tensor]:
         """Compute the gradients that an update asks for, and step unless it only accumulates them."""
         assert torch.is_grad_enabled(), "train_step yielded inside 'with no_grad()'"
-        optimiser = self.optimisers[update.group]
         losses = {name: loss.detach() for name, loss in update.losses.items()}
+        if update.group in self.idle:
+            return losses
+        optimiser = self.optimisers[update.group]
         total = torch.stack(list(update.losses.values())).sum()
-        wanted = update.only if update.only is not None else self.groups[update.group].parameters
-        torch.autograd.backward(total, inputs=list(wanted), retain_graph=update.keep_graph)
+        asked = update.only if update.only is not None else self.groups[update.group].parameters
+        if wanted := [parameter for parameter in asked if parameter.requires_grad]:
+            torch.autograd.backward(total, inputs=wanted, retain_graph=update.keep_graph)
         if update.step:
             self.ranks.average(self.groups[update.group].parameters)
             optimiser.step()

@@ -3,23 +3,64 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from nucleizoo import build, io
 from nucleizoo.contracts import Method
 from nucleizoo.contracts.hook import Training
 from nucleizoo.core.errors import ConfigError, ImageReadError
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.io import Volume
 from nucleizoo.metrics import objects, pixels
+from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.training.norm_statistics import Remembered, as_it_predicts
 from nucleizoo.training.report import Report
 
 log = logging.getLogger(__name__)
 
+Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Annotated:
+    """A file in memory, with its labels.
+
+    Attributes:
+        name: of the file.
+        volume: its content.
+        pairs: its pictures as the configuration reads them, with their labels (*S).
+    """
+
+    name: str
+    volume: Volume
+    pairs: list[tuple[Scan, Labels]]
+
+    @classmethod
+    def read(cls, reader: Reader, picture: Path, truth: Path) -> _Annotated:
+        volume = reader.open(picture)
+        return cls(str(picture), volume, reader.annotated(picture, truth, volume=volume))
+
+    def segmented(self, segmenter: Segmenter) -> Iterator[tuple[Labels, Labels]]:
+        """The labels found in each picture, as prediction would adapt to this file, and the true ones."""
+        adapted = segmenter.adapted(self.volume, self.name)
+        scans = [scan for scan, _ in self.pairs]
+        if adapted is not segmenter:
+            scans = adapted.reader.prepare(self.volume, self.name)
+        for scan, (_, truth) in zip(scans, self.pairs, strict=True):
+            yield adapted.segment(scan).labels, truth
+
 
 class Validation:
     """Compares the method's labels with MONITOR.TRUTH, for the pictures in MONITOR.PICTURES.
+
+    Files are read as in prediction: where INFERENCE.NOMINAL_DIAMETER is set, the method finds the size of
+    nuclei in every file again with its present weights.
 
     Raises:
         ConfigError: when the numbers of label files and pictures differ, only some of them can be paired by
@@ -37,8 +78,8 @@ class Validation:
                 "label file per picture"
             )
         try:
-            named, reader = io.pair(pictures, truths), build.reader(config)
-            self.pairs = [one for pair in named for one in reader.annotated(*pair)]
+            reader = build.reader(config)
+            self.files = [_Annotated.read(reader, *pair) for pair in io.pair(pictures, truths)]
         except ImageReadError as error:
             raise ConfigError(f"MONITOR.PICTURES and MONITOR.TRUTH: {error}") from error
 
@@ -50,7 +91,7 @@ class Validation:
     def __call__(self, trainer: Training) -> None:
         """Score the present weights, and write the result to the report."""
         segmenter = as_it_predicts(trainer, self.config, self.remembered)
-        found = [(segmenter.segment(scan).labels, labels) for scan, labels in self.pairs]
+        found = [pair for file in self.files for pair in file.segmented(segmenter)]
         nuclei = objects.ObjectScore.pooled(objects.score(*pair) for pair in found)
         summary = pixels.summary([pixels.score(*pair) for pair in found]) | {"object_f1": nuclei.f1}
         self.report.scalars(trainer.iteration, summary, "truth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,13 +29,16 @@ class Labelled(Reader, Dataset):
         min_labelled: a crop with fewer labelled voxels is drawn again with the probability `redraw`
             (CySGAN's code [1]: 1000 in 17x129x129; 0: all crops are equally likely).
         redraw: that probability, at least 0 and below 1 ([1]: 0.9).
+        diameter: that of the nuclei which the network shall see, in pixels: every file is magnified so that
+            its median annotated nucleus, cut ones included, is as large as a disc or ball of that diameter,
+            of cubic voxels. 0: files are read as they are.
         cache_gb: memory for images and labels, in 10^9 bytes (8 bytes per voxel). Crops of larger TIFF,
             HDF5, NumPy and Zarr files are read from the files; other images that do not fit go to a
             temporary file (in TMPDIR).
 
     Raises:
         ImageReadError: when files are missing, cannot be used, or do not match each other.
-        ValueError: for a value out of range.
+        ValueError: for a value out of range, or a `diameter` where ZOOM or DATASET.SPACING is set.
 
     References:
         [1] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e (MIT), read for facts.
@@ -51,6 +55,7 @@ class Labelled(Reader, Dataset):
         label_dataset: str = "",
         min_labelled: int = 0,
         redraw: float = 0.9,
+        diameter: float = 0.0,
         cache_gb: float = 4.0,
         **settings: Any,
     ) -> None:
@@ -60,6 +65,12 @@ class Labelled(Reader, Dataset):
                 "MIN_LABELLED must be 0 or more, and REDRAW at least 0 and below 1, got "
                 f"{min_labelled} and {redraw}"
             )
+        if not 0 <= diameter < math.inf:
+            raise ValueError(f"DIAMETER must be 0 or more (pixels), got {diameter}")
+        if diameter and (settings.get("zoom") or spec.spacing):
+            other = "ZOOM" if settings.get("zoom") else "DATASET.SPACING"
+            raise ValueError(f"DIAMETER and {other} both set the size of nuclei; leave one of them out")
+        self.diameter = diameter
         self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
         self.room = cache_gb * 1e9
         files = io.find(spec.root / images)
@@ -85,4 +96,4 @@ class Labelled(Reader, Dataset):
             raise ImageReadError(f"{image}: contains no labels; name the label files with the key LABELS")
         # the only dataset of a file is its image
         dataset = self.label_dataset or ("label" if image == label else "")
-        return open_pictures(self, image, self.room, Labels(label, dataset))
+        return open_pictures(self, image, self.room, Labels(label, dataset, self.diameter))

@@ -19,7 +19,7 @@ class EarlyStop(Hook):
     """Ends the training when a score has not risen for some validations; it does not go back to the best.
 
     It saves time and chooses no weights: the run keeps those of the last step, `patience` validations after
-    the best score, and `--resume` continues from there.
+    the best score, and `--resume` continues from there. `keep_best` beside it keeps the best ones.
 
     Args:
         score: its name in the log: 'truth/dice' or 'truth/object_f1' if MONITOR.TRUTH is set, or a score
@@ -43,19 +43,7 @@ class EarlyStop(Hook):
         Raises:
             ConfigError: when there will not.
         """
-        if self.score in trainer.expected:
-            return
-        monitor, mends = trainer.config.MONITOR, list[str]()
-        if not monitor.VALIDATE:
-            mends.append("set MONITOR.VALIDATE, which is 0")
-        if not monitor.TRUTH and (self.score.startswith("truth/") or not trainer.expected):
-            mends.append("set MONITOR.TRUTH")
-        if trainer.expected:
-            mends.append(f"choose one of {', '.join(sorted(trainer.expected))}")
-        raise ConfigError(
-            f"MONITOR.HOOKS.EARLY_STOP.SCORE: this training will give no score '{self.score}'; "
-            f"{', or '.join(mends)}"
-        )
+        check_expected(trainer, self.score, "EARLY_STOP")
 
     def after_step(self, trainer: Training) -> None:
         """Look at the score after each validation."""
@@ -80,3 +68,23 @@ class EarlyStop(Hook):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the state from `state_dict`."""
         self.best, self.waited, self.seen = (state.get(key, old) for key, old in self.state_dict().items())
+
+
+def check_expected(trainer: Training, score: str, hook: str) -> None:
+    """Check that a training will give a score, which the key SCORE of a hook names.
+
+    Raises:
+        ConfigError: when it will not.
+    """
+    if score in trainer.expected:
+        return
+    monitor, mends = trainer.config.MONITOR, list[str]()
+    if not monitor.VALIDATE:
+        mends.append("set MONITOR.VALIDATE, which is 0")
+    if not monitor.TRUTH and (score.startswith("truth/") or not trainer.expected):
+        mends.append("set MONITOR.TRUTH")
+    if trainer.expected:
+        mends.append(f"choose one of {', '.join(sorted(trainer.expected))}")
+    raise ConfigError(
+        f"MONITOR.HOOKS.{hook}.SCORE: this training will give no score '{score}'; {', or '.join(mends)}"
+    )

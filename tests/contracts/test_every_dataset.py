@@ -74,6 +74,7 @@ FILES = {
     "labelled": labelled,
     "matched": one_of_each("labelled", "images"),
     "matched_images": one_of_each("images", "labelled"),
+    "mixed": lambda root, dims: {"first": DATASETS.recipe("labelled", **labelled(root, dims))},
     "translated": lambda root, dims: {"run": finished_run(root, dims), "count": 2},
 }
 """Entry -> its settings, given a folder with `images` and `labels` and the number of dimensions."""

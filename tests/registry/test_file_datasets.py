@@ -259,3 +259,81 @@ def test_the_only_dataset_of_a_file_is_not_its_own_labels(tmp_path):
         file["image"] = grid((9, 9)).astype(np.uint8)
     with pytest.raises(ImageReadError, match=r"a\.h5: .*'label'.* image\b.*LABEL_DATASET"):
         pairs(tmp_path, images="a.h5")
+
+
+# --- nuclei of one size
+
+
+def write_nuclei(root, name, radii, shape, edges=(1.0, 1.0, 1.0)):
+    """A file of discs or balls with such radii, in units of the last axis, and edges of its voxels."""
+    axes = [np.arange(n) * edge for n, edge in zip(shape, edges[-len(shape) :], strict=True)]
+    labels, at = np.zeros(shape, np.uint16), np.array([axis[-1] / 2 for axis in axes])
+    at[-1] = 0.0
+    for number, radius in enumerate(radii, 1):
+        at[-1] += radius + 2
+        labels[sum((a - c) ** 2 for a, c in zip(np.ix_(*axes), at, strict=True)) <= radius**2] = number
+        at[-1] += radius + 2
+    for folder, data in (("images", (labels > 0) * np.uint8(200)), ("labels", labels)):
+        (root / folder).mkdir(exist_ok=True)
+        more = {"axes": "ZYX", "spacing": edges[0] * 0.5, "unit": "um"} if len(shape) == 3 else {"axes": "YX"}
+        resolution = (2.0, 2.0)  # half a micrometre
+        tifffile.imwrite(
+            root / folder / f"{name}.tif", data, imagej=True, metadata=more, resolution=resolution
+        )
+
+
+def diameters(labels):
+    sizes = np.bincount(labels.ravel())[1:]
+    return 2 * np.sqrt(sizes / np.pi) if labels.ndim == 2 else np.cbrt(6 * sizes / np.pi)
+
+
+def test_the_median_nucleus_of_every_file_is_magnified_to_a_diameter(tmp_path):
+    write_nuclei(tmp_path, "large", (6, 20, 16, 15, 40), (90, 220))
+    write_nuclei(tmp_path, "small", (4, 5, 4), (20, 60))
+    large, small = pairs(tmp_path, images="images", labels="labels", diameter=16.0).library._scans
+    for scan, old, radius in ((large, (90, 220), 16), (small, (20, 60), 4)):
+        assert np.median(diameters(scan.labels)) == pytest.approx(16, rel=0.05)
+        assert scan.extent == tuple(pytest.approx(n * 8 / radius, rel=0.03) for n in old)
+        assert np.corrcoef(scan.image[0].ravel(), scan.labels.ravel() > 0)[0, 1] > 0.9
+
+
+def test_voxels_of_a_known_size_become_cubes_first(tmp_path):
+    write_nuclei(tmp_path, "flat", (8, 8, 8), (9, 22, 70), edges=(2.0, 1.0, 1.0))
+    (scan,) = pairs(tmp_path, 3, images="images", labels="labels", diameter=12.0).library._scans
+    assert scan.magnification == pytest.approx((1.5, 0.75, 0.75), rel=0.03)
+    assert np.median(diameters(scan.labels)) == pytest.approx(12, rel=0.05)
+    (cubes,) = pairs(
+        tmp_path, 3, images="images", labels="labels", diameter=12.0, spacing=(1.0, 1.0, 1.0)
+    ).library._scans
+    assert len(set(cubes.magnification)) == 1  # the key says so
+
+
+@pytest.mark.parametrize(("dims", "shape"), [(3, (9, 22, 70)), (2, (9, 22, 70)), (2, (22, 70))])
+def test_files_too_large_for_memory_are_magnified_alike(tmp_path, dims, shape):
+    write_nuclei(tmp_path, "flat", (8, 5, 7), shape, edges=(2.0, 1.0, 1.0))
+    words = {"images": "images", "labels": "labels", "diameter": 12.0}
+    whole, filed = (pairs(tmp_path, dims, cache_gb=gb, **words) for gb in (1.0, 0.0))
+    assert [s.extent for s in whole.library._scans] == [s.extent for s in filed.library._scans]
+    for seed in range(3):
+        one, other = (d.sample(np.random.default_rng(seed), (8, 16, 16)[-dims:]) for d in (whole, filed))
+        assert np.array_equal(one.labels, other.labels) and one.spacing == other.spacing
+        np.testing.assert_allclose(one.image, other.image, atol=1e-6)
+
+
+def test_a_file_without_nuclei_keeps_its_size(tmp_path):
+    write_nuclei(tmp_path, "none", (), (30, 40))
+    image = np.zeros((30, 40), np.uint8)
+    image[3] = 9
+    tifffile.imwrite(tmp_path / "images" / "none.tif", image)
+    (scan,) = pairs(tmp_path, images="images", labels="labels", diameter=12.0).library._scans
+    assert scan.extent == (30, 40) and not scan.labels.any()
+
+
+def test_a_diameter_beside_another_size_is_refused(tmp_path, labelled):
+    words = {"images": "images", "labels": "labels", "diameter": 12.0}
+    with pytest.raises(ValueError, match="DIAMETER and ZOOM"):
+        pairs(labelled, **words, zoom=(2.0,))
+    with pytest.raises(ValueError, match=r"DIAMETER and DATASET\.SPACING"):
+        DATASETS.recipe("labelled", **words)(spec(labelled, spacing=(1.0, 1.0)))
+    with pytest.raises(ValueError, match="DIAMETER must be 0 or more"):
+        pairs(labelled, **words | {"diameter": -1.0})

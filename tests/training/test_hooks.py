@@ -10,7 +10,7 @@ from torch import nn
 from nucleizoo.contracts import Group, Method, Update
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.runs import Run
-from nucleizoo.training.hooks import Average, Every, Save
+from nucleizoo.training.hooks import Average, Every, Save, predicting
 
 
 class Ramp(Duo):
@@ -64,7 +64,7 @@ def test_the_average_is_applied_inside_the_block_alone():
     made = trainer(Ramp(made=0.0), [average])
     made.train(batches(4))
     mean = average.mean["made"].clone()
-    with torch.no_grad(), pytest.raises(KeyError), average.applied(made):
+    with pytest.raises(KeyError), predicting(made, average.mean):
         assert torch.equal(made.method.made, mean) and made.method.made.item() != 4.0
         raise KeyError
     assert made.method.made.item() == 4.0
@@ -106,6 +106,16 @@ def test_validate_looks_on_time_and_at_the_end():
     assert made.method.training and torch.is_grad_enabled()
 
 
+def test_validate_looks_at_the_start_where_that_is_asked_for():
+    look, resumed = Looked(), Looked()
+    trainer(Ramp(made=0.0), [Every(2, look, from_start=True)]).train(batches(3))
+    assert look.calls == [(0, 0.0), (2, 2.0), (3, 3.0)]
+    made = trainer(Ramp(made=1.0), [Every(2, resumed, from_start=True)])
+    made.iteration = 1
+    made.train(batches(1))
+    assert resumed.calls == [(2, 2.0)]
+
+
 def test_validate_never_looks_when_switched_off_and_not_twice_at_the_end():
     never, even = Looked(), Looked()
     trainer(Ramp(), [Every(0, never), Every(2, even)]).train(batches(4))
@@ -139,7 +149,7 @@ def test_validate_leaves_the_random_numbers_of_training_alone():
 
 def test_validate_shows_the_averaged_weights():
     average, look = Average(0.9), Looked()
-    made = trainer(Ramp(made=0.0), [average, Every(1, look, average)])
+    made = trainer(Ramp(made=0.0), [average, Every(1, look)])
     made.train(batches(1))
     kept = min(0.9, 2 / 11)
     assert look.calls == [(1, pytest.approx(1 - kept))]
@@ -168,7 +178,7 @@ def test_save_writes_at_the_start_on_time_and_at_the_end(tmp_path):
 
 def test_saved_weights_are_the_averaged_ones_and_the_checkpoint_has_both(tmp_path):
     run, average = Run(tmp_path / "run", settings()).create(), Average(0.9)
-    trainer(Ramp(made=0.0), [average, Save(run, 2, average)]).train(batches(5))
+    trainer(Ramp(made=0.0), [average, Save(run, 2)]).train(batches(5))
     assert torch.equal(load_file(run.path / "weights.safetensors")["made"], average.mean["made"])
     state = run.latest()
     assert state["method"]["made"].item() == 5.0

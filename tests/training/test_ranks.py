@@ -20,7 +20,7 @@ from torch import nn
 from nucleizoo import api, build
 from nucleizoo.cli import main
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.runs import Run
+from nucleizoo.runs import Run, weights_of
 from nucleizoo.training import session
 from nucleizoo.training.batches import Batches
 from nucleizoo.training.distributed.process_group import process_group
@@ -185,6 +185,25 @@ def test_a_gradient_is_the_mean_over_ranks_and_none_where_none_has_one(tmp_path)
     for number in range(2):
         both, second, none = torch.load(tmp_path / f"{number}.pt")
         assert both.eq(1.5).all() and second.eq(0.5).all() and none is None
+
+
+def start_from(images, folder):
+    """The weights before the first step on every rank, of which only the first can read the run."""
+    with process_group() as ranks:
+        source = folder / "source" if ranks.is_first else folder / "nowhere"
+        settings = config(images, "supervised_2d", "SOLVER.FROM", str(source))
+        trainer, _ = session._prepared(Run(folder / "run", settings), ranks, ())
+        torch.save(weights_of(trainer.method), folder / f"{ranks.number}.pt")
+
+
+def test_the_first_rank_reads_the_weights_that_all_start_from(images, tmp_path):
+    run = Run(tmp_path / "source", config(images, "supervised_2d", "SYSTEM.SEED", "3")).create()
+    given = weights_of(build.method(run.config))
+    run.save({"iteration": 0}, given)
+    ended = together(tmp_path, start_from, images, tmp_path)
+    assert ended.codes == [0, 0], ended.said
+    for number in range(2):
+        assert_same(torch.load(tmp_path / f"{number}.pt"), given)
 
 
 # Stopping and resuming.

@@ -38,9 +38,18 @@ def data(tmp_path):
     return tmp_path
 
 
-def config(folder):
+def heights(validation):
+    """Rows with nuclei in the truth of every picture."""
+    return [int(labels.any(1).sum()) for file in validation.files for _, labels in file.pairs]
+
+
+def words(folder):
     pairs = ["DATASET.ROOT", str(folder), "MONITOR.PICTURES", "images", "MONITOR.TRUTH", "truth"]
-    return load_config(TOY, [*pairs, "MONITOR.TENSORBOARD", "False"])
+    return [*pairs, "MONITOR.TENSORBOARD", "False"]
+
+
+def config(folder):
+    return load_config(TOY, words(folder))
 
 
 def test_scores_are_those_of_the_labels_and_go_to_the_log(data, caplog):
@@ -77,8 +86,7 @@ def test_labels_are_those_of_the_same_name_whatever_their_order(data, suffix):
         (data / "images" / f"{old}.png").rename(data / "images" / f"{new}.png")
         (data / "truth" / f"{old}.tif").rename(data / "truth" / f"{new}{suffix}.tif")
     settings = config(data)
-    heights = [int(labels.any(1).sum()) for _, labels in Validation(settings, None).pairs]
-    assert heights == [10, 20]
+    assert heights(Validation(settings, None)) == [10, 20]
     (data / "truth" / f"t1{suffix}.tif").rename(data / "truth" / f"t3{suffix}.tif")
     with pytest.raises(ConfigError, match=r"MONITOR\.TRUTH: .*t1\.png: .* labels"):
         Validation(settings, None)
@@ -87,4 +95,29 @@ def test_labels_are_those_of_the_same_name_whatever_their_order(data, suffix):
 def test_where_no_name_is_shared_the_order_pairs(data):
     for old, new in (("a", "man_seg1"), ("b", "man_seg2")):
         (data / "truth" / f"{old}.tif").rename(data / "truth" / f"{new}.tif")
-    assert [int(labels.any(1).sum()) for _, labels in Validation(config(data), None).pairs] == [10, 20]
+    assert heights(Validation(config(data), None)) == [10, 20]
+
+
+def test_every_file_is_read_in_the_size_and_polarity_that_prediction_would_choose(data):
+    for name in "ab":
+        file = data / "images" / f"{name}.png"
+        Image.fromarray(220 - np.asarray(Image.open(file))).save(file)  # dark nuclei
+    seen = []
+
+    class Watched(Bright):
+        def forward(self, image):
+            seen.append(tuple(image.shape[2:]))
+            return super().forward(image)
+
+    pairs = ["INFERENCE.NOMINAL_DIAMETER", "16", "INFERENCE.DIAMETER", "8", "INFERENCE.POLARITY", "dark"]
+    settings = load_config(TOY, [*words(data), *pairs])
+    run = Run(data / "run", settings).create()
+    report = Report(run, 2, False)
+    made = trainer(Watched(TASK), [report])
+    report.before_training(made)
+    Validation(settings, report)(made)
+    report.close()
+    assert seen == [(40, 40)] * 2
+    assert made.scores["truth/precision"] > 0.95 and made.scores["truth/recall"] == pytest.approx(
+        0.75, abs=0.02
+    )

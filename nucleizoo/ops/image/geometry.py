@@ -31,6 +31,11 @@ def voxel_shape(spacing: Sequence[float], dims: int) -> tuple[float, ...]:
     return tuple(float(s) / float(spacing[-1]) for s in spacing)
 
 
+def ball_radius(size: float, dims: int) -> float:
+    """Radius of the disc or ball with so many voxels."""
+    return math.sqrt(size / math.pi) if dims == 2 else (size * 3 / (4 * math.pi)) ** (1 / 3)
+
+
 @dataclass(frozen=True)
 class Voxels:
     """The voxels of a file, beside those that the network sees of it.

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import feature, filters, measure, segmentation
 
+from nucleizoo.ops.image.geometry import ball_radius
+
 Image = NDArray[np.floating[Any]]
 Labels = NDArray[np.int32]
 
@@ -95,7 +97,7 @@ def measure_sizes(images: Sequence[Image]) -> Sizes:
             raise ValueError("no nucleus was found")
         sizes = np.array([one.area for one in nuclei], float)
         whole = sizes > CRUMB * np.median(sizes)
-        before, radius = radius, (radius + _radius(float(np.median(sizes[whole])), shown[0].ndim)) / 2
+        before, radius = radius, (radius + ball_radius(float(np.median(sizes[whole])), shown[0].ndim)) / 2
         if abs(before - radius) < 0.25:
             break
     axes = np.array([_axes(one) for one, good in zip(nuclei, whole, strict=True) if good])
@@ -172,11 +174,6 @@ def _axes(nucleus: Any) -> tuple[float, float]:
         variances = moments.sum() / 2 - moments
         return math.sqrt(5 * variances.max()), math.sqrt(5 * max(variances.min(), 0))
     return 2 * math.sqrt(moments[1]), 2 * math.sqrt(moments[0])
-
-
-def _radius(size: float, dims: int) -> float:
-    """Radius of the disc or ball with so many voxels."""
-    return math.sqrt(size / math.pi) if dims == 2 else (size * 3 / (4 * math.pi)) ** (1 / 3)
 
 
 def _count(labels: list[Labels], least: float) -> tuple[tuple[int, ...], list[float]]:
