@@ -124,7 +124,7 @@ def test_the_plugin_it_shows_trains_and_predicts(toy_images, tmp_path, plugin):
 def test_the_python_it_shows_runs(page, toy_images, tmp_path, monkeypatch, capsys):
     """Without the plugin; in a folder that holds `my_images`, with the sizes and steps of a toy."""
     examples = [block for block in python_of(page) if "register" not in block]
-    if any("predict(None" in block for block in examples) and not models.shelf():
+    if any("predict(None" in block for block in examples) and not models.shipped():
         pytest.skip("needs the shipped model")
     monkeypatch.chdir(tmp_path)
     Path("configs").symlink_to(ROOT / "configs")

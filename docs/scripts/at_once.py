@@ -12,8 +12,8 @@ import os
 import tempfile
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
+from PIL import Image
 
 from nucleizoo import api, io
 from nucleizoo.ops.image.resize import linear, nearest
@@ -26,8 +26,8 @@ SHOWN = [
 ]
 """File, and corner and edge of the square that is shown."""
 
-EDGE = 480
-"""Pixels of a square in the picture."""
+EDGE, SHRINK = 960, 2
+"""Pixels of a square when outlines are drawn, and how many of them become one."""
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
@@ -50,4 +50,5 @@ if __name__ == "__main__":
         columns.append(np.concatenate([plain, marked]))
         print(name, done.count, "nuclei of about", round(done.scale.diameter, 1), "pixels")
     asked.picture.parent.mkdir(parents=True, exist_ok=True)
-    imageio.imwrite(asked.picture, np.concatenate(columns, axis=1))
+    whole = Image.fromarray(np.concatenate(columns, axis=1))
+    whole.resize((whole.width // SHRINK, whole.height // SHRINK)).save(asked.picture)

@@ -169,7 +169,7 @@ class Segmenter:
 
     def _segment(self, image: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Picture (C, *S) in [-1, 1] -> labels and probability of nucleus, both (*S)."""
-        maps = self.maps(image)
+        maps = self.tiles(torch.from_numpy(image)[None])[0].numpy()
         labels = self.decoder(dict(zip(self.target.names, maps, strict=True)))
         return labels, self.target.likelihood(maps)
 

@@ -29,7 +29,7 @@ def folder_of(name: str) -> Path:
         ConfigError: when it is neither.
         UserError: when the model is damaged.
     """
-    known = models.shelf()
+    known = models.shipped()
     if name in known:
         return models.named(name)
     if Path(name).is_dir():
