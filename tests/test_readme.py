@@ -16,18 +16,14 @@ PAGES = {
 }
 SECTIONS = "DATASET|TARGET|METHOD|SOLVER|INFERENCE|MONITOR|SYSTEM"
 FOLDERS = "configs|docs|nucleizoo|registry|tests|tools"
-AWAITED = ("configs/my_few_labels_2d.yaml", "docs/images/at_once.png", "tools/figures/at_once.py")
-"""Named already, and not there yet."""
 SMALL = ["DATASET.SIZE", "[32, 32]", "SOLVER.TOTAL", "2", "SOLVER.BATCH", "2", "SYSTEM.WORKERS", "0"]
 SMALL += ["METHOD.GENERATOR.WIDTH", "4", "METHOD.GENERATOR.BLOCKS", "1", "METHOD.DISCRIMINATOR.WIDTH", "4"]
 SMALL += ["DATASET.SOURCE.SEMI_AXIS", "[3, 5]", "DATASET.SOURCE.COUNT", "[2, 6]"]
 
 
 def is_there(name):
-    """Whether a file is in the repository, or awaited; once it is there, it is awaited no more."""
-    there = (ROOT / name).is_file()
-    assert not (there and name in AWAITED), f"{name} is there: take it out of AWAITED"
-    return there or name in AWAITED
+    """Whether a file is in the repository."""
+    return (ROOT / name).is_file()
 
 
 def python_of(page):
@@ -55,10 +51,6 @@ def test_the_table_of_entries_is_current():
 @pytest.mark.parametrize(("page", "name"), found(rf"(?<![\w/.-])(?:{FOLDERS})/[\w/]+\.\w+"))
 def test_a_file_it_names_exists(page, name):
     assert is_there(name)
-
-
-def test_what_is_awaited_is_named():
-    assert {name for name in AWAITED if any(name in text for text in PAGES.values())} == set(AWAITED)
 
 
 def test_the_readme_is_short():
