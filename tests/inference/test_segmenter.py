@@ -210,7 +210,7 @@ def remembering(tmp_path, kind, method):
     """A segmenter that knows what its norms see of the picture that it was trained on."""
     config = load_config(TOY / "adgan_2d.yaml", ["INFERENCE.STATISTICS", kind, *trained_on(tmp_path)])
     trainer = SimpleNamespace(method=method, precision=torch.float32, iteration=0)
-    seen = Remembered(config, build.image_dataset(config), build.augment(config))(trainer)
+    seen = Remembered(config, build.image_dataset(config), build.augment(config))(trainer, 0)
     return Segmenter(method, config, torch.float32, seen)
 
 
