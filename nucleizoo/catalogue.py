@@ -32,7 +32,7 @@ def describe(what: str = "", plugins: Sequence[str] = ()) -> str:
 
 
 def table(plugins: Sequence[str] = ()) -> str:
-    """All entries as a Markdown table, as the README shows them."""
+    """All entries as a Markdown table, as docs/engineers.md shows them."""
     load_plugins(plugins)
     rows = ["| kind | name | what it is |", "| --- | --- | --- |"]
     for kind, registry in KINDS.items():

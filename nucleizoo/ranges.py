@@ -75,6 +75,12 @@ def check(config: CfgNode, shown: str) -> None:
         values = _value(config, key)
         if values and (len(values) != len(size) or min(values) <= 0):
             problems.append(f"{key} must be one {wanted} per axis of SIZE {brief(size)}, got {brief(values)}")
+    image = config.DATASET.IMAGE
+    if config.INFERENCE.NOMINAL_DIAMETER and not {"ZOOM", "SCALING"} <= image.keys():
+        problems.append(
+            f"INFERENCE.NOMINAL_DIAMETER magnifies files, which DATASET.IMAGE '{image.NAME}' cannot: it has "
+            "no ZOOM; set it to 0, or use the dataset images"
+        )
     if problems:
         raise ConfigError("\n  ".join([f"{shown}:", *problems]))
 

@@ -47,3 +47,10 @@ def test_problems_come_together_under_the_name_of_the_file():
     wanted = [(TOY,), ("SOLVER.BATCH", "1", "0"), ("MONITOR.LOG", "1", "0")]
     for line, parts in zip(str(caught.value).splitlines(), wanted, strict=True):
         names(line, *parts)
+
+
+def test_a_dataset_that_cannot_magnify_is_told():
+    pairs = ["DATASET.IMAGE.NAME", "matched_images", "INFERENCE.NOMINAL_DIAMETER", "16"]
+    with pytest.raises(ConfigError) as caught:
+        load_config(TOY, pairs)
+    names(caught.value, "INFERENCE.NOMINAL_DIAMETER", "matched_images", "ZOOM")

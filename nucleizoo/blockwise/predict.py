@@ -12,7 +12,7 @@ from typing import Any
 from nucleizoo.blockwise.dask.cluster import Cluster
 from nucleizoo.blockwise.dask.task import RunSpec
 from nucleizoo.blockwise.job import Job, Options
-from nucleizoo.blockwise.maps.volume import middle
+from nucleizoo.blockwise.maps.volume import sampled
 from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, fingerprint, made_of
 from nucleizoo.blockwise.state.scratch import held, job_file
 from nucleizoo.blockwise.step import Executor, serial
@@ -55,7 +55,8 @@ def predict_volume(
             settings, when another process is working on it, or when workers are lost.
         OSError: when the disk is full.
     """
-    segmenter = segmenter.adapted(middle(path, segmenter.reader, skip=options.skip_damaged), str(path))
+    if segmenter.adapts:
+        segmenter = segmenter.adapted(sampled(path, segmenter.reader, skip=options.skip_damaged), str(path))
     result, scratch = result_paths(path, folder, options.format)
     if options.resume and not job_file(scratch).exists() and (found := read_metadata(result)) is not None:
         _check_origin(result, found, fingerprint(segmenter, path))

@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Show what a configuration can name."""
     parser = parser_of("list", "Show entries, their keys and their papers.", _EXAMPLE)
     parser.add_argument("what", nargs="?", default="", metavar="KIND[.NAME]")
-    parser.add_argument("--markdown", action="store_true", help="print all entries as the README's table")
+    parser.add_argument("--markdown", action="store_true", help="print all entries as a Markdown table")
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
     known = parser.parse_args(argv)
 

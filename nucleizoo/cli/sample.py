@@ -8,7 +8,7 @@ from pathlib import Path
 from nucleizoo.cli.arguments import guarded, parser_of, read_words, split
 
 _EXAMPLE = """example:
-  nucleizoo sample --cfg configs/my_images_2d.yaml --out look DATASET.SOURCE.SEMI_AXIS "[6, 10]"
+  nucleizoo sample --cfg configs/my_images_2d.yaml --out look DATASET.ROOT my_images
   nucleizoo sample --cfg configs/my_images_2d.yaml --out images --from image DATASET.ROOT my_images
   nucleizoo sample --cfg FILE --out volumes --count 4 --size 32 256 256"""
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.io import Volume
+from nucleizoo.ops.grid import Box
 from nucleizoo.ops.image.resize import linear
 
 Picture = NDArray[np.float32]
@@ -94,15 +96,18 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
     return best
 
 
+def middle(shape: tuple[int, ...]) -> Box:
+    """The middle of a picture or volume (*S), where it is too large to be looked at whole."""
+    starts = [max(0, (n - most) // 2) for n, most in zip(shape, LOOKED_AT[len(shape)], strict=True)]
+    ends = map(add, starts, LOOKED_AT[len(shape)])
+    return tuple(slice(start, min(n, end)) for start, n, end in zip(starts, shape, ends, strict=True))
+
+
 def central(volume: Volume) -> Volume:
-    """The middle of a file, where it is too large to be looked at whole."""
-    dims = len(volume.spatial)
-    most = dict(zip(volume.spatial, LOOKED_AT[dims], strict=True))
-    box = []
-    for axis, n in zip(volume.axes, volume.data.shape, strict=True):
-        start = max(0, (n - most.get(axis, n)) // 2)
-        box.append(slice(start, start + most.get(axis, n)))
-    return replace(volume, data=volume.data[tuple(box)])
+    """The middle of a file in memory."""
+    space = {axis: volume.data.shape[volume.axes.index(axis)] for axis in volume.spatial}
+    cut = dict(zip(space, middle(tuple(space.values())), strict=True))
+    return replace(volume, data=volume.data[tuple(cut.get(axis, slice(None)) for axis in volume.axes)])
 
 
 def _tried(segment: Segment, image: Picture, diameter: float, dark: bool, nominal: float) -> Iterator[Scale]:

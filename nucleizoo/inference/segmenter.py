@@ -112,6 +112,11 @@ class Segmenter:
         """The pictures in a file; for a 2D method, each plane of a stack is one."""
         return self.reader.read(path)
 
+    @property
+    def adapts(self) -> bool:
+        """Whether files are magnified as their nuclei need: INFERENCE.NOMINAL_DIAMETER is set, no ZOOM is."""
+        return bool(self.config.INFERENCE.NOMINAL_DIAMETER and not self.config.DATASET.IMAGE.ZOOM)
+
     def opened(self, path: Path) -> tuple[Segmenter, Volume]:
         """A file in memory, and the segmenter for it: see `adapted`.
 
@@ -122,10 +127,9 @@ class Segmenter:
         return self.adapted(volume, str(path)), volume
 
     def adapted(self, volume: Volume, name: str) -> Segmenter:
-        """The segmenter of one file, whose nuclei it magnifies to INFERENCE.NOMINAL_DIAMETER.
+        """The segmenter of one file, whose nuclei it magnifies to INFERENCE.NOMINAL_DIAMETER, if it `adapts`.
 
-        Volumes become isotropic: where the voxel size is unknown, voxels are treated as cubes. Itself, if
-        INFERENCE.NOMINAL_DIAMETER is 0 or DATASET.IMAGE.ZOOM is set.
+        Volumes become isotropic: where the voxel size is unknown, voxels are treated as cubes.
 
         Args:
             volume: the file, or the middle of it.
@@ -134,19 +138,19 @@ class Segmenter:
         Raises:
             ImageReadError: when the file cannot be used.
         """
-        told = self.config.INFERENCE
-        if not told.NOMINAL_DIAMETER or self.config.DATASET.IMAGE.ZOOM:
+        if not self.adapts:
             return self
+        told = self.config.INFERENCE
         spacing = self.reader.voxel_size(volume.spacing)
         cubes = voxel_shape(spacing, self.method.task.dims)
         scale = Scale(told.DIAMETER, told.POLARITY == "dark", 0.0)
         if not told.DIAMETER or told.POLARITY == "auto":
-            looks = {
-                dark: self._told(cubes, dark).reader.prepare(central(volume), name)
-                for dark in ([False, True] if told.POLARITY == "auto" else [scale.dark])
-            }
-            first = {dark: scans[len(scans) // 2].image for dark, scans in looks.items()}
-            found = find(self._segment, first, told.NOMINAL_DIAMETER, told.DIAMETER)
+            dark = [False, True] if told.POLARITY == "auto" else [scale.dark]
+            seen, found = central(volume), None
+            if seen.data.min() < seen.data.max():
+                looks = {one: self._told(cubes, one).reader.prepare(seen, name) for one in dark}
+                shown = {one: scans[len(scans) // 2].image for one, scans in looks.items()}
+                found = find(self._segment, shown, told.NOMINAL_DIAMETER, told.DIAMETER)
             if found is None:
                 log.info("%s: no nucleus was found at any size; set --diameter if there are some", name)
             scale = found or replace(scale, diameter=told.DIAMETER or told.NOMINAL_DIAMETER)

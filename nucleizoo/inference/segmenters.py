@@ -10,9 +10,11 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.runs import Run
 
+_DATASET = "DATASET.IMAGE.DATASET"
+
 
 class Segmenters:
-    """Opens each run or model once.
+    """Opens and checks each run or model once.
 
     Args:
         run: the folder of a training; None takes a model.
@@ -29,7 +31,8 @@ class Segmenters:
     ) -> None:
         self.run, self.model = None if run is None else Path(run), model
         self.plugins, self.overrides = tuple(plugins), tuple(overrides)
-        self.opened: dict[Path, Segmenter] = {}
+        self.dataset = dict(zip(overrides[::2], overrides[1::2], strict=False)).get(_DATASET, "")
+        self.opened, self.models = dict[Path, Segmenter](), dict[int, Path]()
         if self.run is not None:
             segmenter = self._open(self.run)
             if "INFERENCE.DIAMETER" in self.overrides and not segmenter.config.INFERENCE.NOMINAL_DIAMETER:
@@ -46,8 +49,13 @@ class Segmenters:
         Raises:
             UserError: for a file or model that cannot be used.
         """
-        folder = self.run or models.named(models.suited(self.model, io.dims_of(path)))
+        folder = self.run or self._model(io.dims_of(path, dataset=self.dataset))
         return folder, self._open(folder)
+
+    def _model(self, dims: int) -> Path:
+        if dims not in self.models:
+            self.models[dims] = models.named(models.suited(self.model, dims))
+        return self.models[dims]
 
     def _open(self, folder: Path) -> Segmenter:
         if folder not in self.opened:

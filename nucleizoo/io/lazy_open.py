@@ -39,15 +39,19 @@ def is_lazy(path: Path) -> bool:
     return path.suffix.lower() in LAZY_SUFFIXES or zarr.is_zarr(path)
 
 
-def dims_of(path: Path) -> int:
+def dims_of(path: Path, *, dataset: str = "") -> int:
     """Axes of space in a file: 3 for a volume, 2 for images and stacks of them, also of unknown kind.
+
+    Args:
+        path: of the file.
+        dataset: see `open_lazily`.
 
     Raises:
         ImageReadError: when the file cannot be read.
     """
     if not is_lazy(path):
         return 2
-    volume = open_lazily(path)
+    volume = open_lazily(path, dataset=dataset)
     return 3 if "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1 else 2
 
 

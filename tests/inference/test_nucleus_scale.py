@@ -9,7 +9,7 @@ from support.discs import discs
 from support.toy_methods import TASK, Duo
 
 from nucleizoo.api import load_config
-from nucleizoo.inference.nucleus_scale import LOOKED_AT, WINDOW, Scale, central, find
+from nucleizoo.inference.nucleus_scale import LOOKED_AT, WINDOW, Scale, central, find, middle
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.io import Volume
 
@@ -69,6 +69,11 @@ def test_of_a_large_file_the_middle_is_looked_at():
     assert central(small).data.shape == small.data.shape
 
 
+def test_the_middle_is_that_of_every_axis():
+    assert middle((5000, 100)) == (slice(1476, 3524), slice(0, 100))
+    assert middle((97, 512, 514)) == (slice(0, 96), slice(0, 512), slice(1, 513))
+
+
 class Bright(Duo):
     """The mask is the picture."""
 
@@ -107,6 +112,15 @@ def test_dark_nuclei_are_found_where_the_network_knows_bright_ones(file):
     adapted, volume = adaptive("INFERENCE.POLARITY", "dark").opened(path.with_name("dark.png"))
     (scan,) = adapted.reader.prepare(volume, str(path))
     assert adapted.scale.dark and adapted.segment(scan).labels.max() == labels.max()
+
+
+def test_a_file_whose_middle_is_flat_is_still_segmented(tmp_path):
+    picture = np.zeros((2600, 2600), np.uint8)
+    picture[20:80, 20:80] = 200
+    Image.fromarray(picture).save(tmp_path / "corner.png")
+    adapted, volume = adaptive("INFERENCE.POLARITY", "bright").opened(tmp_path / "corner.png")
+    (scan,) = adapted.reader.prepare(volume, "corner.png")
+    assert adapted.scale.diameter == KNOWN and adapted.segment(scan).labels.max() == 1
 
 
 def test_what_is_set_is_not_measured(file):

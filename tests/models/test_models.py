@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -125,6 +126,28 @@ def test_blocks_give_what_memory_gives(shelf, files, tmp_path):
     (parts,) = api.predict(None, [files / "volume.tif"], tmp_path / "parts", blocks=True, **settings)
     assert whole.scale == parts.scale and whole.count == parts.count
     np.testing.assert_array_equal(tifffile.imread(whole.result), tifffile.imread(parts.result))
+
+
+def test_the_dataset_that_is_read_decides_whether_a_file_is_a_volume(shelf, tmp_path):
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        file["flat"] = np.random.default_rng(0).integers(0, 255, (40, 44), np.uint8)
+        file["deep"] = np.random.default_rng(0).integers(0, 255, (12, 40, 44), np.uint8)
+    for name, shape in (("flat", (40, 44)), ("deep", (12, 40, 44))):
+        told = ["DATASET.IMAGE.DATASET", name]
+        (done,) = api.predict(None, [tmp_path / "two.h5"], tmp_path / name, overrides=told)
+        assert tifffile.imread(done.result).shape == shape
+
+
+def test_a_model_is_checked_once_for_many_files(shelf, files, tmp_path, monkeypatch):
+    checked, check = [], models.Card.check
+
+    def counted(card, folder):
+        checked.append(folder)
+        check(card, folder)
+
+    monkeypatch.setattr(models.Card, "check", counted)
+    list(api.predict(None, [files], tmp_path / "out"))
+    assert sorted(folder.name for folder in checked) == ["nuclei_2d", "nuclei_3d"]
 
 
 def test_a_diameter_that_is_told_is_kept(shelf, files, tmp_path):

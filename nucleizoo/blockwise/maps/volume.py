@@ -8,7 +8,7 @@ import numpy as np
 
 from nucleizoo.blockwise.state.scratch import load_missing, missing_file
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.inference.nucleus_scale import LOOKED_AT
+from nucleizoo.inference.nucleus_scale import middle
 from nucleizoo.io import LazyVolume, Volume, open_lazily
 from nucleizoo.ops.image.geometry import Voxels
 from nucleizoo.ops.image.resize import Resizing
@@ -82,7 +82,7 @@ class VolumeInput:
         return LazyPicture(values, next(values.places()), scaling, limits, self.resizing, self._working)
 
 
-def middle(path: Path, reader: Reader, *, skip: bool = False) -> Volume:
+def sampled(path: Path, reader: Reader, *, skip: bool = False) -> Volume:
     """The middle of a file, in all channels, to be looked at in memory.
 
     Args:
@@ -95,10 +95,7 @@ def middle(path: Path, reader: Reader, *, skip: bool = False) -> Volume:
     """
     lazy = open_lazily(path, dataset=reader.dataset, skip_damaged=skip, missing=skip or reader.empty_chunks)
     space = tuple(lazy.shape[lazy.axes.index(axis)] for axis in lazy.space)
-    most = LOOKED_AT[len(space)]
-    starts = [max(0, (n - m) // 2) for n, m in zip(space, most, strict=True)]
-    box = tuple(slice(s, min(n, s + m)) for s, m, n in zip(starts, most, space, strict=True))
-    data = np.moveaxis(lazy.read(box), 0, -1)
+    data = np.moveaxis(lazy.read(middle(space)), 0, -1)
     return Volume(data, f"{'ZYX'[-len(space) :]}C", lazy.spacing)
 
 
