@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,10 @@ from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.experiments import trials
 from nucleizoo.inference import writers
-from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.inference.segmenters import Segmenters
 from nucleizoo.io.join_planes import join_planes as joined
 from nucleizoo.metrics import files, folders
+from nucleizoo.ops.nn.device import pick_device
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
 from nucleizoo.runs import Run
 from nucleizoo.training import autoconfig, export_samples
@@ -116,7 +116,8 @@ def predict(
     def spec(run: Path) -> blockwise.RunSpec:
         return blockwise.RunSpec(str(run.resolve()), tuple(map(located, plugins)), tuple(overrides))
 
-    with _workers(dask, spec, *segmenters.of(paths[0])) as workers:
+    first, segmenter = segmenters.of(paths[0])
+    with _workers(dask, spec(first), segmenter.config.SYSTEM.DEVICE) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
@@ -288,9 +289,9 @@ def sample(
 
 
 def _workers(
-    dask: str | None, spec: Callable[[Path], blockwise.RunSpec], run: Path, segmenter: Segmenter
+    dask: str | None, spec: blockwise.RunSpec, device: str
 ) -> AbstractContextManager[blockwise.Cluster | None]:
-    return nullcontext() if dask is None else blockwise.cluster(dask, spec(run), segmenter.device)
+    return nullcontext() if dask is None else blockwise.cluster(dask, spec, pick_device(device))
 
 
 def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:

@@ -10,6 +10,7 @@ from nucleizoo import api
 from nucleizoo.blockwise import RunSpec, cluster
 from nucleizoo.blockwise.dask import local
 from nucleizoo.core.errors import UserError
+from nucleizoo.inference.segmenter import Segmenter
 
 GPU, CPU = torch.device("cuda"), torch.device("cpu")
 
@@ -62,13 +63,15 @@ def test_the_device_is_that_of_the_run_and_not_where_its_weights_lie(monkeypatch
     def stop(address, source, device):
         raise UserError(f"{address} {device}")
 
+    file = tmp_path / "a.tif"
+    file.touch()
     monkeypatch.setattr(api.Run, "open", lambda *_: None)
     settings = CfgNode({"SYSTEM": {"DEVICE": "auto"}})
-    monkeypatch.setattr(api.Segmenter, "open", lambda _: type("Opened", (), {"config": settings}))
+    monkeypatch.setattr(Segmenter, "open", lambda _: type("Opened", (), {"config": settings}))
     monkeypatch.setattr(api, "pick_device", lambda name: asked.append(name) or GPU)
     monkeypatch.setattr(api.blockwise, "cluster", stop)
     with pytest.raises(UserError, match=r"^local cuda$"):
-        list(api.predict("run", [], tmp_path, dask="local"))
+        list(api.predict("run", [file], tmp_path, dask="local"))
     assert asked == ["auto"]
 
 
