@@ -7,7 +7,7 @@ have the size that it knows, it is surest, and finds them in that size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import add
 
@@ -81,18 +81,18 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
     for dark, image in looks.items():
         if any(one.score > SURE for one in tried):
             break
-        for size in diameters:
-            tried += _tried(segment, image, size, dark, nominal)
+        every = (_tried(segment, image, size, dark, nominal) for size in diameters)
+        tried += [one for one in every if one]
     if not tried:
         return None
     best = max(tried, key=lambda one: one.score)
     if diameter:
         return replace(best, diameter=diameter)
     for _ in range(ROUNDS):
-        again = list(_tried(segment, looks[best.dark], best.diameter, best.dark, nominal))
-        if not again or again[0].score < best.score - PENALTY:
+        again = _tried(segment, looks[best.dark], best.diameter, best.dark, nominal)
+        if again is None or again.score < best.score - PENALTY:
             break
-        best = replace(again[0], diameter=math.sqrt(best.diameter * again[0].diameter))
+        best = replace(again, diameter=math.sqrt(best.diameter * again.diameter))
     return best
 
 
@@ -110,11 +110,11 @@ def central(volume: Volume) -> Volume:
     return replace(volume, data=volume.data[tuple(cut.get(axis, slice(None)) for axis in volume.axes)])
 
 
-def _tried(segment: Segment, image: Picture, diameter: float, dark: bool, nominal: float) -> Iterator[Scale]:
-    """What is found when nuclei are taken to have a diameter: nothing or one."""
+def _tried(segment: Segment, image: Picture, diameter: float, dark: bool, nominal: float) -> Scale | None:
+    """What is found when nuclei are taken to have a diameter; None if nothing is."""
     zoom = nominal / diameter
     if max(image.shape[1:]) * zoom < LEAST:
-        return
+        return None
     most = WINDOW[image.ndim - 1]
     window = _window(image, tuple(math.ceil(n / zoom) for n in most))
     shape = tuple(min(m, max(1, round(n * zoom))) for n, m in zip(window.shape[1:], most, strict=True))
@@ -124,10 +124,10 @@ def _tried(segment: Segment, image: Picture, diameter: float, dark: bool, nomina
     sizes[[0, *_at_border(labels, [axis - 1 for axis in cut])]] = 0
     sizes = sizes[sizes > 0]
     if not sizes.size:
-        return
+        return None
     found = _diameter(sizes, labels.ndim)
     sure = float(np.abs(2 * chance - 1).mean() * chance[labels > 0].mean())
-    yield Scale(found / zoom, dark, sure - PENALTY * abs(math.log2(found / nominal)))
+    return Scale(found / zoom, dark, sure - PENALTY * abs(math.log2(found / nominal)))
 
 
 def _window(image: Picture, size: tuple[int, ...]) -> Picture:
