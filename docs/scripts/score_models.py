@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from nucleizoo import api, io
+from nucleizoo.ops.image.geometry import ball_radius
 
 FLAT = {
     "u2os_20x": "bright", "round_dense": "bright", "hela_n2dl": "bright", "intestine_confocal": "bright",
@@ -49,8 +49,7 @@ def true_diameter(labels: Path) -> float:
         flat = volume.spacing[0] / volume.spacing[-1] if dims == 3 and volume.spacing else 1.0
         sizes.append(np.bincount(volume.data.ravel())[1:])
     every = np.concatenate(sizes)
-    middle = float(np.median(every[every > 0])) * flat
-    return 2 * math.sqrt(middle / math.pi) if dims == 2 else (6 * middle / math.pi) ** (1 / 3)
+    return 2 * ball_radius(float(np.median(every[every > 0])) * flat, dims)
 
 
 def some(folder: Path, most: int, into: Path) -> Path:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nucleizoo.io import Volume
 from nucleizoo.ops.grid import Box
+from nucleizoo.ops.image.geometry import ball_radius
 from nucleizoo.ops.image.resize import linear
 
 Picture = NDArray[np.float32]
@@ -151,5 +152,4 @@ def _at_border(labels: Labels, axes: Sequence[int]) -> list[int]:
 
 def _diameter(sizes: NDArray[np.int64], dims: int) -> float:
     """Of the disc or ball as large as the median nucleus, fragments left out."""
-    middle = float(np.median(sizes[sizes > FRAGMENT * np.median(sizes)]))
-    return 2 * math.sqrt(middle / math.pi) if dims == 2 else (6 * middle / math.pi) ** (1 / 3)
+    return 2 * ball_radius(float(np.median(sizes[sizes > FRAGMENT * np.median(sizes)])), dims)

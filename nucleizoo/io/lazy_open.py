@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,8 @@ def dims_of(path: Path, *, dataset: str = "") -> int:
     """
     if not is_lazy(path):
         return 2
-    volume = open_lazily(path, dataset=dataset)
-    return 3 if "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1 else 2
+    with closing(open_lazily(path, dataset=dataset)) as volume:
+        return 3 if "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1 else 2
 
 
 def open_lazily(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -93,9 +94,10 @@ def sampled(path: Path, reader: Reader, *, skip: bool = False) -> Volume:
     Raises:
         ImageReadError: when the file cannot be read.
     """
-    lazy = open_lazily(path, dataset=reader.dataset, skip_damaged=skip, missing=skip or reader.empty_chunks)
-    space = tuple(lazy.shape[lazy.axes.index(axis)] for axis in lazy.space)
-    data = np.moveaxis(lazy.read(middle(space)), 0, -1)
+    missing = skip or reader.empty_chunks
+    with closing(open_lazily(path, dataset=reader.dataset, skip_damaged=skip, missing=missing)) as lazy:
+        space = tuple(lazy.shape[lazy.axes.index(axis)] for axis in lazy.space)
+        data = np.moveaxis(lazy.read(middle(space)), 0, -1)
     return Volume(data, f"{'ZYX'[-len(space) :]}C", lazy.spacing)
 
 
