@@ -1,4 +1,10 @@
-"""Where a training starts: the weights of a model that ships, or of another run, in place of random ones."""
+"""Where a training starts: the weights of a model that ships, or of another run, in place of random ones.
+
+Convolutions of an image model start those of a volume model, repeated along z [1].
+
+[1] Carreira and Zisserman, "Quo vadis, action recognition? A new model and the Kinetics dataset", 2017,
+    section 2.4: bootstrapping 3D filters from 2D filters.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,7 @@ import logging
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from nucleizoo import models
@@ -46,7 +53,8 @@ def folder_of(name: str) -> Path:
 def load(method: Method, config: CfgNode) -> None:
     """Give a method the weights of SOLVER.FROM, those for prediction.
 
-    Parameters and buffers are taken where name and shape are the same; the others stay. The log names them.
+    Parameters and buffers are taken where name and shape are the same; kernels of images also by volumes,
+    where they see in planes that are alike what they saw in an image. The others stay. The log names them.
 
     Args:
         method: before its first step.
@@ -59,14 +67,15 @@ def load(method: Method, config: CfgNode) -> None:
     name: str = config.SOLVER.FROM
     run = Run.open(folder_of(name), config.SYSTEM.PLUGINS)
     given, own = saved_state.read_weights(run.path), weights_of(method)
-    fitting = [key for key, value in own.items() if key in given and given[key].shape == value.shape]
+    same = {key: given[key] for key, value in own.items() if key in given and given[key].shape == value.shape}
+    fitting = same | _repeated_along_z(method, given)
     if not fitting:
         raise ConfigError(
             f"SOLVER.FROM: no weight of {name} (METHOD '{run.config.METHOD.NAME}') has name and shape of one "
             f"of this METHOD '{config.METHOD.NAME}'; use the METHOD of {run.path}/config.yaml"
         )
-    for key in fitting:
-        own[key].copy_(given[key])
+    for key, value in fitting.items():
+        own[key].copy_(value)
     left = {
         "of another shape": [key for key in own if key in given and key not in fitting],
         "not in this method": sorted(given.keys() - own.keys()),
@@ -74,3 +83,20 @@ def load(method: Method, config: CfgNode) -> None:
     }
     told = "".join(f"; {why}: {len(keys)} ({listed(keys)})" for why, keys in left.items() if keys)
     log.info("start from %s: %d of %d tensors taken%s", name, len(fitting), len(own), told)
+
+
+def _repeated_along_z(method: Method, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Kernels (A, B, *K) of images, for the convolutions of volumes that have their names: (A, B, depth, *K).
+
+    They are divided by the number of planes that reach a voxel, so that their sum stays.
+    """
+    made = {}
+    for name, layer in method.named_modules():
+        kernel = given.get(key := f"{name}.weight")
+        if kernel is None or not isinstance(layer, nn.Conv3d | nn.ConvTranspose3d):
+            continue
+        wanted, depth = layer.weight.shape, layer.kernel_size[0]
+        if kernel.ndim == 4 and (*kernel.shape[:2], depth, *kernel.shape[2:]) == wanted:
+            planes = depth / (layer.stride[0] if isinstance(layer, nn.ConvTranspose3d) else 1)
+            made[key] = kernel[:, :, None].expand(wanted) / planes
+    return made

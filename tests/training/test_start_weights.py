@@ -70,6 +70,17 @@ def test_what_does_not_fit_stays_random_and_is_told(other, tmp_path, caplog):
     assert f"new: {len(made.keys() - weights.keys())} (" in caplog.text and "not in this" not in caplog.text
 
 
+def test_a_volume_of_equal_planes_looks_to_the_model_of_volumes_as_a_plane_to_that_of_images(other, tmp_path):
+    volumes = prepared(
+        tmp_path, "SOLVER.FROM", other, "DATASET.SIZE", "[16, 32, 32]", "INFERENCE.WINDOW", "[16, 32, 32]"
+    ).method.eval()
+    plane = torch.randn(1, 1, 32, 32)
+    with torch.no_grad():
+        expected = Run.open(other).method().eval()(plane)
+        made = volumes(plane[:, :, None].expand(-1, -1, 32, -1, -1))
+    torch.testing.assert_close(made[:, :, 16], expected, rtol=1e-4, atol=1e-4)  # its ends are padded
+
+
 def test_weights_that_this_method_lacks_are_told(other, tmp_path, caplog):
     caplog.set_level("INFO")
     prepared(tmp_path, "SOLVER.FROM", other, "METHOD.NETWORK.STAGES", 1)
