@@ -76,6 +76,7 @@ class Randomised(Dataset):
         background: range of the background level.
         uneven: range of the standard deviation of the illumination, as a logarithm.
         debris: probability of bright debris and fibres without labels.
+        relief: probability of faint relief and outlines without labels, as of unstained cells.
         dark: probability of an inverted bright-field picture or electron micrograph, nuclei on textured
             ground, as SCALING.INVERT gives it.
         photons: range of the number of photons at the brightest nuclei, drawn log-uniformly.
@@ -117,6 +118,7 @@ class Randomised(Dataset):
     background: Range = (0.0, 0.25)
     uneven: Range = (0.0, 0.4)
     debris: float = 0.35
+    relief: float = 0.25
     dark: float = 0.15
     photons: Range = (15.0, 2000.0)
     read_noise: Range = (0.0, 0.08)
@@ -220,6 +222,8 @@ class Randomised(Dataset):
             grain = rng.uniform(0.15, 1.5) * radius
             field = _noise(rng, labels.shape, grain) - np.float32(rng.uniform(0, 2))
             light += np.float32(rng.uniform(0, 0.4)) * np.clip(field, 0, 2)
+        if rng.random() < self.relief:
+            light += _relief(rng, labels.shape, radius)
         if rng.random() < self.dark:
             light = self.on_ground(rng, labels, light, radius)
         return light
@@ -317,6 +321,16 @@ def _log_uniform(rng: np.random.Generator, limits: Range) -> float:
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], grain: float) -> Light:
     return smooth_noise(rng, shape, (grain,) * len(shape))
+
+
+def _relief(rng: np.random.Generator, shape: tuple[int, ...], radius: float) -> Light:
+    """Slopes lit from one side, and closed curves: little light, around 0."""
+    field = _noise(rng, shape, rng.uniform(0.3, 2.0) * radius)
+    towards = rng.standard_normal(len(shape))
+    slope = sum(share * along for share, along in zip(towards, np.gradient(field), strict=True))
+    lines = np.exp(-((_noise(rng, shape, rng.uniform(0.5, 2.0) * radius) / rng.uniform(0.05, 0.3)) ** 2))
+    lit = rng.uniform(0, 0.06) * slope / np.std(slope) + rng.uniform(-0.08, 0.12) * lines
+    return np.asarray(lit, np.float32)
 
 
 def _plates(rng: np.random.Generator, labels: Labels, share: float) -> Labels:

@@ -17,8 +17,8 @@ PLAIN = {
     "spread": (0.0, 0.0), "eccentricity": (0.0, 0.0), "deformation": (0.0, 0.0), "mitotic": (0.0, 0.0),
     "contrast": (1.0, 1.0), "texture": (0.0, 0.0), "spots": 0.0, "rim": 0.0, "glow": 0.0, "blur": (0.0, 0.0),
     "haze": (0.0, 0.0), "ghosts": 0.0, "dead": 0.0, "background": (0.0, 0.0), "uneven": (0.0, 0.0),
-    "packed": 0.0, "overlap": 0.0, "stretch": (1.0, 1.0),
-    "debris": 0.0, "dark": 0.0, "photons": (1e6, 1e6), "read_noise": (0.0, 0.0), "saturation": (0.0, 0.0),
+    "packed": 0.0, "overlap": 0.0, "stretch": (1.0, 1.0), "debris": 0.0, "relief": 0.0,
+    "dark": 0.0, "photons": (1e6, 1e6), "read_noise": (0.0, 0.0), "saturation": (0.0, 0.0),
     "few_bits": 0.0, "stripes": 0.0, "sections": 0.0, "density": (0.2, 0.2), "radius": (8.0, 8.0),
 }  # fmt: skip
 """Bright round nuclei of one size on black: every effect is off."""
@@ -51,7 +51,8 @@ def test_every_effect_changes_what_the_microscope_shows_but_not_where_nuclei_are
     seen = {
         "contrast": (0.1, 0.1), "texture": (0.6, 0.6), "spots": 1.0, "rim": 1.0, "glow": 1.0,
         "blur": (0.25, 0.25), "haze": (0.5, 0.5), "ghosts": 1.0, "dead": 1.0, "background": (0.2, 0.2),
-        "uneven": (0.4, 0.4), "debris": 1.0, "dark": 1.0, "photons": (15.0, 15.0), "read_noise": (0.08, 0.08),
+        "uneven": (0.4, 0.4), "debris": 1.0, "relief": 1.0, "dark": 1.0,
+        "photons": (15.0, 15.0), "read_noise": (0.08, 0.08),
         "few_bits": 1.0, "stripes": 1.0,
     }  # fmt: skip
     if dims == 3:
