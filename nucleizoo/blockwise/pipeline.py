@@ -54,7 +54,7 @@ class Pipeline:
 
     def __init__(self, segmenter: Segmenter, input: VolumeInput, scratch: Path, limit: float) -> None:
         self.segmenter, self.input, self.scratch, self.limit = segmenter, input, scratch, limit
-        window = segmenter.window or segmenter.config.DATASET.SIZE
+        window = segmenter.window(input.extent) or segmenter.config.DATASET.SIZE
         self.tiling = Tiling(input.extent, window, segmenter.overlap, segmenter.blending)
         self.batch = 1 if segmenter.device.type == "cpu" else 8
         self.rules = check_rules(segmenter.decoder.rules(input.voxels))

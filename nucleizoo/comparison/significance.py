@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 FEWEST = 6
 """Images that a signed-rank test needs to be able to find anything at the level of 0.05."""
@@ -60,6 +59,8 @@ def signed_rank(first: Sequence[float], second: Sequence[float]) -> float:
     Returns:
         p, 1 when nothing differs.
     """
+    from scipy.stats import rankdata  # slow to load, and every command would wait for it
+
     differences = np.subtract(first, second)
     differences = differences[np.abs(differences) > _MINUTE]
     ranks = np.asarray(2 * rankdata(np.abs(differences).round(9)), int)  # twice, for ties have half ranks

@@ -25,8 +25,9 @@ from nucleizoo.kinds import METHODS
 from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
+from nucleizoo.ops.nn.layout import to_channels_last
 from nucleizoo.ops.nn.norm_statistics import Statistics, watched
-from nucleizoo.ops.nn.sliding_window import padded_and_cropped, slide
+from nucleizoo.ops.nn.sliding_window import fitted, padded_and_cropped, slide
 from nucleizoo.preprocess import Reader, Scan
 from nucleizoo.runs import Run
 
@@ -74,8 +75,8 @@ class Segmenter:
         self, method: Method, config: CfgNode, precision: torch.dtype, remembered: Statistics | None = None
     ) -> None:
         self.method, self.precision = method.eval(), precision
+        to_channels_last(method, method.task.dims)
         self.device = next(method.parameters()).device
-        self.window: tuple[int, ...] = config.INFERENCE.WINDOW
         self.overlap: float = config.INFERENCE.OVERLAP
         self.blending = build.blending(config).terms()
         self.statistics: str = config.INFERENCE.STATISTICS
@@ -111,6 +112,11 @@ class Segmenter:
     def read(self, path: Path) -> list[Scan]:
         """The pictures in a file; for a 2D method, each plane of a stack is one."""
         return self.reader.read(path)
+
+    def window(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The window in which a picture (*S) is predicted: INFERENCE.WINDOW, or what is `fitted` of it."""
+        most = self.config.INFERENCE.WINDOW
+        return fitted(most, shape, self.overlap, self.method.divisor) if most else ()
 
     @property
     def adapts(self) -> bool:
@@ -298,13 +304,14 @@ class Segmenter:
         given: Statistics | None = None,
     ) -> NDArray[np.float32]:
         batch, run = torch.from_numpy(picture)[None].to(self.device), partial(self._through, network)
-        if self.statistics == "image" and self.window:
+        window = self.window(tuple(picture.shape[1:]))
+        if self.statistics == "image" and window:
             # an approximation to the statistics of the whole picture: this pass normalises with those of
             # tiles, which changes the input of all layers but the first; exact ones need one pass per layer
             given = Statistics()
-            slide(partial(run, into=given), batch, self.window, 0.0)
+            slide(partial(run, into=given), batch, window, 0.0)
         run = partial(run, given=given)
-        made = slide(run, batch, self.window, self.overlap, self.blending) if self.window else run(batch)
+        made = slide(run, batch, window, self.overlap, self.blending) if window else run(batch)
         return _finite(made)[0].cpu().numpy()
 
     def _through(

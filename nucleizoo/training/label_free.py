@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
 from yacs.config import CfgNode
 
 from nucleizoo.contracts import Dataset, Method, Sample, Translator
@@ -134,6 +133,8 @@ class LabelFree:
         return segmenter.segment(Scan(image, crop.spacing, image.shape[1:], crop.spacing)).labels
 
     def _like_sizes(self, found: list[Labels]) -> float:
+        from scipy.stats import ks_2samp  # slow to load, and every command would wait for it
+
         sizes = np.concatenate([_sizes(labels) for labels in found])
         if not sizes.size or not self.true_sizes.size:
             return 0.0

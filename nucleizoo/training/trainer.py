@@ -16,7 +16,7 @@ from nucleizoo.contracts.hook import Chosen
 from nucleizoo.core.errors import DivergedError
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.joint_backward import all_gathered
-from nucleizoo.ops.nn.layout import channels_last
+from nucleizoo.ops.nn.layout import to_channels_last
 from nucleizoo.runs import weights_of
 from nucleizoo.training.distributed.ranks import ALONE, Ranks
 from nucleizoo.training.randomness import random_state, set_random_state
@@ -62,7 +62,7 @@ class Trainer:
         self.device = ranks.place(pick_device(config.SYSTEM.DEVICE))
         self.precision = pick_precision(config.SYSTEM.PRECISION, self.device, method.task.dims)
         self.method = method.to(self.device)
-        _to_layout(self.method, channels_last(method.task.dims))
+        to_channels_last(self.method, method.task.dims)
         ranks.broadcast(weights_of(self.method))
         groups = method.groups()
         check_groups(method, groups)
@@ -238,10 +238,3 @@ class Trainer:
             "threads": str(torch.get_num_threads()),
             "ranks": str(self.ranks.count),
         }
-
-
-def _to_layout(method: Method, layout: torch.memory_format) -> None:
-    """Convert the weights of convolutions to a memory layout, in place, so that optimisers may hold them."""
-    for parameter in method.parameters():
-        if parameter.ndim == method.task.dims + 2:
-            parameter.data = parameter.data.contiguous(memory_format=layout)

@@ -133,7 +133,7 @@ def test_labels_are_shown_to_the_method_with_the_voxel_size_of_their_file(tmp_pa
     path, picture = a_stack(tmp_path, "ZYX", (2.0, 0.5, 0.5))
     writers.write_image(segmenter(3), path, tmp_path)
     found = io.read(tmp_path / "many_image.tif")
-    np.testing.assert_allclose(found.data[..., 1], np.where(picture, 0.25, 0))
+    np.testing.assert_allclose(found.data[..., 1], np.where(picture, 0.25, 0), atol=1e-6)
     writers.write_image(segmenter(3, "pair", "DATASET.IMAGE.ZOOM", "[4.0, 1.0, 1.0]"), path, tmp_path)
     found = io.read(tmp_path / "many_image.tif")
     assert found.spacing == pytest.approx((0.5, 0.5, 0.5)) and found.data.shape == (12, 12, 10, 2)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def channels_last(dims: int) -> torch.memory_format:
     """The layout in which convolutions of `dims` spatial dimensions are fastest."""
     return torch.channels_last if dims == 2 else torch.channels_last_3d
+
+
+def to_channels_last(network: nn.Module, dims: int) -> None:
+    """Convert the weights of convolutions to that layout, in place, so that optimisers may hold them."""
+    for parameter in network.parameters():
+        if parameter.ndim == dims + 2:
+            parameter.data = parameter.data.contiguous(memory_format=channels_last(dims))
 
 
 def spread(values: Tensor, like: Tensor) -> Tensor:

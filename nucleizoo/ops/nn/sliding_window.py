@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import torch
@@ -64,6 +65,22 @@ def starts(length: int, window: int, overlap: float) -> list[int]:
     return [round(i * (length - window) / (count - 1)) for i in range(count)]
 
 
+def fitted(
+    window: tuple[int, ...], shape: tuple[int, ...], overlap: float, divisor: int = 1
+) -> tuple[int, ...]:
+    """The smallest window that covers an image (*S) with as many steps as `window` does.
+
+    A smaller image is seen whole, and a larger one without windows that overlap more than asked for. The
+    result is a multiple of the network's divisor, or `window` where that is smaller.
+    """
+    made = []
+    for length, most in zip(shape, window, strict=True):
+        steps = len(starts(length, most, overlap)) - 1
+        needed = math.ceil(length / (1 + steps * (1 - overlap)))
+        made.append(min(most, padded(needed, divisor)))
+    return tuple(made)
+
+
 def extend(image: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Grow (B, C, *S) to at least `shape` at the far ends, by reflection as often as needed."""
     for axis, wanted in enumerate(shape, start=2):
@@ -89,9 +106,13 @@ def padded_and_cropped(network: Callable[[Tensor], Tensor], image: Tensor, divis
 
 
 def to_multiple(image: Tensor, divisor: int) -> Tensor:
-    """Grow every spatial axis of (B, C, *S) to a multiple of `divisor`, by reflection.
+    """Grow every spatial axis of (B, C, *S) by reflection, as the network needs it: see `padded`."""
+    return extend(image, tuple(padded(size, divisor) for size in image.shape[2:]))
 
-    It becomes at least twice the divisor: then every axis has two cells at the network's coarsest level,
-    as reflection padding needs.
+
+def padded(length: int, divisor: int) -> int:
+    """The next multiple of a network's divisor, at least twice it.
+
+    Then an axis has two cells at the network's coarsest level, as reflection padding needs.
     """
-    return extend(image, tuple(max(2, -(-size // divisor)) * divisor for size in image.shape[2:]))
+    return max(2, -(-length // divisor)) * divisor

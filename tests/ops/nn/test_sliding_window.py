@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from nucleizoo import BLENDINGS
-from nucleizoo.ops.nn.sliding_window import cut, extend, slide, starts, to_multiple
+from nucleizoo.ops.nn.sliding_window import cut, extend, fitted, slide, starts, to_multiple
 
 
 @pytest.mark.parametrize(("length", "window", "overlap"), [
@@ -64,6 +64,21 @@ def test_padding_to_a_multiple(shape):
     image = torch.zeros(1, 1, *shape)
     grown = to_multiple(image, 8).shape[2:]
     assert all(new == max(16, old + -old % 8) for new, old in zip(grown, shape, strict=True))
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.125, 0.5])
+@pytest.mark.parametrize(("window", "divisor"), [(64, 16), (64, 1), (50, 16), (8, 16)])
+def test_a_fitted_window_covers_an_image_in_about_as_many_steps(overlap, window, divisor):
+    for length in (*range(1, 70), 100, 614, 1024, 6000):
+        (made,) = fitted((window,), (length,), overlap, divisor)
+        assert made <= window
+        assert made == window or (made % divisor == 0 and made < length + 2 * divisor)
+        steps = len(starts(length, made, overlap))
+        assert len(starts(length, window, overlap)) <= steps <= len(starts(length, window, overlap)) + 1
+
+
+def test_an_image_a_little_larger_than_the_window_is_seen_in_windows_of_half_of_it():
+    assert fitted((512, 512), (614, 200), 0.125, 16) == (336, 208)
 
 
 def test_wrong_windows_and_overlaps_are_refused():
