@@ -19,6 +19,8 @@ ALONE = BLOCKS + "windows[the network alone, on as many windows]"
 STREAMED, OUR_MEMORY, MONAI_MEMORY = (
     BLOCKS + name for name in ("windows[streamed]", "blending_memory[streamed]", "blending_memory[MONAI]")
 )
+PREDICT, TORCH = "test_predict_time.py::test_predict", "test_predict_time.py::test_loading_torch"
+AT_ONCE = [("1024x1024", "3.5 s"), ("4000x6000", "15 s, 2 GB"), ("128x512x512", "")]  # input; wanted
 THRICE, TWICE = "3x with AMX, 2x on a GPU", "2x with AMX, 2x on a GPU"
 
 TIMES = [  # what; ours; against; theirs; wanted
@@ -44,6 +46,7 @@ def rows(seen):
             yield what, "", against, "not run", wanted
     yield from windows(seen)
     yield from growth(seen)
+    yield from at_once(seen)
 
 
 def windows(seen):
@@ -71,6 +74,15 @@ def growth(seen):
         first, last = small["processor"], large["processor"] / 16  # 16 times the voxels
         against = f"255x512x512: {duration(first)}"
         yield "a sixteenth of the same", duration(last), against, f"{last / first - 1:+.0%}", "within 10 %"
+
+
+def at_once(seen):
+    """How long a prediction takes with the models that ship, from command to files."""
+    torch = seen.get(TORCH, {}).get("stats")
+    for name, wanted in AT_ONCE:
+        if torch and (mine := seen.get(f"{PREDICT}[{name}]")):
+            took = f"{duration(mine['stats']['min'])}, {size(mine['extra_info']['peak'])}"
+            yield f"`predict` at once, {name}", took, f"loading torch: {duration(torch['min'])}", "", wanted
 
 
 def duration(seconds):
