@@ -1,8 +1,9 @@
-"""The picture that opens the README: images, and the masks that the shipped model finds at once.
+"""The picture that opens the README: images and a volume, and the masks that the shipped models find at once.
 
     python docs/scripts/at_once.py docs/images/at_once.png
 
-From sets whose licence allows it (CC0), in NUCLEIZOO_DATA (default: ../shared/data); test splits alone.
+From sets whose licence allows it (CC0; MIT), in NUCLEIZOO_DATA (default: ../shared/data); test splits alone.
+Of the volume every pixel shows the brightest voxel along z, and the nucleus that it belongs to.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SHOWN = [
     ("u2os_20x/test/images/0024.png", (60, 200, 240)),
     ("round_dense/test/images/0050.png", (10, 10, 200)),
     ("histology_white/test/images/0034.png", (8, 30, 240)),
+    ("mouse_embryo_3d/vol_8cell.h5", (0, 0, 120)),
 ]
 """File, and corner and edge of the square that is shown."""
 
@@ -41,6 +43,9 @@ if __name__ == "__main__":
             (done,) = api.predict(None, [root / name], folder)
             labels = io.read(done.result).data.astype(np.int32)
         image = io.read(root / name).data
+        if labels.ndim == 3:
+            brightest = image.argmax(0)[None]
+            image, labels = (np.take_along_axis(one, brightest, 0)[0] for one in (image, labels))
         gray = (image if image.ndim == 2 else image.mean(-1)).astype(np.float32)
         part = (slice(y, y + edge), slice(x, x + edge))
         low, high = np.percentile(gray, (0.5, 99.7))

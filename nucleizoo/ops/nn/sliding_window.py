@@ -73,12 +73,15 @@ def fitted(
     A smaller image is seen whole, and a larger one without windows that overlap more than asked for. The
     result is a multiple of the network's divisor, or `window` where that is smaller.
     """
-    made = []
-    for length, most in zip(shape, window, strict=True):
-        steps = len(starts(length, most, overlap)) - 1
-        needed = math.ceil(length / (1 + steps * (1 - overlap)))
-        made.append(min(most, padded(needed, divisor)))
-    return tuple(made)
+    return tuple(_fitted(most, length, overlap, divisor) for length, most in zip(shape, window, strict=True))
+
+
+def _fitted(most: int, length: int, overlap: float, divisor: int) -> int:
+    count = len(starts(length, most, overlap))
+    made = padded(math.ceil(length / (1 + (count - 1) * (1 - overlap))), divisor)
+    while made < most and len(starts(length, made, overlap)) > count:  # a step was rounded down
+        made += divisor
+    return min(made, most)
 
 
 def extend(image: Tensor, shape: tuple[int, ...]) -> Tensor:
