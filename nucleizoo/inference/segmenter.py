@@ -197,6 +197,7 @@ class Segmenter:
         named = {
             name: linear(one, scan.shape, blur=False)
             for name, one in zip(self.target.names, rounded, strict=True)
+            if name in self.decoder.reads
         }
         labels = self.decoder(named, scan.voxels)
         return Segmentation(labels, lambda: linear(self.target.likelihood(rounded), scan.shape, blur=False))
