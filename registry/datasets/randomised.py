@@ -100,7 +100,7 @@ class Randomised(Dataset):
     touching: float = 0.7
     packed: float = 0.3
     overlap: float = 0.25
-    stretch: Range = (1.0, 2.0)
+    stretch: Range = (1.0, 2.6)
     deformation: Range = (0.0, 0.22)
     flatness: Range = (0.7, 2.5)
     mitotic: Range = (0.0, 0.06)
