@@ -1,7 +1,7 @@
 """The panel of rendered nuclei in the docs: 64 crops as a training sees them, with the outlines of labels.
 
-    python docs/scripts/rendered.py docs/images/rendered_2d.png --cfg configs/nuclei_2d.yaml
-    python docs/scripts/rendered.py docs/images/rendered_3d.png --cfg configs/nuclei_3d.yaml
+    python docs/scripts/rendered.py docs/images/rendered_2d.jpg --cfg configs/nuclei_2d.yaml
+    python docs/scripts/rendered.py docs/images/rendered_3d.jpg --cfg configs/nuclei_3d.yaml
 
 Of volumes the middle plane is shown.
 """

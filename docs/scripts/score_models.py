@@ -27,14 +27,13 @@ FLAT = {
 """Sets of images, and the polarity of their nuclei."""
 
 DEEP = ("hipsc_nuclei_3d", "mouse_embryo_3d", "cho_n3dh", "arabidopsis_ovule_3d")
-"""Sets of volumes; their first file alone is scored where there are many."""
+"""Sets of volumes; a file has both image and labels."""
 
 
 def places(root: Path, name: str, split: str) -> tuple[Path, Path]:
-    """Images and labels of a set: two folders, or one volume with both."""
+    """The folders of images and labels of a set, which are one where files have both."""
     if name in DEEP:
-        volume = min((root / name).glob("*.h5"))
-        return volume, volume
+        return root / name, root / name
     part = root / name / split
     part = part if part.is_dir() else root / name / "train"
     return part / "images", part / "labels"
@@ -68,8 +67,7 @@ def score(
     told = ["INFERENCE.POLARITY", polarity]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "found"
-        if images.is_dir():
-            images = some(images, asked.most, Path(place) / "images")
+        images = some(images, asked.most, Path(place) / "images")
         run = api.predict(asked.run, [images], folder, model=asked.model, diameter=diameter, overrides=told)
         sizes = [done.scale.diameter for done in run if done.scale]
         labels = some(labels, asked.most, Path(place) / "labels")

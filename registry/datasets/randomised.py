@@ -65,7 +65,7 @@ class Randomised(Dataset):
         contrast: range of the dimmest nuclei's brightness, drawn log-uniformly.
         texture: range of the standard deviation of brightness inside of nuclei.
         grain: range of the size of that texture, as a share of the radius.
-        spots: probability of bright spots in nuclei.
+        spots: probability of bright spots or dark nucleoli in nuclei.
         rim: probability of a bright or dark rim; of hollow nuclei at the end of its range.
         glow: probability that cytoplasm glows around nuclei.
         blur: range of the standard deviation of the blur, as a share of the radius; 0.3 pixels come on top.
@@ -107,7 +107,7 @@ class Randomised(Dataset):
     contrast: Range = (0.1, 0.9)
     texture: Range = (0.0, 0.6)
     grain: Range = (0.1, 0.8)
-    spots: float = 0.4
+    spots: float = 0.5
     rim: float = 0.3
     glow: float = 0.4
     blur: Range = (0.02, 0.25)
@@ -233,8 +233,8 @@ class Randomised(Dataset):
         strength, grain = rng.uniform(*self.texture), rng.uniform(*self.grain) * radius
         texture = np.float32(strength) * _noise(rng, labels.shape, grain)
         if rng.random() < self.spots:
-            spots = np.clip(_noise(rng, labels.shape, rng.uniform(0.1, 0.3) * radius) - 1.5, 0, 2)
-            texture += np.float32(rng.uniform(-0.4, 1.2)) * spots
+            spots = np.clip(_noise(rng, labels.shape, rng.uniform(0.1, 0.4) * radius) - 1.5, 0, 2)
+            texture += np.float32(rng.uniform(-1, 1.2)) * spots
         if rng.random() < self.rim:
             inside = ((labels > 0) & (outlines(labels) == 0)).astype(np.float32)
             depth = blurred(inside, rng.uniform(0.15, 0.5) * radius)
