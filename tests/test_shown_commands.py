@@ -32,7 +32,6 @@ STANDS_FOR = {
 }
 """What is put in where a document leaves a word open."""
 NOT_RUN = {
-    r"nucleizoo predict (?!.*--run).*(brain|volume)": "needs a shipped model for volumes",
     r"data fetch": "downloads; tests/published/test_fetch.py has its own server",
     r"torchrun": "several processes, minutes; see tests/training/test_ranks.py",
     r"figure (ablation|sensitivity)": "many trainings, minutes; see tests/figures/test_figures.py",

@@ -21,12 +21,12 @@ from nucleizoo.ops.image.resize import linear, nearest
 from nucleizoo.ops.labels.overlay import outline
 
 SHOWN = [
-    ("u2os_20x/test/images/0024.png", (60, 200, 240)),
-    ("round_dense/test/images/0050.png", (10, 10, 200)),
-    ("histology_white/test/images/0034.png", (8, 30, 240)),
-    ("mouse_embryo_3d/vol_8cell.h5", (0, 0, 120)),
+    ("u2os_20x/test/images/0024.png", (60, 200, 240), 1.0),
+    ("round_dense/test/images/0050.png", (10, 10, 200), 1.0),
+    ("histology_white/test/images/0034.png", (8, 30, 240), 1.0),
+    ("mouse_embryo_3d/vol_8cell.h5", (0, 0, 120), 0.5),
 ]
-"""File, and corner and edge of the square that is shown."""
+"""File, corner and edge of the square that is shown, and the gamma that it is shown with."""
 
 EDGE, SHRINK = 960, 2
 """Pixels of a square when outlines are drawn, and how many of them become one."""
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     parser.add_argument("picture", type=Path)
     asked = parser.parse_args()
     root, columns = Path(os.environ.get("NUCLEIZOO_DATA", "../shared/data")), []
-    for name, (y, x, edge) in SHOWN:
+    for name, (y, x, edge), gamma in SHOWN:
         with tempfile.TemporaryDirectory() as folder:
             (done,) = api.predict(None, [root / name], folder)
             labels = io.read(done.result).data.astype(np.int32)
@@ -49,7 +49,7 @@ if __name__ == "__main__":
         gray = (image if image.ndim == 2 else image.mean(-1)).astype(np.float32)
         part = (slice(y, y + edge), slice(x, x + edge))
         low, high = np.percentile(gray, (0.5, 99.7))
-        seen = linear(np.clip((gray[part] - low) / (high - low), 0, 1), (EDGE, EDGE))
+        seen = linear(np.clip((gray[part] - low) / (high - low), 0, 1) ** gamma, (EDGE, EDGE))
         plain = np.repeat(np.uint8(255 * seen)[..., None], 3, axis=-1)
         marked = outline(seen, nearest(labels[part], (EDGE, EDGE)))[..., :3]
         columns.append(np.concatenate([plain, marked]))
