@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             diameter=known.diameter,
         ):  # fmt: skip
             nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
-            size = f" of about {done.scale.diameter:.3g} pixels" if done.scale else ""
+            size = f" of about {done.scale.diameter:.3g} pixels" if done.scale and done.count else ""
             dark = ", dark" if done.scale and done.scale.dark else ""
             print(f"{done.path} -> {done.result}{nuclei}{size}{dark}", flush=True)
         return 0

@@ -30,8 +30,10 @@ WINDOW = {2: (192, 192), 3: (32, 80, 80)}
 LOOKED_AT = {2: (2048, 2048), 3: (96, 512, 512)}
 """Voxels of the middle of a file that are looked at."""
 
-OCTAVES = range(-2, 6)
-"""Sizes tried: the one that the network knows times 2 to these powers."""
+OCTAVES = {2: range(-2, 6), 3: range(-1, 5)}
+"""Sizes tried: the one that the network knows times 2 to these powers. Smaller ones are not found: a volume
+that is magnified more has hundreds of times its voxels, and noise looks like the smallest nuclei.
+"""
 
 LEAST = 24
 """Voxels that the network must see along the longest axis; zooms that leave fewer are not tried."""
@@ -77,7 +79,8 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
     Returns:
         What was found; None where there is no nucleus at any zoom.
     """
-    diameters = [diameter] if diameter else [nominal * 2.0**octave for octave in OCTAVES]
+    dims = next(iter(looks.values())).ndim - 1
+    diameters = [diameter] if diameter else [nominal * 2.0**octave for octave in OCTAVES[dims]]
     tried = list[Scale]()
     for dark, image in looks.items():
         if any(one.score > SURE for one in tried):
@@ -94,7 +97,7 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
         if again is None or again.score < best.score - PENALTY:
             break
         best = replace(again, diameter=math.sqrt(best.diameter * again.diameter))
-    return best
+    return replace(best, diameter=max(diameters[0], best.diameter))
 
 
 def middle(shape: tuple[int, ...]) -> Box:

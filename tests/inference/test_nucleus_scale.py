@@ -44,6 +44,12 @@ def test_balls_are_measured():
     assert found.diameter == pytest.approx(24, rel=0.08)
 
 
+def test_a_volume_is_never_magnified_to_many_times_its_voxels_by_what_is_found():
+    dots = np.zeros((40, 80, 80), np.int32)
+    dots[4:-4:8, 4:-4:8, 4:-4:8] = np.arange(1, 1 + 4 * 9 * 9).reshape(4, 9, 9)
+    assert find(segment, {False: shown(dots)}, KNOWN).diameter >= KNOWN / 2
+
+
 def test_dark_nuclei_are_told_from_bright_ones():
     bright = shown(discs((300, 300), 20, gap=15))
     assert find(segment, {False: -bright, True: bright}, KNOWN).dark
