@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from yacs.config import CfgNode
 from nucleizoo import blockwise, comparison, io, published, ranges
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
-from nucleizoo.core.errors import UserError
+from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.experiments import trials
@@ -67,6 +67,8 @@ def predict(
 ) -> Iterator[writers.Prediction]:
     """Segment files; yields after each file, so that a caller can show progress.
 
+    A file that cannot be used is left out, and raised when all others are done.
+
     Args:
         run: the folder of a training; None takes a model that ships with nucleizoo.
         inputs: files, folders or patterns.
@@ -89,6 +91,7 @@ def predict(
             read) and SYSTEM.
 
     Raises:
+        ImageReadError: in the end, naming every file that could not be used, and why.
         UserError: for a run, input or output that cannot be used.
     """
     if to not in writers.WRITERS:
@@ -116,20 +119,32 @@ def predict(
     def spec(run: Path) -> blockwise.RunSpec:
         return blockwise.RunSpec(str(run.resolve()), tuple(map(located, plugins)), tuple(overrides))
 
-    first, segmenter = segmenters.of(paths[0])
-    with _workers(dask, spec(first), segmenter.config.SYSTEM.DEVICE) as workers:
+    def predicted(
+        path: Path, workers: blockwise.Cluster | None, options: blockwise.Options
+    ) -> writers.Prediction:
+        found, segmenter = segmenters.of(path)
+        if path in by_blocks:
+            return blockwise.predict_volume(
+                segmenter, path, folder, options, workers, table=table, run=spec(found)
+            )
+        if io.is_large(path):
+            log.info("%s is large; with --blocks, memory is bounded and prediction can be resumed", path)
+        return write(segmenter, path, folder)
+
+    refused = list[str]()
+    with _workers(dask, segmenters, paths[0], spec) as workers:
         if workers is not None and workers.is_local:
             options = options.shared(len(workers))
         for path in paths:
-            found, segmenter = segmenters.of(path)
-            if path in by_blocks:
-                yield blockwise.predict_volume(
-                    segmenter, path, folder, options, workers, table=table, run=spec(found)
-                )
+            try:
+                done = predicted(path, workers, options)
+            except ImageReadError as error:
+                refused.append(str(error))
                 continue
-            if io.is_large(path):
-                log.info("%s is large; with --blocks, memory is bounded and prediction can be resumed", path)
-            yield write(segmenter, path, folder)
+            yield done
+    if refused:
+        told = f"{len(refused)} of {len(paths)} files could not be used:\n" if len(paths) > 1 else ""
+        raise ImageReadError(told + "\n".join(refused))
 
 
 def join_planes(
@@ -289,9 +304,13 @@ def sample(
 
 
 def _workers(
-    dask: str | None, spec: blockwise.RunSpec, device: str
+    dask: str | None, segmenters: Segmenters, path: Path, spec: Callable[[Path], blockwise.RunSpec]
 ) -> AbstractContextManager[blockwise.Cluster | None]:
-    return nullcontext() if dask is None else blockwise.cluster(dask, spec, pick_device(device))
+    """The workers of dask, if it is asked for; they open the run of a file."""
+    if dask is None:
+        return nullcontext()
+    run, segmenter = segmenters.of(path)
+    return blockwise.cluster(dask, spec(run), pick_device(segmenter.config.SYSTEM.DEVICE))
 
 
 def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:

@@ -260,6 +260,29 @@ def test_an_image_that_cannot_be_used_is_named(refused_training, refused, run, t
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_files_that_cannot_be_used_do_not_keep_others_from_being_predicted(refused, run, tmp_path):
+    folder, out = tmp_path / "data", tmp_path / "out"
+    folder.mkdir()
+    for kind in ("truncated", "nan", "colour"):
+        bad = damage(folder, kind)
+        bad.rename(folder / f"0_{kind}{bad.suffix}")  # before the good one
+    told = refused("predict", "--run", run, "--input", folder, "--output", out)
+    names(told, "3 of 4", "0_truncated.png", "copy", "0_nan.tif", "NaN")
+    names(told, "0_colour.png", "DATASET.IMAGE.CHANNEL", "'luminance'")
+    assert [file.name for file in out.iterdir()] == ["a_good_label.tif"]
+
+
+def test_an_image_that_is_nearly_black_is_refused_with_the_key_that_helps(refused, run, tmp_path):
+    picture = np.zeros((100, 100), np.uint8)
+    picture[50, 50:55] = 200
+    Image.fromarray(picture).save(tmp_path / "sparse.png")
+    words = ("--run", run, "--input", tmp_path / "sparse.png", "--output", tmp_path / "out")
+    percentile = ("DATASET.IMAGE.SCALING.NAME", "percentile", "DATASET.IMAGE.SCALING.HIGH")
+    told = refused("predict", *words, *percentile, "99.8")
+    names(told, "sparse.png", "contrast", "DATASET.IMAGE.SCALING.HIGH 100")
+    assert main(["predict", *map(str, words), *percentile, "100"]) == 0
+
+
 def test_colour_is_used_when_the_key_says_how(run, tmp_path, capsys):
     bad = damage(tmp_path, "colour")
     words = ["--run", str(run), "--input", str(bad), "--output", str(tmp_path / "out")]

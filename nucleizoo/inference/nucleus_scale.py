@@ -45,10 +45,16 @@ FRAGMENT = 0.25
 """Share of the median size below which an object is debris or a piece of a nucleus."""
 
 SURE = 0.75
-"""The score above which a polarity is not in doubt."""
+"""The score above which what was found is not in doubt."""
 
 ROUNDS = 2
 """Corrections of the zoom."""
+
+DOUBT = 0.4
+"""The score below which nothing is believed."""
+
+KEPT = 0.5
+"""Share of magnified nuclei that are seen at half the magnification too, at least."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +65,13 @@ class Scale:
         diameter: of the disc or ball as large as a typical nucleus, in pixels of the last axis.
         dark: whether nuclei are darker than what is around them.
         score: how sure the network is of them, 1 at most.
+        density: their number per voxel where they were looked for; 0 if they were not.
     """
 
     diameter: float
     dark: bool
     score: float
+    density: float = 0.0
 
 
 def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter: float = 0.0) -> Scale | None:
@@ -77,7 +85,7 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
         diameter: that of the nuclei in the image, where it is known; 0 finds it.
 
     Returns:
-        What was found; None where there is no nucleus at any zoom.
+        What was found; None where there is no nucleus at any zoom, or none that can be believed.
     """
     dims = next(iter(looks.values())).ndim - 1
     diameters = [diameter] if diameter else [nominal * 2.0**octave for octave in OCTAVES[dims]]
@@ -87,17 +95,31 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
             break
         every = (_tried(segment, image, size, dark, nominal) for size in diameters)
         tried += [one for one in every if one]
-    if not tried:
-        return None
-    best = max(tried, key=lambda one: one.score)
-    if diameter:
-        return replace(best, diameter=diameter)
+    for best in sorted(tried, key=lambda one: one.score, reverse=True):
+        if diameter:
+            return replace(best, diameter=diameter)
+        best = _refined(segment, looks[best.dark], best, nominal, diameters[0])
+        if best.score > DOUBT and _is_seen_from_afar(segment, looks[best.dark], best, nominal):
+            return best
+    return None
+
+
+def _refined(segment: Segment, image: Picture, best: Scale, nominal: float, least: float) -> Scale:
+    """The same, measured at its own zoom; of no less than the least diameter."""
     for _ in range(ROUNDS):
-        again = _tried(segment, looks[best.dark], best.diameter, best.dark, nominal)
+        again = _tried(segment, image, best.diameter, best.dark, nominal)
         if again is None or again.score < best.score - PENALTY:
             break
         best = replace(again, diameter=math.sqrt(best.diameter * again.diameter))
-    return replace(best, diameter=max(diameters[0], best.diameter))
+    return replace(best, diameter=max(least, best.diameter))
+
+
+def _is_seen_from_afar(segment: Segment, image: Picture, found: Scale, nominal: float) -> bool:
+    """Whether nuclei that were magnified are sure, or seen at half of it too; noise is neither."""
+    if found.score > SURE or found.diameter >= nominal / 2:
+        return True
+    half = _tried(segment, image, 2 * found.diameter, found.dark, nominal)
+    return half is not None and half.density > KEPT * found.density
 
 
 def middle(shape: tuple[int, ...]) -> Box:
@@ -131,7 +153,8 @@ def _tried(segment: Segment, image: Picture, diameter: float, dark: bool, nomina
         return None
     found = _diameter(sizes, labels.ndim)
     sure = float(np.abs(2 * chance - 1).mean() * chance[labels > 0].mean())
-    return Scale(found / zoom, dark, sure - PENALTY * abs(math.log2(found / nominal)))
+    score = sure - PENALTY * abs(math.log2(found / nominal))
+    return Scale(found / zoom, dark, score, len(sizes) / math.prod(window.shape[1:]))
 
 
 def _window(image: Picture, size: tuple[int, ...]) -> Picture:

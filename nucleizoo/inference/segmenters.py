@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nucleizoo import io, models
-from nucleizoo.core.errors import UserError
+from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.runs import Run
 
@@ -47,14 +47,20 @@ class Segmenters:
         """The folder of the run or model for a file, and its segmenter.
 
         Raises:
-            UserError: for a file or model that cannot be used.
+            ImageReadError: for a file that cannot be used, or that no model suits.
+            UserError: for a model that cannot be used.
         """
-        folder = self.run or self._model(io.dims_of(path, dataset=self.dataset))
+        folder = self.run or self._model(path)
         return folder, self._open(folder)
 
-    def _model(self, dims: int) -> Path:
+    def _model(self, path: Path) -> Path:
+        dims = io.dims_of(path, dataset=self.dataset)
         if dims not in self.models:
-            self.models[dims] = models.named(models.suited(self.model, dims))
+            try:
+                name = models.suited(self.model, dims)
+            except UserError as error:
+                raise ImageReadError(f"{path}: {error}") from error
+            self.models[dims] = models.named(name)
         return self.models[dims]
 
     def _open(self, folder: Path) -> Segmenter:

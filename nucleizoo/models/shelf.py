@@ -36,7 +36,11 @@ def suited(name: str, dims: int) -> str:
         return whole
     families = {one.removesuffix(_SUFFIX[card.dims]) for one, card in known.items()}
     if name in families:
-        raise UserError(f"there is no model '{name}' for {dims}D files; models: {', '.join(known)}")
+        kind = "volumes" if dims == 3 else "images"
+        raise UserError(
+            f"no model '{name}' is for {kind}; train one and use --run DIR, or name a model: "
+            f"{', '.join(known)} (one for images segments volumes plane by plane)"
+        )
     near = nearest(name, [*known, *families])
     hint = f"did you mean {near}? " if near else ""
     raise UserError(

@@ -224,7 +224,10 @@ class Reader:
         try:
             return self.scaling(data)
         except ValueError as error:
-            raise ImageReadError(f"{name}: {error}; see the key SCALING") from error
+            raise ImageReadError(
+                f"{name}: {error}; see the key SCALING (in prediction DATASET.IMAGE.SCALING.HIGH 100 keeps a "
+                "few bright pixels)"
+            ) from error
 
     def _spacing(self, volume: Volume, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The file's voxel size, () when unknown, and the magnification towards the working one."""

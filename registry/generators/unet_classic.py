@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from nucleizoo.kinds import GENERATORS
 from nucleizoo.ops.nn.layers import CONV
+from nucleizoo.ops.nn.sliding_window import cut, to_multiple
 
 _POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 _UP = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -70,12 +71,12 @@ class UNetClassic(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """Picture (B, in_channels, *S) in [-1, 1] -> (B, out_channels, *S); any size."""
-        x, skips = self.down[0](picture), []
+        # every stage must halve it: cells half outside, which training does not show, become nuclei
+        grown = to_multiple(picture, 2 ** len(self.grow))
+        x, skips = self.down[0](grown), []
         for stage in self.down[1:]:
             skips.append(x)
-            x = stage(self.pool(x, 2, ceil_mode=True))
+            x = stage(self.pool(x, 2))
         for skip, grow, stage in zip(skips[::-1], self.grow[::-1], self.up[::-1], strict=True):
-            inner = tuple(slice(0, n) for n in skip.shape[2:])
-            x = stage(torch.cat([skip, grow(x)[(..., *inner)]], dim=1))
-        made: Tensor = self.leave(x)
-        return made
+            x = stage(torch.cat([skip, grow(x)], dim=1))
+        return cut(self.leave(x), tuple(picture.shape[2:]))

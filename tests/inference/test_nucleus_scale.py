@@ -1,5 +1,7 @@
 """The size of nuclei is found by a network that is surest of discs of 16 pixels."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -45,9 +47,10 @@ def test_balls_are_measured():
 
 
 def test_a_volume_is_never_magnified_to_many_times_its_voxels_by_what_is_found():
+    assert find(segment, {False: shown(discs((40, 80, 80), 5, gap=3))}, KNOWN).diameter == KNOWN / 2
     dots = np.zeros((40, 80, 80), np.int32)
-    dots[4:-4:8, 4:-4:8, 4:-4:8] = np.arange(1, 1 + 4 * 9 * 9).reshape(4, 9, 9)
-    assert find(segment, {False: shown(dots)}, KNOWN).diameter >= KNOWN / 2
+    dots[4::8, 4::8, 4::8] = 1
+    assert find(segment, {False: shown(dots)}, KNOWN) is None
 
 
 def test_dark_nuclei_are_told_from_bright_ones():
@@ -64,6 +67,29 @@ def test_a_known_diameter_is_kept_and_the_polarity_found():
 
 def test_an_image_without_nuclei_has_no_scale():
     assert find(segment, {False: np.full((1, 200, 200), -1, np.float32)}, KNOWN) is None
+
+
+def test_what_is_seen_only_when_it_is_magnified_is_noise():
+    slope = np.tile(np.linspace(-1, 1, 256, dtype=np.float32), (1, 256, 1))
+
+    def fooled(picture, most):
+        """Sees nuclei of the size that is known, wherever pictures are magnified."""
+        zoom = 2 / 255 / np.median(np.diff(picture[0, 0]))
+        labels = discs(picture.shape[1:], 16, gap=8) * (zoom > most)
+        return labels, np.where(labels, 0.75, 0.1).astype(np.float32)
+
+    assert find(partial(fooled, most=3), {False: slope}, KNOWN) is None
+    assert find(partial(fooled, most=0), {False: slope}, KNOWN) is not None
+
+
+def test_what_the_network_is_not_sure_of_is_not_believed():
+    def unsure(picture):
+        labels, _ = segment(picture)
+        return labels, np.where(labels, 0.6, 0.3).astype(np.float32)
+
+    picture = {False: shown(discs((300, 300), 16, gap=16))}
+    assert find(unsure, picture, KNOWN) is None
+    assert find(unsure, picture, KNOWN, 16.0).diameter == 16.0  # what is told needs no belief
 
 
 def test_of_a_large_file_the_middle_is_looked_at():

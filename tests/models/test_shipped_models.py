@@ -1,12 +1,14 @@
 """Models on a shelf of our own, packed from a run that has learnt nothing; and those that ship."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
 import pytest
 import tifffile
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from support.naming import names
 
@@ -112,6 +114,29 @@ def test_prediction_without_a_run_takes_what_suits_each_file(shelf, files, tmp_p
         assert tifffile.imread(tmp_path / "out" / f"{name}_label.tif").shape == shape
 
 
+def test_a_volume_that_no_model_suits_is_named_and_images_are_predicted(shelf, files, tmp_path, capsys):
+    shutil.rmtree(shelf / "nuclei_3d")
+    words = ["predict", "--input", str(files), "--output", str(tmp_path / "out")]
+    assert main(words) == 2
+    names(capsys.readouterr().err, files / "volume.tif", "volumes", "--run", "nuclei_2d")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["image_label.tif"]
+    assert main([*words, "--model", "nuclei_2d"]) == 0
+    assert tifffile.imread(tmp_path / "out" / "volume_label.tif").shape == (12, 40, 44)
+
+
+@pytest.mark.parametrize("size", [(1, 200), (20, 20), (21, 300), (64, 64), (150, 130), (333, 512)])
+def test_images_of_any_size_and_type_are_predicted(shelf, tmp_path, size):
+    rng, folder = np.random.default_rng(0), tmp_path / "images"
+    folder.mkdir()
+    Image.fromarray(rng.integers(0, 255, size, np.uint8)).save(folder / "bytes.png")
+    for dtype in (bool, np.int16, np.uint16, np.int32, np.float32, np.float64):
+        picture = (rng.normal(size=size) * 3000 > 100) if dtype is bool else rng.normal(size=size) * 3000
+        tifffile.imwrite(folder / f"{np.dtype(dtype)}.tif", picture.astype(dtype), photometric="minisblack")
+    made = list(api.predict(None, [folder], tmp_path / "out"))
+    assert len(made) == 7
+    assert all(tifffile.imread(done.result).shape == size for done in made)
+
+
 def test_blocks_give_what_memory_gives(shelf, files, tmp_path):
     told = [
         "INFERENCE.WINDOW",
@@ -193,3 +218,29 @@ def test_a_shipped_model_gives_the_expected_output(name):
         image = torch.from_numpy(example["image"].astype(np.float32))
         made = Segmenter.open(Run.open(folder)).tiles(image[None])[0]
         np.testing.assert_allclose(made, example["maps"].astype(np.float32), atol=0.02)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if models.shipped()[name].dims == 2])
+@pytest.mark.parametrize("edge", [304, 311, 319])
+def test_a_shipped_model_sees_no_nuclei_at_the_ends_of_an_empty_image_of_any_size(name, edge):
+    from nucleizoo.inference.segmenter import Segmenter
+
+    lamp = np.exp(-(np.linspace(-1, 1, edge)[:, None] ** 2 + np.linspace(-1, 1, edge) ** 2) / 2)
+    noise = 0.05 * np.random.default_rng(0).normal(size=(edge, edge))
+    segmenter = Segmenter.open(Run.open(models.named(name)))
+    for picture in (lamp + noise, -lamp + noise):
+        scaled = 2 * (picture - picture.min()) / np.ptp(picture) - 1
+        maps = segmenter.tiles(torch.from_numpy(scaled.astype(np.float32))[None, None])[0, 0]
+        assert (maps > 0.5).float().mean() < 0.001
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if models.shipped()[name].dims == 2])
+@pytest.mark.parametrize("kind", ["normal", "few photons", "photons on uneven light"])
+def test_a_shipped_model_finds_no_nuclei_in_noise(name, kind, tmp_path):
+    """Magnified, noise looks like small nuclei: hundreds were found per image."""
+    rng = np.random.default_rng(0)
+    light = 10 + 40 * np.sin(np.linspace(0, 3, 256)) if "uneven" in kind else np.full(256, 8.0)
+    noise = rng.normal(size=(256, 256)) if kind == "normal" else rng.poisson(np.tile(light, (256, 1)))
+    tifffile.imwrite(tmp_path / "noise.tif", noise.astype(np.float32), photometric="minisblack")
+    (done,) = api.predict(None, [tmp_path / "noise.tif"], tmp_path / "out", model=name)
+    assert done.count <= 2
