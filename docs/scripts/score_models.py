@@ -71,13 +71,18 @@ def score(
         run = api.predict(asked.run, [images], folder, model=asked.model, diameter=diameter, overrides=told)
         sizes = [done.scale.diameter for done in run if done.scale]
         labels = some(labels, asked.most, Path(place) / "labels")
-        made = api.evaluate(folder, labels)
+        rounded = scores(folder, labels)
+    return rounded | ({"diameter": round(float(np.median(sizes)), 1)} if sizes else {})
+
+
+def scores(found: Path, labels: Path) -> dict[str, float]:
+    """Compare a folder of label files with the truth."""
+    made = api.evaluate(found, labels)
     shown = {
         "f1": made["objects"]["f1"], "ap": made["objects"]["ap"], "dice": made["pixels"]["dice"],
         "seg": made["tracking"]["seg"],
     }  # fmt: skip
-    rounded = {name: round(float(value), 3) for name, value in shown.items()}
-    return rounded | ({"diameter": round(float(np.median(sizes)), 1)} if sizes else {})
+    return {name: round(float(value), 3) for name, value in shown.items()}
 
 
 if __name__ == "__main__":

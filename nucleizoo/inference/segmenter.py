@@ -166,15 +166,21 @@ class Segmenter:
         return made
 
     def _told(self, zoom: tuple[float, ...], dark: bool) -> Segmenter:
-        """The same that magnifies files, and inverts them if nuclei are dark."""
-        pairs = "DATASET.IMAGE.ZOOM", str(zoom), "DATASET.IMAGE.SCALING.INVERT", str(dark)
+        """The same that magnifies files, and inverts them if nuclei are dark.
+
+        Of what absorbs light faint structures are background: they are not lifted as dim nuclei are, which
+        found every pale shade of stained tissue.
+        """
+        pairs = ["DATASET.IMAGE.ZOOM", str(zoom), "DATASET.IMAGE.SCALING.INVERT", str(dark)]
+        if dark:
+            pairs += ["DATASET.IMAGE.SCALING.ASINH", "0.0"]
         config = self.config.clone()
         config.defrost()
-        config.merge_from_list(list(pairs))
+        config.merge_from_list(pairs)
         config.freeze()
         remembered = self.remembered if self.statistics == "training" else None
         made = Segmenter(self.method, config, self.precision, remembered)
-        made.settings = pairs
+        made.settings = tuple(pairs)
         return made
 
     def _segment(self, image: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

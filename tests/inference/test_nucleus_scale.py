@@ -146,6 +146,19 @@ def test_dark_nuclei_are_found_where_the_network_knows_bright_ones(file):
     assert adapted.scale.dark and adapted.segment(scan).labels.max() == labels.max()
 
 
+@pytest.mark.parametrize("dark", [True, False])
+def test_faint_structures_are_lifted_only_where_nuclei_shine(file, dark):
+    labels = np.repeat(file[1], 2, axis=1)
+    shade = np.where(labels, 220, np.where(np.arange(labels.shape[1]) > 500, 40, 20)).astype(np.uint8)
+    path = file[0].with_name("shade.png")
+    Image.fromarray(255 - shade if dark else shade).save(path)
+    told = ("INFERENCE.POLARITY", "dark" if dark else "bright", "INFERENCE.DIAMETER", "16")
+    adapted, volume = adaptive(*told, "DATASET.IMAGE.SCALING.ASINH", "0.1").opened(path)
+    (scan,) = adapted.reader.prepare(volume, str(path))
+    faint = scan.image[0, 0, -1]
+    assert faint == pytest.approx(2 * (0.1 if dark else np.arcsinh(1) / np.arcsinh(10)) - 1, abs=1e-4)
+
+
 def test_a_file_whose_middle_is_flat_is_still_segmented(tmp_path):
     picture = np.zeros((2600, 2600), np.uint8)
     picture[20:80, 20:80] = 200
