@@ -107,7 +107,8 @@ def main(folder: Path, root: Path) -> None:
             rows.append((count, picture(plane, corner)))
             print(f"  {name} {plane.name}: {count} nuclei at {corner}")
         shown = sorted(rows, key=lambda row: -row[0])[:PLACES]
-        Image.fromarray(np.concatenate([row[1] for row in shown])).save(folder / f"failure_{kind}.jpg", quality=88)
+        drawn = Image.fromarray(np.concatenate([row[1] for row in shown]))
+        drawn.save(folder / f"failure_{kind}.jpg", quality=88)
 
 
 if __name__ == "__main__":
