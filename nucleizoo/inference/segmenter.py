@@ -29,6 +29,7 @@ from nucleizoo.ops.nn.layout import to_channels_last
 from nucleizoo.ops.nn.norm_statistics import Statistics, watched
 from nucleizoo.ops.nn.sliding_window import fitted, padded_and_cropped, slide
 from nucleizoo.preprocess import Reader, Scan
+from nucleizoo.preprocess.evident_channel import evident_channel
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,8 @@ class Segmenter:
     def adapted(self, volume: Volume, name: str) -> Segmenter:
         """The segmenter of one file, whose nuclei it magnifies to INFERENCE.NOMINAL_DIAMETER, if it `adapts`.
 
-        Volumes become isotropic: where the voxel size is unknown, voxels are treated as cubes.
+        Volumes become isotropic: where the voxel size is unknown, voxels are treated as cubes. Of several
+        channels the `evident_channel` is used, where there is one.
 
         Args:
             volume: the file, or the middle of it.
@@ -149,29 +151,41 @@ class Segmenter:
         told = self.config.INFERENCE
         spacing = self.reader.voxel_size(volume.spacing)
         cubes = voxel_shape(spacing, self.method.task.dims)
-        scale = Scale(told.DIAMETER, told.POLARITY == "dark", 0.0)
+        scale, seen = Scale(told.DIAMETER, told.POLARITY == "dark", 0.0), central(volume)
+        channel = self._channel(seen, name)
         if not told.DIAMETER or told.POLARITY == "auto":
             dark = [False, True] if told.POLARITY == "auto" else [scale.dark]
-            seen, found = central(volume), None
+            found = None
             if seen.data.min() < seen.data.max():
-                looks = {one: self._told(cubes, one).reader.prepare(seen, name) for one in dark}
+                looks = {one: self._told(cubes, one, channel).reader.prepare(seen, name) for one in dark}
                 shown = {one: scans[len(scans) // 2].image for one, scans in looks.items()}
                 found = find(self._segment, shown, told.NOMINAL_DIAMETER, told.DIAMETER)
             if found is None:
                 log.info("%s: no nucleus was found at any size; set --diameter if there are some", name)
             scale = found or replace(scale, diameter=told.DIAMETER or told.NOMINAL_DIAMETER)
         zoom = told.NOMINAL_DIAMETER / float(f"{scale.diameter:.3g}")
-        made = self._told(tuple(zoom * edge for edge in cubes), scale.dark)
+        made = self._told(tuple(zoom * edge for edge in cubes), scale.dark, channel)
         made.scale = scale
         return made
 
-    def _told(self, zoom: tuple[float, ...], dark: bool) -> Segmenter:
-        """The same that magnifies files, and inverts them if nuclei are dark.
+    def _channel(self, seen: Volume, name: str) -> str:
+        """DATASET.IMAGE.CHANNEL for a file."""
+        asked: str = self.config.DATASET.IMAGE.CHANNEL
+        if asked != "auto" or "C" not in seen.axes or seen.data.shape[-1] == 1:
+            return asked
+        evident = evident_channel(seen.data)
+        if evident:
+            log.info("%s: of its %d channels, %s is used", name, seen.data.shape[-1], evident)
+        return evident or asked
+
+    def _told(self, zoom: tuple[float, ...], dark: bool, channel: str) -> Segmenter:
+        """The same that magnifies files, inverts them if nuclei are dark, and uses a channel.
 
         Of what absorbs light faint structures are background: they are not lifted as dim nuclei are, which
         found every pale shade of stained tissue.
         """
         pairs = ["DATASET.IMAGE.ZOOM", str(zoom), "DATASET.IMAGE.SCALING.INVERT", str(dark)]
+        pairs += ["DATASET.IMAGE.CHANNEL", repr(channel)]
         if dark:
             pairs += ["DATASET.IMAGE.SCALING.ASINH", "0.0"]
         config = self.config.clone()

@@ -153,6 +153,19 @@ def test_blocks_give_what_memory_gives(shelf, files, tmp_path):
     np.testing.assert_array_equal(tifffile.imread(whole.result), tifffile.imread(parts.result))
 
 
+@pytest.mark.parametrize("blocks", [False, True])
+def test_the_colour_that_shows_nuclei_is_used(shelf, files, tmp_path, blocks):
+    grey = tifffile.imread(files / "image.tif")
+    blue = np.stack([np.zeros_like(grey), np.zeros_like(grey), grey], axis=-1)
+    tifffile.imwrite(files / "blue.tif", blue, photometric="rgb")
+    low = ["INFERENCE.DECODER.FOREGROUND", "0.3", "INFERENCE.DECODER.LEAST", "-0.9"]
+    told = {"model": "nuclei_2d", "blocks": blocks, "overrides": low}
+    both = [files / "image.tif", files / "blue.tif"]
+    first, second = (tifffile.imread(done.result) for done in api.predict(None, both, tmp_path / "o", **told))
+    assert first.max() > 0
+    np.testing.assert_array_equal(first, second)
+
+
 def test_the_dataset_that_is_read_decides_whether_a_file_is_a_volume(shelf, tmp_path):
     with h5py.File(tmp_path / "two.h5", "w") as file:
         file["flat"] = np.random.default_rng(0).integers(0, 255, (40, 44), np.uint8)
