@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from nucleizoo import build
+from nucleizoo.api import load_config
 from nucleizoo.contracts import DataSpec
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import DATASETS
@@ -23,3 +25,11 @@ def test_rendering_alone(benchmark, name):
 def test_placing_and_rendering(benchmark, name):
     source, rng = DATASETS.get(name)(DataSpec(3), **LAW), np.random.default_rng(0)
     benchmark(source.sample, rng, SIZE)
+
+
+@pytest.mark.parametrize("config", ["nuclei_2d", "nuclei_3d"])
+def test_a_crop_of_randomised_nuclei(benchmark, config):
+    """Of which a step needs SOLVER.BATCH."""
+    settings = load_config(f"configs/{config}.yaml")
+    source, rng = build.source_dataset(settings), np.random.default_rng(0)
+    benchmark(source.sample, rng, tuple(settings.DATASET.SIZE))
