@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,19 @@ from PIL import Image
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import hdf5, tiff, zarr
+from nucleizoo.io.decoder_errors import is_lack_of_memory, named
 from nucleizoo.io.lazy_open import open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
-
-_HDF5_SUFFIXES = (".h5", ".hdf5")
+from nucleizoo.io.volume import (
+    MAX_VOXELS,
+    SMALLER,
+    Check,
+    TooManyVoxels,
+    Volume,
+    check,
+    check_file,
+    from_array,
+)
 
 _AS_COLOUR = ("P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
 _AS_GREY = ("LA", "La")
@@ -44,44 +53,40 @@ def read(
             only one.
         usual: see `dataset`.
         max_voxels: refuse files that declare more values than this, before they are decoded.
-        missing: whether chunks of a Zarr array may be missing; they hold its fill value then.
+        missing: whether chunks of a Zarr array or HDF5 dataset may be missing; they hold the fill value.
 
     Returns:
         Values, axes and voxel size as the file gives them.
 
     Raises:
-        TooManyVoxels: when it is larger than `max_voxels`.
+        TooManyVoxels: when it is larger than `max_voxels`, or than the memory of the machine.
         ImageReadError: when the file is missing, damaged, truncated, not a picture, or refers to other
-            files.
+            files, and when it is locked or may not be read.
+        OSError: for errors of the machine, such as a server that does not answer.
     """
     path = Path(path)
-    if zarr.is_zarr(path):
-        opened = open_lazily(path, dataset=dataset, usual=usual, missing=missing)
-        check(path, max_voxels, opened.shape, opened.dtype)
-        return _whole(opened)
+    is_by_parts = zarr.is_zarr(path) or path.suffix.lower() in (*hdf5.SUFFIXES, ".npy")
     reader = _READERS.get(path.suffix.lower())
-    if not path.exists():
-        raise ImageReadError(f"{path}: there is no such file; check the path")
-    if not path.is_file():
-        raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
-    if reader is None:
-        raise ImageReadError(
-            f"{path}: '{path.suffix}' files are not supported; save it as one of {' '.join(IMAGE_SUFFIXES)}"
-        )
-    if path.stat().st_size == 0:
-        raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
-    allowed = partial(check, path, max_voxels)
+    if not is_by_parts:
+        check_file(path)
+        if reader is None:
+            raise ImageReadError(
+                f"{path}: '{path.suffix}' files are not supported; save it as one of "
+                f"{' '.join(IMAGE_SUFFIXES)}"
+            )
     try:
-        if path.suffix.lower() in _HDF5_SUFFIXES:
-            return hdf5.read(path, allowed, dataset, usual)
-        return reader(path, allowed)
-    except ImageReadError:
-        raise
-    except Exception as error:  # the decoders raise anything from KeyError to zlib.error on damaged files
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise ImageReadError(
-            f"{path}: cannot be read as {path.suffix} ({path.stat().st_size} bytes): {reason}; "
-            "it may be damaged, truncated or in another format: copy or save it again"
+        with named(path):
+            if reader is not None and not is_by_parts:
+                return reader(path, partial(check, path, max_voxels))
+            with closing(
+                open_lazily(path, dataset=dataset, usual=usual, missing=missing, max_voxels=max_voxels)
+            ) as opened:
+                return _whole(opened)
+    except (MemoryError, OSError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise TooManyVoxels(
+            f"{path}: is too large for the memory of this machine ({error}); {SMALLER}"
         ) from error
 
 
@@ -137,12 +142,6 @@ def _natural(path: Path) -> list[str | int]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def _read_numpy(path: Path, allowed: Check) -> Volume:
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    allowed(mapped.shape, mapped.dtype)
-    return from_array(np.array(mapped), guess_axes(path, mapped.shape))
-
-
 def _read_bitmap(path: Path, allowed: Check) -> Volume:
     """PNG, JPEG and BMP: palettes become colours, alpha is dropped, the resolution is ignored.
 
@@ -180,9 +179,7 @@ def _whole(opened: LazyVolume) -> Volume:
 _READERS: dict[str, Callable[[Path, Check], Volume]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_bitmap),
     **dict.fromkeys((".tif", ".tiff"), tiff.read),
-    **dict.fromkeys(_HDF5_SUFFIXES, hdf5.read),
-    ".npy": _read_numpy,
 }
 
-IMAGE_SUFFIXES = tuple(_READERS)
+IMAGE_SUFFIXES = (*_READERS, *hdf5.SUFFIXES, ".npy")
 """Suffixes of the files that are read, in lower case; upper case is read too."""

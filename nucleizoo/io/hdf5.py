@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 from collections.abc import Iterable
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,40 +16,90 @@ import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io.chunks import check_claim, grid_of
-from nucleizoo.io.volume import SPATIAL, Check, Volume, from_array, guess_axes
+from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.volume import SPATIAL, guess_axes, planes_of
+
+SUFFIXES = (".h5", ".hdf5")
+
+_LOCKED = (errno.EAGAIN, errno.ENOLCK)
+"""Error numbers of a file that another program has locked, and of a disk without locks."""
 
 _SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
 """Attributes that give a voxel size in micrometres, in axis order."""
 
 
-def read(path: Path, allowed: Check, dataset: str = "", usual: str = "image") -> Volume:
-    """Read one dataset.
+def open_array(path: Path, dataset: str = "", usual: str = "image") -> LazyVolume:
+    """Open one dataset.
 
     An HDF5 file can refer to any other file on the machine, by links, external storage and virtual
     datasets; all of them are refused.
 
     Raises:
-        ImageReadError: when there is no such dataset, or its values are in other files.
+        ImageReadError: when there is no such dataset, its values are in other files, or another program has
+            locked the file.
         Exception: whatever h5py raises on a damaged file.
     """
-    with h5py.File(path, "r") as file:
-        data = dataset_of(path, file, dataset, usual)
-        allowed(data.shape, data.dtype)
+    with ExitStack() as until_opened:
+        file = until_opened.enter_context(_file(path))
+        data = _dataset(path, file, dataset, usual)
         axes = guess_axes(path, data.shape)
-        return from_array(data[()], axes, spacing_of(data, axes))
+        chunks, name = data.chunks or planes_of(axes, data.shape), f"{path}:{data.name}"
+        opened = LazyVolume(
+            name, axes, data.shape, data.dtype, spacing_of(data, axes), chunks, data.__getitem__,
+            lambda: absent(name, data, chunks), decoding=decoding(data), close=file.close,
+        )  # fmt: skip
+        until_opened.pop_all()
+    return opened
 
 
-def dataset_of(path: Path, file: Any, dataset: str = "", usual: str = "image") -> Any:
-    """One dataset of an open file, all of whose values are in it; see `read`.
+def _file(path: Path) -> Any:
+    """The file, open to be read.
 
     Raises:
-        ImageReadError: when there is no such dataset, or its values are in other files.
+        ImageReadError: when another program has it open for writing.
+        Exception: whatever h5py raises on a damaged file.
     """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno in _LOCKED:
+            raise ImageReadError(
+                f"{path}: is locked, since it is open in another program; close it there. On a network share "
+                "without locks, set the environment variable HDF5_USE_FILE_LOCKING to FALSE"
+            ) from error
+        if _is_half_written(path):
+            raise ImageReadError(
+                f"{path}: is marked as being written; close it in the program that writes it or, if that was "
+                "stopped, write it again (h5clear -s removes the mark)"
+            ) from error
+        raise
+
+
+def _is_half_written(path: Path) -> bool:
+    """Whether the file's first block, from version 3 on, says that a program is writing it."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start[:8] == b"\x89HDF\r\n\x1a\n" and start[8:9] >= b"\3" and start[11:] > b"\0"
+
+
+def _dataset(path: Path, file: Any, dataset: str, usual: str) -> Any:
+    """One dataset of an open file, all of whose values are in it."""
     data = _open(path, file, dataset or _choose(path, file, usual))
     if data.shape is None:
         raise ImageReadError(f"{path}: '{data.name}' is empty; save it again or remove the file")
+    _check_type(path, data)
     _check_filters(path, data)
     return data
+
+
+def _check_type(path: Path, data: Any) -> None:
+    try:
+        np.dtype(data.dtype)
+    except TypeError as error:
+        raise ImageReadError(
+            f"{path}: '{data.name}' has values of a type that NumPy does not know ({error}); save it as "
+            "integers or floats"
+        ) from error
 
 
 def _check_filters(path: Path, data: Any) -> None:

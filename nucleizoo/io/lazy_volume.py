@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,14 +13,7 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.format import plural
 from nucleizoo.io.chunks import Cut, Load, cut_apart, seen_from
-
-_NUMBERS = ("EIO", "EINVAL", "EOVERFLOW", "EILSEQ", "EBADMSG", "ENODATA", "EUCLEAN")
-"""Error numbers of disk blocks that cannot be read, and of addresses outside the file."""
-
-_OF_THE_FILE = {getattr(errno, name) for name in _NUMBERS if hasattr(errno, name)}
-
-_OF_THE_MACHINE = (ImportError, TimeoutError, PermissionError, FileNotFoundError, ConnectionError)
-"""Errors of the machine, whatever their number."""
+from nucleizoo.io.decoder_errors import check_damage
 
 
 @dataclass(eq=False)
@@ -101,7 +92,8 @@ class LazyVolume:
             raise ImageReadError(
                 f"{self.name}: lacks {plural(count, 'chunk')} ({'; '.join(itertools.islice(words, 3))}"
                 f"{'; ...' * (count > 3)}); copy it again. If what is missing was left out because it is "
-                "empty, set the key EMPTY_CHUNKS; to treat it as black in prediction, add --skip-damaged"
+                "empty, set the key EMPTY_CHUNKS (in prediction DATASET.IMAGE.EMPTY_CHUNKS true); to treat it as "
+                "black in prediction, add --skip-damaged"
             )
         if count:
             lost = np.zeros(self._counts, bool)
@@ -209,24 +201,3 @@ class LazyVolume:
         ranges = [f"{i * n}:{end}" for i, n, end in zip(place, lengths, ends, strict=True)]
         kind = "shard" if lengths == self.shards else "chunk"
         return f"{kind} {'.'.join(map(str, place))} ({self.axes.lower()} {', '.join(ranges)})"
-
-
-def check_damage(error: Exception, name: str) -> None:
-    """Return for damage; raise errors that another try, user or machine might not have.
-
-    Args:
-        error: of a decoder; these raise anything on a damaged file.
-        name: of the file, for the raised error.
-
-    Raises:
-        OSError: with the class and number of `error`, when these do not mean damage: too many open
-            files, a server that does not answer, no permission.
-        MemoryError: when there was not enough memory.
-        ImportError: when a package is missing.
-    """
-    if isinstance(error, MemoryError):
-        raise MemoryError(f"{name}: not enough memory to read it ({error})") from error
-    if isinstance(error, OSError) and error.errno and error.errno not in _OF_THE_FILE:
-        raise OSError(error.errno, os.strerror(error.errno), name) from error
-    if isinstance(error, _OF_THE_MACHINE):
-        raise type(error)(f"{name}: {error}") from error

@@ -12,9 +12,16 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import storage
 
 MAX_VOXELS = 2**31
 """Values that one file may declare; protects memory from files that unpack to far more than their size."""
+
+_VOXEL_BYTES = 4
+"""Bytes for which a voxel counts, those of float32; values of 8 bytes count twice."""
+
+SMALLER = "predict it by blocks (--blocks), or split it into smaller files"
+"""What to do with a file that is too large for memory."""
 
 SPATIAL = "ZYX"
 
@@ -68,7 +75,7 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
     """Refuse what cannot be a picture or would not fit in memory.
 
     Raises:
-        TooManyVoxels: for more values than `max_voxels`.
+        TooManyVoxels: for more values than `max_voxels`, of 4 bytes; larger ones count more.
         ImageReadError: for no values, or values that are not real numbers.
     """
     dtype = np.dtype(dtype)
@@ -79,11 +86,25 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
         raise ImageReadError(f"{path}: holds {size}, not a picture; save an array of 2 or more axes")
     if 0 in shape:
         raise ImageReadError(f"{path}: is empty, its shape is {size}; save it again or remove it")
-    if math.prod(shape) > max_voxels:
+    if math.prod(shape) * max(1, dtype.itemsize / _VOXEL_BYTES) > max_voxels:
         raise TooManyVoxels(
-            f"{path}: declares {size} values, more than the {max_voxels} that are read at once; "
-            "split it into smaller files"
+            f"{path}: declares {size} values of {dtype} ({storage(math.prod(shape) * dtype.itemsize)}), more "
+            f"than the {max_voxels} of {8 * _VOXEL_BYTES} bits that are read at once; {SMALLER}"
         )
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file with content.
+
+    Raises:
+        ImageReadError: when it is missing, empty, a folder or a device.
+    """
+    if not path.exists():
+        raise ImageReadError(f"{path}: there is no such file; check the path")
+    if not path.is_file():
+        raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
+    if path.stat().st_size == 0:
+        raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
 
 
 def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -> Volume:
@@ -130,3 +151,8 @@ def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
             "save one picture (y, x) or volume (z, y, x), with channels last"
         )
     return SPATIAL[-space:] + ("S" if channels > 2 else "C" if channels else "")
+
+
+def planes_of(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Chunks of one plane, for values that are stored without chunks."""
+    return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))
