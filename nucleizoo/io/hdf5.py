@@ -15,17 +15,16 @@ import h5py
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io.axes import axes_of
 from nucleizoo.io.chunks import check_claim, grid_of
+from nucleizoo.io.hdf5_metadata import names_of, spacing_of
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.volume import SPATIAL, guess_axes, planes_of
+from nucleizoo.io.volume import planes_of
 
 SUFFIXES = (".h5", ".hdf5")
 
 _LOCKED = (errno.EAGAIN, errno.ENOLCK)
 """Error numbers of a file that another program has locked, and of a disk without locks."""
-
-_SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
-"""Attributes that give a voxel size in micrometres, in axis order."""
 
 
 def open_array(path: Path, dataset: str = "", usual: str = "image") -> LazyVolume:
@@ -42,10 +41,11 @@ def open_array(path: Path, dataset: str = "", usual: str = "image") -> LazyVolum
     with ExitStack() as until_opened:
         file = until_opened.enter_context(_file(path))
         data = _dataset(path, file, dataset, usual)
-        axes = guess_axes(path, data.shape)
-        chunks, name = data.chunks or planes_of(axes, data.shape), f"{path}:{data.name}"
+        name = f"{path}:{data.name}"
+        axes = axes_of(name, names_of(name, data), data.shape)
+        chunks = data.chunks or planes_of(axes, data.shape)
         opened = LazyVolume(
-            name, axes, data.shape, data.dtype, spacing_of(data, axes), chunks, data.__getitem__,
+            name, axes, data.shape, data.dtype, spacing_of(name, data, axes), chunks, data.__getitem__,
             lambda: absent(name, data, chunks), decoding=decoding(data), close=file.close,
         )  # fmt: skip
         until_opened.pop_all()
@@ -119,9 +119,12 @@ def _choose(path: Path, file: Any, usual: str) -> str:
     """The dataset called `usual`, or the only one."""
     if file.get(usual, getlink=True) is not None:
         return usual
-    names: list[str] = []
+    found: dict[str, int] = {}
     # visits what lies in this file only: it does not follow soft or external links
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    file.visititems(
+        lambda name, item: found.update({name: item.ndim}) if isinstance(item, h5py.Dataset) else None
+    )
+    names = [name for name, axes in found.items() if axes > 1] or list(found)  # scales of axes have one
     if not names:
         raise ImageReadError(
             f"{path}: contains no dataset (links are not followed); save it again or remove it"
@@ -192,18 +195,6 @@ def decoding(data: Any) -> int:
     """Bytes that decoding a chunk takes at most: before and after a filter; 0 without filters."""
     filters = data.id.get_create_plist().get_nfilters()
     return 2 * math.prod(data.chunks) * int(data.dtype.itemsize) if filters else 0
-
-
-def spacing_of(data: Any, axes: str) -> tuple[float, ...]:
-    """Voxel size in micrometres from the first attribute that gives one for these axes, else ()."""
-    count = sum(axis in SPATIAL for axis in axes)
-    for name in _SPACING_ATTRIBUTES:
-        values = np.asarray(data.attrs.get(name, ()))
-        if values.dtype.kind in "uif" and values.ndim == 1 and values.size in (count, 3):
-            values = values.astype(float)[-count:]
-            if np.isfinite(values).all() and (values > 0).all():
-                return tuple(values.tolist())
-    return ()
 
 
 class Disk(io.FileIO):

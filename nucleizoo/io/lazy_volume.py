@@ -92,8 +92,8 @@ class LazyVolume:
             raise ImageReadError(
                 f"{self.name}: lacks {plural(count, 'chunk')} ({'; '.join(itertools.islice(words, 3))}"
                 f"{'; ...' * (count > 3)}); copy it again. If what is missing was left out because it is "
-                "empty, set the key EMPTY_CHUNKS (in prediction DATASET.IMAGE.EMPTY_CHUNKS true); to treat it as "
-                "black in prediction, add --skip-damaged"
+                "empty, set the key EMPTY_CHUNKS (in prediction DATASET.IMAGE.EMPTY_CHUNKS true); to treat "
+                "it as black in prediction, add --skip-damaged"
             )
         if count:
             lost = np.zeros(self._counts, bool)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io.axes import axes_of
 from nucleizoo.io.chunks import Cut
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.volume import guess_axes, planes_of
+from nucleizoo.io.volume import planes_of
 
 
 def open_array(path: Path, dataset: str = "", usual: str = "") -> LazyVolume:
@@ -22,7 +23,7 @@ def open_array(path: Path, dataset: str = "", usual: str = "") -> LazyVolume:
     """
     _check_objects(path)
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    axes, shape, dtype = guess_axes(path, mapped.shape), mapped.shape, mapped.dtype
+    axes, shape, dtype = axes_of(str(path), (), mapped.shape), mapped.shape, mapped.dtype
     del mapped
 
     def load(cut: Cut) -> Any:

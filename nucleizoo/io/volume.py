@@ -135,24 +135,6 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
     return Volume(native, letters, spacing)
 
 
-def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
-    """Axes of an array without axis names: YX or ZYX, and up to 4 channels last.
-
-    Three or four channels are colours, the fourth being alpha.
-
-    Raises:
-        ImageReadError: for any other number of axes.
-    """
-    channels = shape[-1] if len(shape) > 2 and shape[-1] <= 4 < min(shape[-3:-1]) else 0
-    space = len(shape) - bool(channels)
-    if space not in (2, 3):
-        raise ImageReadError(
-            f"{path}: has {len(shape)} axes ({'x'.join(map(str, shape)) or 'one number'}) without names; "
-            "save one picture (y, x) or volume (z, y, x), with channels last"
-        )
-    return SPATIAL[-space:] + ("S" if channels > 2 else "C" if channels else "")
-
-
 def planes_of(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Chunks of one plane, for values that are stored without chunks."""
     return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))

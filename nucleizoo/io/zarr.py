@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.io.axes import axes_of
 from nucleizoo.io.chunks import Load, check_claim, grid_of, one_by_one
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.volume import guess_axes
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """A folder that holds one of these files is an array or a group."""
@@ -30,12 +29,6 @@ _MICROMETRES = {
     "meter": 1e6,
 }  # fmt: skip
 """Units of length that OME-Zarr names, in micrometres."""
-
-_LETTERS = {
-    "depth": "Z", "plane": "Z", "height": "Y", "row": "Y", "width": "X", "column": "X", "col": "X",
-    "channel": "C", "time": "T",
-}  # fmt: skip
-"""Axis letters by the full names of dimensions."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -66,7 +59,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         Exception: whatever zarr raises on damaged metadata.
     """
     node, axes, spacing = _found(path, dataset, usual)
-    axes = axes or _axes_of(path, node)
+    axes = axes or axes_of(str(path), _names_of(node), node.shape)
     if len(axes) != node.ndim:
         raise ImageReadError(
             f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), but its array has {node.ndim} "
@@ -91,26 +84,10 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     )  # fmt: skip
 
 
-def _axes_of(path: Path, node: Any) -> str:
-    """Axes of an array from its dimension names, or guessed where these do not name axes.
-
-    Raises:
-        ImageReadError: when they cannot be guessed.
-    """
-    names = [str(name or "?").lower() for name in getattr(node.metadata, "dimension_names", None) or ()]
-    ends = [re.split(r"[^a-z0-9?]", name)[-1] for name in names]  # axis_z, /array/z
-    axes = "".join(_LETTERS.get(end, end if len(end) == 1 and end.isalpha() else "?") for end in ends).upper()
-    if "?" not in axes and {*"ZYX"} & {*axes}:
-        return axes  # also y, y, x, which the caller refuses
-    try:
-        return guess_axes(path, node.shape)
-    except ImageReadError as error:
-        if not names:
-            raise
-        raise ImageReadError(
-            f"{path}: its axes are called {', '.join(names)}, {'x'.join(map(str, node.shape))}, which is "
-            "ambiguous; call them z, y and x (t for time, c for channels) in dimension_names"
-        ) from error
+def _names_of(node: Any) -> list[str]:
+    """Names of the axes: dimension_names of Zarr 3, or what xarray calls them in Zarr 2."""
+    names = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS") or ()
+    return ["" if name is None else str(name) for name in names] if isinstance(names, list | tuple) else []
 
 
 def _copies(node: Any) -> int:

@@ -271,7 +271,7 @@ def test_names_of_dimensions_tell_axes_where_they_are_those_of_axes(tmp_path, na
 def test_axes_that_nothing_tells_are_refused_with_their_names(tmp_path):
     zarr = pytest.importorskip("zarr")
     zarr.create_array(tmp_path / "a.zarr", data=VOLUME[None, None], dimension_names=list("abdef"))
-    refused(tmp_path / "a.zarr", r"a\.zarr: .* a, b, d, e, f, 1x1x7x40x50.*dimension_names")
+    refused(tmp_path / "a.zarr", r"a\.zarr: .* a, b, d, e, f \(1x1x7x40x50\).*dimension_names")
     zarr.create_array(tmp_path / "b.zarr", data=VOLUME, dimension_names=["height", "y", "x"])
     refused(tmp_path / "b.zarr", "axes 'YYX'")
 
