@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.io import hdf5, tiff, zarr
+from nucleizoo.io import hdf5, tiff
 from nucleizoo.io.decoder_errors import is_lack_of_memory, named
 from nucleizoo.io.lazy_open import open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
@@ -29,6 +29,7 @@ from nucleizoo.io.volume import (
     check_file,
     from_array,
 )
+from nucleizoo.io.zarr_folder import check_mark, is_former_zarr, is_zarr
 
 _AS_COLOUR = ("P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
 _AS_GREY = ("LA", "La")
@@ -65,8 +66,9 @@ def read(
         OSError: for errors of the machine, such as a server that does not answer.
     """
     path = Path(path)
-    is_by_parts = zarr.is_zarr(path) or path.suffix.lower() in (*hdf5.SUFFIXES, ".npy")
+    is_by_parts = is_zarr(path) or path.suffix.lower() in (*hdf5.SUFFIXES, ".npy")
     reader = _READERS.get(path.suffix.lower())
+    check_mark(path)
     if not is_by_parts:
         check_file(path)
         if reader is None:
@@ -98,18 +100,15 @@ def find(path: str | Path) -> list[Path]:
             where ** includes subfolders. A Zarr folder counts as a file.
 
     Returns:
-        At least one; hidden files and those with other suffixes are left out.
+        At least one; hidden files and those with other suffixes are left out. A Zarr folder that has lost
+        its mark is among them, to be refused by name when it is read.
 
     Raises:
         ImageReadError: when there is none, or one is a broken link.
     """
     path = Path(path)
-    if path.is_file() or zarr.is_zarr(path):
+    if path.is_file() or is_zarr(path) or is_former_zarr(path):
         return [path]
-    if path.is_dir() and path.suffix.lower() == ".zarr":
-        raise ImageReadError(
-            f"{path}: is not a Zarr folder, it has no {' or '.join(zarr.MARKS)}; copy it again"
-        )
     candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
     shown = [f for f in candidates if f.name[0] != "."]
     pictures = [f for f in shown if f.suffix.lower() in IMAGE_SUFFIXES]
@@ -118,7 +117,7 @@ def find(path: str | Path) -> list[Path]:
             raise ImageReadError(
                 f"{link}: is a broken link (to {os.readlink(link)}); restore its file, or remove it"
             )
-    files = [f for f in pictures if f.is_file()] + [f for f in shown if zarr.is_zarr(f)]
+    files = [f for f in pictures if f.is_file()] + [f for f in shown if is_zarr(f) or is_former_zarr(f)]
     if not files:
         if not path.exists() and not glob.has_magic(str(path)):
             raise ImageReadError(f"{path}: there is no such file or folder; check the path")

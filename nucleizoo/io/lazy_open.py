@@ -18,8 +18,10 @@ from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.tiff_parts import by_pages, contiguous
 from nucleizoo.io.tiff_spacing import spacing_of
 from nucleizoo.io.volume import check, check_file, planes_of
+from nucleizoo.io.zarr_folder import SUFFIX as ZARR
+from nucleizoo.io.zarr_folder import check_mark, is_zarr
 
-LAZY_SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".npy", ".zarr")
+LAZY_SUFFIXES = (".tif", ".tiff", *hdf5.SUFFIXES, ".npy", ZARR)
 """Suffixes of what is read part by part; a Zarr folder may have any name."""
 
 UNLIMITED = 2**62
@@ -36,7 +38,7 @@ def is_large(path: Path) -> bool:
 
 def is_lazy(path: Path) -> bool:
     """Whether a file can be read part by part."""
-    return path.suffix.lower() in LAZY_SUFFIXES or zarr.is_zarr(path)
+    return path.suffix.lower() in LAZY_SUFFIXES or is_zarr(path)
 
 
 def dims_of(path: Path, *, dataset: str = "") -> int:
@@ -82,9 +84,10 @@ def open_lazily(
         OSError: for errors other than damage of the file, also MemoryError; see `check_damage`.
     """
     path = Path(path)
-    opener = zarr.open_array if zarr.is_zarr(path) else _OPENERS.get(path.suffix.lower())
+    opener = zarr.open_array if is_zarr(path) else _OPENERS.get(path.suffix.lower())
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
+    check_mark(path)
     if opener is None:
         raise ImageReadError(f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
     if opener is not zarr.open_array:
@@ -116,7 +119,7 @@ def described_in(path: Path, dataset: str = "") -> list[Path]:
     Raises:
         ImageReadError: when there is no such array.
     """
-    if not zarr.is_zarr(path):
+    if not is_zarr(path):
         return [path]
     with named(path):
         return zarr.described_in(path, dataset)
