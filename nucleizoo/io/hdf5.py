@@ -16,12 +16,16 @@ import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io.axes import axes_of
-from nucleizoo.io.chunks import check_claim, grid_of
+from nucleizoo.io.bombs import Bytes, reason
+from nucleizoo.io.chunks import Cut, Load, check_claim, cut_apart, grid_of
 from nucleizoo.io.hdf5_metadata import names_of, spacing_of
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.volume import planes_of
 
 SUFFIXES = (".h5", ".hdf5")
+
+_CODECS = {h5py.h5z.FILTER_DEFLATE: "zlib", 32001: "blosc", 32015: "zstd"}
+"""Names of filters by their numbers."""
 
 _LOCKED = (errno.EAGAIN, errno.ENOLCK)
 """Error numbers of a file that another program has locked, and of a disk without locks."""
@@ -45,7 +49,7 @@ def open_array(path: Path, dataset: str = "", usual: str = "image") -> LazyVolum
         axes = axes_of(name, names_of(name, data), data.shape)
         chunks = data.chunks or planes_of(axes, data.shape)
         opened = LazyVolume(
-            name, axes, data.shape, data.dtype, spacing_of(name, data, axes), chunks, data.__getitem__,
+            name, axes, data.shape, data.dtype, spacing_of(name, data, axes), chunks, _guarded(data),
             lambda: absent(name, data, chunks), decoding=decoding(data), close=file.close,
         )  # fmt: skip
         until_opened.pop_all()
@@ -163,6 +167,37 @@ def _inside(names: Iterable[str]) -> str:
     """What the file contains instead, for messages."""
     first = list(islice(names, 11))
     return f"it contains {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
+
+
+def _guarded(data: Any) -> Load:
+    """Reads parts of a dataset, after a look at each chunk: a bomb is not decoded.
+
+    Raises:
+        ImageReadError: when it reads, for a bomb.
+    """
+    made = data.id.get_create_plist()
+    filters = [made.get_filter(index)[0] for index in range(made.get_nfilters())]
+    if not filters:
+        return data.__getitem__  # type: ignore[no-any-return]
+    appended = 4 * (filters[-1] == h5py.h5z.FILTER_FLETCHER32)
+    codec = next((_CODECS.get(one, "") for one in reversed(filters) if one != h5py.h5z.FILTER_FLETCHER32), "")
+    most = math.prod(data.chunks) * data.dtype.itemsize
+
+    def load(cut: Cut) -> Any:
+        for part in cut_apart(cut, data.chunks):
+            place = tuple(c.start // n * n for c, n in zip(part, data.chunks, strict=True))
+            stored = data.id.get_chunk_info_by_coord(place)
+            if stored.byte_offset is not None and (
+                found := reason(codec, stored.size - appended, _bytes_of(data, place), most)
+            ):
+                raise ImageReadError(f"{data.file.filename}: {found}; copy it again, or leave it out")
+        return data[cut]
+
+    return load
+
+
+def _bytes_of(data: Any, place: tuple[int, ...]) -> Bytes:
+    return lambda start, stop: data.id.read_direct_chunk(place)[1][start:stop]
 
 
 def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable[tuple[int, ...]]]:

@@ -95,7 +95,7 @@ def open_lazily(
     with named(path), ExitStack() as until_checked:
         volume = opener(path, dataset, usual)
         until_checked.callback(volume.close)
-        check(path, max_voxels, volume.shape, volume.dtype)
+        check(path, max_voxels, volume.shape, volume.dtype, in_memory=max_voxels < UNLIMITED and not missing)
         if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
             raise ImageReadError(
                 f"{path}: its axes '{volume.axes}' do not fit its shape {volume.shape}; save it again"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.format import plural
 from nucleizoo.io.chunks import Cut, Load, cut_apart, seen_from
 from nucleizoo.io.decoder_errors import check_damage
@@ -186,9 +186,12 @@ class LazyVolume:
                 place = tuple(c.start // n for c, n in zip(chunk, self.chunks, strict=True))
                 words = self._words(place, self.chunks)
                 if not self.skip_damaged:
+                    why = f"({type(error).__name__}: {error}); copy the file again"
+                    if isinstance(error, UserError):
+                        why = f"({error})"
                     raise ImageReadError(
-                        f"{self.name}: {words} cannot be read ({type(error).__name__}: {error}); copy the "
-                        "file again; to treat it as black in prediction, add --skip-damaged"
+                        f"{self.name}: {words} cannot be read {why}; to treat it as black in prediction, add "
+                        "--skip-damaged"
                     ) from error
                 if words not in self.skipped:
                     self.skipped.append(words)

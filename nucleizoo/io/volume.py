@@ -20,6 +20,12 @@ MAX_VOXELS = 2**31
 _VOXEL_BYTES = 4
 """Bytes for which a voxel counts, those of float32; values of 8 bytes count twice."""
 
+_HARMLESS = 2**30
+"""Bytes that a file may ask for, however small it is."""
+
+_MAX_RATIO = 900
+"""Bytes that a stored one may stand for in a larger file; gzip makes 1032 of nothing but zeros."""
+
 SMALLER = "predict it by blocks (--blocks), or split it into smaller files"
 """What to do with a file that is too large for memory."""
 
@@ -71,11 +77,21 @@ class TooManyVoxels(ImageReadError):
     """A file declares more values than may be read at once."""
 
 
-def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+def check(
+    path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike, *, in_memory: bool = True
+) -> None:
     """Refuse what cannot be a picture or would not fit in memory.
 
+    Args:
+        path: of the file.
+        max_voxels: values that it may have.
+        shape: that it declares.
+        dtype: that it declares.
+        in_memory: whether all of it will be read, and all of it is stored.
+
     Raises:
-        TooManyVoxels: for more values than `max_voxels`, of 4 bytes; larger ones count more.
+        TooManyVoxels: for a small file that asks for gigabytes, and for more values than `max_voxels`, of
+            4 bytes; larger ones count more.
         ImageReadError: for no values, or values that are not real numbers.
     """
     dtype = np.dtype(dtype)
@@ -91,6 +107,18 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
             f"{path}: declares {size} values of {dtype} ({storage(math.prod(shape) * dtype.itemsize)}), more "
             f"than the {max_voxels} of {8 * _VOXEL_BYTES} bits that are read at once; {SMALLER}"
         )
+    asked = math.prod(shape) * dtype.itemsize
+    if in_memory and asked > _HARMLESS and asked > _MAX_RATIO * (stored := _stored(path)):
+        raise TooManyVoxels(
+            f"{path}: declares {size} values of {dtype} ({storage(asked)}), but has {storage(stored)}; if "
+            f"that is right, {SMALLER}"
+        )
+
+
+def _stored(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def check_file(path: Path) -> None:

@@ -50,6 +50,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     node = _found(path, dataset, usual)
     axes, spacing = _described(path, node, dataset)
     folder, dtype = path / node.path, np.dtype(node.dtype)
+    node.store.guard(node)
     load: Load = node.__getitem__
     size = math.prod(node.chunks) * dtype.itemsize
     if size >= _LARGE:
@@ -113,7 +114,9 @@ def _found(path: Path, dataset: str, usual: str) -> Any:
     """
     zarr = library()
     _check_known(path, zarr)
-    node = zarr.open(path, mode="r")
+    from nucleizoo.io.zarr_store import GuardedStore  # needs the package
+
+    node = zarr.open(GuardedStore(path), mode="r")
     if isinstance(node, zarr.Group) and dataset:
         _check_known(path / dataset, zarr)
         node = _named(path, node, dataset)
