@@ -1,6 +1,6 @@
 """Read and write image files: a file is read completely and correctly, or refused with the reason.
 
-Reads PNG, JPEG, BMP, TIFF (plain, ImageJ, OME), HDF5, NumPy and Zarr; writes TIFF and PNG. All but the first
+Reads PNG, JPEG, BMP, TIFF (plain, ImageJ, OME, LSM), HDF5, NumPy and Zarr; writes TIFF and PNG. All but the first
 three can also be read part by part.
 """
 

@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import hdf5, tiff, zarr
 from nucleizoo.io.lazy_open import open_lazily
-from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.lazy_volume import LazyVolume, check_damage
 from nucleizoo.io.volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
 
 _HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -36,7 +37,8 @@ def read(
     """Read one image file, or Zarr folder, whole.
 
     Colour comes as channels without alpha; TIFF palettes are not applied, since in microscopy they
-    are for display and the stored values are the intensities (or the label ids).
+    are for display and the stored values are the intensities (or the label ids). Where a TIFF says
+    WhiteIsZero, its values are turned over, those of labels only where they have one bit.
 
     Args:
         path: a file with one of `IMAGE_SUFFIXES`, or the folder of a Zarr array or group.
@@ -44,32 +46,34 @@ def read(
             only one.
         usual: see `dataset`.
         max_voxels: refuse files that declare more values than this, before they are decoded.
-        missing: whether chunks of a Zarr array may be missing; they hold its fill value then.
+        missing: whether chunks of a Zarr array, or planes of a TIFF, may be missing; they hold the fill
+            value then, or 0.
 
     Returns:
         Values, axes and voxel size as the file gives them.
 
     Raises:
-        TooManyVoxels: when it is larger than `max_voxels`.
+        TooManyVoxels: when it is larger than `max_voxels`, or unpacks to far more bytes than it holds.
+        OSError: for errors other than damage, also MemoryError and ImportError; see `check_damage`.
         ImageReadError: when the file is missing, damaged, truncated, not a picture, or refers to other
             files.
     """
     path = Path(path)
-    if zarr.is_zarr(path):
-        opened = open_lazily(path, dataset=dataset, usual=usual, missing=missing)
-        check(path, max_voxels, opened.shape, opened.dtype)
-        return _whole(opened)
     reader = _READERS.get(path.suffix.lower())
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
+    if zarr.is_zarr(path):
+        return _by_parts(path, dataset, usual, max_voxels, missing)
     if not path.is_file():
         raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
-    if reader is None:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise ImageReadError(
             f"{path}: '{path.suffix}' files are not supported; save it as one of {' '.join(IMAGE_SUFFIXES)}"
         )
     if path.stat().st_size == 0:
         raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
+    if reader is None:
+        return _by_parts(path, dataset, usual, max_voxels, missing)
     allowed = partial(check, path, max_voxels)
     try:
         if path.suffix.lower() in _HDF5_SUFFIXES:
@@ -78,6 +82,7 @@ def read(
     except ImageReadError:
         raise
     except Exception as error:  # the decoders raise anything from KeyError to zlib.error on damaged files
+        check_damage(error, str(path))
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise ImageReadError(
             f"{path}: cannot be read as {path.suffix} ({path.stat().st_size} bytes): {reason}; "
@@ -170,6 +175,13 @@ def _refuse_deep_colour(path: Path) -> None:
         raise ValueError("it has several channels of 16 bits, of which 8 would be lost; save it as TIFF")
 
 
+def _by_parts(path: Path, dataset: str, usual: str, max_voxels: int, missing: bool) -> Volume:
+    """All of a file that can be read part by part."""
+    with closing(open_lazily(path, dataset=dataset, usual=usual, missing=missing)) as opened:
+        check(path, max_voxels, opened.shape, opened.dtype)
+        return _whole(opened)
+
+
 def _whole(opened: LazyVolume) -> Volume:
     known = {axis: size for axis, size in zip("ZYX"[-len(opened.spacing) :], opened.spacing, strict=False)}
     spatial = [axis for axis in "ZYX" if axis in opened.axes]
@@ -179,10 +191,9 @@ def _whole(opened: LazyVolume) -> Volume:
 
 _READERS: dict[str, Callable[[Path, Check], Volume]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_bitmap),
-    **dict.fromkeys((".tif", ".tiff"), tiff.read),
     **dict.fromkeys(_HDF5_SUFFIXES, hdf5.read),
     ".npy": _read_numpy,
 }
 
-IMAGE_SUFFIXES = tuple(_READERS)
+IMAGE_SUFFIXES = (*_READERS, *tiff.SUFFIXES)
 """Suffixes of the files that are read, in lower case; upper case is read too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,20 +9,15 @@ from typing import Any
 
 import h5py
 import numpy as np
-import tifffile
 
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io import hdf5, tiff, zarr
 from nucleizoo.io.chunks import Cut
 from nucleizoo.io.lazy_volume import LazyVolume, check_damage
-from nucleizoo.io.tiff_parts import by_pages, contiguous
-from nucleizoo.io.tiff_spacing import spacing_of
-from nucleizoo.io.volume import check, guess_axes
+from nucleizoo.io.volume import check_picture, guess_axes
 
-LAZY_SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".npy", ".zarr")
+LAZY_SUFFIXES = (*tiff.SUFFIXES, ".h5", ".hdf5", ".npy", ".zarr")
 """Suffixes of what is read part by part; a Zarr folder may have any name."""
-
-_UNLIMITED = 2**62
 
 LARGE_BYTES = 2**28
 """From this file size on, prediction by blocks is recommended: in memory, a voxel takes about 40 bytes."""
@@ -86,7 +80,7 @@ def open_lazily(
         raise ImageReadError(f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
     with _readable(path):
         volume = opener(path, dataset, usual)
-        check(path, _UNLIMITED, volume.shape, volume.dtype)
+        check_picture(path, volume.shape, volume.dtype)
         if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
             raise ImageReadError(
                 f"{path}: its axes '{volume.axes}' do not fit its shape {volume.shape}; save it again"
@@ -155,51 +149,13 @@ def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
     )  # fmt: skip
 
 
-def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
-    with path.open("rb") as file:
-        tiff.check_pages(path, file)
-    opened = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are needed
-    series = tiff.only_series(path, opened)
-    _check_decoder(path, series.keyframe)
-    size = path.stat().st_size
-    for number, page in enumerate(series.pages):
-        if page is not None and any(
-            o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)
-        ):
-            raise ImageReadError(
-                f"{path}: is truncated, page {number} lies beyond its end ({size} bytes); copy it again"
-            )
-    axes, letters, dtype = series.axes, set(series.axes), np.dtype(series.dtype)
-    if (opened.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
-        axes = axes.replace("I", "Z")
-    if series.dataoffset is not None:
-        chunks, load, copies = _planes(axes, series.shape), contiguous(path, opened, series), 0
-    else:
-        chunks, load, copies = by_pages(series)
-    return LazyVolume(
-        str(path), axes, series.shape, dtype, spacing_of(opened, "Z" in axes), chunks, load,
-        decoding=copies * math.prod(chunks) * dtype.itemsize, close=opened.close,
-    )  # fmt: skip
-
-
-def _check_decoder(path: Path, page: Any) -> None:
-    """Refuse a compression that cannot be decoded; otherwise every page would look damaged."""
-    try:
-        page.decode(None, 0)
-    except ValueError as error:
-        raise ImageReadError(
-            f"{path}: cannot be decoded ({error}); 'pip install imagecodecs' helps with most compressions, "
-            "or save it with zlib compression or uncompressed"
-        ) from error
-
-
 def _planes(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Chunks of one plane."""
     return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))
 
 
 _OPENERS: dict[str, Callable[[Path, str, str], LazyVolume]] = {
-    **dict.fromkeys((".tif", ".tiff"), _open_tiff),
+    **dict.fromkeys(tiff.SUFFIXES, tiff.open_array),
     **dict.fromkeys((".h5", ".hdf5"), _open_hdf5),
     ".npy": _open_numpy,
 }

@@ -12,9 +12,19 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import storage
 
 MAX_VOXELS = 2**31
-"""Values that one file may declare; protects memory from files that unpack to far more than their size."""
+"""Values that one file may declare."""
+
+MAX_BYTES = 2**33
+"""Bytes that the values of one file may take as they are stored, of whatever type."""
+
+MAX_RATIO = 2000
+"""Times its size that a file, or a part of it, may unpack to, if that is large; zlib reaches 1032."""
+
+_LARGE = 2**28
+"""Bytes that any file may unpack to."""
 
 SPATIAL = "ZYX"
 
@@ -68,7 +78,40 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
     """Refuse what cannot be a picture or would not fit in memory.
 
     Raises:
-        TooManyVoxels: for more values than `max_voxels`.
+        TooManyVoxels: for more values than `max_voxels`, more bytes than `MAX_BYTES`, or far more than the
+            file holds.
+        ImageReadError: as `check_picture`.
+    """
+    check_picture(path, shape, dtype)
+    size, values = "x".join(map(str, shape)), math.prod(shape)
+    mend = "add --blocks in prediction, or split it into smaller files"
+    if values > max_voxels:
+        raise TooManyVoxels(
+            f"{path}: declares {size} values, more than the {max_voxels} that are read at once; {mend}"
+        )
+    count = values * np.dtype(dtype).itemsize
+    if count > MAX_BYTES:
+        raise TooManyVoxels(
+            f"{path}: declares {size} values of {np.dtype(dtype)}, which are {storage(count)}, more than the "
+            f"{storage(MAX_BYTES)} that are read at once; {mend}"
+        )
+    if path.is_file() and is_suspicious(path.stat().st_size, count):
+        raise TooManyVoxels(
+            f"{path}: declares {size} values, which are {storage(count)}, but is a file of "
+            f"{storage(path.stat().st_size)}; so much is not unpacked at once: {mend}, "
+            "if it is what it should be"
+        )
+
+
+def is_suspicious(stored: int, unpacked: int) -> bool:
+    """Whether bytes unpack to far more than compression of a picture explains."""
+    return unpacked > max(_LARGE, MAX_RATIO * stored)
+
+
+def check_picture(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    """Refuse what cannot be a picture.
+
+    Raises:
         ImageReadError: for no values, or values that are not real numbers.
     """
     dtype = np.dtype(dtype)
@@ -79,11 +122,6 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
         raise ImageReadError(f"{path}: holds {size}, not a picture; save an array of 2 or more axes")
     if 0 in shape:
         raise ImageReadError(f"{path}: is empty, its shape is {size}; save it again or remove it")
-    if math.prod(shape) > max_voxels:
-        raise TooManyVoxels(
-            f"{path}: declares {size} values, more than the {max_voxels} that are read at once; "
-            "split it into smaller files"
-        )
 
 
 def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -> Volume:
@@ -91,8 +129,8 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
 
     Args:
         data: any shape.
-        axes: one letter per axis; S are colour samples, whose alpha is dropped; letters other than
-            S, C, Z, Y and X are stacks of pictures and become one axis T.
+        axes: one letter per axis; S are colour samples; letters other than S, C, Z, Y and X are stacks of
+            pictures and become one axis T.
         spacing: see `Volume`.
 
     Raises:
@@ -105,8 +143,6 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
     if "C" in axes and "S" in axes:
         raise ValueError("it has both channels and colours; save one channel, or one colour picture")
     data = data.transpose(*stacks, *rest)
-    if "S" in axes and data.shape[-1] in (2, 4):
-        data = data[..., :-1]
     if stacks:
         data = data.reshape(-1, *data.shape[len(stacks) :])
     letters = "T" * bool(stacks) + "".join(axes[i] for i in rest).replace("S", "C")
@@ -115,9 +151,7 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
 
 
 def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
-    """Axes of an array without axis names: YX or ZYX, and up to 4 channels last.
-
-    Three or four channels are colours, the fourth being alpha.
+    """Axes of an array without axis names: YX or ZYX, and up to 4 channels last; 3 are colours.
 
     Raises:
         ImageReadError: for any other number of axes.
@@ -129,4 +163,4 @@ def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
             f"{path}: has {len(shape)} axes ({'x'.join(map(str, shape)) or 'one number'}) without names; "
             "save one picture (y, x) or volume (z, y, x), with channels last"
         )
-    return SPATIAL[-space:] + ("S" if channels > 2 else "C" if channels else "")
+    return SPATIAL[-space:] + ("S" if channels == 3 else "C" if channels else "")
