@@ -21,7 +21,7 @@ from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.tiff_chain import check_pages
 from nucleizoo.io.tiff_parts import COPIES, by_segments, contiguous, segment_shape
 from nucleizoo.io.tiff_spacing import spacing_of
-from nucleizoo.io.tiff_values import check_colours, check_decoder, samples_kept, turn_over, turned_over
+from nucleizoo.io.tiff_values import check_colours, check_decoder, samples_kept, turn_over
 from nucleizoo.io.volume import is_suspicious
 
 SUFFIXES = (".tif", ".tiff", ".lsm")
@@ -54,41 +54,39 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     check_decoder(path, page)
     check_colours(path, page)
     axes, page_axes = _axes_of(path, opened, series)
+    mask = turn_over(path, page, usual)
+    lead = series.shape[: len(axes) - len(page_axes)]
+    pages: list[Any] = []
     if series.dataoffset is None:
-        _check_segments(path, series)
-        load = by_segments(series, page_axes)
+        pages = _pages_of(path, opened, series, math.prod(lead))
+        load = by_segments(series, pages, page_axes, mask)
         inner = tuple(n for n, axis in zip(segment_shape(page), page.axes, strict=True) if axis in page_axes)
     else:
-        load = contiguous(path, opened, series)
-        inner = series.shape[len(series.shape) - len(page_axes) :]
-    chunks = (1,) * (len(axes) - len(inner)) + inner
-    samples = len(axes) - len(page_axes) + page_axes.find("S") if "S" in page_axes else None
+        load = contiguous(path, opened, series, mask)
+        inner = series.shape[len(lead) :]
+    samples = len(lead) + page_axes.index("S") if "S" in page_axes else None
+    chunks = (1,) * len(lead) + inner
     load, shape, chunks = _without_alpha(load, series.shape, chunks, samples_kept(page), samples)
-    mask = turn_over(path, page, usual)
-    lead = series.shape[: len(axes) - len(inner)]
-    lacking = [number for number, one in enumerate(series.pages) if one is None]
+    lacking = [number for number, one in enumerate(pages) if one is None]
 
     def absent() -> tuple[int, Iterator[tuple[int, ...]]]:
         places = ((*map(int, np.unravel_index(n, lead)), *(0,) * len(inner)) for n in lacking)
         return len(lacking), places
 
     return LazyVolume(
-        str(path), axes, shape, np.dtype(series.dtype), spacing_of(path, opened, "Z" in axes), chunks,
-        lambda cut: turned_over(load(cut), mask), absent,
-        shards=(1,) * len(lead) + shape[len(lead) :] if lacking else (),
-        decoding=0 if series.dataoffset is not None else COPIES * math.prod(chunks) * page.dtype.itemsize,
-        close=opened.close,
+        str(path), axes, shape, np.dtype(series.dtype), spacing_of(path, opened, "Z" in axes), chunks, load,
+        absent, shards=(1,) * len(lead) + shape[len(lead) :] if lacking else (),
+        decoding=COPIES * math.prod(chunks) * page.dtype.itemsize if pages else 0, close=opened.close,
     )  # fmt: skip
 
 
 def _opened(path: Path) -> tuple[Any, Any]:
     """The file, and the one picture in it; without the metadata of a program that cannot be parsed."""
     # Other files of an OME set are not opened: each file is read by itself.
-    opened = tifffile.TiffFile(path, _multifile=False)
     try:
+        opened = tifffile.TiffFile(path, _multifile=False)
         return opened, _only_series(path, opened)
     except _BROKEN_METADATA as error:
-        opened.close()
         plain: dict[str, Any] = dict.fromkeys((f"is_{kind}" for kind in tifffile.TIFF.FILE_FLAGS), False)
         opened = tifffile.TiffFile(path, _multifile=False, **plain)
         series = _only_series(path, opened)
@@ -131,12 +129,10 @@ def _axes_of(path: Path, tiff: Any, series: Any) -> tuple[str, str]:
             break
     else:
         kept, inner = "", ()
-    if not kept or (
-        series.dataoffset is None and len(series.pages) != math.prod(shape[: len(shape) - len(kept)])
-    ):
+    if not kept:
         raise ImageReadError(
-            f"{path}: its metadata promise {'x'.join(map(str, shape))} values, but it has "
-            f"{len(series.pages)} pages of {'x'.join(map(str, page.shape))}; copy it again, or save it again"
+            f"{path}: its metadata promise {'x'.join(map(str, shape))} values, but it has pages of "
+            f"{'x'.join(map(str, page.shape))}; save it again"
         )
     axes = series.axes
     if (tiff.imagej_metadata or {}).get("spacing") and "Z" not in axes and "I" in axes:
@@ -149,21 +145,35 @@ def _axes_of(path: Path, tiff: Any, series: Any) -> tuple[str, str]:
     return "".join(a if a not in axes[:i] else next(spare) for i, a in enumerate(axes)), kept
 
 
-def _check_segments(path: Path, series: Any) -> None:
-    """Refuse strips and tiles beyond the end of the file, and those that unpack to far more than they are."""
-    size, page = path.stat().st_size, series.keyframe
-    stored, unpacked = max(page.databytecounts), math.prod(segment_shape(page)) * page.dtype.itemsize
+def _pages_of(path: Path, tiff: Any, series: Any, planes: int) -> list[Any]:
+    """The pages of a series, None where one is missing that the metadata promise.
+
+    Raises:
+        ImageReadError: when there are not as many as `planes`, when one lies beyond the end of the file,
+            or when a strip or tile unpacks to far more than it is.
+    """
+    try:
+        pages = list(series.pages)
+    except IndexError:  # the metadata promise more than there are
+        pages = list(tiff.pages)
+    if len(pages) != planes:
+        raise ImageReadError(
+            f"{path}: has {len(pages)} of the {planes} planes that its metadata promise; copy it again"
+        )
+    size, first = path.stat().st_size, series.keyframe
+    stored, unpacked = max(first.databytecounts), math.prod(segment_shape(first)) * first.dtype.itemsize
     if is_suspicious(stored, unpacked):
         raise ImageReadError(
             f"{path}: a strip or tile of {storage(stored)} unpacks to {storage(unpacked)}; "
             "that is not done: save it again, with smaller tiles"
         )
-    for number, page in enumerate(series.pages):
+    for number, page in enumerate(pages):
         places = () if page is None else zip(page.dataoffsets, page.databytecounts, strict=True)
         if any(offset + count > size for offset, count in places):
             raise ImageReadError(
                 f"{path}: is truncated, page {number} lies beyond its end ({size} bytes); copy it again"
             )
+    return pages
 
 
 def _without_alpha(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io.chunks import Cut, Load, seen_from
+from nucleizoo.io.tiff_values import turned_over
 
 COPIES = 4
 """Copies of a segment in memory at most: as stored, decoded, put in order, and the previous one."""
 
 
-def contiguous(path: Path, tiff: Any, series: Any) -> Load:
-    """Reads a series that is stored contiguously and uncompressed.
+def contiguous(path: Path, tiff: Any, series: Any, mask: int | None) -> Load:
+    """Reads a series that is stored contiguously and uncompressed; `mask` is for `turned_over`.
 
     Raises:
         ImageReadError: when the file is too short for it.
@@ -30,9 +32,12 @@ def contiguous(path: Path, tiff: Any, series: Any) -> Load:
             f"{path}: is truncated: {'x'.join(map(str, series.shape))} values of {dtype} do not fit in "
             f"{path.stat().st_size} bytes; copy it again"
         )
-    return lambda cut: np.array(
-        np.memmap(path, dtype, "r", series.dataoffset, series.shape)[cut], series.dtype
-    )
+
+    def load(cut: Cut) -> NDArray[Any]:
+        stored = np.memmap(path, dtype, "r", series.dataoffset, series.shape)[cut]
+        return turned_over(np.array(stored, series.dtype), mask)
+
+    return load
 
 
 def segment_shape(page: Any) -> tuple[int, ...]:
@@ -44,12 +49,14 @@ def segment_shape(page: Any) -> tuple[int, ...]:
     return tuple(lengths[axis] for axis in page.axes)
 
 
-def by_segments(series: Any, page_axes: str) -> Load:
+def by_segments(series: Any, pages: Sequence[Any], page_axes: str, mask: int | None) -> Load:
     """Reads any series by the tiles or strips of its pages; what is not stored is 0.
 
     Args:
         series: of tifffile, whose last axes are those of its pages.
+        pages: of the series, None where one is missing.
         page_axes: the axes of a page that the series has; its others have length 1.
+        mask: for `turned_over`, which is not done to what is not stored.
     """
     first = series.keyframe
     lead = series.shape[: len(series.shape) - len(page_axes)]
@@ -65,15 +72,15 @@ def by_segments(series: Any, page_axes: str) -> Load:
             data[at] = read(page, box).reshape(data.shape[len(lead) :])
         return data
 
-    read = _Pages(series).read
+    read = _Pages(pages, first, mask).read
     return load
 
 
 class _Pages:
     """The pages of a series, decoded by segments; the last one decoded is kept."""
 
-    def __init__(self, series: Any) -> None:
-        self.pages, self.first = series.pages, series.keyframe
+    def __init__(self, pages: Sequence[Any], first: Any, mask: int | None) -> None:
+        self.pages, self.first, self.mask = pages, first, mask
         self.chunk = segment_shape(self.first)
         self.grid = tuple(-(-n // c) for n, c in zip(self.first.shape, self.chunk, strict=True))
         self.segment = lru_cache(maxsize=1)(self._decoded)
@@ -109,4 +116,5 @@ class _Pages:
         # tifffile gives (depth, length, width, samples)
         order = "SZYX" if self.first.planarconfig == 2 else "ZYXS"
         found = np.moveaxis(found, -1, 0) if self.first.planarconfig == 2 else found
-        return np.asarray(found[tuple(slice(None) if axis in self.first.axes else 0 for axis in order)])
+        found = found[tuple(slice(None) if axis in self.first.axes else 0 for axis in order)]
+        return turned_over(found, self.mask)

@@ -104,10 +104,8 @@ def turn_over(path: Path, page: Any, usual: str) -> int | None:
 
 
 def turned_over(data: NDArray[Any], mask: int | None) -> NDArray[Any]:
-    """Stored values as `turn_over` says, changed in place."""
-    if mask is not None:
-        np.bitwise_xor(data, data.dtype.type(mask), out=data)
-    return data
+    """Stored values as `turn_over` says."""
+    return data if mask is None else np.bitwise_xor(data, data.dtype.type(mask))
 
 
 def _name(code: Any) -> str:
