@@ -45,7 +45,7 @@ def dims_of(path: Path, *, dataset: str = "") -> int:
     """
     if not is_lazy(path):
         return 2
-    with closing(open_lazily(path, dataset=dataset)) as volume:
+    with closing(open_lazily(path, dataset=dataset, missing=True)) as volume:
         return 3 if "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1 else 2
 
 
