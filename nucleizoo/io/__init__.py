@@ -1,7 +1,7 @@
 """Read and write image files: a file is read completely and correctly, or refused with the reason.
 
-Reads PNG, JPEG, BMP, TIFF (plain, ImageJ, OME), HDF5, NumPy and Zarr; writes TIFF and PNG. All but the first
-three can also be read part by part.
+Reads PNG, JPEG, BMP, TIFF (plain, ImageJ, OME, LSM), HDF5, NumPy and Zarr; writes TIFF and PNG. All but the
+first three can also be read part by part.
 """
 
 from nucleizoo.io.files import IMAGE_SUFFIXES, find, read

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.said import warn_once
 from nucleizoo.io.assumptions import assume
 from nucleizoo.io.volume import SPATIAL
 
@@ -36,8 +37,8 @@ def axes_of(name: str, names: Sequence[str], shape: tuple[int, ...]) -> str:
         ImageReadError: when neither tells, or they contradict each other.
     """
     if len(names) not in (0, len(shape)):
-        log.warning("%s: names %d axes (%s), but its array has %d; the names are not used",
-                    name, len(names), ", ".join(names), len(shape))  # fmt: skip
+        warn_once(log, f"{name}: names {len(names)} axes ({', '.join(names)}), but its array has "
+                       f"{len(shape)}; the names are not used")  # fmt: skip
         names = ()
     letters = "".join(map(letter_of, names))
     if letters and "?" not in letters and {*SPATIAL} & {*letters}:

@@ -46,7 +46,8 @@ def read(
     """Read one image file, or Zarr folder, whole.
 
     Colour comes as channels without alpha; TIFF palettes are not applied, since in microscopy they
-    are for display and the stored values are the intensities (or the label ids).
+    are for display and the stored values are the intensities (or the label ids). Where a TIFF says
+    WhiteIsZero, its values are turned over, those of labels only where they have one bit.
 
     Args:
         path: a file with one of `IMAGE_SUFFIXES`, or the folder of a Zarr array or group.
@@ -54,31 +55,32 @@ def read(
             only one.
         usual: see `dataset`.
         max_voxels: refuse files that declare more values than this, before they are decoded.
-        missing: whether chunks of a Zarr array or HDF5 dataset may be missing; they hold the fill value.
+        missing: whether chunks of a Zarr array or HDF5 dataset, or planes of a TIFF, may be missing; they
+            hold the fill value then, or 0.
 
     Returns:
         Values, axes and voxel size as the file gives them.
 
     Raises:
-        TooManyVoxels: when it is larger than `max_voxels`, or than the memory of the machine.
+        TooManyVoxels: when it is larger than `max_voxels` or the memory of the machine, or unpacks to far
+            more bytes than it holds.
         ImageReadError: when the file is missing, damaged, truncated, not a picture, or refers to other
             files, and when it is locked or may not be read.
         OSError: for errors of the machine, such as a server that does not answer.
     """
     path = Path(path)
-    is_by_parts = is_zarr(path) or path.suffix.lower() in (*hdf5.SUFFIXES, ".npy")
-    reader = _READERS.get(path.suffix.lower())
     check_mark(path)
-    if not is_by_parts:
+    if not is_zarr(path):
         check_file(path)
-        if reader is None:
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
             raise ImageReadError(
                 f"{path}: '{path.suffix}' files are not supported; save it as one of "
                 f"{' '.join(IMAGE_SUFFIXES)}"
             )
+    reader = _READERS.get(path.suffix.lower())
     try:
         with named(path):
-            if reader is not None and not is_by_parts:
+            if reader is not None and not is_zarr(path):
                 return reader(path, partial(check, path, max_voxels))
             with closing(
                 open_lazily(path, dataset=dataset, usual=usual, missing=missing, max_voxels=max_voxels)
@@ -177,8 +179,7 @@ def _whole(opened: LazyVolume) -> Volume:
 
 _READERS: dict[str, Callable[[Path, Check], Volume]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_bitmap),
-    **dict.fromkeys((".tif", ".tiff"), tiff.read),
 }
 
-IMAGE_SUFFIXES = (*_READERS, *hdf5.SUFFIXES, ".npy")
+IMAGE_SUFFIXES = (*_READERS, *tiff.SUFFIXES, *hdf5.SUFFIXES, ".npy")
 """Suffixes of the files that are read, in lower case; upper case is read too."""

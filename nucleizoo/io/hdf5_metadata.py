@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nucleizoo.core.said import warn_once
 from nucleizoo.io.assumptions import MEND, assume
 from nucleizoo.io.units import micrometres
 from nucleizoo.io.volume import SPATIAL
@@ -33,7 +34,7 @@ def names_of(name: str, data: Any) -> list[str]:
         try:
             return [str(axis["key"]) for axis in json.loads(_texts(tags)[0])["axes"]]
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            log.warning("%s: its axistags cannot be read (%s: %s)", name, type(error).__name__, error)
+            warn_once(log, f"{name}: its axistags cannot be read ({type(error).__name__}: {error})")
     names = [axis.label or (axis[0].name if len(axis) else "") for axis in data.dims]
     return names if any(names) else []
 
@@ -77,7 +78,7 @@ def _units(name: str, data: Any, resolution: Any) -> list[float]:
     factors = [micrometres(word) for word in words[-len(resolution) :]]
     if None in factors:
         unit = "', '".join(words)
-        log.warning("%s: the unit of its resolution, '%s', is not known; %s", name, unit, MEND)
+        warn_once(log, f"{name}: the unit of its resolution, '{unit}', is not known; {MEND}")
     known = [factor or 0.0 for factor in factors]
     return known * len(resolution) if len(known) == 1 else known
 
@@ -87,7 +88,7 @@ def _attribute(name: str, data: Any, attribute: str) -> Any:
     try:
         return data.attrs.get(attribute)
     except (TypeError, ValueError, OSError, KeyError) as error:
-        log.warning("%s: its attribute '%s' cannot be read (%s)", name, attribute, error)
+        warn_once(log, f"{name}: its attribute '{attribute}' cannot be read ({error})")
         return None
 
 

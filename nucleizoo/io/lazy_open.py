@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import tifffile
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import hdf5, npy, tiff, zarr
 from nucleizoo.io.decoder_errors import named
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.tiff_parts import by_pages, contiguous
-from nucleizoo.io.tiff_spacing import spacing_of
-from nucleizoo.io.volume import check, check_file, planes_of
+from nucleizoo.io.volume import check, check_file, check_picture
 from nucleizoo.io.zarr_folder import SUFFIX as ZARR
 from nucleizoo.io.zarr_folder import check_mark, is_zarr
 
-LAZY_SUFFIXES = (".tif", ".tiff", *hdf5.SUFFIXES, ".npy", ZARR)
+LAZY_SUFFIXES = (*tiff.SUFFIXES, *hdf5.SUFFIXES, ".npy", ZARR)
 """Suffixes of what is read part by part; a Zarr folder may have any name."""
 
 UNLIMITED = 2**62
@@ -53,7 +46,7 @@ def dims_of(path: Path, *, dataset: str = "") -> int:
     """
     if not is_lazy(path):
         return 2
-    with closing(open_lazily(path, dataset=dataset)) as volume:
+    with closing(open_lazily(path, dataset=dataset, missing=True)) as volume:
         return 3 if "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1 else 2
 
 
@@ -95,7 +88,9 @@ def open_lazily(
     with named(path), ExitStack() as until_checked:
         volume = opener(path, dataset, usual)
         until_checked.callback(volume.close)
-        check(path, max_voxels, volume.shape, volume.dtype, in_memory=max_voxels < UNLIMITED and not missing)
+        check_picture(path, volume.shape, volume.dtype)
+        if max_voxels < UNLIMITED:
+            check(path, max_voxels, volume.shape, volume.dtype, sparse=missing)
         if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
             raise ImageReadError(
                 f"{path}: its axes '{volume.axes}' do not fit its shape {volume.shape}; save it again"
@@ -125,46 +120,8 @@ def described_in(path: Path, dataset: str = "") -> list[Path]:
         return zarr.described_in(path, dataset)
 
 
-def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
-    with path.open("rb") as file:
-        tiff.check_pages(path, file)
-    opened = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are needed
-    series = tiff.only_series(path, opened)
-    _check_decoder(path, series.keyframe)
-    size = path.stat().st_size
-    for number, page in enumerate(series.pages):
-        if page is not None and any(
-            o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)
-        ):
-            raise ImageReadError(
-                f"{path}: is truncated, page {number} lies beyond its end ({size} bytes); copy it again"
-            )
-    axes, letters, dtype = series.axes, set(series.axes), np.dtype(series.dtype)
-    if (opened.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
-        axes = axes.replace("I", "Z")
-    if series.dataoffset is not None:
-        chunks, load, copies = planes_of(axes, series.shape), contiguous(path, opened, series), 0
-    else:
-        chunks, load, copies = by_pages(series)
-    return LazyVolume(
-        str(path), axes, series.shape, dtype, spacing_of(opened, "Z" in axes), chunks, load,
-        decoding=copies * math.prod(chunks) * dtype.itemsize, close=opened.close,
-    )  # fmt: skip
-
-
-def _check_decoder(path: Path, page: Any) -> None:
-    """Refuse a compression that cannot be decoded; otherwise every page would look damaged."""
-    try:
-        page.decode(None, 0)
-    except ValueError as error:
-        raise ImageReadError(
-            f"{path}: cannot be decoded ({error}); 'pip install imagecodecs' helps with most compressions, "
-            "or save it with zlib compression or uncompressed"
-        ) from error
-
-
 _OPENERS: dict[str, Callable[[Path, str, str], LazyVolume]] = {
-    **dict.fromkeys((".tif", ".tiff"), _open_tiff),
+    **dict.fromkeys(tiff.SUFFIXES, tiff.open_array),
     **dict.fromkeys(hdf5.SUFFIXES, hdf5.open_array),
     ".npy": npy.open_array,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,10 +71,9 @@ class LazyVolume:
 
     @property
     def channels(self) -> int:
-        """The number of channels, without alpha."""
-        if "S" in self.axes:
-            return {2: 1, 4: 3}.get(count := self.shape[self.axes.index("S")], count)
-        return self.shape[self.axes.index("C")] if "C" in self.axes else 1
+        """The number of channels or colours."""
+        lengths = zip(self.axes, self.shape, strict=True)
+        return next((length for axis, length in lengths if axis in "CS"), 1)
 
     @property
     def stored(self) -> tuple[int, ...]:
@@ -90,10 +90,10 @@ class LazyVolume:
         if count and not self.skip_damaged:
             words = (self._words(place, self.stored) for place in places)
             raise ImageReadError(
-                f"{self.name}: lacks {plural(count, 'chunk')} ({'; '.join(itertools.islice(words, 3))}"
-                f"{'; ...' * (count > 3)}); copy it again. If what is missing was left out because it is "
-                "empty, set the key EMPTY_CHUNKS (in prediction DATASET.IMAGE.EMPTY_CHUNKS true); to treat "
-                "it as black in prediction, add --skip-damaged"
+                f"{self.name}: lacks {plural(count, self._noun)} ({'; '.join(itertools.islice(words, 3))}"
+                f"{'; ...' * (count > 3)}) of {math.prod(self._counts)}; copy it again. If what is missing "
+                "was left out because it is empty, set the key EMPTY_CHUNKS (in prediction "
+                "DATASET.IMAGE.EMPTY_CHUNKS true); to treat it as black in prediction, add --skip-damaged"
             )
         if count:
             lost = np.zeros(self._counts, bool)
@@ -115,6 +115,12 @@ class LazyVolume:
         new = lost if self.lost is None else lost & ~self.lost
         self.lost = lost if self.lost is None else lost | self.lost
         self.skipped += [self._words(tuple(place), self.stored) for place in np.argwhere(new).tolist()]
+
+    @property
+    def _noun(self) -> str:
+        """What is stored together, in words: a plane where a shard holds all of its height and width."""
+        lengths = zip(self.axes, self.shards, self.shape, strict=False)
+        return "plane" if self.shards and all(n >= m for a, n, m in lengths if a in "YX") else "chunk"
 
     @property
     def _counts(self) -> tuple[int, ...]:
@@ -145,7 +151,7 @@ class LazyVolume:
         data = data.transpose(*rest, *order)[(0,) * len(rest)]
         if "C" not in self.axes and "S" not in self.axes:
             data = data[None]
-        return np.asarray(data[: self.channels], self.dtype.newbyteorder("="))
+        return np.asarray(data, self.dtype.newbyteorder("="))
 
     def whole(self) -> NDArray[Any]:
         """All of it, in the axes as stored.
@@ -202,5 +208,5 @@ class LazyVolume:
     def _words(self, place: tuple[int, ...], lengths: tuple[int, ...]) -> str:
         ends = [min((i + 1) * n, size) for i, n, size in zip(place, lengths, self.shape, strict=True)]
         ranges = [f"{i * n}:{end}" for i, n, end in zip(place, lengths, ends, strict=True)]
-        kind = "shard" if lengths == self.shards else "chunk"
+        kind = "chunk" if lengths != self.shards else "plane" if self._noun == "plane" else "shard"
         return f"{kind} {'.'.join(map(str, place))} ({self.axes.lower()} {', '.join(ranges)})"

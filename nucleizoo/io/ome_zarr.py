@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.said import warn_once
 from nucleizoo.io.assumptions import MEND, assume
 from nucleizoo.io.axes import letter_of
 from nucleizoo.io.units import micrometres
@@ -25,11 +26,11 @@ _TYPES = {"channel": "c", "time": "t"}
 
 
 def image_in(group: Path, usual: str) -> Path | None:
-    """The array that is meant by a group: the full resolution of its image or, for 'label', of its labels.
+    """The array that is meant by a group: the full resolution of its image or of its labels.
 
     Args:
         group: folder of a Zarr group.
-        usual: 'label' prefers the labels of a picture to the picture.
+        usual: 'image' or, for the labels of a picture, 'label' or their name.
 
     Returns:
         A folder; None where nothing says that the group is OME-Zarr.
@@ -46,11 +47,11 @@ def image_in(group: Path, usual: str) -> Path | None:
         )
     if scales := _multiscales(told):
         labels = group / "labels"
-        if usual == "label" and is_zarr(labels) and "image-label" not in told:
-            return image_in(_only(labels, _listed_labels(labels), "labels"), usual)
+        if usual != "image" and is_zarr(labels) and "image-label" not in told:
+            return image_in(_only(labels, _listed_labels(labels), "labels", usual), usual)
         return _finest(group, scales[0])
     if images := [one for one in _groups(group) if _multiscales(attributes_of(one))]:
-        return image_in(_only(group, images, "labels" if "labels" in told else "images"), usual)
+        return image_in(_only(group, images, "labels" if "labels" in told else "images", usual), usual)
     return None
 
 
@@ -86,16 +87,16 @@ def _groups(group: Path) -> list[Path]:
     return sorted(folder for folder in group.iterdir() if is_zarr(folder))
 
 
-def _only(group: Path, found: Sequence[Path], kind: str) -> Path:
-    """The only one of several folders."""
-    if len(found) == 1:
-        return found[0]
+def _only(group: Path, found: Sequence[Path], kind: str, usual: str) -> Path:
+    """The folder called `usual`, or the only one."""
+    if len(named := [one for one in found if one.name == usual] or found) == 1:
+        return named[0]
     if not found:
         raise ImageReadError(f"{group}: contains no {kind}; copy it again, or give another folder")
     names = ", ".join(one.name for one in found[:10]) + ", ..." * (len(found) > 10)
     raise ImageReadError(
         f"{group}: contains several {kind}: {names}; give one, such as {found[0]}, or name it with the key "
-        "DATASET (labels: LABEL_DATASET)"
+        "DATASET (labels: LABEL_DATASET, --dataset)"
     )
 
 
@@ -204,11 +205,11 @@ def _spacing(
             {letter_of(axis): one for axis, *one in zip(names, steps, units, strict=True)} if scales else {}
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        log.warning("%s: its voxel size cannot be read (%s: %s); %s", name, type(error).__name__, error, MEND)
+        warn_once(log, f"{name}: its voxel size cannot be read ({type(error).__name__}: {error}); {MEND}")
         return ()
     sizes = {letter: known[letter] for letter in SPATIAL if letter in known}
     if not all(0 < step < math.inf for step, _ in sizes.values()):
-        log.warning("%s: its voxel size, %s, cannot be; %s", name, [step for step, _ in sizes.values()], MEND)
+        warn_once(log, f"{name}: its voxel size, {[step for step, _ in sizes.values()]}, cannot be; {MEND}")
         return ()
     silent = [letter for letter, (_, unit) in sizes.items() if unit is None]
     if len(silent) == len(sizes) and all(step == 1 for step, _ in sizes.values()):
@@ -220,7 +221,7 @@ def _spacing(
     factors = {letter: micrometres(str(unit or "um")) for letter, (_, unit) in sizes.items()}
     if None in factors.values():
         told = ", ".join(str(unit) for _, unit in sizes.values())
-        log.warning("%s: the unit of its voxel size, '%s', is not known; %s", name, told, MEND)
+        warn_once(log, f"{name}: the unit of its voxel size, '{told}', is not known; {MEND}")
     spacing = tuple(step * (factors[letter] or 0) for letter, (step, _) in sizes.items())
     return spacing if all(spacing) else ()
 

@@ -15,18 +15,18 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.format import storage
 
 MAX_VOXELS = 2**31
-"""Values that one file may declare; protects memory from files that unpack to far more than their size."""
+"""Values that one file may declare."""
 
-_VOXEL_BYTES = 4
-"""Bytes for which a voxel counts, those of float32; values of 8 bytes count twice."""
+MAX_BYTES = 2**33
+"""Bytes that the values of one file may take as they are stored, of whatever type."""
 
-_HARMLESS = 2**30
-"""Bytes that a file may ask for, however small it is."""
+MAX_RATIO = 2000
+"""Times its size that a file, or a part of it, may unpack to, if that is large; zlib reaches 1032."""
 
-_MAX_RATIO = 900
-"""Bytes that a stored one may stand for in a larger file; gzip makes 1032 of nothing but zeros."""
+_LARGE = 2**28
+"""Bytes that any file may unpack to."""
 
-SMALLER = "predict it by blocks (--blocks), or split it into smaller files"
+SMALLER = "add --blocks in prediction, or split it into smaller files"
 """What to do with a file that is too large for memory."""
 
 SPATIAL = "ZYX"
@@ -78,20 +78,56 @@ class TooManyVoxels(ImageReadError):
 
 
 def check(
-    path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike, *, in_memory: bool = True
+    path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike, *, sparse: bool = False
 ) -> None:
     """Refuse what cannot be a picture or would not fit in memory.
 
     Args:
-        path: of the file.
+        path: of the file or Zarr folder.
         max_voxels: values that it may have.
         shape: that it declares.
         dtype: that it declares.
-        in_memory: whether all of it will be read, and all of it is stored.
+        sparse: whether what is empty may have been left out, so that little is stored of much.
 
     Raises:
-        TooManyVoxels: for a small file that asks for gigabytes, and for more values than `max_voxels`, of
-            4 bytes; larger ones count more.
+        TooManyVoxels: for more values than `max_voxels`, more bytes than `MAX_BYTES`, or far more than the
+            file holds.
+        ImageReadError: as `check_picture`.
+    """
+    check_picture(path, shape, dtype)
+    size, values = "x".join(map(str, shape)), math.prod(shape)
+    if values > max_voxels:
+        raise TooManyVoxels(
+            f"{path}: declares {size} values, more than the {max_voxels} that are read at once; {SMALLER}"
+        )
+    count = values * np.dtype(dtype).itemsize
+    if count > MAX_BYTES:
+        raise TooManyVoxels(
+            f"{path}: declares {size} values of {np.dtype(dtype)}, which are {storage(count)}, more than the "
+            f"{storage(MAX_BYTES)} that are read at once; {SMALLER}"
+        )
+    if not sparse and count > _LARGE and is_suspicious(stored := _stored(path), count):
+        raise TooManyVoxels(
+            f"{path}: declares {size} values, which are {storage(count)}, but is stored in "
+            f"{storage(stored)}; so much is not unpacked at once: {SMALLER}, if it is what it should be"
+        )
+
+
+def _stored(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def is_suspicious(stored: int, unpacked: int) -> bool:
+    """Whether bytes unpack to far more than compression of a picture explains."""
+    return unpacked > max(_LARGE, MAX_RATIO * stored)
+
+
+def check_picture(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    """Refuse what cannot be a picture.
+
+    Raises:
         ImageReadError: for no values, or values that are not real numbers.
     """
     dtype = np.dtype(dtype)
@@ -102,23 +138,6 @@ def check(
         raise ImageReadError(f"{path}: holds {size}, not a picture; save an array of 2 or more axes")
     if 0 in shape:
         raise ImageReadError(f"{path}: is empty, its shape is {size}; save it again or remove it")
-    if math.prod(shape) * max(1, dtype.itemsize / _VOXEL_BYTES) > max_voxels:
-        raise TooManyVoxels(
-            f"{path}: declares {size} values of {dtype} ({storage(math.prod(shape) * dtype.itemsize)}), more "
-            f"than the {max_voxels} of {8 * _VOXEL_BYTES} bits that are read at once; {SMALLER}"
-        )
-    asked = math.prod(shape) * dtype.itemsize
-    if in_memory and asked > _HARMLESS and asked > _MAX_RATIO * (stored := _stored(path)):
-        raise TooManyVoxels(
-            f"{path}: declares {size} values of {dtype} ({storage(asked)}), but has {storage(stored)}; if "
-            f"that is right, {SMALLER}"
-        )
-
-
-def _stored(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def check_file(path: Path) -> None:
@@ -140,8 +159,8 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
 
     Args:
         data: any shape.
-        axes: one letter per axis; S are colour samples, whose alpha is dropped; letters other than
-            S, C, Z, Y and X are stacks of pictures and become one axis T.
+        axes: one letter per axis; S are colour samples; letters other than S, C, Z, Y and X are stacks of
+            pictures and become one axis T.
         spacing: see `Volume`.
 
     Raises:
@@ -154,8 +173,6 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
     if "C" in axes and "S" in axes:
         raise ValueError("it has both channels and colours; save one channel, or one colour picture")
     data = data.transpose(*stacks, *rest)
-    if "S" in axes and data.shape[-1] in (2, 4):
-        data = data[..., :-1]
     if stacks:
         data = data.reshape(-1, *data.shape[len(stacks) :])
     letters = "T" * bool(stacks) + "".join(axes[i] for i in rest).replace("S", "C")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.said import warn_once
 from nucleizoo.io.axes import axes_of
 from nucleizoo.io.chunks import Load, check_claim, grid_of, one_by_one
 from nucleizoo.io.lazy_volume import LazyVolume
@@ -101,7 +102,7 @@ def _described(path: Path, node: Any, dataset: str) -> tuple[str, tuple[float, .
     except ImageReadError as error:
         if not dataset:
             raise
-        log.warning("%s", error)
+        warn_once(log, str(error))
         names, spacing = [], ()
     return axes_of(str(path), names or _names_of(node), node.shape), spacing
 
@@ -117,13 +118,15 @@ def _found(path: Path, dataset: str, usual: str) -> Any:
     from nucleizoo.io.zarr_store import GuardedStore  # needs the package
 
     node = zarr.open(GuardedStore(path), mode="r")
-    if isinstance(node, zarr.Group) and dataset:
-        _check_known(path / dataset, zarr)
-        node = _named(path, node, dataset)
+    if isinstance(node, zarr.Group) and (name := dataset or usual):
+        item = _member(path, node, name, zarr)
+        if item is None and dataset:
+            raise ImageReadError(f"{path}: no array is called '{name}', {_inside(node)}")
+        node = node if item is None else item
     if isinstance(node, zarr.Group):
         folder = path / node.path
         image = image_in(folder, usual)
-        _check_known(image or folder / usual, zarr)
+        _check_known(image or folder, zarr)
         name = usual if image is None else image.relative_to(folder).as_posix()
         node = _array_of(path, zarr, node, name)
     return node
@@ -160,13 +163,12 @@ def _check_known(array: Path, zarr: Any) -> None:
         ) from error
 
 
-def _named(path: Path, group: Any, name: str) -> Any:
-    """The array or group of that name."""
-    inside = not (Path(name).is_absolute() or ".." in Path(name).parts)
-    item = group.get(name.strip("/")) if inside else None
-    if item is None:
-        raise ImageReadError(f"{path}: no array is called '{name}', {_inside(group)}")
-    return item
+def _member(path: Path, group: Any, name: str, zarr: Any) -> Any:
+    """The array or group of that name inside a group; None where there is none."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
+    _check_known(path / name, zarr)
+    return group.get(name)
 
 
 def _array_of(path: Path, zarr: Any, group: Any, name: str) -> Any:

@@ -162,8 +162,8 @@ def test_chunks_that_hold_what_they_should_are_read(tmp_path):
 
 
 def test_a_small_file_that_asks_for_gigabytes_is_not_read_into_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("nucleizoo.io.volume._HARMLESS", 10**5)
-    monkeypatch.setattr("nucleizoo.io.volume._MAX_RATIO", 500)
+    monkeypatch.setattr("nucleizoo.io.volume._LARGE", 10**5)
+    monkeypatch.setattr("nucleizoo.io.volume.MAX_RATIO", 500)
     black = np.zeros((2000, 2000), np.uint8)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("image", (4000, 4000), "u1", chunks=(4000, 4000), compression="gzip", fillvalue=0)

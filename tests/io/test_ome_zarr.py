@@ -242,6 +242,10 @@ def test_of_several_labels_one_is_asked_for(tmp_path):
         ):
             io.read(folder, usual="label")
     assert (both(path, usual="label", dataset="labels/nuclei").data == 2).all()
+    for usual in ("nuclei", "labels/nuclei"):
+        assert (both(path, usual=usual).data == 2).all()
+    with pytest.raises(ImageReadError, match="several labels"):
+        io.read(path, usual="../a.zarr/0")
     assert (both(path / "labels" / "cells", usual="label").data == 1).all()
 
 

@@ -9,7 +9,8 @@ SPELLINGS = {
     1e-3: ["nm", "nanometer", "nanometers", "nanometre", "Nanometres", "nm/px"],
     1.0: [
         "um", "UM", "µm", "μm", "\\u00B5m", "\\u00b5m", "Âµm", "micron", "microns", "Micrometer",
-        "micrometers", "micrometre", "micrometres", " um ", "um\0", "um.", "um/pixel", "µ", "micron per voxel",
+        "micrometers", "micrometre", "micrometres", " um ", "um\0", "um.", "um/pixel", "µ",
+        "micron per voxel",
     ],
     1e3: ["mm", "millimeter", "millimetres"],
     1e4: ["cm", "centimeters", "centimetre"],
