@@ -28,7 +28,8 @@ setup(
         "h5py>=3.10",
         "scikit-image>=0.22,!=0.25.0,!=0.25.1",
         "pillow>=10.1",
-        "tifffile>=2023.9",
+        "tifffile>=2024.8",
+        "imagecodecs>=2024.6",  # decodes every compression of TIFF
         "tqdm>=4.65",
         "safetensors>=0.4",
     ],

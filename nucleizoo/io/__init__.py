@@ -1,7 +1,7 @@
 """Read and write image files: a file is read completely and correctly, or refused with the reason.
 
-Reads PNG, JPEG, BMP, TIFF (plain, ImageJ, OME), HDF5, NumPy and Zarr; writes TIFF and PNG. All but the first
-three can also be read part by part.
+Reads PNG, JPEG, BMP, TIFF (plain, ImageJ, OME, LSM), HDF5, NumPy and Zarr; writes TIFF and PNG. All but the
+first three can also be read part by part.
 """
 
 from nucleizoo.io.files import IMAGE_SUFFIXES, find, read
@@ -21,8 +21,8 @@ from nucleizoo.io.pairs import (
 )
 from nucleizoo.io.volume import MAX_VOXELS, TooManyVoxels, Volume
 from nucleizoo.io.writing import write_image, write_labels, write_png
-from nucleizoo.io.zarr import is_zarr
 from nucleizoo.io.zarr import library as zarr_library
+from nucleizoo.io.zarr_folder import is_zarr
 
 __all__ = [
     "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MAX_VOXELS", "Handle", "LazyVolume", "TooManyVoxels",

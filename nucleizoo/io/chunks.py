@@ -73,5 +73,6 @@ def check_claim(name: str, chunks: int, there: Callable[[], int]) -> None:
     if chunks > _MANY and (found := there()) < chunks / 10:
         raise ImageReadError(
             f"{name}: should have {chunks} chunks according to its metadata, but has at most {found}; fix "
-            "the metadata or copy it again or, if all missing chunks are empty, set the key EMPTY_CHUNKS"
+            "the metadata or copy it again or, if all missing chunks are empty, set the key "
+            "EMPTY_CHUNKS (in prediction DATASET.IMAGE.EMPTY_CHUNKS true)"
         )

@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +15,21 @@ import numpy as np
 from PIL import Image
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.io import hdf5, tiff, zarr
+from nucleizoo.io import hdf5, tiff
+from nucleizoo.io.decoder_errors import is_lack_of_memory, named
 from nucleizoo.io.lazy_open import open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.volume import MAX_VOXELS, Check, Volume, check, from_array, guess_axes
-
-_HDF5_SUFFIXES = (".h5", ".hdf5")
+from nucleizoo.io.volume import (
+    MAX_VOXELS,
+    SMALLER,
+    Check,
+    TooManyVoxels,
+    Volume,
+    check,
+    check_file,
+    from_array,
+)
+from nucleizoo.io.zarr_folder import check_mark, is_former_zarr, is_zarr
 
 _AS_COLOUR = ("P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
 _AS_GREY = ("LA", "La")
@@ -36,7 +46,8 @@ def read(
     """Read one image file, or Zarr folder, whole.
 
     Colour comes as channels without alpha; TIFF palettes are not applied, since in microscopy they
-    are for display and the stored values are the intensities (or the label ids).
+    are for display and the stored values are the intensities (or the label ids). Where a TIFF says
+    WhiteIsZero, its values are turned over, those of labels only where they have one bit.
 
     Args:
         path: a file with one of `IMAGE_SUFFIXES`, or the folder of a Zarr array or group.
@@ -44,44 +55,42 @@ def read(
             only one.
         usual: see `dataset`.
         max_voxels: refuse files that declare more values than this, before they are decoded.
-        missing: whether chunks of a Zarr array may be missing; they hold its fill value then.
+        missing: whether chunks of a Zarr array or HDF5 dataset, or planes of a TIFF, may be missing; they
+            hold the fill value then, or 0.
 
     Returns:
         Values, axes and voxel size as the file gives them.
 
     Raises:
-        TooManyVoxels: when it is larger than `max_voxels`.
+        TooManyVoxels: when it is larger than `max_voxels` or the memory of the machine, or unpacks to far
+            more bytes than it holds.
         ImageReadError: when the file is missing, damaged, truncated, not a picture, or refers to other
-            files.
+            files, and when it is locked or may not be read.
+        OSError: for errors of the machine, such as a server that does not answer.
     """
     path = Path(path)
-    if zarr.is_zarr(path):
-        opened = open_lazily(path, dataset=dataset, usual=usual, missing=missing)
-        check(path, max_voxels, opened.shape, opened.dtype)
-        return _whole(opened)
+    check_mark(path)
+    if not is_zarr(path):
+        check_file(path)
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            raise ImageReadError(
+                f"{path}: '{path.suffix}' files are not supported; save it as one of "
+                f"{' '.join(IMAGE_SUFFIXES)}"
+            )
     reader = _READERS.get(path.suffix.lower())
-    if not path.exists():
-        raise ImageReadError(f"{path}: there is no such file; check the path")
-    if not path.is_file():
-        raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
-    if reader is None:
-        raise ImageReadError(
-            f"{path}: '{path.suffix}' files are not supported; save it as one of {' '.join(IMAGE_SUFFIXES)}"
-        )
-    if path.stat().st_size == 0:
-        raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
-    allowed = partial(check, path, max_voxels)
     try:
-        if path.suffix.lower() in _HDF5_SUFFIXES:
-            return hdf5.read(path, allowed, dataset, usual)
-        return reader(path, allowed)
-    except ImageReadError:
-        raise
-    except Exception as error:  # the decoders raise anything from KeyError to zlib.error on damaged files
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise ImageReadError(
-            f"{path}: cannot be read as {path.suffix} ({path.stat().st_size} bytes): {reason}; "
-            "it may be damaged, truncated or in another format: copy or save it again"
+        with named(path):
+            if reader is not None and not is_zarr(path):
+                return reader(path, partial(check, path, max_voxels))
+            with closing(
+                open_lazily(path, dataset=dataset, usual=usual, missing=missing, max_voxels=max_voxels)
+            ) as opened:
+                return _whole(opened)
+    except (MemoryError, OSError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise TooManyVoxels(
+            f"{path}: is too large for the memory of this machine ({error}); {SMALLER}"
         ) from error
 
 
@@ -93,18 +102,15 @@ def find(path: str | Path) -> list[Path]:
             where ** includes subfolders. A Zarr folder counts as a file.
 
     Returns:
-        At least one; hidden files and those with other suffixes are left out.
+        At least one; hidden files and those with other suffixes are left out. A Zarr folder that has lost
+        its mark is among them, to be refused by name when it is read.
 
     Raises:
         ImageReadError: when there is none, or one is a broken link.
     """
     path = Path(path)
-    if path.is_file() or zarr.is_zarr(path):
+    if path.is_file() or is_zarr(path) or is_former_zarr(path):
         return [path]
-    if path.is_dir() and path.suffix.lower() == ".zarr":
-        raise ImageReadError(
-            f"{path}: is not a Zarr folder, it has no {' or '.join(zarr.MARKS)}; copy it again"
-        )
     candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
     shown = [f for f in candidates if f.name[0] != "."]
     pictures = [f for f in shown if f.suffix.lower() in IMAGE_SUFFIXES]
@@ -113,7 +119,7 @@ def find(path: str | Path) -> list[Path]:
             raise ImageReadError(
                 f"{link}: is a broken link (to {os.readlink(link)}); restore its file, or remove it"
             )
-    files = [f for f in pictures if f.is_file()] + [f for f in shown if zarr.is_zarr(f)]
+    files = [f for f in pictures if f.is_file()] + [f for f in shown if is_zarr(f) or is_former_zarr(f)]
     if not files:
         if not path.exists() and not glob.has_magic(str(path)):
             raise ImageReadError(f"{path}: there is no such file or folder; check the path")
@@ -135,12 +141,6 @@ def _matches(pattern: Path) -> list[Path]:
 def _natural(path: Path) -> list[str | int]:
     parts = re.split(r"(\d+)", str(path))
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
-
-
-def _read_numpy(path: Path, allowed: Check) -> Volume:
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    allowed(mapped.shape, mapped.dtype)
-    return from_array(np.array(mapped), guess_axes(path, mapped.shape))
 
 
 def _read_bitmap(path: Path, allowed: Check) -> Volume:
@@ -179,10 +179,7 @@ def _whole(opened: LazyVolume) -> Volume:
 
 _READERS: dict[str, Callable[[Path, Check], Volume]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp"), _read_bitmap),
-    **dict.fromkeys((".tif", ".tiff"), tiff.read),
-    **dict.fromkeys(_HDF5_SUFFIXES, hdf5.read),
-    ".npy": _read_numpy,
 }
 
-IMAGE_SUFFIXES = tuple(_READERS)
+IMAGE_SUFFIXES = (*_READERS, *tiff.SUFFIXES, *hdf5.SUFFIXES, ".npy")
 """Suffixes of the files that are read, in lower case; upper case is read too."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 from collections.abc import Iterable
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,41 +15,95 @@ import h5py
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.io.chunks import check_claim, grid_of
-from nucleizoo.io.volume import SPATIAL, Check, Volume, from_array, guess_axes
+from nucleizoo.io.axes import axes_of
+from nucleizoo.io.bombs import Bytes, reason
+from nucleizoo.io.chunks import Cut, Load, check_claim, cut_apart, grid_of
+from nucleizoo.io.hdf5_metadata import names_of, spacing_of
+from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.volume import planes_of
 
-_SPACING_ATTRIBUTES = ("voxel_size_um_zyx", "element_size_um", "resolution")
-"""Attributes that give a voxel size in micrometres, in axis order."""
+SUFFIXES = (".h5", ".hdf5")
+
+_CODECS = {h5py.h5z.FILTER_DEFLATE: "zlib", 32001: "blosc", 32015: "zstd"}
+"""Names of filters by their numbers."""
+
+_LOCKED = (errno.EAGAIN, errno.ENOLCK)
+"""Error numbers of a file that another program has locked, and of a disk without locks."""
 
 
-def read(path: Path, allowed: Check, dataset: str = "", usual: str = "image") -> Volume:
-    """Read one dataset.
+def open_array(path: Path, dataset: str = "", usual: str = "image") -> LazyVolume:
+    """Open one dataset.
 
     An HDF5 file can refer to any other file on the machine, by links, external storage and virtual
     datasets; all of them are refused.
 
     Raises:
-        ImageReadError: when there is no such dataset, or its values are in other files.
+        ImageReadError: when there is no such dataset, its values are in other files, or another program has
+            locked the file.
         Exception: whatever h5py raises on a damaged file.
     """
-    with h5py.File(path, "r") as file:
-        data = dataset_of(path, file, dataset, usual)
-        allowed(data.shape, data.dtype)
-        axes = guess_axes(path, data.shape)
-        return from_array(data[()], axes, spacing_of(data, axes))
+    with ExitStack() as until_opened:
+        file = until_opened.enter_context(_file(path))
+        data = _dataset(path, file, dataset, usual)
+        name = f"{path}:{data.name}"
+        axes = axes_of(name, names_of(name, data), data.shape)
+        chunks = data.chunks or planes_of(axes, data.shape)
+        opened = LazyVolume(
+            name, axes, data.shape, data.dtype, spacing_of(name, data, axes), chunks, _guarded(data),
+            lambda: absent(name, data, chunks), decoding=decoding(data), close=file.close,
+        )  # fmt: skip
+        until_opened.pop_all()
+    return opened
 
 
-def dataset_of(path: Path, file: Any, dataset: str = "", usual: str = "image") -> Any:
-    """One dataset of an open file, all of whose values are in it; see `read`.
+def _file(path: Path) -> Any:
+    """The file, open to be read.
 
     Raises:
-        ImageReadError: when there is no such dataset, or its values are in other files.
+        ImageReadError: when another program has it open for writing.
+        Exception: whatever h5py raises on a damaged file.
     """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno in _LOCKED:
+            raise ImageReadError(
+                f"{path}: is locked, since it is open in another program; close it there. On a network share "
+                "without locks, set the environment variable HDF5_USE_FILE_LOCKING to FALSE"
+            ) from error
+        if _is_half_written(path):
+            raise ImageReadError(
+                f"{path}: is marked as being written; close it in the program that writes it or, if that was "
+                "stopped, write it again (h5clear -s removes the mark)"
+            ) from error
+        raise
+
+
+def _is_half_written(path: Path) -> bool:
+    """Whether the file's first block, from version 3 on, says that a program is writing it."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start[:8] == b"\x89HDF\r\n\x1a\n" and start[8:9] >= b"\3" and start[11:] > b"\0"
+
+
+def _dataset(path: Path, file: Any, dataset: str, usual: str) -> Any:
+    """One dataset of an open file, all of whose values are in it."""
     data = _open(path, file, dataset or _choose(path, file, usual))
     if data.shape is None:
         raise ImageReadError(f"{path}: '{data.name}' is empty; save it again or remove the file")
+    _check_type(path, data)
     _check_filters(path, data)
     return data
+
+
+def _check_type(path: Path, data: Any) -> None:
+    try:
+        np.dtype(data.dtype)
+    except TypeError as error:
+        raise ImageReadError(
+            f"{path}: '{data.name}' has values of a type that NumPy does not know ({error}); save it as "
+            "integers or floats"
+        ) from error
 
 
 def _check_filters(path: Path, data: Any) -> None:
@@ -67,9 +123,12 @@ def _choose(path: Path, file: Any, usual: str) -> str:
     """The dataset called `usual`, or the only one."""
     if file.get(usual, getlink=True) is not None:
         return usual
-    names: list[str] = []
+    found: dict[str, int] = {}
     # visits what lies in this file only: it does not follow soft or external links
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    file.visititems(
+        lambda name, item: found.update({name: item.ndim}) if isinstance(item, h5py.Dataset) else None
+    )
+    names = [name for name, axes in found.items() if axes > 1] or list(found)  # scales of axes have one
     if not names:
         raise ImageReadError(
             f"{path}: contains no dataset (links are not followed); save it again or remove it"
@@ -110,6 +169,37 @@ def _inside(names: Iterable[str]) -> str:
     return f"it contains {', '.join(first[:10])}{', ...' * (len(first) > 10)}" if first else "it is empty"
 
 
+def _guarded(data: Any) -> Load:
+    """Reads parts of a dataset, after a look at each chunk: a bomb is not decoded.
+
+    Raises:
+        ImageReadError: when it reads, for a bomb.
+    """
+    made = data.id.get_create_plist()
+    filters = [made.get_filter(index)[0] for index in range(made.get_nfilters())]
+    if not filters:
+        return data.__getitem__  # type: ignore[no-any-return]
+    appended = 4 * (filters[-1] == h5py.h5z.FILTER_FLETCHER32)
+    codec = next((_CODECS.get(one, "") for one in reversed(filters) if one != h5py.h5z.FILTER_FLETCHER32), "")
+    most = math.prod(data.chunks) * data.dtype.itemsize
+
+    def load(cut: Cut) -> Any:
+        for part in cut_apart(cut, data.chunks):
+            place = tuple(c.start // n * n for c, n in zip(part, data.chunks, strict=True))
+            stored = data.id.get_chunk_info_by_coord(place)
+            if stored.byte_offset is not None and (
+                found := reason(codec, stored.size - appended, _bytes_of(data, place), most)
+            ):
+                raise ImageReadError(f"{data.file.filename}: {found}; copy it again, or leave it out")
+        return data[cut]
+
+    return load
+
+
+def _bytes_of(data: Any, place: tuple[int, ...]) -> Bytes:
+    return lambda start, stop: data.id.read_direct_chunk(place)[1][start:stop]
+
+
 def absent(name: str, data: Any, chunks: tuple[int, ...]) -> tuple[int, Iterable[tuple[int, ...]]]:
     """The number of chunks of a dataset that were never written, and their positions.
 
@@ -140,18 +230,6 @@ def decoding(data: Any) -> int:
     """Bytes that decoding a chunk takes at most: before and after a filter; 0 without filters."""
     filters = data.id.get_create_plist().get_nfilters()
     return 2 * math.prod(data.chunks) * int(data.dtype.itemsize) if filters else 0
-
-
-def spacing_of(data: Any, axes: str) -> tuple[float, ...]:
-    """Voxel size in micrometres from the first attribute that gives one for these axes, else ()."""
-    count = sum(axis in SPATIAL for axis in axes)
-    for name in _SPACING_ATTRIBUTES:
-        values = np.asarray(data.attrs.get(name, ()))
-        if values.dtype.kind in "uif" and values.ndim == 1 and values.size in (count, 3):
-            values = values.astype(float)[-count:]
-            if np.isfinite(values).all() and (values > 0).all():
-                return tuple(values.tolist())
-    return ()
 
 
 class Disk(io.FileIO):

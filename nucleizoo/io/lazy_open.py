@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
-import h5py
-import numpy as np
-import tifffile
+from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io import hdf5, npy, tiff, zarr
+from nucleizoo.io.decoder_errors import named
+from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.volume import check, check_file, check_picture
+from nucleizoo.io.zarr_folder import SUFFIX as ZARR
+from nucleizoo.io.zarr_folder import check_mark, is_zarr
 
-from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.io import hdf5, tiff, zarr
-from nucleizoo.io.chunks import Cut
-from nucleizoo.io.lazy_volume import LazyVolume, check_damage
-from nucleizoo.io.tiff_parts import by_pages, contiguous
-from nucleizoo.io.tiff_spacing import spacing_of
-from nucleizoo.io.volume import check, guess_axes
-
-LAZY_SUFFIXES = (".tif", ".tiff", ".h5", ".hdf5", ".npy", ".zarr")
+LAZY_SUFFIXES = (*tiff.SUFFIXES, *hdf5.SUFFIXES, ".npy", ZARR)
 """Suffixes of what is read part by part; a Zarr folder may have any name."""
 
-_UNLIMITED = 2**62
+UNLIMITED = 2**62
+"""Values that may be read part by part."""
 
 LARGE_BYTES = 2**28
 """From this file size on, prediction by blocks is recommended: in memory, a voxel takes about 40 bytes."""
@@ -36,7 +31,7 @@ def is_large(path: Path) -> bool:
 
 def is_lazy(path: Path) -> bool:
     """Whether a file can be read part by part."""
-    return path.suffix.lower() in LAZY_SUFFIXES or zarr.is_zarr(path)
+    return path.suffix.lower() in LAZY_SUFFIXES or is_zarr(path)
 
 
 def dims_of(path: Path, *, dataset: str = "") -> int:
@@ -51,7 +46,7 @@ def dims_of(path: Path, *, dataset: str = "") -> int:
     """
     if not is_lazy(path):
         return 2
-    with closing(open_lazily(path, dataset=dataset)) as volume:
+    with closing(open_lazily(path, dataset=dataset, missing=True)) as volume:
         return 3 if "Z" in volume.axes and volume.shape[volume.axes.index("Z")] > 1 else 2
 
 
@@ -62,6 +57,7 @@ def open_lazily(
     usual: str = "image",
     skip_damaged: bool = False,
     missing: bool = False,
+    max_voxels: int = UNLIMITED,
 ) -> LazyVolume:
     """Open one array without reading it.
 
@@ -72,21 +68,29 @@ def open_lazily(
         usual: see `dataset`.
         skip_damaged: whether chunks that are missing or damaged are treated as black.
         missing: whether chunks may be missing; they hold the fill value then, and are not looked for.
+        max_voxels: refuse an array of more values than this.
 
     Raises:
+        TooManyVoxels: when it is larger than `max_voxels`.
         ImageReadError: when it is missing, damaged, truncated, not a picture, or refers to other files.
         UserError: when the package that reads it is missing.
         OSError: for errors other than damage of the file, also MemoryError; see `check_damage`.
     """
     path = Path(path)
-    opener = zarr.open_array if zarr.is_zarr(path) else _OPENERS.get(path.suffix.lower())
+    opener = zarr.open_array if is_zarr(path) else _OPENERS.get(path.suffix.lower())
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
+    check_mark(path)
     if opener is None:
         raise ImageReadError(f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
-    with _readable(path):
+    if opener is not zarr.open_array:
+        check_file(path)
+    with named(path), ExitStack() as until_checked:
         volume = opener(path, dataset, usual)
-        check(path, _UNLIMITED, volume.shape, volume.dtype)
+        until_checked.callback(volume.close)
+        check_picture(path, volume.shape, volume.dtype)
+        if max_voxels < UNLIMITED:
+            check(path, max_voxels, volume.shape, volume.dtype, sparse=missing)
         if "Y" not in volume.axes or "X" not in volume.axes or len(set(volume.axes)) != len(volume.shape):
             raise ImageReadError(
                 f"{path}: its axes '{volume.axes}' do not fit its shape {volume.shape}; save it again"
@@ -96,6 +100,7 @@ def open_lazily(
         volume.skip_damaged = skip_damaged
         if not missing:
             volume.check()
+        until_checked.pop_all()
     return volume
 
 
@@ -109,97 +114,14 @@ def described_in(path: Path, dataset: str = "") -> list[Path]:
     Raises:
         ImageReadError: when there is no such array.
     """
-    if not zarr.is_zarr(path):
+    if not is_zarr(path):
         return [path]
-    with _readable(path):
+    with named(path):
         return zarr.described_in(path, dataset)
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Name the file in whatever the decoders raise on damaged files."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        check_damage(error, str(path))
-        raise ImageReadError(
-            f"{path}: cannot be opened ({type(error).__name__}: {error}); it may be damaged, truncated or in "
-            "another format: copy or save it again"
-        ) from error
-
-
-def _open_numpy(path: Path, dataset: str, usual: str) -> LazyVolume:
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    axes, shape, dtype = guess_axes(path, mapped.shape), mapped.shape, mapped.dtype
-    del mapped
-
-    def load(cut: Cut) -> Any:
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[cut])
-
-    return LazyVolume(str(path), axes, shape, dtype, (), _planes(axes, shape), load)
-
-
-def _open_hdf5(path: Path, dataset: str, usual: str) -> LazyVolume:
-    file = h5py.File(path, "r")
-    data = hdf5.dataset_of(path, file, dataset, usual)
-    axes = guess_axes(path, data.shape)
-    chunks = data.chunks or _planes(axes, data.shape)
-
-    name = f"{path}:{data.name}"
-    spacing = hdf5.spacing_of(data, axes)
-    return LazyVolume(
-        name, axes, data.shape, data.dtype, spacing, chunks, data.__getitem__,
-        lambda: hdf5.absent(name, data, chunks), decoding=hdf5.decoding(data), close=file.close,
-    )  # fmt: skip
-
-
-def _open_tiff(path: Path, dataset: str, usual: str) -> LazyVolume:
-    with path.open("rb") as file:
-        tiff.check_pages(path, file)
-    opened = tifffile.TiffFile(path, _multifile=False)  # stays open: planes are decoded when they are needed
-    series = tiff.only_series(path, opened)
-    _check_decoder(path, series.keyframe)
-    size = path.stat().st_size
-    for number, page in enumerate(series.pages):
-        if page is not None and any(
-            o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)
-        ):
-            raise ImageReadError(
-                f"{path}: is truncated, page {number} lies beyond its end ({size} bytes); copy it again"
-            )
-    axes, letters, dtype = series.axes, set(series.axes), np.dtype(series.dtype)
-    if (opened.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
-        axes = axes.replace("I", "Z")
-    if series.dataoffset is not None:
-        chunks, load, copies = _planes(axes, series.shape), contiguous(path, opened, series), 0
-    else:
-        chunks, load, copies = by_pages(series)
-    return LazyVolume(
-        str(path), axes, series.shape, dtype, spacing_of(opened, "Z" in axes), chunks, load,
-        decoding=copies * math.prod(chunks) * dtype.itemsize, close=opened.close,
-    )  # fmt: skip
-
-
-def _check_decoder(path: Path, page: Any) -> None:
-    """Refuse a compression that cannot be decoded; otherwise every page would look damaged."""
-    try:
-        page.decode(None, 0)
-    except ValueError as error:
-        raise ImageReadError(
-            f"{path}: cannot be decoded ({error}); 'pip install imagecodecs' helps with most compressions, "
-            "or save it with zlib compression or uncompressed"
-        ) from error
-
-
-def _planes(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Chunks of one plane."""
-    return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))
-
-
 _OPENERS: dict[str, Callable[[Path, str, str], LazyVolume]] = {
-    **dict.fromkeys((".tif", ".tiff"), _open_tiff),
-    **dict.fromkeys((".h5", ".hdf5"), _open_hdf5),
-    ".npy": _open_numpy,
+    **dict.fromkeys(tiff.SUFFIXES, tiff.open_array),
+    **dict.fromkeys(hdf5.SUFFIXES, hdf5.open_array),
+    ".npy": npy.open_array,
 }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
-import os
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,17 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.core.format import plural
 from nucleizoo.io.chunks import Cut, Load, cut_apart, seen_from
-
-_NUMBERS = ("EIO", "EINVAL", "EOVERFLOW", "EILSEQ", "EBADMSG", "ENODATA", "EUCLEAN")
-"""Error numbers of disk blocks that cannot be read, and of addresses outside the file."""
-
-_OF_THE_FILE = {getattr(errno, name) for name in _NUMBERS if hasattr(errno, name)}
-
-_OF_THE_MACHINE = (ImportError, TimeoutError, PermissionError, FileNotFoundError, ConnectionError)
-"""Errors of the machine, whatever their number."""
+from nucleizoo.io.decoder_errors import check_damage
 
 
 @dataclass(eq=False)
@@ -79,10 +71,9 @@ class LazyVolume:
 
     @property
     def channels(self) -> int:
-        """The number of channels, without alpha."""
-        if "S" in self.axes:
-            return {2: 1, 4: 3}.get(count := self.shape[self.axes.index("S")], count)
-        return self.shape[self.axes.index("C")] if "C" in self.axes else 1
+        """The number of channels or colours."""
+        lengths = zip(self.axes, self.shape, strict=True)
+        return next((length for axis, length in lengths if axis in "CS"), 1)
 
     @property
     def stored(self) -> tuple[int, ...]:
@@ -99,9 +90,10 @@ class LazyVolume:
         if count and not self.skip_damaged:
             words = (self._words(place, self.stored) for place in places)
             raise ImageReadError(
-                f"{self.name}: lacks {plural(count, 'chunk')} ({'; '.join(itertools.islice(words, 3))}"
-                f"{'; ...' * (count > 3)}); copy it again. If what is missing was left out because it is "
-                "empty, set the key EMPTY_CHUNKS; to treat it as black in prediction, add --skip-damaged"
+                f"{self.name}: lacks {plural(count, self._noun)} ({'; '.join(itertools.islice(words, 3))}"
+                f"{'; ...' * (count > 3)}) of {math.prod(self._counts)}; copy it again. If what is missing "
+                "was left out because it is empty, set the key EMPTY_CHUNKS (in prediction "
+                "DATASET.IMAGE.EMPTY_CHUNKS true); to treat it as black in prediction, add --skip-damaged"
             )
         if count:
             lost = np.zeros(self._counts, bool)
@@ -123,6 +115,12 @@ class LazyVolume:
         new = lost if self.lost is None else lost & ~self.lost
         self.lost = lost if self.lost is None else lost | self.lost
         self.skipped += [self._words(tuple(place), self.stored) for place in np.argwhere(new).tolist()]
+
+    @property
+    def _noun(self) -> str:
+        """What is stored together, in words: a plane where a shard holds all of its height and width."""
+        lengths = zip(self.axes, self.shards, self.shape, strict=False)
+        return "plane" if self.shards and all(n >= m for a, n, m in lengths if a in "YX") else "chunk"
 
     @property
     def _counts(self) -> tuple[int, ...]:
@@ -153,7 +151,7 @@ class LazyVolume:
         data = data.transpose(*rest, *order)[(0,) * len(rest)]
         if "C" not in self.axes and "S" not in self.axes:
             data = data[None]
-        return np.asarray(data[: self.channels], self.dtype.newbyteorder("="))
+        return np.asarray(data, self.dtype.newbyteorder("="))
 
     def whole(self) -> NDArray[Any]:
         """All of it, in the axes as stored.
@@ -194,9 +192,12 @@ class LazyVolume:
                 place = tuple(c.start // n for c, n in zip(chunk, self.chunks, strict=True))
                 words = self._words(place, self.chunks)
                 if not self.skip_damaged:
+                    why = f"({type(error).__name__}: {error}); copy the file again"
+                    if isinstance(error, UserError):
+                        why = f"({error})"
                     raise ImageReadError(
-                        f"{self.name}: {words} cannot be read ({type(error).__name__}: {error}); copy the "
-                        "file again; to treat it as black in prediction, add --skip-damaged"
+                        f"{self.name}: {words} cannot be read {why}; to treat it as black in prediction, add "
+                        "--skip-damaged"
                     ) from error
                 if words not in self.skipped:
                     self.skipped.append(words)
@@ -207,26 +208,5 @@ class LazyVolume:
     def _words(self, place: tuple[int, ...], lengths: tuple[int, ...]) -> str:
         ends = [min((i + 1) * n, size) for i, n, size in zip(place, lengths, self.shape, strict=True)]
         ranges = [f"{i * n}:{end}" for i, n, end in zip(place, lengths, ends, strict=True)]
-        kind = "shard" if lengths == self.shards else "chunk"
+        kind = "chunk" if lengths != self.shards else "plane" if self._noun == "plane" else "shard"
         return f"{kind} {'.'.join(map(str, place))} ({self.axes.lower()} {', '.join(ranges)})"
-
-
-def check_damage(error: Exception, name: str) -> None:
-    """Return for damage; raise errors that another try, user or machine might not have.
-
-    Args:
-        error: of a decoder; these raise anything on a damaged file.
-        name: of the file, for the raised error.
-
-    Raises:
-        OSError: with the class and number of `error`, when these do not mean damage: too many open
-            files, a server that does not answer, no permission.
-        MemoryError: when there was not enough memory.
-        ImportError: when a package is missing.
-    """
-    if isinstance(error, MemoryError):
-        raise MemoryError(f"{name}: not enough memory to read it ({error})") from error
-    if isinstance(error, OSError) and error.errno and error.errno not in _OF_THE_FILE:
-        raise OSError(error.errno, os.strerror(error.errno), name) from error
-    if isinstance(error, _OF_THE_MACHINE):
-        raise type(error)(f"{name}: {error}") from error

@@ -1,93 +1,111 @@
-"""TIFF: plain stacks, ImageJ hyperstacks and OME, with their voxel size."""
+"""TIFF as tifffile knows it: plain stacks, ImageJ hyperstacks, OME and LSM, read part by part."""
 
 from __future__ import annotations
 
+import logging
 import math
-import struct
+import string
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageSequence
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import storage
+from nucleizoo.core.said import warn_once
+from nucleizoo.io.chunks import Cut, Load
+from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.tiff_chain import check_pages
+from nucleizoo.io.tiff_parts import COPIES, by_segments, contiguous, segment_shape
 from nucleizoo.io.tiff_spacing import spacing_of
-from nucleizoo.io.volume import Check, Volume, from_array
+from nucleizoo.io.tiff_values import check_colours, check_decoder, samples_kept, turn_over
+from nucleizoo.io.volume import is_suspicious
 
-_TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-"""Size of one value by the type number of a tag; 1 for those not listed."""
+SUFFIXES = (".tif", ".tiff", ".lsm")
+
+_BROKEN_METADATA = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
+"""What tifffile raises on metadata of programs that it cannot parse."""
+
+log = logging.getLogger(__name__)
 
 
-def read(path: Path, allowed: Check) -> Volume:
-    """Read the one picture, volume or stack of a TIFF file.
+def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
+    """Open the one picture, volume or stack of a TIFF file; `dataset` is for other formats.
+
+    Planes that the metadata promise and the file lacks are `absent`.
+
+    Args:
+        path: of the file.
+        dataset: for other formats.
+        usual: 'image' or 'label': labels are ids, which are never turned over.
 
     Raises:
-        ImageReadError: when pages are missing or there is more than one picture.
+        ImageReadError: when it is truncated, holds more than one picture, or stores its values in a way
+            that is not read.
         Exception: whatever tifffile raises on a damaged file.
     """
     with path.open("rb") as file:
         check_pages(path, file)
+    opened, series = _opened(path)  # stays open: planes are decoded when they are needed
+    page = series.keyframe
+    check_decoder(path, page)
+    check_colours(path, page)
+    axes, page_axes = _axes_of(path, opened, series)
+    mask = turn_over(path, page, usual)
+    lead = series.shape[: len(axes) - len(page_axes)]
+    pages: list[Any] = []
+    if series.dataoffset is None:
+        pages = _pages_of(path, opened, series, math.prod(lead))
+        load = by_segments(series, pages, page_axes, mask)
+        inner = tuple(n for n, axis in zip(segment_shape(page), page.axes, strict=True) if axis in page_axes)
+    else:
+        load = contiguous(path, opened, series, mask)
+        inner = series.shape[len(lead) :]
+    samples = len(lead) + page_axes.index("S") if "S" in page_axes else None
+    chunks = (1,) * len(lead) + inner
+    load, shape, chunks = _without_alpha(load, series.shape, chunks, samples_kept(page), samples)
+    lacking = [number for number, one in enumerate(pages) if one is None]
+
+    def absent() -> tuple[int, Iterator[tuple[int, ...]]]:
+        places = ((*map(int, np.unravel_index(n, lead)), *(0,) * len(inner)) for n in lacking)
+        return len(lacking), places
+
+    return LazyVolume(
+        str(path), axes, shape, np.dtype(series.dtype), spacing_of(path, opened, "Z" in axes), chunks, load,
+        absent, shards=(1,) * len(lead) + shape[len(lead) :] if lacking else (),
+        decoding=COPIES * math.prod(chunks) * page.dtype.itemsize if pages else 0, close=opened.close,
+    )  # fmt: skip
+
+
+def _opened(path: Path) -> tuple[Any, Any]:
+    """The file, and the one picture in it; without the metadata of a program that cannot be parsed."""
     # Other files of an OME set are not opened: each file is read by itself.
-    with tifffile.TiffFile(path, _multifile=False) as tiff:
-        series = only_series(path, tiff)
-        allowed(series.shape, series.dtype)
-        axes, letters = series.axes, set(series.axes)
-        if (tiff.imagej_metadata or {}).get("spacing") and "Z" not in letters and "I" in letters:
-            axes = axes.replace("I", "Z")  # an ImageJ stack with a distance between planes is a volume
-        return from_array(_decode(path, series), axes, spacing_of(tiff, "Z" in axes))
-
-
-def check_pages(path: Path, file: BinaryIO) -> None:
-    """Follow the chain of pages to its end.
-
-    Otherwise a truncated file would read as one with fewer pages, or without its metadata.
-    """
-    size = path.stat().st_size
-    order = {b"II": "<", b"MM": ">"}.get(file.read(2))
-    if order is None:
-        raise ImageReadError(f"{path}: is not a TIFF file though its name says so; save it again as TIFF")
-
-    def numbers(layout: str, at: int) -> tuple[Any, ...]:
-        file.seek(at)
-        return struct.unpack(order + layout, file.read(struct.calcsize(order + layout)))
-
-    big = numbers("H", 2)[0] == 43
-    count_type, entry, word = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
-    seen: set[int] = set()
     try:
-        (page,) = numbers(word, 8 if big else 4)
-        while page:
-            if page in seen:
-                raise ImageReadError(f"{path}: its pages form a loop; save it again")
-            seen.add(page)
-            (tags,) = numbers(count_type, page)
-            first = page + struct.calcsize(order + count_type)
-            step = struct.calcsize(order + entry)
-            if first + tags * step > size:
-                raise struct.error
-            # all tags in one read, for stacks of thousands of pages
-            values = iter(numbers(entry * tags, first))
-            for _, kind, count, offset in zip(values, values, values, values, strict=True):
-                length = _TYPE_BYTES.get(kind, 1) * count
-                if length > struct.calcsize(word) and offset + length > size:
-                    raise struct.error
-            (page,) = numbers(word, first + tags * step)
-    except struct.error:
-        raise ImageReadError(
-            f"{path}: is truncated, page {len(seen)} lies beyond its end ({size} bytes); copy it again"
-        ) from None
+        opened = tifffile.TiffFile(path, _multifile=False)
+        return opened, _only_series(path, opened)
+    except _BROKEN_METADATA as error:
+        plain: dict[str, Any] = dict.fromkeys((f"is_{kind}" for kind in tifffile.TIFF.FILE_FLAGS), False)
+        opened = tifffile.TiffFile(path, _multifile=False, **plain)
+        series = _only_series(path, opened)
+        warn_once(log, f"{path}: the metadata that say what its planes are and how large cannot be parsed "
+                       f"({type(error).__name__}: {error}); it is read as a plain TIFF")  # fmt: skip
+        return opened, series
 
 
-def only_series(path: Path, tiff: Any) -> Any:
-    """The one picture of the file, complete."""
-    if len(tiff.series) != 1:
-        shapes = ", ".join("x".join(map(str, series.shape)) for series in tiff.series[:5]) or "none"
+def _only_series(path: Path, tiff: Any) -> Any:
+    """The one picture of the file besides thumbnails and transparency masks, complete."""
+    found = [one for one in tiff.series if not (one.keyframe.is_reduced or one.keyframe.is_mask)]
+    if len(found) != 1:
+        shapes = ", ".join("x".join(map(str, series.shape)) for series in found[:5]) or "none"
         raise ImageReadError(
-            f"{path}: holds {len(tiff.series)} pictures or stacks ({shapes}); save the one to use as a file"
+            f"{path}: holds {len(found)} pictures or stacks ({shapes}); save the one to use as a file"
         )
-    series = tiff.series[0]
+    series = found[0]
+    if series.transform is not None:
+        raise ImageReadError(f"{path}: its numbers are coded ({series.kind}); save it as a plain TIFF")
     declared = (tiff.imagej_metadata or {}).get("images", 1)
     planes = math.prod(n for n, axis in zip(series.shape, series.axes, strict=True) if axis not in "YXS")
     if planes < declared:
@@ -95,17 +113,83 @@ def only_series(path: Path, tiff: Any) -> Any:
     return series
 
 
-def _decode(path: Path, series: Any) -> NDArray[Any]:
-    """The values; compressions that tifffile needs another package for are left to Pillow."""
+def _axes_of(path: Path, tiff: Any, series: Any) -> tuple[str, str]:
+    """The axes of the series, each letter once, and those of a page among them.
+
+    Raises:
+        ImageReadError: when pages do not make up the series.
+    """
+    page, shape = series.keyframe, series.shape
+    for kept in (
+        page.axes,
+        "".join(a for a, n in zip(page.axes, page.shape, strict=True) if n > 1 or a in "YX"),
+    ):
+        inner = tuple(n for n, axis in zip(page.shape, page.axes, strict=True) if axis in kept)
+        if shape[len(shape) - len(inner) :] == inner:
+            break
+    else:
+        kept, inner = "", ()
+    if not kept:
+        raise ImageReadError(
+            f"{path}: its metadata promise {'x'.join(map(str, shape))} values, but it has pages of "
+            f"{'x'.join(map(str, page.shape))}; save it again"
+        )
+    axes = series.axes
+    if (tiff.imagej_metadata or {}).get("spacing") and "Z" not in axes and "I" in axes:
+        axes = axes.replace("I", "Z")  # an ImageJ stack with a distance between planes is a volume
+    if "C" in axes and "S" in axes:
+        raise ImageReadError(
+            f"{path}: has both channels and colours; save one channel, or one colour picture"
+        )
+    spare = (letter for letter in string.ascii_uppercase if letter not in axes + "ZYXCST")
+    return "".join(a if a not in axes[:i] else next(spare) for i, a in enumerate(axes)), kept
+
+
+def _pages_of(path: Path, tiff: Any, series: Any, planes: int) -> list[Any]:
+    """The pages of a series, None where one is missing that the metadata promise.
+
+    Raises:
+        ImageReadError: when there are not as many as `planes`, when one lies beyond the end of the file,
+            or when a strip or tile unpacks to far more than it is.
+    """
     try:
-        return np.asarray(series.asarray())
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-        with Image.open(path, formats=("TIFF",)) as picture:
-            planes = np.stack([np.array(page) for page in ImageSequence.Iterator(picture)])
-        if planes.size != math.prod(series.shape) or planes.dtype.itemsize != series.dtype.itemsize:
+        pages = list(series.pages)
+    except IndexError:  # the metadata promise more than there are
+        pages = list(tiff.pages)
+    if len(pages) != planes:
+        raise ImageReadError(
+            f"{path}: has {len(pages)} of the {planes} planes that its metadata promise; copy it again"
+        )
+    size, first = path.stat().st_size, series.keyframe
+    stored, unpacked = max(first.databytecounts), math.prod(segment_shape(first)) * first.dtype.itemsize
+    if is_suspicious(stored, unpacked):
+        raise ImageReadError(
+            f"{path}: a strip or tile of {storage(stored)} unpacks to {storage(unpacked)}; "
+            "that is not done: save it again, with smaller tiles"
+        )
+    for number, page in enumerate(pages):
+        places = () if page is None else zip(page.dataoffsets, page.databytecounts, strict=True)
+        if any(offset + count > size for offset, count in places):
             raise ImageReadError(
-                f"{path}: {error}; install it with 'pip install imagecodecs', or save the file uncompressed"
-            ) from error
-        return planes.reshape(series.shape)
+                f"{path}: is truncated, page {number} lies beyond its end ({size} bytes); copy it again"
+            )
+    return pages
+
+
+def _without_alpha(
+    load: Load, shape: tuple[int, ...], chunks: tuple[int, ...], kept: list[int], axis: int | None
+) -> tuple[Load, tuple[int, ...], tuple[int, ...]]:
+    """What reads a series, its shape and chunks, with the samples on an axis that are no alpha."""
+    if axis is None or len(kept) == shape[axis]:
+        return load, shape, chunks
+
+    def loaded(cut: Cut) -> NDArray[Any]:
+        wanted = kept[cut[axis]]
+        low = min(wanted)
+        stored = load((*cut[:axis], slice(low, max(wanted) + 1), *cut[axis + 1 :]))
+        return stored.take([i - low for i in wanted], axis)
+
+    def of(lengths: tuple[int, ...]) -> tuple[int, ...]:
+        return (*lengths[:axis], min(lengths[axis], len(kept)), *lengths[axis + 1 :])
+
+    return loaded, of(shape), of(chunks)

@@ -1,9 +1,10 @@
-"""Read parts of a TIFF file: contiguous bytes, or the strips and tiles that overlap a box."""
+"""Read parts of a TIFF series: contiguous bytes, or the strips and tiles that overlap a box."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,89 +13,108 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.io.chunks import Cut, Load
+from nucleizoo.io.chunks import Cut, Load, seen_from
+from nucleizoo.io.tiff_values import turned_over
+
+COPIES = 4
+"""Copies of a segment in memory at most: as stored, decoded, put in order, and the previous one."""
 
 
-def contiguous(path: Path, tiff: Any, series: Any) -> Load:
-    """Reads a series that is stored contiguously and uncompressed.
+def contiguous(path: Path, tiff: Any, series: Any, mask: int | None) -> Load:
+    """Reads a series that is stored contiguously and uncompressed; `mask` is for `turned_over`.
 
     Raises:
-        ImageReadError: when the file is too short for them.
+        ImageReadError: when the file is too short for it.
     """
     dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
-    if series.dataoffset + dtype.itemsize * np.prod(series.shape, dtype=float) > path.stat().st_size:
+    if series.dataoffset + dtype.itemsize * math.prod(series.shape) > path.stat().st_size:
         raise ImageReadError(
             f"{path}: is truncated: {'x'.join(map(str, series.shape))} values of {dtype} do not fit in "
             f"{path.stat().st_size} bytes; copy it again"
         )
-    return lambda cut: np.array(np.memmap(path, dtype, "r", series.dataoffset, series.shape)[cut])
-
-
-def by_pages(series: Any) -> tuple[tuple[int, ...], Load, int]:
-    """Reads any series by its pages, or by their strips or tiles.
-
-    Returns:
-        The chunks that are decoded together, in voxels per axis; what reads a part; and how many copies of
-        a chunk are in memory at most while it is decoded.
-    """
-    first = series.keyframe
-    inner = len(first.shape)
-    lead = series.shape[: len(series.shape) - inner]
-    # interleaved colours, in several tiles or strips; all else is decoded by whole pages
-    is_tiled = len(first.dataoffsets) > 1 and first.imagedepth == 1 and first.planarconfig == 1
-    read = _tiles(series) if is_tiled else _pages(series)
-    together = (*(first.chunks if is_tiled else first.shape),)
 
     def load(cut: Cut) -> NDArray[Any]:
-        outer = [range(c.start, c.stop) for c in cut[: len(lead)]]
-        data = np.zeros([len(r) for r in outer] + [c.stop - c.start for c in cut[len(lead) :]], series.dtype)
-        for at in np.ndindex(*(len(r) for r in outer)):
-            place = tuple(r[i] for r, i in zip(outer, at, strict=True))
-            page = int(np.ravel_multi_index(place, lead)) if lead else 0
-            data[at] = read(page, cut[len(lead) :])
-        return data
+        stored = np.memmap(path, dtype, "r", series.dataoffset, series.shape)[cut]
+        return turned_over(np.array(stored, series.dtype), mask)
 
-    # as stored, decoded and put in order; for pages, also the previous one
-    return (1,) * len(lead) + together, load, 3 if is_tiled else 4
+    return load
 
 
-def _pages(series: Any) -> Callable[[int, Cut], NDArray[Any]]:
-    @lru_cache(maxsize=1)
-    def page(index: int) -> NDArray[Any]:
-        return np.asarray(series.pages[index].asarray())
+def segment_shape(page: Any) -> tuple[int, ...]:
+    """What is stored together, a tile or a strip, along the axes of a page."""
+    height = page.tilelength if page.is_tiled else page.rowsperstrip
+    width = page.tilewidth if page.is_tiled else page.imagewidth
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    lengths = {"Z": max(page.tiledepth, 1), "Y": height, "X": width, "S": samples}
+    return tuple(lengths[axis] for axis in page.axes)
 
-    return lambda index, cut: page(index)[cut]
 
+def by_segments(series: Any, pages: Sequence[Any], page_axes: str, mask: int | None) -> Load:
+    """Reads any series by the tiles or strips of its pages; what is not stored is 0.
 
-def _tiles(series: Any) -> Callable[[int, Cut], NDArray[Any]]:
+    Args:
+        series: of tifffile, whose last axes are those of its pages.
+        pages: of the series, None where one is missing.
+        page_axes: the axes of a page that the series has; its others have length 1.
+        mask: for `turned_over`, which is not done to what is not stored.
+    """
     first = series.keyframe
-    (height, width), across = first.chunks[:2], -(-first.shape[1] // first.chunks[1])
+    lead = series.shape[: len(series.shape) - len(page_axes)]
+    inner = [axis in page_axes for axis in first.axes]
 
-    def read(index: int, cut: Cut) -> NDArray[Any]:
-        page, (rows, columns) = series.pages[index], cut[:2]
+    def load(cut: Cut) -> NDArray[Any]:
+        outer, rest = cut[: len(lead)], iter(cut[len(lead) :])
+        box = tuple(next(rest) if is_there else slice(0, 1) for is_there in inner)
         data = np.zeros([c.stop - c.start for c in cut], series.dtype)
-        places = itertools.product(
-            range(rows.start // height, -(-rows.stop // height)),
-            range(columns.start // width, -(-columns.stop // width)),
-        )
-        for y, x in places:
-            number = y * across + x
-            file = page.parent.filehandle
-            file.seek(page.dataoffsets[number])
-            stored = file.read(page.databytecounts[number])
-            tile = first.decode(stored, number, jpegtables=first.jpegtables)[0]
-            if tile is None:  # a tile of no bytes is empty
-                continue
-            tile = tile[0] if len(first.shape) == 3 else tile[0, ..., 0]
-            ys, ys_here = _shared(rows, y * height, len(tile))
-            xs, xs_here = _shared(columns, x * width, tile.shape[1])
-            data[ys, xs] = tile[(ys_here, xs_here, *cut[2:])]
+        for at in np.ndindex(data.shape[: len(lead)]):
+            place = tuple(c.start + i for c, i in zip(outer, at, strict=True))
+            page = int(np.ravel_multi_index(place, lead)) if lead else 0
+            data[at] = read(page, box).reshape(data.shape[len(lead) :])
         return data
 
-    return read
+    read = _Pages(pages, first, mask).read
+    return load
 
 
-def _shared(wanted: slice, start: int, length: int) -> tuple[slice, slice]:
-    """The overlap of a wanted range and a piece of an axis, relative to the start of each."""
-    low, high = max(wanted.start, start), min(wanted.stop, start + length)
-    return slice(low - wanted.start, high - wanted.start), slice(low - start, high - start)
+class _Pages:
+    """The pages of a series, decoded by segments; the last one decoded is kept."""
+
+    def __init__(self, pages: Sequence[Any], first: Any, mask: int | None) -> None:
+        self.pages, self.first, self.mask = pages, first, mask
+        self.chunk = segment_shape(self.first)
+        self.grid = tuple(-(-n // c) for n, c in zip(self.first.shape, self.chunk, strict=True))
+        self.segment = lru_cache(maxsize=1)(self._decoded)
+
+    def read(self, page: int, box: Cut) -> NDArray[Any]:
+        """A part of a page, along all of its axes."""
+        data = np.zeros([c.stop - c.start for c in box], self.first.dtype)
+        for place in itertools.product(
+            *(range(c.start // n, -(-c.stop // n)) for c, n in zip(box, self.chunk, strict=True))
+        ):
+            segment = self.segment(page, int(np.ravel_multi_index(place, self.grid)))
+            if segment is None:
+                continue
+            starts = [i * n for i, n in zip(place, self.chunk, strict=True)]
+            ends = [min(s + n, s + m) for s, n, m in zip(starts, self.chunk, segment.shape, strict=True)]
+            shared = tuple(
+                slice(max(c.start, s), min(c.stop, e)) for c, s, e in zip(box, starts, ends, strict=True)
+            )
+            here = tuple(slice(c.start - s, c.stop - s) for c, s in zip(shared, starts, strict=True))
+            data[seen_from(box, shared)] = segment[here]
+        return data
+
+    def _decoded(self, number: int, index: int) -> NDArray[Any] | None:
+        """A tile or strip along the axes of the page; None where nothing is stored."""
+        page = self.pages[number]
+        if page is None or not (page.dataoffsets[index] and page.databytecounts[index]):
+            return None
+        file = page.parent.filehandle
+        file.seek(page.dataoffsets[index])
+        stored = file.read(page.databytecounts[index])
+        tables = page.jpegtables or self.first.jpegtables
+        found = self.first.decode(stored, index, jpegtables=tables, jpegheader=self.first.jpegheader)[0]
+        # tifffile gives (depth, length, width, samples)
+        order = "SZYX" if self.first.planarconfig == 2 else "ZYXS"
+        found = np.moveaxis(found, -1, 0) if self.first.planarconfig == 2 else found
+        found = found[tuple(slice(None) if axis in self.first.axes else 0 for axis in order)]
+        return turned_over(found, self.mask)

@@ -12,9 +12,22 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import storage
 
 MAX_VOXELS = 2**31
-"""Values that one file may declare; protects memory from files that unpack to far more than their size."""
+"""Values that one file may declare."""
+
+MAX_BYTES = 2**33
+"""Bytes that the values of one file may take as they are stored, of whatever type."""
+
+MAX_RATIO = 2000
+"""Times its size that a file, or a part of it, may unpack to, if that is large; zlib reaches 1032."""
+
+_LARGE = 2**28
+"""Bytes that any file may unpack to."""
+
+SMALLER = "add --blocks in prediction, or split it into smaller files"
+"""What to do with a file that is too large for memory."""
 
 SPATIAL = "ZYX"
 
@@ -64,11 +77,57 @@ class TooManyVoxels(ImageReadError):
     """A file declares more values than may be read at once."""
 
 
-def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+def check(
+    path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike, *, sparse: bool = False
+) -> None:
     """Refuse what cannot be a picture or would not fit in memory.
 
+    Args:
+        path: of the file or Zarr folder.
+        max_voxels: values that it may have.
+        shape: that it declares.
+        dtype: that it declares.
+        sparse: whether what is empty may have been left out, so that little is stored of much.
+
     Raises:
-        TooManyVoxels: for more values than `max_voxels`.
+        TooManyVoxels: for more values than `max_voxels`, more bytes than `MAX_BYTES`, or far more than the
+            file holds.
+        ImageReadError: as `check_picture`.
+    """
+    check_picture(path, shape, dtype)
+    size, values = "x".join(map(str, shape)), math.prod(shape)
+    if values > max_voxels:
+        raise TooManyVoxels(
+            f"{path}: declares {size} values, more than the {max_voxels} that are read at once; {SMALLER}"
+        )
+    count = values * np.dtype(dtype).itemsize
+    if count > MAX_BYTES:
+        raise TooManyVoxels(
+            f"{path}: declares {size} values of {np.dtype(dtype)}, which are {storage(count)}, more than the "
+            f"{storage(MAX_BYTES)} that are read at once; {SMALLER}"
+        )
+    if not sparse and count > _LARGE and is_suspicious(stored := _stored(path), count):
+        raise TooManyVoxels(
+            f"{path}: declares {size} values, which are {storage(count)}, but is stored in "
+            f"{storage(stored)}; so much is not unpacked at once: {SMALLER}, if it is what it should be"
+        )
+
+
+def _stored(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def is_suspicious(stored: int, unpacked: int) -> bool:
+    """Whether bytes unpack to far more than compression of a picture explains."""
+    return unpacked > max(_LARGE, MAX_RATIO * stored)
+
+
+def check_picture(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    """Refuse what cannot be a picture.
+
+    Raises:
         ImageReadError: for no values, or values that are not real numbers.
     """
     dtype = np.dtype(dtype)
@@ -79,11 +138,20 @@ def check(path: Path, max_voxels: int, shape: tuple[int, ...], dtype: DTypeLike)
         raise ImageReadError(f"{path}: holds {size}, not a picture; save an array of 2 or more axes")
     if 0 in shape:
         raise ImageReadError(f"{path}: is empty, its shape is {size}; save it again or remove it")
-    if math.prod(shape) > max_voxels:
-        raise TooManyVoxels(
-            f"{path}: declares {size} values, more than the {max_voxels} that are read at once; "
-            "split it into smaller files"
-        )
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file with content.
+
+    Raises:
+        ImageReadError: when it is missing, empty, a folder or a device.
+    """
+    if not path.exists():
+        raise ImageReadError(f"{path}: there is no such file; check the path")
+    if not path.is_file():
+        raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
+    if path.stat().st_size == 0:
+        raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
 
 
 def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -> Volume:
@@ -91,8 +159,8 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
 
     Args:
         data: any shape.
-        axes: one letter per axis; S are colour samples, whose alpha is dropped; letters other than
-            S, C, Z, Y and X are stacks of pictures and become one axis T.
+        axes: one letter per axis; S are colour samples; letters other than S, C, Z, Y and X are stacks of
+            pictures and become one axis T.
         spacing: see `Volume`.
 
     Raises:
@@ -105,8 +173,6 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
     if "C" in axes and "S" in axes:
         raise ValueError("it has both channels and colours; save one channel, or one colour picture")
     data = data.transpose(*stacks, *rest)
-    if "S" in axes and data.shape[-1] in (2, 4):
-        data = data[..., :-1]
     if stacks:
         data = data.reshape(-1, *data.shape[len(stacks) :])
     letters = "T" * bool(stacks) + "".join(axes[i] for i in rest).replace("S", "C")
@@ -114,19 +180,6 @@ def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -
     return Volume(native, letters, spacing)
 
 
-def guess_axes(path: Path, shape: tuple[int, ...]) -> str:
-    """Axes of an array without axis names: YX or ZYX, and up to 4 channels last.
-
-    Three or four channels are colours, the fourth being alpha.
-
-    Raises:
-        ImageReadError: for any other number of axes.
-    """
-    channels = shape[-1] if len(shape) > 2 and shape[-1] <= 4 < min(shape[-3:-1]) else 0
-    space = len(shape) - bool(channels)
-    if space not in (2, 3):
-        raise ImageReadError(
-            f"{path}: has {len(shape)} axes ({'x'.join(map(str, shape)) or 'one number'}) without names; "
-            "save one picture (y, x) or volume (z, y, x), with channels last"
-        )
-    return SPATIAL[-space:] + ("S" if channels > 2 else "C" if channels else "")
+def planes_of(axes: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Chunks of one plane, for values that are stored without chunks."""
+    return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))

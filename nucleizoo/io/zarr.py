@@ -1,10 +1,11 @@
-"""Zarr arrays and OME-Zarr images (0.4 and 0.5), read with the package zarr."""
+"""Zarr arrays and OME-Zarr images, read with the package zarr."""
 
 from __future__ import annotations
 
+import itertools
+import logging
 import math
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,35 +13,17 @@ from typing import Any
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.said import warn_once
+from nucleizoo.io.axes import axes_of
 from nucleizoo.io.chunks import Load, check_claim, grid_of, one_by_one
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.volume import guess_axes
+from nucleizoo.io.ome_zarr import axes_and_spacing, image_in
+from nucleizoo.io.zarr_folder import METADATA, codecs_of, is_zarr, type_of
 
-MARKS = ("zarr.json", ".zarray", ".zgroup")
-"""A folder that holds one of these files is an array or a group."""
-
-_METADATA = (*MARKS, ".zattrs", ".zmetadata")
-"""Files that describe an array or a group."""
+log = logging.getLogger(__name__)
 
 _LARGE = 2**22
 """From this many bytes on, chunks are decoded one by one; zarr decodes about ten at a time, faster."""
-
-_MICROMETRES = {
-    "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4,
-    "meter": 1e6,
-}  # fmt: skip
-"""Units of length that OME-Zarr names, in micrometres."""
-
-_LETTERS = {
-    "depth": "Z", "plane": "Z", "height": "Y", "row": "Y", "width": "X", "column": "X", "col": "X",
-    "channel": "C", "time": "T",
-}  # fmt: skip
-"""Axis letters by the full names of dimensions."""
-
-
-def is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr array or group."""
-    return path.is_dir() and any((path / mark).is_file() for mark in MARKS)
 
 
 def library() -> Any:
@@ -65,14 +48,10 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         ImageReadError: when there is no such array, or its axes do not fit the metadata.
         Exception: whatever zarr raises on damaged metadata.
     """
-    node, axes, spacing = _found(path, dataset, usual)
-    axes = axes or _axes_of(path, node)
-    if len(axes) != node.ndim:
-        raise ImageReadError(
-            f"{path}: its metadata names {len(axes)} axes ({axes.lower()}), but its array has {node.ndim} "
-            f"({'x'.join(map(str, node.shape))}); fix the metadata, or name the array with the key DATASET"
-        )
+    node = _found(path, dataset, usual)
+    axes, spacing = _described(path, node, dataset)
     folder, dtype = path / node.path, np.dtype(node.dtype)
+    node.store.guard(node)
     load: Load = node.__getitem__
     size = math.prod(node.chunks) * dtype.itemsize
     if size >= _LARGE:
@@ -91,26 +70,10 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     )  # fmt: skip
 
 
-def _axes_of(path: Path, node: Any) -> str:
-    """Axes of an array from its dimension names, or guessed where these do not name axes.
-
-    Raises:
-        ImageReadError: when they cannot be guessed.
-    """
-    names = [str(name or "?").lower() for name in getattr(node.metadata, "dimension_names", None) or ()]
-    ends = [re.split(r"[^a-z0-9?]", name)[-1] for name in names]  # axis_z, /array/z
-    axes = "".join(_LETTERS.get(end, end if len(end) == 1 and end.isalpha() else "?") for end in ends).upper()
-    if "?" not in axes and {*"ZYX"} & {*axes}:
-        return axes  # also y, y, x, which the caller refuses
-    try:
-        return guess_axes(path, node.shape)
-    except ImageReadError as error:
-        if not names:
-            raise
-        raise ImageReadError(
-            f"{path}: its axes are called {', '.join(names)}, {'x'.join(map(str, node.shape))}, which is "
-            "ambiguous; call them z, y and x (t for time, c for channels) in dimension_names"
-        ) from error
+def _names_of(node: Any) -> list[str]:
+    """Names of the axes: dimension_names of Zarr 3, or what xarray calls them in Zarr 2."""
+    names = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS") or ()
+    return ["" if name is None else str(name) for name in names] if isinstance(names, list | tuple) else []
 
 
 def _copies(node: Any) -> int:
@@ -126,25 +89,47 @@ def described_in(path: Path, dataset: str, usual: str = "image") -> list[Path]:
     Raises:
         ImageReadError: as for `open_array`.
     """
-    node, _, _ = _found(path, dataset, usual)
-    parts = Path(node.path).parts
-    folders = [path.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
-    files = [folder / name for folder in folders for name in _METADATA]
+    array = path / _found(path, dataset, usual).path
+    folders = [array, *itertools.takewhile(is_zarr, array.parents)]
+    files = [folder / name for folder in reversed(folders) for name in METADATA]
     return [file for file in files if file.is_file()]
 
 
-def _found(path: Path, dataset: str, usual: str) -> tuple[Any, str, tuple[float, ...]]:
-    """An array; axes and voxel size where OME-Zarr metadata name them, else '' and ()."""
+def _described(path: Path, node: Any, dataset: str) -> tuple[str, tuple[float, ...]]:
+    """Axes and voxel size of an array; see `ome_zarr.axes_and_spacing`."""
+    try:
+        names, spacing = axes_and_spacing(path / node.path)
+    except ImageReadError as error:
+        if not dataset:
+            raise
+        warn_once(log, str(error))
+        names, spacing = [], ()
+    return axes_of(str(path), names or _names_of(node), node.shape), spacing
+
+
+def _found(path: Path, dataset: str, usual: str) -> Any:
+    """The array that is meant.
+
+    Raises:
+        ImageReadError: when there is none, or more than one.
+    """
     zarr = library()
-    node = zarr.open(path, mode="r")
-    name, axes = dataset, ""
-    spacing: tuple[float, ...] = ()
+    _check_known(path, zarr)
+    from nucleizoo.io.zarr_store import GuardedStore  # needs the package
+
+    node = zarr.open(GuardedStore(path), mode="r")
+    if isinstance(node, zarr.Group) and (name := dataset or usual):
+        item = _member(path, node, name, zarr)
+        if item is None and dataset:
+            raise ImageReadError(f"{path}: no array is called '{name}', {_inside(node)}")
+        node = node if item is None else item
     if isinstance(node, zarr.Group):
-        scales = _multiscales(path, node)
-        if scales and not name:
-            name, axes, spacing = _finest(path, scales[0])
-        node = _array_of(path, zarr, node, name, usual)
-    return node, axes, spacing
+        folder = path / node.path
+        image = image_in(folder, usual)
+        _check_known(image or folder, zarr)
+        name = usual if image is None else image.relative_to(folder).as_posix()
+        node = _array_of(path, zarr, node, name)
+    return node
 
 
 def _is_there(path: Path) -> bool:
@@ -156,43 +141,48 @@ def _is_there(path: Path) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
-def _multiscales(path: Path, group: Any) -> list[Any]:
-    found = dict(group.attrs.get("ome", {})).get("multiscales") or group.attrs.get("multiscales") or []
-    return list(found)
+def _check_known(array: Path, zarr: Any) -> None:
+    """Refuse codecs and types of values that are not known here; otherwise the array would look damaged."""
+    import numcodecs
 
-
-def _finest(path: Path, scale: Any) -> tuple[str, str, tuple[float, ...]]:
-    """Array, axes and voxel size (micrometres; z, y, x) of the full resolution."""
+    old = {*numcodecs.registry.codec_registry, *numcodecs.registry.entries}
+    for codec in codecs_of(array):
+        try:
+            if codec not in old:
+                zarr.registry.get_codec_class(codec)
+        except KeyError as error:
+            raise ImageReadError(
+                f"{array}: is stored with the codec '{codec}', which the package zarr does not find on this "
+                "machine; install the package that brings it, or save it with zstd or gzip"
+            ) from error
     try:
-        first = scale["datasets"][0]
-        axes = "".join(axis["name"] for axis in scale["axes"]).upper()
-        units = [axis.get("unit", "micrometer") for axis in scale["axes"]]
-        scales = [t["scale"] for t in first.get("coordinateTransformations", ()) if t["type"] == "scale"]
-        steps = [float(n) for n in scales[0]] if scales else []
-        sizes = dict(zip(axes, zip(steps, units, strict=True), strict=True)) if steps else {}
-        if any(axis in sizes and sizes[axis][1] not in _MICROMETRES for axis in "ZYX"):
-            sizes = {}
-        spacing = tuple(sizes[a][0] * _MICROMETRES[sizes[a][1]] for a in "ZYX" if a in sizes)
-        is_size = all(0 < length < math.inf for length in spacing)
-        return str(first["path"]), axes, spacing if is_size else ()
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        np.dtype(type_of(array) or "u1")
+    except (TypeError, ValueError) as error:
         raise ImageReadError(
-            f"{path}: its OME-Zarr metadata is incomplete ({type(error).__name__}: {error}); write "
-            "it again, or name an array with the key DATASET"
+            f"{array}: its values are of type '{type_of(array)}'; save it as integers or floats"
         ) from error
 
 
-def _array_of(path: Path, zarr: Any, group: Any, name: str, usual: str) -> Any:
-    names = list(group.array_keys())
-    if not name and (usual in names or len(names) == 1):
-        name = usual if usual in names else names[0]
-    inside = not (Path(name).is_absolute() or ".." in Path(name).parts)
-    item = group.get(name) if name and inside else None
+def _member(path: Path, group: Any, name: str, zarr: Any) -> Any:
+    """The array or group of that name inside a group; None where there is none."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
+    _check_known(path / name, zarr)
+    return group.get(name)
+
+
+def _array_of(path: Path, zarr: Any, group: Any, name: str) -> Any:
+    """The array of that name in a group, or the only one with more than one axis: others are scales."""
+    item = group.get(name)
     if isinstance(item, zarr.Array):
         return item
-    if isinstance(item, zarr.Group):
-        raise ImageReadError(f"{path}: '{name}' is a group, {_inside(item, f'{name}/')}")
-    wanted = f"no array is called '{name or usual}', " if name or names else ""
+    arrays = dict(group.arrays())
+    pictures = [array for array in arrays.values() if array.ndim > 1] or list(arrays.values())
+    if len(pictures) == 1:
+        return pictures[0]
+    if group.path:
+        raise ImageReadError(f"{path}: '{group.path}' is a group, {_inside(group, f'{group.path}/')}")
+    wanted = f"no array is called '{name}', " if arrays else ""
     raise ImageReadError(f"{path}: {wanted}{_inside(group)}")
 
 

@@ -42,8 +42,8 @@ class Reader:
             unknown, the resulting voxels are treated as cubes.
         spacing: voxel size of the files, micrometres in axis order; overrides what they say.
         scaling: how intensities are scaled to [0, 1], on the file's own voxels.
-        empty_chunks: treat missing chunks of a Zarr folder (or of an HDF5 file too large for memory) as
-            empty: they hold the fill value, usually 0. Otherwise they count as lost, and the file is refused.
+        empty_chunks: treat missing chunks of a Zarr folder or HDF5 file as empty: they hold the fill value,
+            usually 0. Otherwise they count as lost, and the file is refused.
 
     Raises:
         ValueError: for a setting that is out of range.
