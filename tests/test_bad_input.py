@@ -33,8 +33,8 @@ def run(toy_images, tmp_path_factory):
 def refused(capsys, caplog):
     """Run a command, and give what it says; fails unless that is an error as it should be."""
 
-    def refused(*command):
-        assert main([str(word) for word in command]) == 2
+    def refused(*command, code=2):
+        assert main([str(word) for word in command]) == code
         said = capsys.readouterr()
         assert "Traceback" not in said.err + said.out + caplog.text
         assert said.err.startswith("error: ")
@@ -172,10 +172,10 @@ def test_a_crop_too_small_for_the_discriminator(refused, toy_images, tmp_path, b
 
 
 def test_truth_of_another_shape_is_told_before_the_training(refused_training, toy_images, tmp_path):
-    tifffile.imwrite(tmp_path / "truth.tif", np.ones((8, 8), np.uint16))
+    tifffile.imwrite(tmp_path / "cell0_label.tif", np.ones((8, 8), np.uint16))
     pictures = str(toy_images / "images" / "cell0.png")
-    said = refused_training("MONITOR.PICTURES", pictures, "MONITOR.TRUTH", str(tmp_path / "truth.tif"))
-    names(said, "truth.tif", "8x8", "cell0.png", "64x64")
+    said = refused_training("MONITOR.PICTURES", pictures, "MONITOR.TRUTH", str(tmp_path / "cell0_label.tif"))
+    names(said, "cell0_label.tif", "8x8", "cell0.png", "64x64")
 
 
 def test_all_that_is_wrong_is_told_at_once(refused_training):
@@ -266,7 +266,7 @@ def test_files_that_cannot_be_used_do_not_keep_others_from_being_predicted(refus
     for kind in ("truncated", "nan", "colour"):
         bad = damage(folder, kind)
         bad.rename(folder / f"0_{kind}{bad.suffix}")  # before the good one
-    told = refused("predict", "--run", run, "--input", folder, "--output", out)
+    told = refused("predict", "--run", run, "--input", folder, "--output", out, code=1)
     names(told, "3 of 4", "0_truncated.png", "copy", "0_nan.tif", "NaN")
     names(told, "0_colour.png", "DATASET.IMAGE.CHANNEL", "'luminance'")
     assert [file.name for file in out.iterdir()] == ["a_good_label.tif"]

@@ -21,11 +21,12 @@ from nucleizoo.blockwise.plan.plan import plan
 from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, fingerprint, weights_hash
 from nucleizoo.blockwise.state.scratch import job_file, remove, save_missing
 from nucleizoo.blockwise.step import Executor, Progress, run_steps, serial
-from nucleizoo.blockwise.write.formats import FORMATS, check_path, result_paths, table_path
+from nucleizoo.blockwise.write.formats import FORMATS, result_paths, table_path
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import duration, plural, storage
+from nucleizoo.inference import companions, nuclei_table
 from nucleizoo.inference.segmenter import Segmenter
-from nucleizoo.io import zarr_library
+from nucleizoo.io import check_replaceable, zarr_library
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.memory import forget_peak
@@ -106,7 +107,9 @@ class Job:
         self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = result_paths(path, folder, options.format)
         self.table = table_path(path, folder) if table else None
-        check_path(self.result, options.format)
+        check_replaceable(self.result, FORMATS[options.format].kind)
+        if self.table:
+            check_replaceable(self.table, "csv", nuclei_table.COLUMNS)
         known = self.scratch if options.resume and job_file(self.scratch).exists() else None
         self.input = VolumeInput(path, segmenter.reader, skip_damaged=options.skip_damaged, scratch=known)
         self.pipeline = Pipeline(segmenter, self.input, self.scratch, options.limit)
@@ -133,6 +136,7 @@ class Job:
         origin = {**pipeline.result.origin, "table": int(bool(self.table))}
         format_, result = FORMATS[self.options.format], replace(pipeline.result, origin=origin)
         yield from run_steps(format_.steps(result), executor)
+        companions.remove(self.result, {self.table})
         format_.write(self.result, result)
         remove(self.scratch)
         return count

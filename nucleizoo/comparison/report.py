@@ -15,11 +15,14 @@ from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.published_scores import published
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
 from nucleizoo.core.format import plural
+from nucleizoo.io import check_replaceable, replacing
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
+
+KINDS = ("html", "csv", "md")
+"""Of the files of a report."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,14 @@ def compare(
         border: width of the border, in pixels, in which SEG and DET ignore nuclei.
 
     Raises:
-        UserError: when runs cannot be compared, or no pair can be used.
+        UserError: when runs cannot be compared, no pair can be used, or the folder has a file of one of
+            these names that nucleizoo did not write.
         OSError: when the folder cannot be written to.
     """
     models, folder = grouped(runs), Path(output)
     folder.mkdir(parents=True, exist_ok=True)
+    for kind in KINDS:
+        check_replaceable(folder / f"report.{kind}", kind, tables.FIRST)
     with tempfile.TemporaryFile(dir=folder):  # fails now rather than after an hour
         pass
     applied: dict[Path, Applied] = {}
@@ -82,5 +88,5 @@ def compare(
 
 
 def _write(path: Path, text: str) -> None:
-    with atomic(path) as part:
+    with replacing(path, path.suffix[1:], tables.FIRST) as part:
         part.write_text(text, encoding="utf-8", newline="")

@@ -148,7 +148,9 @@ def _scores(pictures: Pictures, truth: Path, border: int) -> dict[str, summary.C
 
 def _with_confidence(scores: dict[str, summary.Compared], prediction: Path) -> dict[str, summary.Compared]:
     """The same with the confidences of the pictures of a file, where prediction wrote them."""
-    sure = tables.confidence(prediction, [one.table.found_names for one in scores.values()])
+    found = (one.table for one in scores.values())
+    pictures = [dict(zip(t.found_names.tolist(), t.found_sizes.tolist(), strict=True)) for t in found]
+    sure = tables.confidence(prediction, pictures)
     if sure is None:
         return scores
     pairs = zip(scores.items(), sure, strict=True)

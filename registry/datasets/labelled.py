@@ -21,9 +21,10 @@ class Labelled(Reader, Dataset):
 
     Args:
         images: a folder, a file or a pattern such as 'vol_*.h5', relative to DATASET.ROOT.
-        labels: the same for the labels. Files are paired by name, `a.tif` with `a.png` or `a_label.png`, or,
-            if they share no names, by their natural order. '' reads both from one HDF5 file or Zarr group
-            per volume.
+        labels: the same for the labels. Files are paired by name, `a.tif` with `a.png` or `a_label.png`. ''
+            reads both from one HDF5 file or Zarr group per volume.
+        pair_by: 'name', or 'order' where images and labels have other names and one natural order, 2 before
+            10; the log says what was paired.
         label_dataset: the dataset of labels in HDF5 files and Zarr groups; '' takes 'label', or the only
             dataset of a file that holds only labels.
         min_labelled: a crop with fewer labelled voxels is drawn again with the probability `redraw`
@@ -52,6 +53,7 @@ class Labelled(Reader, Dataset):
         *,
         images: str = "",
         labels: str = "",
+        pair_by: str = "name",
         label_dataset: str = "",
         min_labelled: int = 0,
         redraw: float = 0.9,
@@ -65,6 +67,8 @@ class Labelled(Reader, Dataset):
                 "MIN_LABELLED must be 0 or more, and REDRAW at least 0 and below 1, got "
                 f"{min_labelled} and {redraw}"
             )
+        if pair_by not in io.PAIR_BY:
+            raise ValueError(f"PAIR_BY must be {' or '.join(io.PAIR_BY)}, got '{pair_by}'")
         if not 0 <= diameter < math.inf:
             raise ValueError(f"DIAMETER must be 0 or more (pixels), got {diameter}")
         if diameter and (settings.get("zoom") or spec.spacing):
@@ -73,8 +77,10 @@ class Labelled(Reader, Dataset):
         self.diameter = diameter
         self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
         self.room = cache_gb * 1e9
-        files = io.find(spec.root / images)
-        self.pairs = io.pair(files, io.find(spec.root / labels)) if labels else [(f, f) for f in files]
+        files = io.find_pictures(spec.root / images)
+        self.pairs = [(file, file) for file in files]
+        if labels:
+            self.pairs = io.pair(files, io.find(spec.root / labels), pair_by)
         self.library = Library(self._load, len(self.pairs), cache_gb)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
