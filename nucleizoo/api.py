@@ -186,6 +186,8 @@ def evaluate(
     border: int = 0,
     planes: bool = False,
     markers: str | Path | None = None,
+    dataset: str = "",
+    components: bool = False,
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -200,6 +202,8 @@ def evaluate(
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
         planes: treat every plane of a stack as a picture of its own.
         markers: folder of label files with a dot in each nucleus, for DET, named like the truths.
+        dataset: of labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
+        components: treat a file with one label as a mask, whose connected parts are nuclei.
 
     Returns:
         See `metrics.folders.compare`.
@@ -214,7 +218,10 @@ def evaluate(
         files.prepare(Path(output) / "metrics.json", "json")
         files.prepare(Path(output) / "images.csv", "csv", files.PER_IMAGE)
         draw = files.draw_into(output, images)
-    result = folders.compare(predictions, truths, border=border, planes=planes, markers=markers, draw=draw)
+    result = folders.compare(
+        predictions, truths, border=border, planes=planes, markers=markers,
+        dataset=dataset, components=components, draw=draw,
+    )  # fmt: skip
     if json_file is not None:
         files.write_json(json_file, result)
     if output is not None:
@@ -250,6 +257,8 @@ def compare(
     *,
     dataset: str = "",
     border: int = 0,
+    label_dataset: str = "",
+    components: bool = False,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Comparison:
@@ -261,6 +270,8 @@ def compare(
         output: folder to write to, made if missing.
         dataset: name of the data set, such as 'Fluo-N2DL-HeLa', to show published scores.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
+        label_dataset: of the truth in HDF5 files and Zarr groups that have several; '' takes 'label'.
+        components: treat a truth with one label as a mask, whose connected parts are nuclei.
         plugins: plugin files that the runs need.
         overrides: KEY VALUE pairs, as for `predict`, for all runs.
 
@@ -268,7 +279,10 @@ def compare(
         UserError: for runs or pairs that cannot be compared.
     """
     opened = [comparison.open_run(run, plugins, overrides) for run in runs]
-    return comparison.compare(opened, pairs, output, dataset=dataset, border=border)
+    return comparison.compare(
+        opened, pairs, output, dataset=dataset, border=border,
+        label_dataset=label_dataset, components=components,
+    )  # fmt: skip
 
 
 def sample(

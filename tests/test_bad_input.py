@@ -172,10 +172,10 @@ def test_a_crop_too_small_for_the_discriminator(refused, toy_images, tmp_path, b
 
 
 def test_truth_of_another_shape_is_told_before_the_training(refused_training, toy_images, tmp_path):
-    tifffile.imwrite(tmp_path / "cell0_label.tif", np.ones((8, 8), np.uint16))
+    tifffile.imwrite(tmp_path / "truth.tif", np.ones((8, 8), np.uint16))
     pictures = str(toy_images / "images" / "cell0.png")
-    said = refused_training("MONITOR.PICTURES", pictures, "MONITOR.TRUTH", str(tmp_path / "cell0_label.tif"))
-    names(said, "cell0_label.tif", "8x8", "cell0.png", "64x64")
+    said = refused_training("MONITOR.PICTURES", pictures, "MONITOR.TRUTH", str(tmp_path / "truth.tif"))
+    names(said, "truth.tif", "8x8", "cell0.png", "64x64")
 
 
 def test_all_that_is_wrong_is_told_at_once(refused_training):

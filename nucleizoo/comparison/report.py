@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nucleizoo.comparison import evaluate_run, html_page, report_text, tables
@@ -41,7 +41,14 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run], pairs: Sequence[Pair], output: str | Path, *, dataset: str = "", border: int = 0
+    runs: Sequence[Run],
+    pairs: Sequence[Pair],
+    output: str | Path,
+    *,
+    dataset: str = "",
+    border: int = 0,
+    label_dataset: str = "",
+    components: bool = False,
 ) -> Comparison:
     """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`.
 
@@ -51,6 +58,8 @@ def compare(
         output: folder to write to, made if missing.
         dataset: its name, to put published scores beside ours.
         border: width of the border, in pixels, in which SEG and DET ignore nuclei.
+        label_dataset: of the labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
+        components: treat a label file with one label as a mask, whose connected parts are nuclei.
 
     Raises:
         UserError: when runs cannot be compared, no pair can be used, or the folder has a file of one of
@@ -63,10 +72,13 @@ def compare(
         check_replaceable(folder / f"report.{kind}", kind, tables.FIRST)
     with tempfile.TemporaryFile(dir=folder):  # fails now rather than after an hour
         pass
+    files = replace(evaluate_run.LABELS, dataset=label_dataset, components=components)
     applied: dict[Path, Applied] = {}
     for model in models:
         for run in model.runs:
-            applied[run.path] = evaluate_run.apply(run, pairs, draw=run is model.runs[0], border=border)
+            applied[run.path] = evaluate_run.apply(
+                run, pairs, draw=run is model.runs[0], border=border, files=files
+            )
             log.info("%s: %s", run.path, plural(len(applied[run.path].compared), "image"))
     every = list(applied.values())
     failed = {name: why for one in every for name, why in one.failed.items()}

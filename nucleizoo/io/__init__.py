@@ -10,7 +10,15 @@ from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, dims_of, is_larg
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.mark import MARK, check_replaceable, is_ours, replacing
 from nucleizoo.io.names import LABEL, by_unique_name, first_few, name_of, named
-from nucleizoo.io.pairs import PAIR_BY, find_distinct, find_pictures, label_files, match, pair
+from nucleizoo.io.pairs import (
+    PAIR_BY,
+    find_distinct,
+    find_pictures,
+    label_files,
+    match,
+    pair,
+    pairs_of,
+)
 from nucleizoo.io.volume import MAX_VOXELS, TooManyVoxels, Volume
 from nucleizoo.io.writing import write_image, write_labels, write_png
 from nucleizoo.io.zarr import is_zarr
@@ -20,6 +28,7 @@ __all__ = [
     "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MARK", "MAX_VOXELS", "PAIR_BY", "Handle", "LazyVolume",
     "TooManyVoxels", "Volume", "by_unique_name", "check_replaceable", "described_in", "dims_of", "find",
     "find_distinct", "find_pictures", "first_few", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files",
-    "match", "name_of", "named", "open_lazily", "pair", "read", "replacing", "write_image", "write_labels",
+    "match", "name_of", "named", "open_lazily", "pair", "pairs_of",
+    "read", "replacing", "write_image", "write_labels",
     "write_png", "zarr_library",
 ]  # fmt: skip

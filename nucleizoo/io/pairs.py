@@ -53,6 +53,18 @@ def match(first: Mapping[str, Path], second: Mapping[str, Path]) -> Partners:
     )
 
 
+def pairs_of(images: str | Path, labels: str | Path, by: str = "name") -> list[tuple[Path, Path]]:
+    """The pictures and labels that two paths name, as `pair`; two files that are named are a pair.
+
+    Raises:
+        ImageReadError: as `find_pictures`, `find` and `pair`.
+    """
+    pictures, partners = find_pictures(images), find(labels)
+    if (pictures, partners) == ([Path(images)], [Path(labels)]):
+        return [(pictures[0], partners[0])]
+    return pair(pictures, partners, by)
+
+
 def pair(images: Sequence[Path], labels: Sequence[Path], by: str = "name") -> list[tuple[Path, Path]]:
     """Pair images and labels by name, `a.png` with `a.tif` or `a_label.tif`; by their order only if asked.
 

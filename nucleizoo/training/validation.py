@@ -70,8 +70,8 @@ class Validation:
     def __init__(self, config: CfgNode, report: Report, remembered: Remembered | None = None) -> None:
         root = Path(config.DATASET.ROOT)
         self.config, self.report, self.remembered = config, report, remembered
-        pictures = io.find_pictures(root / config.MONITOR.PICTURES)
-        truths = io.find(root / config.MONITOR.TRUTH)
+        places = root / config.MONITOR.PICTURES, root / config.MONITOR.TRUTH
+        pictures, truths = io.find_pictures(places[0]), io.find(places[1])
         truths = [file for file in truths if file not in pictures] or truths
         if len(pictures) != len(truths):
             raise ConfigError(
@@ -79,7 +79,7 @@ class Validation:
                 "label file per picture"
             )
         try:
-            reader, pairs = build.reader(config), io.pair(pictures, truths, config.MONITOR.PAIR_BY)
+            reader, pairs = build.reader(config), io.pairs_of(*places, config.MONITOR.PAIR_BY)
             self.files = [_Annotated.read(reader, *pair) for pair in pairs]
         except ImageReadError as error:
             raise ConfigError(f"MONITOR.PICTURES and MONITOR.TRUTH: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from nucleizoo import io
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS
-from nucleizoo.preprocess import Labels, Library, Picture, Reader, open_pictures, random_crop
+from nucleizoo.preprocess import LabelFiles, Labels, Library, Picture, Reader, open_pictures, random_crop
 
 
 @DATASETS.register("labelled")
@@ -27,6 +28,7 @@ class Labelled(Reader, Dataset):
             10; the log says what was paired.
         label_dataset: the dataset of labels in HDF5 files and Zarr groups; '' takes 'label', or the only
             dataset of a file that holds only labels.
+        components: whether a label file with one label is a mask, whose connected parts are nuclei.
         min_labelled: a crop with fewer labelled voxels is drawn again with the probability `redraw`
             (CySGAN's code [1]: 1000 in 17x129x129; 0: all crops are equally likely).
         redraw: that probability, at least 0 and below 1 ([1]: 0.9).
@@ -55,6 +57,7 @@ class Labelled(Reader, Dataset):
         labels: str = "",
         pair_by: str = "name",
         label_dataset: str = "",
+        components: bool = False,
         min_labelled: int = 0,
         redraw: float = 0.9,
         diameter: float = 0.0,
@@ -75,12 +78,18 @@ class Labelled(Reader, Dataset):
             other = "ZOOM" if settings.get("zoom") else "DATASET.SPACING"
             raise ValueError(f"DIAMETER and {other} both set the size of nuclei; leave one of them out")
         self.diameter = diameter
-        self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
+        self.min_labelled, self.redraw = min_labelled, redraw
+        self.label_files = LabelFiles(
+            label_dataset,
+            components=components,
+            mask_remedy="set the key COMPONENTS of this dataset to true: its parts are nuclei then",
+            dataset_remedy="name one with the key LABEL_DATASET",
+        )
         self.room = cache_gb * 1e9
-        files = io.find_pictures(spec.root / images)
-        self.pairs = [(file, file) for file in files]
         if labels:
-            self.pairs = io.pair(files, io.find(spec.root / labels), pair_by)
+            self.pairs = io.pairs_of(spec.root / images, spec.root / labels, pair_by)
+        else:
+            self.pairs = [(file, file) for file in io.find_pictures(spec.root / images)]
         self.library = Library(self._load, len(self.pairs), cache_gb)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
@@ -100,6 +109,7 @@ class Labelled(Reader, Dataset):
         image, label = self.pairs[pair]
         if image == label and not (io.is_zarr(image) or image.suffix.lower() in (".h5", ".hdf5")):
             raise ImageReadError(f"{image}: contains no labels; name the label files with the key LABELS")
-        # the only dataset of a file is its image
-        dataset = self.label_dataset or ("label" if image == label else "")
-        return open_pictures(self, image, self.room, Labels(label, dataset, self.diameter))
+        files = self.label_files
+        if image == label and files.located(label) == (label, ""):  # the only dataset is the image
+            files = replace(files, dataset="label")
+        return open_pictures(self, image, self.room, Labels(label, files, self.diameter))
