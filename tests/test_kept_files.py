@@ -238,3 +238,35 @@ def test_commands_replace_their_own_results(runs, annotated, tmp_path):
     with (out / "images.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 8
     shutil.rmtree(out)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(("value", "more"), [
+    (0, []), (7, ["--table", "--overlay"]), (0, ["--blocks", "--table"]), (9, ["--format", "h5"]),
+    (5, ["--blocks", "DATASET.IMAGE.SCALING.NAME", "percentile"]),
+    (0, ["DATASET.IMAGE.SCALING.NAME", "minmax", "DATASET.IMAGE.SCALING.INVERT", "true"]),
+    (3, ["--blocks", "DATASET.IMAGE.SCALING.NAME", "minmax"]),
+    (3, ["--blocks", "DATASET.IMAGE.SCALING.NAME", "minmax", "DATASET.IMAGE.SCALING.OVER", "image"]),
+])  # fmt: skip
+def test_a_blank_field_has_no_nuclei_and_the_others_are_predicted(
+    predict, images, tmp_path, capsys, caplog, dtype, value, more
+):
+    tifffile.imwrite(images / "a.tif", np.full((48, 64), value, dtype))
+    out = tmp_path / "out"
+    assert predict(*more, output=out) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "a_label" in told[0] and ": 0 nuclei" in told[0]
+    names(caplog.text, "a.tif", "everywhere", "no nuclei")
+    (labels,) = out.glob("a_label.*")
+    found = io.read(labels, usual="label").data
+    assert found.shape == (48, 64) and not found.any()
+    assert io.read(next(out.glob("b_label.*")), usual="label").data.shape == (48, 64)
+    if "--table" in more:
+        assert len((out / "a_nuclei.csv").read_text().splitlines()) == 1
+
+
+def test_a_blank_picture_is_scored(runs, annotated, tmp_path):
+    shutil.copytree(annotated, tmp_path / "data")
+    tifffile.imwrite(tmp_path / "data" / "images" / "cell0.tif", np.zeros((48, 64), np.uint8))
+    tifffile.imwrite(tmp_path / "data" / "labels" / "cell0.tif", np.zeros((48, 64), np.uint16))
+    assert main(["compare", runs[0], "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import secrets
 import shutil
@@ -30,6 +31,8 @@ from nucleizoo.io import check_replaceable, zarr_library
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.memory import forget_peak
+
+log = logging.getLogger(__name__)
 
 REGIONS_PER_WORKER = 4
 """Tasks of prediction wanted per worker, so that none waits long for the last one to finish."""
@@ -128,6 +131,8 @@ class Job:
         """
         pipeline = self.pipeline
         yield from run_steps(pipeline.prediction, executor)
+        if pipeline.is_blank:
+            log.warning("%s: has one value everywhere; no nuclei are looked for in it", self.input.path)
         yield from run_steps(pipeline.decoding.steps, executor)
         count = pipeline.decoding.labels().count
         if self.table:

@@ -71,7 +71,7 @@ def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> 
     volume, planes = reader.open(path, max_voxels=most), reader.label_planes(labels.path, labels.files)
     if labels.diameter:
         reader = magnified_to(labels.diameter, reader, volume.spacing, enumerate(planes))
-    scans = reader.prepare(volume, str(path))
+    scans = reader.prepare(volume, str(path), blank=False)
     check_same_shape(labels.path, [one.shape for one in planes], path, [scan.shape for scan in scans])
     pairs = zip(scans, planes, strict=True)
     return [replace(scan, labels=nearest(plane, scan.extent)) for scan, plane in pairs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from copy import copy
 from pathlib import Path
@@ -26,6 +27,8 @@ from nucleizoo.preprocess.layout import (
     stack_of,
 )
 from nucleizoo.preprocess.scan import LabelFile, Scan
+
+log = logging.getLogger(__name__)
 
 LABELS = LabelFiles()
 
@@ -98,7 +101,7 @@ class Reader:
             TooManyVoxels: when it has more.
             ImageReadError: when the file cannot be used; says why and what to do.
         """
-        return self.prepare(self.open(path, max_voxels=max_voxels), str(path))
+        return self.prepare(self.open(path, max_voxels=max_voxels), str(path), blank=False)
 
     def open(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> Volume:
         """Decode a file, for `prepare` and `show`; see `read`.
@@ -109,14 +112,23 @@ class Reader:
         """
         return io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
 
-    def prepare(self, volume: Volume, name: str) -> list[Scan]:
+    def prepare(self, volume: Volume, name: str, *, blank: bool = True) -> list[Scan]:
         """Like `read`, for a volume in memory; messages call it `name`.
+
+        Args:
+            volume: content of a file.
+            name: of it.
+            blank: whether it may have one value everywhere, which becomes the lowest; a warning says so.
 
         Raises:
             ImageReadError: as for `read`.
         """
         own, factor = self._spacing(volume, name)
         data = channels_first(volume, name, self.channel, self.spec.channels)
+        if data.min() == data.max():
+            if not blank:
+                raise ImageReadError(f"{name}: has the value {data.min()} everywhere; remove it")
+            log.warning("%s: has the value %s everywhere; no nuclei are looked for in it", name, data.min())
         scaled = self._scale(data, volume.axes, name)
         working, stack = magnified(own, factor), stack_of(volume, self.spec.dims)
         return [
@@ -219,11 +231,11 @@ class Reader:
         return picture
 
     def _scale(self, data: NDArray[Any], axes: str, name: str) -> NDArray[np.float32]:
-        """Scale raw values to [0, 1]; refuses a file without contrast."""
+        """Scale raw values to [0, 1]; one value everywhere becomes 0."""
         data = data.view(np.uint8) if data.dtype.kind == "b" else data
         check_finite(data, axes.replace("C", ""), name)
         if data.min() == data.max():
-            raise ImageReadError(f"{name}: has the value {data.min()} everywhere; remove it")
+            return np.zeros(data.shape, np.float32)
         try:
             return self.scaling(data)
         except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ class Images(Reader, Dataset):
         super().__init__(spec, **settings)
         self.files, self.room = io.find_pictures(spec.root / path), cache_gb * 1e9
         self.library = Library(self._load, len(self.files), cache_gb)
+
+    def used_files(self) -> Sequence[Path]:
+        """All images."""
+        return self.files
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """A random window of a random image; images smaller than `size` are mirrored."""

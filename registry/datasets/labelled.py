@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,10 @@ class Labelled(Reader, Dataset):
         else:
             self.pairs = [(file, file) for file in io.find_pictures(spec.root / images)]
         self.library = Library(self._load, len(self.pairs), cache_gb)
+
+    def used_files(self) -> Sequence[Path]:
+        """All images and label files."""
+        return [file for pair in self.pairs for file in pair]
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """A random window of a random picture with its labels; small ones are mirrored."""

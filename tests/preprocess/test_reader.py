@@ -165,7 +165,7 @@ def test_settings_out_of_range_are_refused(settings, key):
 )
 def test_pictures_without_contrast_or_with_broken_values_are_refused(data, word):
     with pytest.raises(ImageReadError, match=rf"a\.tif.*{word}"):
-        Reader(FLAT).prepare(Volume(data, "YX"), "a.tif")
+        Reader(FLAT).prepare(Volume(data, "YX"), "a.tif", blank=False)
 
 
 def test_a_scaling_that_does_not_fit_names_the_file():
