@@ -14,7 +14,7 @@ from yacs.config import CfgNode
 from nucleizoo import blockwise, comparison, io, published, ranges
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
-from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.errors import ForeignFileError, ImageReadError, UserError
 from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.experiments import trials
@@ -67,11 +67,13 @@ def predict(
 ) -> Iterator[writers.Prediction]:
     """Segment files; yields after each file, so that a caller can show progress.
 
-    A file that cannot be used is left out, and raised when all others are done.
+    A file that cannot be used, or whose result would replace a file that nucleizoo did not write, is left
+    out, and raised when all others are done. Table and overlay of older labels of a file are removed.
 
     Args:
         run: the folder of a training; None takes a model that ships with nucleizoo.
-        inputs: files, folders or patterns.
+        inputs: files, folders or patterns; labels and results beside their pictures are left out. For
+            'image', label files.
         output: folder to write to, made if missing.
         model: its name; of a family such as 'nuclei', the one for images or for volumes as a file needs.
         diameter: of the nuclei in the files, in pixels, for such a model; 0 finds it in every file.
@@ -108,6 +110,8 @@ def predict(
         overrides = [*overrides, "INFERENCE.DIAMETER", str(diameter)]
     segmenters = Segmenters(run, model, plugins, overrides)
     paths = io.find_distinct(inputs)
+    if to == "image":
+        paths = [*io.named(file for one in inputs for file in io.label_files(one).values()).values()]
     by_blocks = {path for path in paths if blocks or dask is not None or io.is_zarr(path)}
     if by_blocks and (overlay or to != "labels"):
         raise UserError(
@@ -138,7 +142,7 @@ def predict(
         for path in paths:
             try:
                 done = predicted(path, workers, options)
-            except ImageReadError as error:
+            except (ImageReadError, ForeignFileError) as error:
                 refused.append(str(error))
                 continue
             yield done
@@ -166,7 +170,7 @@ def join_planes(
     """
     if not all(0 < edge < float("inf") for edge in spacing):
         raise UserError(f"SPACING must be above 0 (micrometres), got {', '.join(map(str, spacing))}")
-    found = [file for one in planes for file in io.find(one) if file != Path(output)]
+    found = [file for one in planes for file in io.find(one) if file.resolve() != Path(output).resolve()]
     if not found:
         raise UserError("there is no plane to join; check the paths")
     yield from joined(found, Path(output), tuple(spacing), gaps=gaps)
@@ -182,6 +186,8 @@ def evaluate(
     border: int = 0,
     planes: bool = False,
     markers: str | Path | None = None,
+    dataset: str = "",
+    components: bool = False,
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -196,6 +202,8 @@ def evaluate(
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
         planes: treat every plane of a stack as a picture of its own.
         markers: folder of label files with a dot in each nucleus, for DET, named like the truths.
+        dataset: of labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
+        components: treat a file with one label as a mask, whose connected parts are nuclei.
 
     Returns:
         See `metrics.folders.compare`.
@@ -205,11 +213,15 @@ def evaluate(
     """
     draw = None
     if json_file is not None:
-        files.prepare(json_file)
+        files.prepare(json_file, "json")
     if output is not None:
-        files.prepare(Path(output) / "metrics.json")
+        files.prepare(Path(output) / "metrics.json", "json")
+        files.prepare(Path(output) / "images.csv", "csv", files.PER_IMAGE)
         draw = files.draw_into(output, images)
-    result = folders.compare(predictions, truths, border=border, planes=planes, markers=markers, draw=draw)
+    result = folders.compare(
+        predictions, truths, border=border, planes=planes, markers=markers,
+        dataset=dataset, components=components, draw=draw,
+    )  # fmt: skip
     if json_file is not None:
         files.write_json(json_file, result)
     if output is not None:
@@ -245,6 +257,8 @@ def compare(
     *,
     dataset: str = "",
     border: int = 0,
+    label_dataset: str = "",
+    components: bool = False,
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Comparison:
@@ -256,6 +270,8 @@ def compare(
         output: folder to write to, made if missing.
         dataset: name of the data set, such as 'Fluo-N2DL-HeLa', to show published scores.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
+        label_dataset: of the truth in HDF5 files and Zarr groups that have several; '' takes 'label'.
+        components: treat a truth with one label as a mask, whose connected parts are nuclei.
         plugins: plugin files that the runs need.
         overrides: KEY VALUE pairs, as for `predict`, for all runs.
 
@@ -263,7 +279,10 @@ def compare(
         UserError: for runs or pairs that cannot be compared.
     """
     opened = [comparison.open_run(run, plugins, overrides) for run in runs]
-    return comparison.compare(opened, pairs, output, dataset=dataset, border=border)
+    return comparison.compare(
+        opened, pairs, output, dataset=dataset, border=border,
+        label_dataset=label_dataset, components=components,
+    )  # fmt: skip
 
 
 def sample(

@@ -66,7 +66,8 @@ DEFAULTS: dict[str, Any] = {
         "SAVE": 500,  # iterations between checkpoints
         "TENSORBOARD": True,  # write events when the package is installed
         "PICTURES": "",  # files with known labels to score during training, for curves only
-        "TRUTH": "",  # their labels, of the same names or in the same order; training never sees them
+        "TRUTH": "",  # their labels; training never sees them
+        "PAIR_BY": "name",  # how they are paired: name, or order
         "VALIDATE": 500,  # iterations between scores, with and without labels; 0: none
         "HOOKS": HOOKS.recipes(),  # a key per entry, such as {EARLY_STOP: {PATIENCE: 3}}
     },

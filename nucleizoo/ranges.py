@@ -45,6 +45,7 @@ _RANGES: dict[str, tuple[Check, str]] = {
     "INFERENCE.NOMINAL_DIAMETER": _LENGTH,
     "INFERENCE.DIAMETER": _LENGTH,
     "INFERENCE.POLARITY": _one_of("auto", "bright", "dark"),
+    "MONITOR.PAIR_BY": _one_of("name", "order"),
     "MONITOR.LOG": _COUNT,
     "MONITOR.SNAPSHOT": _NATURAL,
     "MONITOR.SAVE": _COUNT,

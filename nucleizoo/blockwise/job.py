@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import secrets
 import shutil
@@ -21,14 +22,17 @@ from nucleizoo.blockwise.plan.plan import plan
 from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, fingerprint, weights_hash
 from nucleizoo.blockwise.state.scratch import job_file, remove, save_missing
 from nucleizoo.blockwise.step import Executor, Progress, run_steps, serial
-from nucleizoo.blockwise.write.formats import FORMATS, check_path, result_paths, table_path
+from nucleizoo.blockwise.write.formats import FORMATS, result_paths, table_path
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import duration, plural, storage
+from nucleizoo.inference import companions, nuclei_table
 from nucleizoo.inference.segmenter import Segmenter
-from nucleizoo.io import zarr_library
+from nucleizoo.io import check_replaceable, zarr_library
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.image.geometry import voxel_shape
 from nucleizoo.ops.memory import forget_peak
+
+log = logging.getLogger(__name__)
 
 REGIONS_PER_WORKER = 4
 """Tasks of prediction wanted per worker, so that none waits long for the last one to finish."""
@@ -106,7 +110,9 @@ class Job:
         self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = result_paths(path, folder, options.format)
         self.table = table_path(path, folder) if table else None
-        check_path(self.result, options.format)
+        check_replaceable(self.result, FORMATS[options.format].kind)
+        if self.table:
+            check_replaceable(self.table, "csv", nuclei_table.COLUMNS)
         known = self.scratch if options.resume and job_file(self.scratch).exists() else None
         self.input = VolumeInput(path, segmenter.reader, skip_damaged=options.skip_damaged, scratch=known)
         self.pipeline = Pipeline(segmenter, self.input, self.scratch, options.limit)
@@ -125,6 +131,8 @@ class Job:
         """
         pipeline = self.pipeline
         yield from run_steps(pipeline.prediction, executor)
+        if pipeline.is_blank:
+            log.warning("%s: has one value everywhere; no nuclei are looked for in it", self.input.path)
         yield from run_steps(pipeline.decoding.steps, executor)
         count = pipeline.decoding.labels().count
         if self.table:
@@ -133,6 +141,7 @@ class Job:
         origin = {**pipeline.result.origin, "table": int(bool(self.table))}
         format_, result = FORMATS[self.options.format], replace(pipeline.result, origin=origin)
         yield from run_steps(format_.steps(result), executor)
+        companions.remove(self.result, {self.table})
         format_.write(self.result, result)
         remove(self.scratch)
         return count

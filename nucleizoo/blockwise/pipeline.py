@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -197,7 +198,18 @@ class Pipeline:
         return self.segmenter.target.likelihood(np.stack(list(self._maps(box).values())))
 
     def _network(self, windows: Tensor) -> Tensor:
+        if self.is_blank:
+            lowest = [
+                float(one.from_bytes(np.zeros(1, np.uint8))[0]) for one in self.segmenter.target.channels
+            ]
+            each = torch.tensor(lowest).reshape(1, -1, *[1] * (windows.ndim - 2))
+            return each.expand(len(windows), -1, *windows.shape[2:]).contiguous()
         return self.segmenter.tiles(windows, given=self._given)
+
+    @cached_property
+    def is_blank(self) -> bool:
+        """Whether the volume has one value everywhere, so that there are no nuclei; see `Intensities`."""
+        return self.intensities.is_blank()
 
     @cached_property
     def _given(self) -> Statistics | None:

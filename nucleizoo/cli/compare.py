@@ -49,6 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--border", type=int, default=0, metavar="N",
         help="pixels within which SEG and DET ignore nuclei (Cell Tracking Challenge: 25 for HeLa)",
     )  # fmt: skip
+    parser.add_argument(
+        "--label-dataset", default="", metavar="NAME",
+        help="dataset of the labels, in HDF5 files and Zarr groups with several (default: label)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--components", action="store_true",
+        help="treat a label file with one label as a mask, whose connected parts are nuclei",
+    )  # fmt: skip
     parser.add_argument("--plugin", action="append", default=[], help="plugin files that the runs need")
     known, words = read_words(
         parser, argv, "keys of INFERENCE and DATASET.IMAGE of all runs; with --cfg, any keys of the trainings"
@@ -72,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             every.append(str(run.path))
         made = api.compare(
             every, found, known.out,
-            dataset=known.dataset, border=known.border, plugins=known.plugin,
+            dataset=known.dataset, border=known.border,
+            label_dataset=known.label_dataset, components=known.components, plugins=known.plugin,
             overrides=_in_use(pairs) if files else pairs,
         )  # fmt: skip
         print(made.verdict)

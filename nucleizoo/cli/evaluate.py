@@ -37,6 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="folder of label files with a dot in each nucleus, for DET instead of whole nuclei",
     )
+    parser.add_argument(
+        "--dataset", default="", metavar="NAME",
+        help="dataset of the labels, in HDF5 files and Zarr groups with several (default: label)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--components", action="store_true",
+        help="treat a file with one label as a mask, whose connected parts are nuclei",
+    )  # fmt: skip
     known = parser.parse_args(argv)
     if known.images and not known.out:
         parser.error("--images needs --out, the folder for the drawings")
@@ -47,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = api.evaluate(
             known.pred, known.truth, known.json,
             output=known.out, images=known.images, border=known.border, planes=known.planes,
-            markers=known.markers,
+            markers=known.markers, dataset=known.dataset, components=known.components,
         )  # fmt: skip
         _show(result)
         for name in result["missing"]:

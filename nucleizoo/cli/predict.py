@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from nucleizoo.cli.arguments import guarded, is_key, parser_of, read_words, split
@@ -34,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for <stem>_label.tif; an older one is replaced when the new one is complete",
+        help="folder for <stem>_label.tif; an older result is replaced when the new one is complete, a file "
+        "that nucleizoo did not write is kept",
     )
     parser.add_argument(
         "--overlay", action="store_true", help="also draw the outlines of nuclei on each image"
@@ -97,19 +99,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         from nucleizoo import api
         from nucleizoo.blockwise import Options
+        from nucleizoo.core.errors import ImageReadError
 
-        options = Options(known.format, known.max_memory, known.resume, known.skip_damaged)
+        options, count = Options(known.format, known.max_memory, known.resume, known.skip_damaged), 0
         blocks = known.blocks or options != Options()
-        for done in api.predict(
+        made = api.predict(
             known.run, inputs, known.output,
             to=known.to, overlay=known.overlay, table=known.table, blocks=blocks, options=options,
             dask=known.dask, plugins=known.plugin, overrides=pairs, model=known.model,
             diameter=known.diameter,
-        ):  # fmt: skip
-            nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
-            size = f" of about {done.scale.diameter:.3g} pixels" if done.scale and done.count else ""
-            dark = ", dark" if done.scale and done.scale.dark else ""
-            print(f"{done.path} -> {done.result}{nuclei}{size}{dark}", flush=True)
+        )  # fmt: skip
+        try:
+            for done in made:
+                count += 1
+                nuclei = f": {done.count} nuclei" if known.to == "labels" else ""
+                size = f" of about {done.scale.diameter:.3g} pixels" if done.scale and done.count else ""
+                dark = ", dark" if done.scale and done.scale.dark else ""
+                print(f"{done.path} -> {done.result}{nuclei}{size}{dark}", flush=True)
+        except ImageReadError as error:
+            if not count:
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return 1
         return 0
 
     return guarded(work)

@@ -20,8 +20,13 @@ from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.files import COLOURS
 from nucleizoo.metrics.folders import Labels, compared_pair
 from nucleizoo.metrics.summary import Compared
-from nucleizoo.preprocess import Scan
+from nucleizoo.preprocess import LabelFiles, Scan
 from nucleizoo.runs import Run
+
+LABELS = LabelFiles(
+    mask_remedy="add --components: its parts are nuclei then", dataset_remedy="name one with --label-dataset"
+)  # fmt: skip
+"""How `nucleizoo compare` reads labels, unless it is told more."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,14 @@ class _Measured:
         return labels
 
 
-def apply(run: Run, pairs: Sequence[Pair], *, draw: bool = False, border: int = 0) -> Applied:
+def apply(
+    run: Run,
+    pairs: Sequence[Pair],
+    *,
+    draw: bool = False,
+    border: int = 0,
+    files: LabelFiles = LABELS,
+) -> Applied:
     """Segment every picture of the pairs, and compare with its truth.
 
     Args:
@@ -87,6 +99,7 @@ def apply(run: Run, pairs: Sequence[Pair], *, draw: bool = False, border: int = 
         pairs: what to segment.
         draw: make the layers for the page as well.
         border: see `metrics.folders.compare`.
+        files: how the labels are read.
 
     Raises:
         ImageReadError: when no pair can be used.
@@ -96,7 +109,7 @@ def apply(run: Run, pairs: Sequence[Pair], *, draw: bool = False, border: int = 
     compared, drawn, failed = dict[str, Compared](), dict[str, Drawn](), dict[str, str]()
     for pair in pairs:
         try:
-            adapted, annotated = _read(segmenter, pair, border)
+            adapted, annotated = _read(segmenter, pair, border, files)
         except ImageReadError as error:
             failed[pair.name] = str(error)
             continue
@@ -118,9 +131,11 @@ def names_of(pair: Pair, planes: int) -> list[str]:
     return [pair.name] if planes == 1 else [f"{pair.name} plane {index}" for index in range(planes)]
 
 
-def _read(segmenter: Segmenter, pair: Pair, border: int) -> tuple[Segmenter, list[tuple[Scan, Labels]]]:
+def _read(
+    segmenter: Segmenter, pair: Pair, border: int, files: LabelFiles
+) -> tuple[Segmenter, list[tuple[Scan, Labels]]]:
     adapted, volume = segmenter.opened(pair.picture)
-    annotated = adapted.reader.annotated(pair.picture, pair.truth, volume=volume)
+    annotated = adapted.reader.annotated(pair.picture, pair.truth, files=files, volume=volume)
     try:
         tracking.inside(annotated[0][1], border)  # better known now than after the prediction
     except ValueError as error:

@@ -22,7 +22,7 @@ def find_pairs(images: str | Path, truth: str | Path) -> tuple[list[Pair], list[
     """Pair the files of two folders as `nucleizoo evaluate` does: `a.png` with `a.tif` or `a_label.tif`.
 
     Args:
-        images: folder of pictures; files called <name>_label are ignored.
+        images: folder of pictures; labels and results beside them are left out.
         truth: folder of label files, which may be the same one.
 
     Returns:
@@ -32,8 +32,7 @@ def find_pairs(images: str | Path, truth: str | Path) -> tuple[list[Pair], list[
         UserError: when a folder is empty, no names match, or two files have the same name.
     """
     wanted = io.label_files(truth, whole=Path(truth).resolve() != Path(images).resolve())
-    pictures = [path for path in io.find(images) if not io.name_of(path).endswith(io.LABEL)]
-    files = io.match(io.named(pictures), wanted)
+    files = io.match(io.named(io.find_pictures(images)), wanted)
     if not files.both:
         raise UserError(
             f"no picture in {images} has the name of a label file in {truth}: {io.first_few(files.first)} "

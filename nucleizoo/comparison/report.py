@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nucleizoo.comparison import evaluate_run, html_page, report_text, tables
@@ -15,11 +15,14 @@ from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.published_scores import published
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
 from nucleizoo.core.format import plural
+from nucleizoo.io import check_replaceable, replacing
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
+
+KINDS = ("html", "csv", "md")
+"""Of the files of a report."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,14 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run], pairs: Sequence[Pair], output: str | Path, *, dataset: str = "", border: int = 0
+    runs: Sequence[Run],
+    pairs: Sequence[Pair],
+    output: str | Path,
+    *,
+    dataset: str = "",
+    border: int = 0,
+    label_dataset: str = "",
+    components: bool = False,
 ) -> Comparison:
     """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`.
 
@@ -48,19 +58,27 @@ def compare(
         output: folder to write to, made if missing.
         dataset: its name, to put published scores beside ours.
         border: width of the border, in pixels, in which SEG and DET ignore nuclei.
+        label_dataset: of the labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
+        components: treat a label file with one label as a mask, whose connected parts are nuclei.
 
     Raises:
-        UserError: when runs cannot be compared, or no pair can be used.
+        UserError: when runs cannot be compared, no pair can be used, or the folder has a file of one of
+            these names that nucleizoo did not write.
         OSError: when the folder cannot be written to.
     """
     models, folder = grouped(runs), Path(output)
     folder.mkdir(parents=True, exist_ok=True)
+    for kind in KINDS:
+        check_replaceable(folder / f"report.{kind}", kind, tables.FIRST)
     with tempfile.TemporaryFile(dir=folder):  # fails now rather than after an hour
         pass
+    files = replace(evaluate_run.LABELS, dataset=label_dataset, components=components)
     applied: dict[Path, Applied] = {}
     for model in models:
         for run in model.runs:
-            applied[run.path] = evaluate_run.apply(run, pairs, draw=run is model.runs[0], border=border)
+            applied[run.path] = evaluate_run.apply(
+                run, pairs, draw=run is model.runs[0], border=border, files=files
+            )
             log.info("%s: %s", run.path, plural(len(applied[run.path].compared), "image"))
     every = list(applied.values())
     failed = {name: why for one in every for name, why in one.failed.items()}
@@ -82,5 +100,5 @@ def compare(
 
 
 def _write(path: Path, text: str) -> None:
-    with atomic(path) as part:
+    with replacing(path, path.suffix[1:], tables.FIRST) as part:
         part.write_text(text, encoding="utf-8", newline="")

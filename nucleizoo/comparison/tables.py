@@ -10,7 +10,11 @@ from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
+from nucleizoo.io import MARK
 from nucleizoo.metrics import summary
+
+FIRST = ("model", "seeds", "images")
+"""The first columns of the table, by which it is known."""
 
 
 def spread_text(column: Column, spread: Spread | None) -> str:
@@ -33,7 +37,7 @@ def csv_text(result: Result) -> str:
     keys = [f"{column.key}{end}" for column in COLUMNS for end in ("", "_sd")]
     file = io.StringIO()
     table = csv.writer(file)
-    table.writerow(["model", "seeds", "images", *keys, "published", "averaging", "resolution"])
+    table.writerow([*FIRST, *keys, "published", "averaging", "resolution"])
     for entry in result.entries:
         spreads = [entry.figures.get(column.key, Spread(float("nan"), None)) for column in COLUMNS]
         values = [value for spread in spreads for value in (spread.mean, spread.sd)]
@@ -50,7 +54,7 @@ def csv_text(result: Result) -> str:
 def markdown_text(result: Result) -> str:
     """The leaderboard, the tests and what the columns mean."""
     said = " ".join(filter(None, (verdict(result), support(result), caution(result))))
-    lines = ["# Comparison", "", _plain(said), ""]
+    lines = [f"<!-- {MARK} -->", "", "# Comparison", "", _plain(said), ""]
     lines += _rows(["model", "seeds", *(column.title for column in COLUMNS), "published"], 1)
     lines += [_row(_cells(entry)) for entry in result.entries]
     if result.tests:

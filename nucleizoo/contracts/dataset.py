@@ -92,6 +92,10 @@ class Dataset(ABC):
         """
         return {}
 
+    def used_files(self) -> Sequence[Path]:
+        """The files that samples are drawn from; none for a dataset that makes its samples."""
+        return ()
+
     def straight(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """A picture of a sample, in [-1, 1], with its intensities scaled linearly, without a curve."""
         return image

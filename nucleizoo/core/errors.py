@@ -17,6 +17,10 @@ class ImageReadError(UserError):
     """A file cannot be used as an image; the message names the file and the reason."""
 
 
+class ForeignFileError(UserError):
+    """Where a result should go, there is a file that nucleizoo did not write; the message names it."""
+
+
 class SynthesisError(UserError):
     """Synthetic nuclei cannot be placed with the requested sizes and counts."""
 

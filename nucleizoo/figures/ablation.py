@@ -10,10 +10,10 @@ from typing import Any
 from nucleizoo import api
 from nucleizoo.core import text
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
 from nucleizoo.experiments import trials
 from nucleizoo.figures import drawing
-from nucleizoo.figures.tables import averaged, write_runs
+from nucleizoo.figures.tables import RUNS, averaged, write_runs
+from nucleizoo.io import MARK, check_replaceable, replacing
 from nucleizoo.metrics.files import write_rows
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"
@@ -92,7 +92,8 @@ def ablation(
         for row, pairs in table.rows.items()
     }
     planned = trials.plan(variants, seeds)
-    folder = drawing.prepare(out)
+    folder = drawing.prepare(out, "ablation", {"ablation": ("row", "runs"), "runs": RUNS})
+    check_replaceable(folder / "ablation.md", "md")
     results = list(trials.perform(planned, Path(data), folder))
     write_runs(folder / "runs.csv", results, table.scores)
     ours = averaged(results, table.scores)
@@ -114,6 +115,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
     seeds = rows[0]["runs"]
     heads = ["row", *table.scores, *(f"{first}, published, {place}" for place in table.published)]
     lines = [
+        f"<!-- {MARK} -->", "",
         f"Ours: {about}, {f'mean ± sd of {seeds} seeds' if seeds > 1 else 'one seed'}.", "",
         f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}",
     ]  # fmt: skip
@@ -121,7 +123,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
         ours = [f"{row[s]:.3f}" + (f" ± {row[f'{s} sd']:.3f}" if seeds > 1 else "") for s in table.scores]
         theirs = [f"{row[f'published {place}']:.3f}" for place in table.published]
         lines.append(f"| {' | '.join([row['row'], *ours, *theirs])} |")
-    with atomic(path) as part:
+    with replacing(path, "md") as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -53,8 +53,8 @@ def content(
     """
     if count < 2 * FOLDS:
         raise UserError(f"COUNT must be {2 * FOLDS} or more, got {count}")
-    folder = drawing.prepare(out)
-    files = [file for one in inputs for file in io.find(one)]
+    folder = drawing.prepare(out, "content", dict.fromkeys(("content", "separability"), ("run", "codes")))
+    files = io.find_pictures(*inputs)
     named = _named([Path(run) for run in runs])
     segmenters = {name: finished(run, plugins, overrides) for name, run in named.items()}
     clouds = [cloud for name, one in segmenters.items() for cloud in measured(name, one, files, count)]

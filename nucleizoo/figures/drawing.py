@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,10 +19,16 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 MARKERS = ("o", "^", "s", "D", "v")
 
 
-def prepare(out: str | Path) -> Path:
+def prepare(out: str | Path, name: str, tables: Mapping[str, tuple[str, ...]]) -> Path:
     """Create the folder for a figure if it is missing; to be called before any work is done.
 
+    Args:
+        out: the folder.
+        name: of the figure, without .png.
+        tables: the first columns of its tables, by their names without .csv.
+
     Raises:
+        ForeignFileError: when it has a file of one of these names that nucleizoo did not write.
         UserError: when it cannot be written to, or the libraries that draw are not installed.
         OSError: when it cannot be made.
     """
@@ -31,6 +38,9 @@ def prepare(out: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{folder} cannot be written to; give another --out, or change its permissions")
+    io.check_replaceable(folder / f"{name}.png", "png")
+    for table, columns in tables.items():
+        io.check_replaceable(folder / f"{table}.csv", "csv", columns)
     return folder
 
 
@@ -43,6 +53,6 @@ def sheet(width: float, height: float) -> Figure:
 
 def write(figure: Figure, path: Path) -> Path:
     """Write a figure as a PNG of 150 dots per inch."""
-    with atomic(path) as part:
-        figure.savefig(part, format="png", dpi=150)
+    with io.replacing(path, "png") as part:
+        figure.savefig(part, format="png", dpi=150, metadata={"Software": io.MARK})
     return path

@@ -66,11 +66,11 @@ def interpolation(
     """
     if steps < 2:
         raise UserError(f"STEPS must be 2 or more, since both ends are shown; got {steps}")
-    folder = drawing.prepare(out)
+    folder = drawing.prepare(out, "interpolation", {"interpolation": ("image", "share")})
     segmenter = finished(run, plugins, overrides)
     shares = np.linspace(0, 1, steps)
     rows, table = [], []
-    for path in [file for one in inputs for file in io.find(one)]:
+    for path in io.find_pictures(*inputs):
         scans = segmenter.read(path)
         for index, scan in enumerate(scans):
             name = path.name if len(scans) == 1 else f"{path.name} {index}"

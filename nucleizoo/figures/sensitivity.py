@@ -14,7 +14,7 @@ from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.core.text import brief
 from nucleizoo.experiments import trials
 from nucleizoo.figures import drawing
-from nucleizoo.figures.tables import averaged, write_runs
+from nucleizoo.figures.tables import RUNS, averaged, write_runs
 from nucleizoo.metrics.files import write_rows
 
 SCORES = {"Dice": "pixels.dice", "object F1": "objects.f1"}
@@ -63,7 +63,7 @@ def sensitivity(
 
     named = _named(load, key, values)
     planned = trials.plan({f"{key}={name}": load((key, word)) for name, (word, _) in named.items()}, seeds)
-    folder = drawing.prepare(out)
+    folder = drawing.prepare(out, "sensitivity", {"sensitivity": (key, "runs"), "runs": RUNS})
     results = list(trials.perform(planned, Path(data), folder))
     write_runs(folder / "runs.csv", results, SCORES)
     rows = averaged(results, SCORES)

@@ -10,6 +10,9 @@ from nucleizoo.comparison.significance import Spread
 from nucleizoo.experiments.trials import Result
 from nucleizoo.metrics.files import write_rows
 
+RUNS = ("variant", "seed")
+"""The first columns of a table with a row per training."""
+
 
 def write_runs(path: Path, results: Sequence[Result], scores: Mapping[str, str]) -> None:
     """Write a CSV with a row per training.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.core.files import atomic
+from nucleizoo import io
 
 Row = dict[str, float]
 
@@ -20,6 +20,9 @@ _PORTION = 1 << 22
 
 _ROWS = 1 << 16
 """Nuclei that are converted to Python numbers at once."""
+
+COLUMNS = ("picture", "label", "voxels")
+"""The first columns, by which a table is known."""
 
 _UNITS = {2: "um2", 3: "um3"}
 """Unit of the size of a nucleus, by the number of axes."""
@@ -112,10 +115,11 @@ def write(path: Path, table: Iterable[Row], axes: int, spacing: tuple[float, ...
         spacing: that `rows` was given.
 
     Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
         OSError: when the disk is full.
     """
-    head = ["picture", "label", "voxels", *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]
-    with atomic(path) as part, part.open("w", newline="") as file:
+    head = [*COLUMNS, *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]
+    with io.replacing(path, "csv", COLUMNS) as part, part.open("w", newline="") as file:
         writer = csv.DictWriter(file, head)
         writer.writeheader()
         writer.writerows(table)

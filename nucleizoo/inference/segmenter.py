@@ -204,7 +204,11 @@ class Segmenter:
         return labels, self.target.likelihood(maps)
 
     def segment(self, scan: Scan) -> Segmentation:
-        """The nuclei of a scan, on the voxels of its file."""
+        """The nuclei of a scan, on the voxels of its file; none where it has one value everywhere."""
+        if scan.image.min() == scan.image.max():
+            return Segmentation(
+                np.zeros(scan.shape, np.int32), lambda: np.zeros(scan.shape, np.float32)
+            )  # fmt: skip
         return self.decode(scan, self.maps(scan.image))
 
     def decode(self, scan: Scan, maps: NDArray[np.float32]) -> Segmentation:

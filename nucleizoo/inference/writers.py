@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.inference import nuclei_table
+from nucleizoo.inference import companions, nuclei_table
 from nucleizoo.inference.nucleus_scale import Scale
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.io import name_of
@@ -75,7 +75,22 @@ def write_labels(
         table: also write `<stem>_nuclei.csv`.
         overlay: also write `<stem>_overlay.png`, nuclei outlined on their picture; one file per plane of a
             stack.
+
+    Table and overlays of older labels of the picture are removed, so that all that is there belongs together.
+
+    Raises:
+        ForeignFileError: before any work, when there is a file that nucleizoo did not write.
+        ImageReadError: when the picture cannot be used.
+        OSError: when the disk is full.
     """
+    result, rows_file, drawing = (
+        folder / f"{name_of(path)}{end}" for end in ("_label.tif", "_nuclei.csv", "_overlay.png")
+    )
+    _free(result)
+    if table:
+        io.check_replaceable(rows_file, "csv", nuclei_table.COLUMNS)
+    if overlay:
+        io.check_replaceable(drawing, "png")
     segmenter, volume = segmenter.opened(path)
     scans = segmenter.reader.prepare(volume, str(path))
     if not overlay:
@@ -88,39 +103,43 @@ def write_labels(
             rows += nuclei_table.rows(made.labels, made.likelihood, scan.file_spacing, index)
     if len(scans) > 1 and found[0].ndim == 2:
         log.info("%s: the nuclei of each plane are numbered from 1; score them with evaluate --planes", path)
-    if table:
-        nuclei_table.write(folder / f"{name_of(path)}_nuclei.csv", rows, found[0].ndim, scans[0].file_spacing)
-    result, axes = folder / f"{name_of(path)}_label.tif", "ZYX"[-found[0].ndim :]
+    companions.remove(result)
+    axes = "ZYX"[-found[0].ndim :]
     io.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
+    if table:
+        nuclei_table.write(rows_file, rows, found[0].ndim, scans[0].file_spacing)
     if overlay:
         pictures = segmenter.reader.show(volume, str(path))
         for index, (picture, labels) in enumerate(zip(pictures, found, strict=True)):
             plane = f"_{index:04d}" if len(pictures) > 1 else ""
-            io.write_png(folder / f"{name_of(path)}{plane}_overlay.png", outline(picture, labels))
+            io.write_png(drawing.with_name(f"{name_of(path)}{plane}_overlay.png"), outline(picture, labels))
     return Prediction(path, result, sum(int(labels.max()) for labels in found), segmenter.scale)
 
 
 def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """Write the network's maps, at the network's resolution, to `<stem>_maps.tif`."""
+    result = _free(folder / f"{name_of(path)}_maps.tif")
     segmenter, volume = segmenter.opened(path)
     scans = segmenter.reader.prepare(volume, str(path))
     made = [segmenter.maps(scan.image) for scan in scans]
-    return _written(path, folder / f"{name_of(path)}_maps.tif", made, scans[0].spacing, scans[0].stack)
+    return _written(path, result, made, scans[0].spacing, scans[0].stack)
 
 
 def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """Translate a picture to the source domain, float32 in [0, 1], into `<stem>_source.tif`."""
+    result = _free(folder / f"{name_of(path)}_source.tif")
     segmenter, volume = segmenter.opened(path)
     scans = segmenter.reader.prepare(volume, str(path))
     made = [_seen(segmenter.to_source(scan.image)) for scan in scans]
-    return _written(path, folder / f"{name_of(path)}_source.tif", made, scans[0].spacing, scans[0].stack)
+    return _written(path, result, made, scans[0].spacing, scans[0].stack)
 
 
 def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     """Translate a label file to a picture that looks like the training images, into `<stem>_image.tif`."""
+    result = _free(folder / f"{name_of(path)}_image.tif")
     labels = segmenter.reader.read_labels(path)
     made = [_seen(segmenter.to_image(segmenter.picture_of(one, labels.spacing))) for one in labels.planes]
-    return _written(path, folder / f"{name_of(path)}_image.tif", made, labels.spacing, labels.stack)
+    return _written(path, result, made, labels.spacing, labels.stack)
 
 
 WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
@@ -130,6 +149,16 @@ WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
     "image": write_image,
 }
 """By their names in `nucleizoo predict --to`."""
+
+
+def _free(result: Path) -> Path:
+    """The path of a TIFF, which may be written to.
+
+    Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
+    """
+    io.check_replaceable(result, "tif")
+    return result
 
 
 def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,16 +8,16 @@ from nucleizoo.io.files import IMAGE_SUFFIXES, find, read
 from nucleizoo.io.handle import Handle
 from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, dims_of, is_large, is_lazy, open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.mark import MARK, check_replaceable, is_ours, replacing
+from nucleizoo.io.names import LABEL, by_unique_name, first_few, name_of, named
 from nucleizoo.io.pairs import (
-    LABEL,
-    by_unique_name,
+    PAIR_BY,
     find_distinct,
-    first_few,
+    find_pictures,
     label_files,
     match,
-    name_of,
-    named,
     pair,
+    pairs_of,
 )
 from nucleizoo.io.volume import MAX_VOXELS, TooManyVoxels, Volume
 from nucleizoo.io.writing import write_image, write_labels, write_png
@@ -25,9 +25,10 @@ from nucleizoo.io.zarr import library as zarr_library
 from nucleizoo.io.zarr_folder import is_zarr
 
 __all__ = [
-    "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MAX_VOXELS", "Handle", "LazyVolume", "TooManyVoxels",
-    "Volume", "by_unique_name", "described_in", "dims_of", "find", "find_distinct",
-    "first_few", "is_large", "is_lazy", "is_zarr", "label_files", "match", "name_of", "named",
-    "open_lazily", "pair", "read",
-    "write_image", "write_labels", "write_png", "zarr_library",
+    "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MARK", "MAX_VOXELS", "PAIR_BY", "Handle", "LazyVolume",
+    "TooManyVoxels", "Volume", "by_unique_name", "check_replaceable", "described_in", "dims_of", "find",
+    "find_distinct", "find_pictures", "first_few", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files",
+    "match", "name_of", "named", "open_lazily", "pair", "pairs_of",
+    "read", "replacing", "write_image", "write_labels",
+    "write_png", "zarr_library",
 ]  # fmt: skip

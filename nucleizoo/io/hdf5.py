@@ -136,7 +136,7 @@ def _choose(path: Path, file: Any, usual: str) -> str:
     if len(names) > 1:
         raise ImageReadError(
             f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET "
-            "(labels: LABEL_DATASET)"
+            "(labels: LABEL_DATASET, --dataset)"
         )
     return names[0]
 
@@ -149,7 +149,7 @@ def _open(path: Path, file: Any, name: str) -> Any:
         if link is None:
             raise ImageReadError(
                 f"{path}: no dataset is called '{name}', {_inside(file)}; set the key DATASET "
-                "(labels: LABEL_DATASET)"
+                "(labels: LABEL_DATASET, --dataset)"
             )
         if not isinstance(link, h5py.HardLink):
             raise ImageReadError(f"{path}: '{name}' is a link, which is not followed; copy the data itself")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.core.files import atomic
 from nucleizoo.io.hdf5 import Disk
 from nucleizoo.ops.grid import Grid
 
@@ -35,8 +33,8 @@ def join_planes(
     """Write planes as the dataset 'image' of an HDF5 file.
 
     Args:
-        planes: one or more grey pictures of one shape and type, in order.
-        out: the file, replaced when the new one is complete.
+        planes: one or more grey pictures of one shape and type, in order; one given twice counts once.
+        out: the file; an older result is replaced when the new one is complete.
         spacing: voxel size in micrometres, z, y, x; () when unknown.
         gaps: whether the numbers in the names of planes may have gaps.
 
@@ -44,6 +42,7 @@ def join_planes(
         The number of parts written so far, and of all parts.
 
     Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
         UserError: for an output that is not .h5 or .hdf5, or planes with gaps.
         ImageReadError: for a plane that cannot be read, or is not like the first.
         OSError: when the disk is full.
@@ -52,9 +51,8 @@ def join_planes(
         raise UserError(f"{out}: is a folder; name a file in it")
     if out.suffix.lower() not in (".h5", ".hdf5"):
         raise UserError(f"{out}: planes are joined into HDF5; call the file {out.with_suffix('.h5').name}")
-    plane, times = Counter(planes).most_common(1)[0]
-    if times > 1:
-        raise UserError(f"{plane}: is given {times} times; give it once")
+    planes = list({file.resolve(): file for file in planes}.values())
+    io.check_replaceable(out, "h5")
     if not gaps:
         _check_numbers(planes)
     with _opened(planes[0]) as first:
@@ -64,7 +62,8 @@ def join_planes(
     rows = max(1, ROOM // (chunk[0] * shape[2] * like.dtype.itemsize) // chunk[1]) * chunk[1]
     grid = Grid(shape, (chunk[0], rows, shape[2]))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(out) as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+    with io.replacing(out, "h5") as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+        file.attrs["software"] = io.MARK
         data = file.create_dataset(
             "image", shape, like.dtype.newbyteorder("="),
             chunks=chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,

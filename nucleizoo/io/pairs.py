@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import plural
 from nucleizoo.io.files import find
+from nucleizoo.io.mark import is_ours
+from nucleizoo.io.names import (
+    LABEL,
+    by_unique_name,
+    first_few,
+    is_beside_its_picture,
+    name_of,
+    named,
+    pictures_of,
+)
 
-LABEL = "_label"
-"""What the names of label files may end in: `a_label.tif` are labels of the picture `a`."""
+log = logging.getLogger(__name__)
 
-_OME = ".ome"
-"""What precedes the suffix of OME-TIFF and OME-Zarr: no part of a picture's name."""
+PAIR_BY = ("name", "order")
+"""How images and labels may be paired."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +53,71 @@ def match(first: Mapping[str, Path], second: Mapping[str, Path]) -> Partners:
     )
 
 
-def pair(images: Sequence[Path], labels: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Pair images and labels by name, `a.png` with `a.tif` or `a_label.tif`; without common names, by order.
-
-    Args:
-        images: at least one file, from `find`.
-        labels: the same; files without an image of their name are left out.
+def pairs_of(images: str | Path, labels: str | Path, by: str = "name") -> list[tuple[Path, Path]]:
+    """The pictures and labels that two paths name, as `pair`; two files that are named are a pair.
 
     Raises:
-        ImageReadError: when an image has no labels, or two label files have the same name.
+        ImageReadError: as `find_pictures`, `find` and `pair`.
     """
+    pictures, partners = find_pictures(images), find(labels)
+    if (pictures, partners) == ([Path(images)], [Path(labels)]):
+        return [(pictures[0], partners[0])]
+    return pair(pictures, partners, by)
+
+
+def pair(images: Sequence[Path], labels: Sequence[Path], by: str = "name") -> list[tuple[Path, Path]]:
+    """Pair images and labels by name, `a.png` with `a.tif` or `a_label.tif`; by their order only if asked.
+
+    Where files in several folders share names, the folders must match, too: `t1/a.png` with `t1/a.tif`.
+
+    Args:
+        images: at least one file, from `find_pictures`.
+        labels: the same, from `find`; images among them, and files without an image of their name, are left
+            out.
+        by: one of `PAIR_BY`.
+
+    Raises:
+        ImageReadError: when an image has no labels, two label files have the same name, or, by order, there
+            are not as many labels as images.
+    """
+    labels = [label for label in labels if label not in images] or labels
+    if by == "order":
+        if len(images) != len(labels):
+            raise ImageReadError(
+                f"{labels[0].parent}: has {plural(len(labels), 'label file')} for "
+                f"{plural(len(images), 'image')}, and pairing by order needs one each; add what is missing"
+            )
+        pairs = list(zip(images, labels, strict=True))
+        log.info("paired by order: %s", first_few(f"{a.name} with {b.name}" for a, b in pairs))
+        return pairs
+    pictures, partners = _by_name(images, labels)
+    if lonely := [path for name, path in pictures.items() if name not in partners]:
+        raise ImageReadError(
+            f"{lonely[0]}: has no labels of its name among {plural(len(labels), 'file')} in "
+            f"{labels[0].parent} ({first_few(label.name for label in labels)}); call those of a.png a.tif or "
+            "a_label.tif, or set the key PAIR_BY to order if both are in the same order"
+        )
+    if unused := [path.name for name, path in partners.items() if name not in pictures]:
+        log.info("%s: no image has the name of %s", labels[0].parent, first_few(unused))
+    return [(path, partners[name]) for name, path in pictures.items()]
+
+
+def _by_name(images: Sequence[Path], labels: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images and labels by their names, or by folder and name where names alone are ambiguous."""
     names = [name_of(image) for image in images]
     others = [name_of(label).removesuffix(LABEL) for label in labels]
-    if names == others or (len(names) == len(others) and not {*names} & {*others}):
-        return list(zip(images, labels, strict=True))
-    if lonely := [image for image, name in zip(images, names, strict=True) if name not in others]:
-        raise ImageReadError(
-            f"{lonely[0]}: has no labels of the same name among {len(labels)} files in {labels[0].parent}, "
-            f"and they cannot be paired by order ({len(images)} images); give every image one label file"
-        )
-    wanted = named([label for label, name in zip(labels, others, strict=True) if name in names], LABEL)
-    return [(image, wanted[name]) for image, name in zip(images, names, strict=True)]
+    if len({*names}) < len(names):
+        names, others = (_with_folders(*both) for both in ((images, names), (labels, others)))
+    wanted = (one for one in zip(others, labels, strict=True) if one[0] in names)
+    rest = {name: path for name, path in zip(others, labels, strict=True) if name not in names}
+    return by_unique_name(zip(names, images, strict=True)), by_unique_name(wanted) | rest
+
+
+def _with_folders(files: Sequence[Path], names: Sequence[str]) -> list[str]:
+    """Names with those parts of the folders that differ: `t1/a` for `data/t1/images/a.png`."""
+    folders = [file.parent.parts for file in files]
+    levels = [level for level in zip_longest(*folders, fillvalue="") if len({*level}) > 1]
+    return ["/".join((*parts, name)) for *parts, name in zip(*levels, names, strict=True)]
 
 
 def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
@@ -76,9 +133,11 @@ def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
         ImageReadError: when there is no file, two have the same name, or one is ignored.
     """
     files = find(folder)
+    names = {name_of(path).removesuffix(LABEL) for path in files}
     marked = [path for path in files if name_of(path).endswith(LABEL)]
-    labels = named(marked or files, LABEL)
-    others = [path for path in files if name_of(path).removesuffix(LABEL) not in labels]
+    plain = [path for path in files if path not in marked and not is_beside_its_picture(path, names)]
+    labels = named(marked or plain, LABEL)
+    others = [path for path in plain if name_of(path) not in labels]
     if whole and others:
         raise ImageReadError(
             f"{folder} holds labels called <name>_label, such as {marked[0].name}, beside {others[0].name}, "
@@ -87,55 +146,55 @@ def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
     return labels
 
 
-def named(files: Iterable[Path], ending: str = "") -> dict[str, Path]:
-    """Files by their names, see `name_of`, without an `ending`.
+def find_pictures(*paths: str | Path) -> list[Path]:
+    """The pictures that paths name, each once; labels and results beside them are left out, and logged.
+
+    These are called as in `names.pictures_of`. In a folder or pattern, labels, maps and overlays that
+    nucleizoo wrote are left out, too, where their picture is not there.
 
     Raises:
-        ImageReadError: when two have the same name.
+        ImageReadError: as `find`, and when there are only results.
     """
-    return by_unique_name((name_of(path).removesuffix(ending), path) for path in files)
+    found = {_place(file): file for one in paths for file in find(one)}
+    given = {_place(Path(one)) for one in paths}
+    names = {name_of(file) for file in found.values()}
+    results = [
+        file
+        for place, file in found.items()
+        if is_beside_its_picture(file, names) or (place not in given and _is_alone(file))
+    ]
+    pictures = [file for file in found.values() if file not in results]
+    if not pictures:
+        raise ImageReadError(
+            f"{paths[0]}: holds only results of nucleizoo, such as {results[0].name}; give the images that "
+            "they were made of, or name files one by one"
+        )
+    if results:
+        log.info(
+            "%s: left out as %s of other files: %s",
+            results[0].parent, "labels or results", first_few(file.name for file in results),
+        )  # fmt: skip
+    return pictures
+
+
+def _is_alone(file: Path) -> bool:
+    """Whether a file is a result, but not a picture, as its name and its mark say."""
+    return bool([*pictures_of(name_of(file))]) and not name_of(file).endswith(_SEEN) and is_ours(file)
+
+
+_SEEN = ("_source", "_image")
+"""Endings of results that are pictures."""
+
+
+def _place(path: Path) -> tuple[str, str]:
+    """Where a file is: the same for all paths that lead there, but not for links to it of other names."""
+    return os.path.realpath(path.parent), path.name
 
 
 def find_distinct(inputs: Iterable[str | Path]) -> list[Path]:
-    """The files that several paths name, as `find`; names of results must be distinct.
+    """The pictures that several paths name, as `find_pictures`; names of results must be distinct.
 
     Raises:
-        ImageReadError: as `find`, and when results of two files would have the same name.
+        ImageReadError: as `find_pictures`, and when results of two files would have the same name.
     """
-    return list(by_unique_name((name_of(path), path) for one in inputs for path in find(one)).values())
-
-
-def name_of(path: Path) -> str:
-    """The name of a picture, by which it is paired and its results are called: the file's, or Zarr folder's,
-    without the suffix of the format, be it .h5, .ome.tif or .ome.zarr.
-
-    Example:
-        >>> name_of(Path("t2/brain.ome.tif"))
-        'brain'
-    """
-    is_plain_folder = path.is_dir() and path.suffix.lower() != ".zarr"
-    name = path.name if is_plain_folder else path.stem
-    return name[: -len(_OME)] if name.lower().endswith(_OME) else name
-
-
-def first_few(names: Iterable[str]) -> str:
-    """The first of many names, for messages."""
-    listed = list(names)
-    return (", ".join(listed[:3]) or "none") + ", ..." * (len(listed) > 3)
-
-
-def by_unique_name(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """(name, file) as a dict.
-
-    Raises:
-        ImageReadError: when two files have one name.
-    """
-    told: dict[str, Path] = {}
-    for name, path in files:
-        if name in told:
-            raise ImageReadError(
-                f"{told[name]} and {path} have the same name, '{name}', after which labels and results are "
-                "named; leave one out, or rename it"
-            )
-        told[name] = path
-    return told
+    return list(named(find_pictures(*inputs)).values())

@@ -1,4 +1,4 @@
-"""Write results atomically, with their voxel size."""
+"""Write results atomically, with their voxel size and the mark of nucleizoo."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from nucleizoo.core.files import atomic
+from nucleizoo.io.mark import MARK, replacing
 
 _IMAGEJ_TYPES = (np.uint8, np.uint16, np.float32)
 _IMAGEJ_BYTES = 2**32 - 2**25
@@ -23,13 +24,14 @@ def write_labels(
     """Write instance labels as a compressed TIFF that ImageJ, napari and QuPath open.
 
     Args:
-        path: the file to write; an existing one is replaced in one step.
+        path: the file to write; an older result is replaced in one step.
         labels: integers from 0 to 2**32 - 1, one axis per letter; stored with 16 bits if that is enough
             for all ids, else with 32.
         spacing: voxel size in micrometres along those axes of ZYX that exist; () when it is not known.
         axes: letters of TZCYX in this order; '' for the last of ZYX.
 
     Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
         ValueError: for labels that are not integers or out of range, or if axes or spacing do not
             fit them.
         OSError: when the file cannot be written; nothing is left behind.
@@ -48,12 +50,13 @@ def write_image(
     """Write a picture, stack or volume, of one channel or several, as a compressed TIFF.
 
     Args:
-        path: the file to write; an existing one is replaced in one step.
+        path: the file to write; an older result is replaced in one step.
         image: float32, uint8 or uint16, any range, one axis per letter.
         spacing: as for `write_labels`.
         axes: as for `write_labels`.
 
     Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
         ValueError: for another type, or if axes or spacing do not fit.
         OSError: when the file cannot be written; nothing is left behind.
     """
@@ -66,13 +69,16 @@ def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
     """Write (y, x) or (y, x, 3) of uint8 as a PNG.
 
     Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
         ValueError: for another type or shape.
         OSError: when the file cannot be written; nothing is left behind.
     """
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
         raise ValueError(f"a PNG must be uint8 (y, x) or (y, x, 3), got {picture.dtype} {picture.shape}")
-    with atomic(path) as part:
-        Image.fromarray(np.ascontiguousarray(picture)).save(part, format="PNG")
+    info = PngInfo()
+    info.add_text("Software", MARK)
+    with replacing(path, "png") as part:
+        Image.fromarray(np.ascontiguousarray(picture)).save(part, format="PNG", pnginfo=info)
 
 
 def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...], axes: str) -> None:
@@ -84,10 +90,10 @@ def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...
         raise ValueError(f"cannot write an array of {array.shape} as '{axes}' with a spacing of {spacing}")
     imagej = array.dtype in _IMAGEJ_TYPES and array.nbytes < _IMAGEJ_BYTES
     describe = _imagej if imagej else _ome
-    with atomic(path) as part:
+    with replacing(path, "tif") as part:
         tifffile.imwrite(
             part, array, imagej=imagej, ome=not imagej, photometric="minisblack", compression="zlib",
-            **describe(axes, spacing),
+            software=MARK, **describe(axes, spacing),
         )  # fmt: skip
 
 

@@ -192,7 +192,8 @@ def _inside(group: Any, where: str = "") -> str:
         [where + key for key in sorted(keys)] for keys in (group.array_keys(), group.group_keys())
     )
     if arrays:
-        return f"it contains {_listed(arrays)}; name one with the key DATASET (labels: LABEL_DATASET)"
+        names = _listed(arrays)
+        return f"it contains {names}; name one with the key DATASET (labels: LABEL_DATASET, --dataset)"
     if groups:
         return (
             f"it contains no array, only the groups {_listed(groups)}; name an array in them with the key "

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.folders import Draw, Labels
 from nucleizoo.ops.labels.overlay import marks
 from nucleizoo.preprocess import channels_first, check_same_shape
+
+PER_IMAGE = ("image", "pixels.precision")
+"""The first columns of the table of images."""
 
 COLOURS = {
     "matched": (0, 158, 115),
@@ -31,10 +33,16 @@ COLOURS = {
 """Okabe and Ito's colours, which colour-blind readers can distinguish."""
 
 
-def prepare(path: str | Path) -> None:
+def prepare(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> None:
     """Create the folder of a file to be written, before hours of work go into its content.
 
+    Args:
+        path: of the file.
+        kind: see `io.check_replaceable`.
+        columns: see there.
+
     Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
         UserError: when the file could not be written.
         OSError: when the folder cannot be made.
     """
@@ -43,12 +51,14 @@ def prepare(path: str | Path) -> None:
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         reason = "is a folder" if path.is_dir() else f"cannot be written, since {path.parent} is read-only"
         raise UserError(f"{path}: {reason}; name another file")
+    io.check_replaceable(path, kind, columns)
 
 
 def write_json(path: str | Path, result: Mapping[str, Any]) -> None:
-    """Write all scores; an undefined one (a ratio to 0) is null."""
-    with atomic(path) as part:
-        part.write_text(json.dumps(_valued(result), indent=2, allow_nan=False) + "\n")
+    """Write all scores, and that nucleizoo made them; an undefined one (a ratio to 0) is null."""
+    with io.replacing(path, "json") as part:
+        made = {"software": io.MARK} | _valued(result)
+        part.write_text(json.dumps(made, indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None:
@@ -59,7 +69,8 @@ def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None
 def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a table of at least one row; missing values stay empty."""
     columns = dict.fromkeys(key for row in rows for key in row)
-    with atomic(path) as part, part.open("w", newline="") as file:
+    first = tuple(columns)[:2]
+    with io.replacing(path, "csv", first) as part, part.open("w", newline="") as file:
         table = csv.DictWriter(file, list(columns))
         table.writeheader()
         table.writerows(rows)
@@ -77,7 +88,7 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
     Raises:
         UserError: when two pictures have one name; while drawing, for one missing or of another shape.
     """
-    files = io.named(io.find(images)) if images else None
+    files = io.named(io.find_pictures(images)) if images else None
 
     def draw(name: str, pictures: Mapping[str, tuple[Labels, Labels, Errors]]) -> None:
         shape = next(iter(pictures.values()))[1].shape

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
-from nucleizoo.metrics import pixels, sanity, summary, tables, tracking
+from nucleizoo.metrics import pixels, summary, tables, tracking
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.overlap import Overlap
-from nucleizoo.preprocess import as_labels, check_same_shape
-
-log = logging.getLogger(__name__)
+from nucleizoo.preprocess import LabelFiles, check_same_shape
 
 Labels = NDArray[np.int32]
 Pictures = dict[str, tuple[Labels, ...]]
@@ -34,6 +31,8 @@ def compare(
     border: int = 0,
     planes: bool = False,
     markers: str | Path | None = None,
+    dataset: str = "",
+    components: bool = False,
     draw: Draw | None = None,
 ) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
@@ -48,6 +47,8 @@ def compare(
             methods predict it; otherwise a stack is one volume.
         markers: folder of label files with a dot in each nucleus, for DET, named like the truths; None
             uses the nuclei themselves.
+        dataset: of labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
+        components: treat a file with one label as a mask, whose connected parts are nuclei.
         draw: called once per pair of files.
 
     Returns:
@@ -70,10 +71,14 @@ def compare(
             "a prediction is called <name>_label.tif"
         )
     dots = _dots(markers, truths, files.both)
+    labels = LabelFiles(
+        usual=dataset or "label", components=components, mask_remedy="add --components: its parts are nuclei",
+        stack_remedy="score them with --planes", dataset_remedy="name one with --dataset",
+    )  # fmt: skip
     compared, failed, incomplete = dict[str, summary.Compared](), dict[str, UserError](), dict[str, str]()
     for name, (prediction, truth) in files.both.items():
         try:
-            pictures = _pictures(name, prediction, truth, dots.get(name), planes)
+            pictures = _pictures(name, prediction, truth, dots.get(name), planes, labels)
             scores = _scores(pictures, truth, border)
         except UserError as error:
             failed[name] = error
@@ -118,25 +123,25 @@ def _dots(folder: str | Path | None, truths: str | Path, wanted: Mapping[str, An
     return dots
 
 
-def _pictures(name: str, prediction: Path, truth: Path, markers: Path | None, planes: bool) -> Pictures:
+def _pictures(
+    name: str, prediction: Path, truth: Path, markers: Path | None, planes: bool, files: LabelFiles
+) -> Pictures:
     """The files' labels, picture by picture."""
     paths = [prediction, truth, *([markers] if markers else [])]
-    stacks = [as_labels(io.read(path, usual="label"), str(path)) for path in paths]
+    stacks = [_squeezed(files.read(path).data) for path in paths]
     for path, stack in zip(paths, stacks, strict=True):
         check_same_shape(path, [stack.shape], prediction, [stacks[0].shape])
     apart = planes and stacks[0].ndim > 2
-    if not apart:
-        _warn(prediction, sanity.about_stack(stacks[0]))
-        _warn(truth, sanity.about_stack(stacks[1]))
     pictures = [list(one.reshape(-1, *one.shape[-2:])) if apart else [one] for one in stacks]
-    _warn(truth, sanity.about_truth(pictures[1]))
+    for path, one in zip(paths[:2], pictures, strict=False):
+        files.doubt(path, one, volumes=not apart)
     together = enumerate(zip(*pictures, strict=True))
     return {f"{name}[{index}]" if apart else name: files for index, files in together}
 
 
-def _warn(path: Path, doubt: str) -> None:
-    if doubt:
-        log.warning("%s: %s", path, doubt)
+def _squeezed(labels: Labels) -> Labels:
+    """Without axes of length 1 before y and x, which say nothing."""
+    return labels.reshape(*(n for n in labels.shape[:-2] if n > 1), *labels.shape[-2:])
 
 
 def _scores(pictures: Pictures, truth: Path, border: int) -> dict[str, summary.Compared]:
@@ -148,7 +153,9 @@ def _scores(pictures: Pictures, truth: Path, border: int) -> dict[str, summary.C
 
 def _with_confidence(scores: dict[str, summary.Compared], prediction: Path) -> dict[str, summary.Compared]:
     """The same with the confidences of the pictures of a file, where prediction wrote them."""
-    sure = tables.confidence(prediction, [one.table.found_names for one in scores.values()])
+    found = (one.table for one in scores.values())
+    pictures = [dict(zip(t.found_names.tolist(), t.found_sizes.tolist(), strict=True)) for t in found]
+    sure = tables.confidence(prediction, pictures)
     if sure is None:
         return scores
     pairs = zip(scores.items(), sure, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,17 @@ from numpy.typing import NDArray
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
 
-COLUMNS = ("picture", "label", "confidence")
 
-
-def confidence(labels: Path, pictures: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]] | None:
+def confidence(labels: Path, pictures: Sequence[Mapping[int, int]]) -> list[NDArray[np.float64]] | None:
     """The network's confidence in every nucleus of a label file.
 
     Args:
         labels: `<name>_label.tif`; its table is `<name>_nuclei.csv` in the same folder.
-        pictures: (P,) the nuclei of every picture of the file, by their numbers.
+        pictures: the nuclei of every picture of the file, number -> voxels.
 
     Returns:
-        (P,) in [0, 1] for every picture; None when there is no table, or it is for other pictures: for
-        planes where `pictures` has one volume, or for volumes where it has planes.
+        In [0, 1] for every nucleus of every picture, in the same order; None when there is no table, or it is
+        for other pictures: for planes where `pictures` has one volume, or for volumes where it has planes.
 
     Raises:
         UserError: for a table that is damaged, or of other labels.
@@ -35,17 +33,17 @@ def confidence(labels: Path, pictures: Sequence[NDArray[np.int64]]) -> list[NDAr
     try:
         with table.open(newline="") as file:
             reader = csv.DictReader(file)
-            read = [tuple(float(row[key]) for key in COLUMNS) for row in reader]
-        of_volumes = "z" in (reader.fieldnames or ())
-        if (of_volumes and len(pictures) > 1) or any(picture >= len(pictures) for picture, _, _ in read):
-            return None
-        sure = {(int(picture), int(label)): one for picture, label, one in read}
-        return [
-            np.array([sure[index, int(name)] for name in names], float)
-            for index, names in enumerate(pictures)
-        ]
+            rows = {(int(row["picture"]), int(row["label"])): row for row in reader}
+        sure = {place: float(row["confidence"]) for place, row in rows.items()}
+        sizes = {place: int(row["voxels"]) for place, row in rows.items() if "voxels" in row}
     except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise UserError(f"{table}: is damaged ({error}); predict again with --table, or remove it") from error
+    if ("z" in (reader.fieldnames or ()) and len(pictures) > 1) or any(i >= len(pictures) for i, _ in sure):
+        return None
+    found = {(index, name): size for index, one in enumerate(pictures) for name, size in one.items()}
+    if sure.keys() != found.keys() or sizes not in ({}, found):
         raise UserError(
-            f"{table} does not belong to {labels}, or is damaged ({error}); predict again with --table, or "
-            "remove it"
-        ) from error
+            f"{table}: does not belong to {labels}: it has {len(sure)} nuclei, they have {len(found)}, or "
+            "numbers or sizes differ; predict again with --table, or remove it"
+        )
+    return [np.array([sure[index, name] for name in one], float) for index, one in enumerate(pictures)]

@@ -63,12 +63,27 @@ def limits_of(values: Values, scaling: Scaling) -> Limits:
     """Find the limits of a scaling at once.
 
     Raises:
-        ImageReadError: when a chunk cannot be read, or its intensities cannot be used.
+        ImageReadError: when a chunk cannot be read, or its intensities cannot be used; also for one value
+            everywhere.
     """
     known: Known = dict[str, NDArray[Any]]().__getitem__
     for one in passes(values, scaling).values():
         known = one.pooled([one.seen(None, known)], known).__getitem__
-    return known("low"), known("high")
+    low, high = known("low"), known("high")
+    if not low.ndim and low == high:
+        raise ImageReadError(f"{values.name}: has the value {low:g} everywhere; remove it")
+    return low, high
+
+
+def is_blank(values: Values) -> bool:
+    """Whether a file has one value everywhere; read up to the first other one.
+
+    Raises:
+        ImageReadError: when a chunk cannot be read, or its intensities cannot be used.
+    """
+    spans = ((part.min(), part.max()) for part in values.all())
+    first, _ = before = next(spans)
+    return before == (first, first) and all(span == before for span in spans)
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,6 @@ class _Extremes:
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
         low, high = np.array([one["span"] for one in found]).T
         span = np.array([low.min(), high.max()])
-        _check_contrast(self.values, span.astype(self.values.dtype))
         return {"span": span}
 
 
@@ -95,14 +109,19 @@ class _Counts:
     scaling: Scaling
 
     def seen(self, box: Box | None, known: Known) -> Found:
-        dtype = self.values.dtype
-        counts = counts_of(self.values.all(box), dtype, self._span(known))
+        dtype, (smallest, largest) = self.values.dtype, self._span(known)
+        if smallest == largest:
+            return {"counts": np.ones(1, np.uint8)}
+        counts = counts_of(self.values.all(box), dtype, (smallest, largest))
         return {"counts": counts.astype(np.min_scalar_type(counts.max()))}
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
-        counts = sum(one["counts"].astype(np.int64) for one in found)
-        sample = sample_of(np.asarray(counts), self.values.dtype, self._span(known))
-        _check_contrast(self.values, sample)
+        counts, (smallest, largest) = sum(one["counts"].astype(np.int64) for one in found), self._span(known)
+        if smallest == largest:
+            return {"low": np.array(smallest), "high": np.array(smallest)}
+        sample = sample_of(np.asarray(counts), self.values.dtype, (smallest, largest))
+        if sample.min() == sample.max():
+            return {"low": np.array(float(sample[0])), "high": np.array(float(sample[0]))}
         try:
             low, high = self.scaling.limits(sample)
             self.scaling.between(sample[:2], low, high)  # refuses what is not a range
@@ -140,11 +159,6 @@ class _Planes:
     def _of(self, plane: NDArray[Any]) -> tuple[float, float]:
         low, high = float(plane.min()), float(plane.max())
         return self.scaling.limits(plane) if low != high else (low, high)
-
-
-def _check_contrast(values: Values, found: NDArray[Any]) -> None:
-    if found.min() == found.max():
-        raise ImageReadError(f"{values.name}: has the value {found[0]} everywhere; remove it")
 
 
 def _unscaled(values: Values, error: ValueError) -> ImageReadError:

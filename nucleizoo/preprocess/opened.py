@@ -17,6 +17,8 @@ from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.image.geometry import ball_radius, voxel_shape
 from nucleizoo.ops.image.resize import Resizing, nearest
 from nucleizoo.preprocess.intensity_range import limits_of
+from nucleizoo.preprocess.label_doubts import PLANES
+from nucleizoo.preprocess.label_files import LabelFiles, check_lossless
 from nucleizoo.preprocess.layout import as_ids, check_same_shape
 from nucleizoo.preprocess.lazy_picture import LazyPicture
 from nucleizoo.preprocess.reader import Reader, magnified
@@ -32,12 +34,12 @@ class Labels:
 
     Attributes:
         path: a file, which may be that of the pictures.
-        dataset: of an HDF5 file or Zarr group; '' takes 'label', or the only one.
+        files: how it is read.
         diameter: that pictures are magnified to, as `magnified_to` says; 0 leaves them.
     """
 
     path: Path
-    dataset: str = ""
+    files: LabelFiles
     diameter: float = 0.0
 
 
@@ -66,11 +68,12 @@ def open_pictures(reader: Reader, path: Path, room: float, labels: Labels | None
 def _in_memory(reader: Reader, path: Path, labels: Labels | None, most: int) -> Sequence[Picture]:
     if labels is None:
         return reader.read(path, max_voxels=most)
-    volume = reader.open(path, max_voxels=most)
+    volume, planes = reader.open(path, max_voxels=most), reader.label_planes(labels.path, labels.files)
     if labels.diameter:
-        planes = reader.label_planes(labels.path, dataset=labels.dataset)
         reader = magnified_to(labels.diameter, reader, volume.spacing, enumerate(planes))
-    pairs = reader.annotated(path, labels.path, dataset=labels.dataset, volume=volume)
+    scans = reader.prepare(volume, str(path), blank=False)
+    check_same_shape(labels.path, [one.shape for one in planes], path, [scan.shape for scan in scans])
+    pairs = zip(scans, planes, strict=True)
     return [replace(scan, labels=nearest(plane, scan.extent)) for scan, plane in pairs]
 
 
@@ -81,11 +84,19 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
     values = Values(io.Handle(path, reader.dataset).open, dims, reader)
     truth = None
     if labels is not None:
-        io.open_lazily(labels.path, dataset=labels.dataset, usual="label", missing=missing).close()
-        truth = Values(io.Handle(labels.path, labels.dataset, "label").open, dims)
+        check_lossless(labels.path)
+        if labels.files.components:
+            raise ImageReadError(
+                f"{labels.path}: the parts of a mask are numbered in memory, where it does not fit; raise "
+                "CACHE_GB, or number them in the file, as skimage.measure.label does"
+            )
+        place, dataset = labels.files.located(labels.path)
+        io.open_lazily(place, dataset=dataset, usual=labels.files.usual, missing=missing).close()
+        truth = Values(io.Handle(place, dataset, labels.files.usual).open, dims)
         counts = [len(list(one.places())) for one in (values, truth)]
         check_same_shape(labels.path, [truth.shape] * counts[1], path, [values.shape] * counts[0])
         _check_labels(truth)
+        labels.files.doubt(labels.path, _some_planes(truth))
         if labels.diameter:
             reader = magnified_to(labels.diameter, reader, told.spacing, _planes(truth))
     own = reader.voxel_size(told.spacing)
@@ -132,6 +143,18 @@ def _planes(labels: Values) -> Iterator[tuple[int, NDArray[np.int32]]]:
     depth = math.prod(labels.shape[:-2])
     for index, plane in enumerate(labels.planes()):
         yield index // depth, as_ids(plane[0], labels.name)
+
+
+def _some_planes(labels: Values) -> list[NDArray[np.int32]]:
+    """Planes of label pictures, evenly spread."""
+    outer = [*labels.outer, *labels.shape[:-2]]
+    places = [*np.ndindex(*outer)]
+    found = list[NDArray[np.int32]]()
+    for place in places[:: -(-len(places) // PLANES)]:
+        at, depth = place[: len(labels.outer)], place[len(labels.outer) :]
+        box = (*(slice(i, i + 1) for i in depth), *(slice(0, n) for n in labels.shape[-2:]))
+        found.append(as_ids(labels.read(at, box).reshape(labels.shape[-2:]), labels.name))
+    return found
 
 
 def _check_labels(values: Values) -> None:

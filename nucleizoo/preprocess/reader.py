@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from copy import copy
 from pathlib import Path
@@ -17,8 +18,8 @@ from nucleizoo.core.registry import Recipe
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
 from nucleizoo.ops.image.resize import linear, nearest
+from nucleizoo.preprocess.label_files import LabelFiles
 from nucleizoo.preprocess.layout import (
-    as_labels,
     channels_first,
     check_finite,
     check_same_shape,
@@ -26,6 +27,10 @@ from nucleizoo.preprocess.layout import (
     stack_of,
 )
 from nucleizoo.preprocess.scan import LabelFile, Scan
+
+log = logging.getLogger(__name__)
+
+LABELS = LabelFiles()
 
 
 class Reader:
@@ -96,7 +101,7 @@ class Reader:
             TooManyVoxels: when it has more.
             ImageReadError: when the file cannot be used; says why and what to do.
         """
-        return self.prepare(self.open(path, max_voxels=max_voxels), str(path))
+        return self.prepare(self.open(path, max_voxels=max_voxels), str(path), blank=False)
 
     def open(self, path: str | Path, *, max_voxels: int = io.MAX_VOXELS) -> Volume:
         """Decode a file, for `prepare` and `show`; see `read`.
@@ -107,14 +112,23 @@ class Reader:
         """
         return io.read(path, dataset=self.dataset, max_voxels=max_voxels, missing=self.empty_chunks)
 
-    def prepare(self, volume: Volume, name: str) -> list[Scan]:
+    def prepare(self, volume: Volume, name: str, *, blank: bool = True) -> list[Scan]:
         """Like `read`, for a volume in memory; messages call it `name`.
+
+        Args:
+            volume: content of a file.
+            name: of it.
+            blank: whether it may have one value everywhere, which becomes the lowest; a warning says so.
 
         Raises:
             ImageReadError: as for `read`.
         """
         own, factor = self._spacing(volume, name)
         data = channels_first(volume, name, self.channel, self.spec.channels)
+        if data.min() == data.max():
+            if not blank:
+                raise ImageReadError(f"{name}: has the value {data.min()} everywhere; remove it")
+            log.warning("%s: has the value %s everywhere; no nuclei are looked for in it", name, data.min())
         scaled = self._scale(data, volume.axes, name)
         working, stack = magnified(own, factor), stack_of(volume, self.spec.dims)
         return [
@@ -123,7 +137,7 @@ class Reader:
         ]
 
     def annotated(
-        self, picture: Path, labels: Path, *, dataset: str = "", max_voxels: int = io.MAX_VOXELS,
+        self, picture: Path, labels: Path, *, files: LabelFiles = LABELS, max_voxels: int = io.MAX_VOXELS,
         volume: Volume | None = None,
     ) -> list[tuple[Scan, NDArray[np.int32]]]:  # fmt: skip
         """Read a file and its labels: every scan with its labels, on the voxels of the files.
@@ -131,7 +145,7 @@ class Reader:
         Args:
             picture: see `read`.
             labels: see `label_planes`.
-            dataset: see `label_planes`.
+            files: see `label_planes`.
             max_voxels: see `read`.
             volume: the picture's file, where it is in memory already.
 
@@ -140,7 +154,7 @@ class Reader:
         """
         volume = volume or self.open(picture, max_voxels=max_voxels)
         scans = self.prepare(volume, str(picture))
-        planes = self.label_planes(labels, dataset=dataset)
+        planes = self.label_planes(labels, files)
         check_same_shape(labels, [plane.shape for plane in planes], picture, [scan.shape for scan in scans])
         return list(zip(scans, planes, strict=True))
 
@@ -165,12 +179,12 @@ class Reader:
         data = self.scaling.curve(self._scale(data, volume.axes, name))
         return [one[0] for one in pictures(data, volume.axes, self.spec.dims, name)]
 
-    def label_planes(self, path: str | Path, *, dataset: str = "") -> list[NDArray[np.int32]]:
-        """Read instance labels as they are in the file.
+    def label_planes(self, path: str | Path, files: LabelFiles = LABELS) -> list[NDArray[np.int32]]:
+        """Read instance labels as they are in the file; a warning names a file that may hold none.
 
         Args:
             path: file of integers from 0 to 2**31 - 1 in one channel.
-            dataset: the dataset of an HDF5 file; '' takes 'label', or the only one.
+            files: how label files are read.
 
         Returns:
             (*S) int32 for every picture of the file, 0 = background.
@@ -178,25 +192,26 @@ class Reader:
         Raises:
             ImageReadError: when the file cannot be read or does not hold labels.
         """
-        volume = io.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
-        return self._label_planes(volume, str(path))
+        path = Path(path)
+        return self._label_planes(path, files.read(path, missing=self.empty_chunks), files)
 
-    def read_labels(self, path: str | Path, *, dataset: str = "") -> LabelFile:
+    def read_labels(self, path: str | Path, files: LabelFiles = LABELS) -> LabelFile:
         """Read instance labels as `label_planes`, and resample them like images, ids unmixed.
 
         Raises:
             ImageReadError: as for `label_planes`, or when the voxel size is needed and unknown.
         """
-        volume = io.read(path, dataset=dataset, usual="label", missing=self.empty_chunks)
-        name = str(path)
+        path, name = Path(path), str(path)
+        volume = files.read(path, missing=self.empty_chunks)
         own, factor = self._spacing(volume, name)
-        planes = self._label_planes(volume, name)
+        planes = self._label_planes(path, volume, files)
         planes = [nearest(plane, self.resampled(plane.shape, factor, name)) for plane in planes]
         return LabelFile(planes, magnified(own, factor), stack_of(volume, self.spec.dims))
 
-    def _label_planes(self, volume: Volume, name: str) -> list[NDArray[np.int32]]:
-        labels = as_labels(volume, name)[None]
-        return [one[0] for one in pictures(labels, volume.axes, self.spec.dims, name)]
+    def _label_planes(self, path: Path, volume: Volume, files: LabelFiles) -> list[NDArray[np.int32]]:
+        planes = [one[0] for one in pictures(volume.data[None], volume.axes, self.spec.dims, str(path))]
+        files.doubt(path, planes, volumes=self.spec.dims == 3)
+        return planes
 
     def straight(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """A picture in [-1, 1], without the curve of the scaling."""
@@ -216,11 +231,11 @@ class Reader:
         return picture
 
     def _scale(self, data: NDArray[Any], axes: str, name: str) -> NDArray[np.float32]:
-        """Scale raw values to [0, 1]; refuses a file without contrast."""
+        """Scale raw values to [0, 1]; one value everywhere becomes 0."""
         data = data.view(np.uint8) if data.dtype.kind == "b" else data
         check_finite(data, axes.replace("C", ""), name)
         if data.min() == data.max():
-            raise ImageReadError(f"{name}: has the value {data.min()} everywhere; remove it")
+            return np.zeros(data.shape, np.float32)
         try:
             return self.scaling(data)
         except ValueError as error:

@@ -40,7 +40,7 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
 
     Args:
         files: images or volumes; each plane of a stack without a depth axis is an image.
-        picture: PNG file to write.
+        picture: PNG file to write; an older one is replaced, a file of other software is kept.
 
     Returns:
         Lengths in pixels of the last axis; the window in voxels of the first file.
@@ -48,6 +48,10 @@ def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
     Raises:
         UserError: when planes and volumes are mixed, or no nucleus is found.
     """
+    if picture is not None:
+        if Path(picture).suffix.lower() != ".png":
+            raise UserError(f"{picture}: is drawn as a PNG; name a file such as nuclei.png")
+        io.check_replaceable(picture, "png")
     read = list(_enough(files[:: -(-len(files) // MOST)]))
     images = [image for image, _ in read]
     if len({image.ndim for image in images}) > 1:

@@ -56,6 +56,7 @@ def write(
     for name in ("images", "labels"):
         if (folder / name).exists():
             raise UserError(f"{folder / name} exists already; remove it, or choose another --out")
+    io.check_replaceable(folder / "panel.png", "png")
     if domain == "source":
         config, _ = completed(config)
     dataset, target = DOMAINS[domain](config), build.target(config)

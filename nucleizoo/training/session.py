@@ -21,7 +21,7 @@ from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import locked
 from nucleizoo.core.format import listed
 from nucleizoo.ops.nn.norms import plain_norms
-from nucleizoo.runs import Run
+from nucleizoo.runs import Run, data_note
 from nucleizoo.training import start_weights
 from nucleizoo.training.autoconfig import completed
 from nucleizoo.training.batches import Batches
@@ -61,6 +61,8 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
         trainer, batches = _prepared(run, ranks, hooks, *opened)
         if not begun and ranks.is_first:
             run.create()
+        if ranks.is_first:
+            _note_files(run, batches)
         with locked(run.path / "run.json") if ranks.is_first else nullcontext():
             if begun:
                 _continue(trainer, run)
@@ -101,6 +103,20 @@ def _prepared(
         experiment.check_segments()
     kept = _hooks(experiment, run, batches, ranks, hooks)
     return Trainer(experiment.method, config, kept, ranks), batches
+
+
+def _note_files(run: Run, batches: Batches) -> None:
+    """Note the files of a training at its begin, and warn of other ones when it is resumed."""
+    files = [file for one in (batches.image, batches.source) if one for file in one.used_files()]
+    root = Path(run.config.DATASET.ROOT)
+    if not (run.path / data_note.FILE).is_file():
+        data_note.write(run.path, files, root)
+    elif changed := data_note.changes(run.path, files, root):
+        log.warning(
+            "%s: the images have changed since this training began (%s); it goes on with the present ones, "
+            "and what was measured on the old ones stays: train anew with another --out, or restore them",
+            run.path, changed,
+        )  # fmt: skip
 
 
 def reopened(path: Path, config: CfgNode) -> Run:

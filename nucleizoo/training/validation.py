@@ -63,23 +63,24 @@ class Validation:
     nuclei in every file again with its present weights.
 
     Raises:
-        ConfigError: when the numbers of label files and pictures differ, only some of them can be paired by
-            name, their shapes differ, or one cannot be read.
+        ConfigError: when the numbers of label files and pictures differ, they cannot be paired, their shapes
+            differ, or one cannot be read.
     """
 
     def __init__(self, config: CfgNode, report: Report, remembered: Remembered | None = None) -> None:
         root = Path(config.DATASET.ROOT)
         self.config, self.report, self.remembered = config, report, remembered
-        pictures = io.find(root / config.MONITOR.PICTURES)
-        truths = io.find(root / config.MONITOR.TRUTH)
+        places = root / config.MONITOR.PICTURES, root / config.MONITOR.TRUTH
+        pictures, truths = io.find_pictures(places[0]), io.find(places[1])
+        truths = [file for file in truths if file not in pictures] or truths
         if len(pictures) != len(truths):
             raise ConfigError(
                 f"MONITOR.TRUTH has {len(truths)} files, but MONITOR.PICTURES has {len(pictures)}; give one "
                 "label file per picture"
             )
         try:
-            reader = build.reader(config)
-            self.files = [_Annotated.read(reader, *pair) for pair in io.pair(pictures, truths)]
+            reader, pairs = build.reader(config), io.pairs_of(*places, config.MONITOR.PAIR_BY)
+            self.files = [_Annotated.read(reader, *pair) for pair in pairs]
         except ImageReadError as error:
             raise ConfigError(f"MONITOR.PICTURES and MONITOR.TRUTH: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ class Images(Reader, Dataset):
     """Random crops of unlabelled images, drawn from all files of a folder.
 
     Args:
-        path: a folder, a file or a pattern such as 'train/*.tif', relative to DATASET.ROOT.
+        path: a folder, a file or a pattern such as 'train/*.tif', relative to DATASET.ROOT. Labels and
+            results beside the images, such as `a_label.tif` beside `a.png`, are left out.
         cache_gb: memory for images, in 10^9 bytes (4 bytes per voxel). Crops of a larger TIFF, HDF5, NumPy
             or Zarr file are read from the file; other images that do not fit go to a temporary file (in
             TMPDIR).
@@ -31,8 +33,12 @@ class Images(Reader, Dataset):
 
     def __init__(self, spec: DataSpec, *, path: str = "", cache_gb: float = 4.0, **settings: Any) -> None:
         super().__init__(spec, **settings)
-        self.files, self.room = io.find(spec.root / path), cache_gb * 1e9
+        self.files, self.room = io.find_pictures(spec.root / path), cache_gb * 1e9
         self.library = Library(self._load, len(self.files), cache_gb)
+
+    def used_files(self) -> Sequence[Path]:
+        """All images."""
+        return self.files
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """A random window of a random image; images smaller than `size` are mirrored."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from nucleizoo import io
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.kinds import DATASETS
-from nucleizoo.preprocess import Labels, Library, Picture, Reader, open_pictures, random_crop
+from nucleizoo.preprocess import LabelFiles, Labels, Library, Picture, Reader, open_pictures, random_crop
 
 
 @DATASETS.register("labelled")
@@ -21,11 +23,13 @@ class Labelled(Reader, Dataset):
 
     Args:
         images: a folder, a file or a pattern such as 'vol_*.h5', relative to DATASET.ROOT.
-        labels: the same for the labels. Files are paired by name, `a.tif` with `a.png` or `a_label.png`, or,
-            if they share no names, by their natural order. '' reads both from one HDF5 file or Zarr group
-            per volume.
+        labels: the same for the labels. Files are paired by name, `a.tif` with `a.png` or `a_label.png`. ''
+            reads both from one HDF5 file or Zarr group per volume.
+        pair_by: 'name', or 'order' where images and labels have other names and one natural order, 2 before
+            10; the log says what was paired.
         label_dataset: the dataset of labels in HDF5 files and Zarr groups; '' takes 'label', or the only
             dataset of a file that holds only labels.
+        components: whether a label file with one label is a mask, whose connected parts are nuclei.
         min_labelled: a crop with fewer labelled voxels is drawn again with the probability `redraw`
             (CySGAN's code [1]: 1000 in 17x129x129; 0: all crops are equally likely).
         redraw: that probability, at least 0 and below 1 ([1]: 0.9).
@@ -52,7 +56,9 @@ class Labelled(Reader, Dataset):
         *,
         images: str = "",
         labels: str = "",
+        pair_by: str = "name",
         label_dataset: str = "",
+        components: bool = False,
         min_labelled: int = 0,
         redraw: float = 0.9,
         diameter: float = 0.0,
@@ -65,17 +71,31 @@ class Labelled(Reader, Dataset):
                 "MIN_LABELLED must be 0 or more, and REDRAW at least 0 and below 1, got "
                 f"{min_labelled} and {redraw}"
             )
+        if pair_by not in io.PAIR_BY:
+            raise ValueError(f"PAIR_BY must be {' or '.join(io.PAIR_BY)}, got '{pair_by}'")
         if not 0 <= diameter < math.inf:
             raise ValueError(f"DIAMETER must be 0 or more (pixels), got {diameter}")
         if diameter and (settings.get("zoom") or spec.spacing):
             other = "ZOOM" if settings.get("zoom") else "DATASET.SPACING"
             raise ValueError(f"DIAMETER and {other} both set the size of nuclei; leave one of them out")
         self.diameter = diameter
-        self.label_dataset, self.min_labelled, self.redraw = label_dataset, min_labelled, redraw
+        self.min_labelled, self.redraw = min_labelled, redraw
+        self.label_files = LabelFiles(
+            label_dataset,
+            components=components,
+            mask_remedy="set the key COMPONENTS of this dataset to true: its parts are nuclei then",
+            dataset_remedy="name one with the key LABEL_DATASET",
+        )
         self.room = cache_gb * 1e9
-        files = io.find(spec.root / images)
-        self.pairs = io.pair(files, io.find(spec.root / labels)) if labels else [(f, f) for f in files]
+        if labels:
+            self.pairs = io.pairs_of(spec.root / images, spec.root / labels, pair_by)
+        else:
+            self.pairs = [(file, file) for file in io.find_pictures(spec.root / images)]
         self.library = Library(self._load, len(self.pairs), cache_gb)
+
+    def used_files(self) -> Sequence[Path]:
+        """All images and label files."""
+        return [file for pair in self.pairs for file in pair]
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """A random window of a random picture with its labels; small ones are mirrored."""
@@ -94,6 +114,7 @@ class Labelled(Reader, Dataset):
         image, label = self.pairs[pair]
         if image == label and not (io.is_zarr(image) or image.suffix.lower() in (".h5", ".hdf5")):
             raise ImageReadError(f"{image}: contains no labels; name the label files with the key LABELS")
-        # the only dataset of a file is its image
-        dataset = self.label_dataset or ("label" if image == label else "")
-        return open_pictures(self, image, self.room, Labels(label, dataset, self.diameter))
+        files = self.label_files
+        if image == label and files.located(label) == (label, ""):  # the only dataset is the image
+            files = replace(files, dataset="label")
+        return open_pictures(self, image, self.room, Labels(label, files, self.diameter))

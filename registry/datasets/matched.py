@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,13 @@ class MatchedImages(Dataset):
         if draws < 1:
             raise ValueError(f"DRAWS must be 1 or more, got {draws}")
         self.source: Dataset = source(spec)
-        self.table = Table.matching(
-            _intensities(self.source, spec, draws), _intensities(reference(spec), spec, draws)
-        )
+        other: Dataset = reference(spec)
+        self.files = [*self.source.used_files(), *other.used_files()]
+        self.table = Table.matching(_intensities(self.source, spec, draws), _intensities(other, spec, draws))
+
+    def used_files(self) -> Sequence[Path]:
+        """Those of both domains."""
+        return self.files
 
     @classmethod
     def reader(cls, plain: Callable[..., Any], spec: DataSpec, **settings: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,10 @@ class Mixed(Dataset):
         """A reader that reads files as `first` does."""
         part: Recipe = settings["first"]
         return DATASETS.get(part.name).reader(plain, spec, **part.settings)
+
+    def used_files(self) -> Sequence[Path]:
+        """Those of both."""
+        return [*self.first.used_files(), *self.second.used_files()]
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
         """A sample of one of the two."""

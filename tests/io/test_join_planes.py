@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 from support.naming import names
 
-from nucleizoo import api
+from nucleizoo import api, io
 from nucleizoo.cli import main
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io import join_planes, open_lazily
@@ -87,5 +87,15 @@ def test_the_command_joins_and_tells_mistakes(tmp_path, capsys):
     ):
         assert main([*words, *more]) == 2
         names(capsys.readouterr().err, *told)
-    with pytest.raises(UserError, match=r"scan2_z8\.tif: .*\b2\b"):
-        list(api.join_planes([tmp_path / "planes"] * 2, tmp_path / "c.h5", gaps=True))
+
+
+def test_a_plane_given_twice_is_one_plane_and_only_an_older_volume_is_replaced(tmp_path, monkeypatch):
+    written(tmp_path / "planes", np.ones((3, 4, 5), np.uint8))
+    monkeypatch.chdir(tmp_path / "planes")
+    for _ in range(2):
+        list(api.join_planes([tmp_path / "planes", ".", "*.tif"], tmp_path / "c.h5"))
+    assert io.read(tmp_path / "c.h5").data.shape == (3, 4, 5)
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["mine"] = 1
+    with pytest.raises(UserError, match=r"c\.h5: .*kept"):
+        list(api.join_planes(["."], tmp_path / "c.h5"))

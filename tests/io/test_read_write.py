@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from support.naming import names
 
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
@@ -638,25 +639,41 @@ def files(*names):
 @pytest.mark.parametrize(("images", "labels", "partners"), [
     (files("b.png", "a.png"), files("a.tif", "b.tif"), files("b.tif", "a.tif")),
     (files("b.png", "a.png"), files("a_label.h5", "b_label.h5", "c.h5"), files("b_label.h5", "a_label.h5")),
-    (files("t1.tif", "t2.tif"), files("man1.tif", "man2.tif"), files("man1.tif", "man2.tif")),
     (files("x/1.png", "y/1.png"), files("x/1.tif", "y/1.tif"), files("x/1.tif", "y/1.tif")),
+    (files("x/im/1.png", "y/im/1.png"), files("y/lab/1.tif", "x/lab/1.tif"),
+     files("x/lab/1.tif", "y/lab/1.tif")),
+    (files("a.png", "b.png"), files("a.png", "a_label.tif", "b.png", "b_label.tif", "b_overlay.png"),
+     files("a_label.tif", "b_label.tif")),
     (
         files("b.ome.tif", "a.OME.TIFF", "c.ome.zarr"), files("c.tif", "a_label.ome.tif", "b_label.ome.zarr"),
         files("b_label.ome.zarr", "a_label.ome.tif", "c.tif"),
     ),
 ])  # fmt: skip
-def test_partners_have_one_name_or_else_one_place(images, labels, partners):
+def test_partners_have_one_name(images, labels, partners):
     assert io.pair(images, labels) == list(zip(images, partners, strict=True))
 
 
 @pytest.mark.parametrize(("images", "labels", "told"), [
-    (files("a.png", "b.png"), files("b.tif", "c.tif"), r"a\.png: .* 2 files .*\b2 images"),
-    (files("a.png"), files("b.tif", "c.tif"), r"a\.png: .* 2 files .*\b1 image"),
+    (files("a.png", "b.png"), files("b.tif", "c.tif"), r"a\.png: .* 2 files .*b\.tif.*PAIR_BY"),
+    (files("a.png"), files("b.tif", "c.tif"), r"a\.png: .* 2 files .*c\.tif.*PAIR_BY"),
     (files("a.png", "b.png"), files("a.tif", "a_label.tif", "b.tif"), r"a\.tif .*a_label\.tif .*'a'"),
+    (files("t1.tif", "t2.tif"), files("man1.tif", "man2.tif"), r"t1\.tif: .*man1\.tif, man2\.tif.*PAIR_BY"),
+    (files("x01_img.png", "x02_img.png"), files("x01_mask.tif", "x03_mask.tif"), r"x01_img\.png: .*PAIR_BY"),
+    (files("a.png", "a.tif"), files("a.png", "a.tif"), r"a\.png .*a\.tif"),
+    (files("x/1.png", "y/1.png"), files("x/1.tif", "z/1.tif"), r"y/1\.png: .*labels"),
 ])  # fmt: skip
 def test_partners_that_are_not_clear_are_refused(images, labels, told):
     with pytest.raises(ImageReadError, match=told):
         io.pair(images, labels)
+
+
+def test_only_a_request_pairs_by_order_and_the_log_says_what(caplog):
+    images, labels = files("t1.tif", "t2.tif"), files("man1.tif", "man2.tif")
+    with caplog.at_level("INFO"):
+        assert io.pair(images, labels, "order") == list(zip(images, labels, strict=True))
+    names(caplog.text, "t1.tif with man1.tif", "t2.tif with man2.tif")
+    with pytest.raises(ImageReadError, match=r"1 label file\b.* 2 images"):
+        io.pair(images, labels[:1], "order")
 
 
 def test_files_of_one_name_are_matched_and_others_are_told_with_their_kind():

@@ -14,7 +14,7 @@ from nucleizoo.contracts import DataSpec
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io import Volume
 from nucleizoo.kinds import SCALINGS
-from nucleizoo.preprocess import Library, Reader, Scan, Stack
+from nucleizoo.preprocess import LabelFiles, Library, Reader, Scan, Stack
 
 FLAT, DEEP = DataSpec(dims=2), DataSpec(dims=3)
 RAMP = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)
@@ -165,7 +165,7 @@ def test_settings_out_of_range_are_refused(settings, key):
 )
 def test_pictures_without_contrast_or_with_broken_values_are_refused(data, word):
     with pytest.raises(ImageReadError, match=rf"a\.tif.*{word}"):
-        Reader(FLAT).prepare(Volume(data, "YX"), "a.tif")
+        Reader(FLAT).prepare(Volume(data, "YX"), "a.tif", blank=False)
 
 
 def test_a_scaling_that_does_not_fit_names_the_file():
@@ -241,7 +241,7 @@ def test_image_and_label_datasets_are_told_apart(tmp_path):
     reader = Reader(DEEP)
     assert reader.read(tmp_path / "a.h5")[0].image.shape == (1, 4, 20, 30)
     assert (reader.read_labels(tmp_path / "a.h5").planes[0] == 3).all()
-    assert np.array_equal(reader.read_labels(tmp_path / "a.h5", dataset="other").planes[0], RAMP)
+    assert np.array_equal(reader.read_labels(tmp_path / "a.h5", LabelFiles("other")).planes[0], RAMP)
 
 
 # --- the library

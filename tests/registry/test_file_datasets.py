@@ -206,7 +206,7 @@ def test_one_hdf5_file_holds_both(tmp_path):
     assert same_place(sample) and sample.spacing == (2.0, 0.5, 0.5)
 
 
-def test_partners_share_a_stem_or_a_place(labelled):
+def test_partners_share_a_name_or_if_asked_a_place(labelled):
     for i in range(3):  # other suffix, same stem
         Image.fromarray(grid((40, 30), 1)).save(labelled / "labels" / f"{i}.png")
         (labelled / "labels" / f"{i}.tif").unlink()
@@ -215,7 +215,9 @@ def test_partners_share_a_stem_or_a_place(labelled):
     )
     for i, name in enumerate(("m8", "m9", "m10")):
         (labelled / "labels" / f"{i}.png").rename(labelled / "labels" / f"{name}.png")
-    found = pairs(labelled, images="images", labels="labels").pairs
+    with pytest.raises(ImageReadError, match=r"0\.tif: .*m8\.png.*PAIR_BY"):
+        pairs(labelled, images="images", labels="labels")
+    found = pairs(labelled, images="images", labels="labels", pair_by="order").pairs
     assert [(a.stem, b.stem) for a, b in found] == [("0", "m8"), ("1", "m9"), ("2", "m10")]
 
 

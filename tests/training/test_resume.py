@@ -6,6 +6,7 @@ import os
 import random
 import re
 import runpy
+import shutil
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from support.forked import SERVER
 from support.naming import names
 from support.same import assert_same
@@ -120,6 +122,33 @@ def test_a_stopped_training_goes_on_as_if_it_was_not(monkeypatch, toy_images, tm
     assert run.latest()["iteration"] == iteration
     api.train(config(toy_images), run.path, resume=True)
     assert_same_run(run.path, whole)
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ("nothing", []), ("copy", []), ("added", ["new", "cell9.png"]), ("removed", ["gone", "cell1.png"]),
+    ("replaced", ["other", "cell0.png"]), ("renamed", ["new", "x1.png", "gone", "cell1.png"]),
+])  # fmt: skip
+def test_images_that_changed_meanwhile_are_told(monkeypatch, toy_images, tmp_path, caplog, change, told):
+    folder = shutil.copytree(toy_images / "images", tmp_path / "images")
+    run = stopped(monkeypatch, config(tmp_path), tmp_path / "run", 2)
+    if change == "copy":
+        shutil.copytree(folder, tmp_path / "other"), shutil.rmtree(folder)
+        shutil.copytree(tmp_path / "other", folder)
+    elif change == "added":
+        shutil.copy(folder / "cell0.png", folder / "cell9.png")
+    elif change == "removed":
+        (folder / "cell1.png").unlink()
+    elif change == "replaced":
+        Image.fromarray(np.asarray(Image.open(folder / "cell0.png"))[::-1]).save(folder / "cell0.png")
+    elif change == "renamed":
+        (folder / "cell1.png").rename(folder / "x1.png")
+    for _ in range(2):
+        caplog.clear()
+        api.train(config(tmp_path), run.path, resume=True)
+        warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert len(warned) == bool(told)
+        for one in warned:
+            names(one, run.path, "changed", *told)
 
 
 def test_workers_log_and_pictures_change_nothing(monkeypatch, toy_images, tmp_path, whole):

@@ -92,10 +92,13 @@ def test_labels_are_those_of_the_same_name_whatever_their_order(data, suffix):
         Validation(settings, None)
 
 
-def test_where_no_name_is_shared_the_order_pairs(data):
+def test_the_order_pairs_only_if_asked_for(data):
     for old, new in (("a", "man_seg1"), ("b", "man_seg2")):
         (data / "truth" / f"{old}.tif").rename(data / "truth" / f"{new}.tif")
-    assert heights(Validation(config(data), None)) == [10, 20]
+    with pytest.raises(ConfigError, match=r"a\.png: .*man_seg1\.tif.*PAIR_BY"):
+        Validation(config(data), None)
+    by_order = load_config(TOY, [*words(data), "MONITOR.PAIR_BY", "order"])
+    assert heights(Validation(by_order, None)) == [10, 20]
 
 
 def test_every_file_is_read_in_the_size_and_polarity_that_prediction_would_choose(data):

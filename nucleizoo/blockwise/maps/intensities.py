@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nucleizoo.blockwise.maps.volume import VolumeInput
 from nucleizoo.blockwise.state.block_store import BlockStep, BlockStore
 from nucleizoo.ops.grid import Grid
-from nucleizoo.preprocess import Found, Known, Limits, Pass, passes
+from nucleizoo.preprocess import Found, Known, Limits, Pass, is_blank, passes
 
 TASK_BYTES = 2**27
 """Smallest task, where the volume is large enough; it takes a second or so."""
@@ -65,6 +65,13 @@ class Intensities:
             return np.array(self._fixed[0]), np.array(self._fixed[1])
         *_, last = self.steps.values()
         return last.store.table("low"), last.store.table("high")
+
+    def is_blank(self) -> bool:
+        """Whether the volume has one value everywhere; see `limits`, which raises the same errors."""
+        if self._fixed:
+            return is_blank(self.input.values)
+        low, high = self.limits()
+        return bool((low >= high).all())
 
     def skipped(self) -> list[str]:
         """Chunks that were treated as black so far, in words."""

@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from nucleizoo.blockwise.write.result import Result, write_grid
-from nucleizoo.core.files import atomic
+from nucleizoo.io import MARK, replacing
 from nucleizoo.ops.grid import Box, Grid
 
 MULTIPLE = 16
@@ -33,10 +33,11 @@ def write_tiff(path: Path, result: Result) -> None:
     sizes = {f"PhysicalSize{a.upper()}": s for a, s in zip(result.axes, result.spacing or (), strict=False)}
     said = {f"{key}Unit": "µm" for key in sizes}
     note = {"Description": json.dumps(result.metadata)}
-    with atomic(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
+    with replacing(path, "tif") as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
         file.write(
             _tiles(result), shape=result.shape, dtype=result.dtype, tile=_tile(result), compression="zlib",
-            photometric="minisblack", metadata={"axes": result.axes.upper(), **sizes, **said, **note},
+            photometric="minisblack", software=MARK,
+            metadata={"axes": result.axes.upper(), **sizes, **said, **note},
         )  # fmt: skip
 
 

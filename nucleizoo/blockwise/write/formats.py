@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,7 @@ from nucleizoo.blockwise.step import Step
 from nucleizoo.blockwise.write.bigtiff import write_tiff
 from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
 from nucleizoo.blockwise.write.result import Result, write_grid
-from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
-from nucleizoo.io import is_zarr, name_of
+from nucleizoo.io import MARK, name_of, replacing
 from nucleizoo.io.hdf5 import Disk
 
 
@@ -28,7 +25,8 @@ def write_hdf5(path: Path, result: Result) -> None:
     Raises:
         OSError: when the disk is full.
     """
-    with atomic(path) as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+    with replacing(path, "h5") as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+        file.attrs["software"] = MARK
         data = file.create_dataset(
             "label", result.shape, result.dtype,
             chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
@@ -78,22 +76,23 @@ class Format:
         skipped: where it lists the chunks that were treated as black, in words.
         write: writes the result to its path, once the steps are done.
         steps: what any number of processes can write beforehand.
-        replaces: whether what is at its path may be replaced, when the result is complete.
     """
 
     suffix: str
     skipped: str
     write: Callable[[Path, Result], None]
     steps: Callable[[Result], Mapping[str, Step]] = _no_steps
-    replaces: Callable[[Path], bool] = Path.is_file
+
+    @property
+    def kind(self) -> str:
+        """Of the result, as its mark says."""
+        return self.suffix.rpartition(".")[2]
 
 
 FORMATS = {
     "tif": Format(".tif", "'skipped' in the description of its OME metadata", write_tiff),
     "h5": Format(".h5", "its dataset 'skipped'", write_hdf5),
-    "ome-zarr": Format(
-        ".ome.zarr", "'skipped' in its attribute 'nucleizoo'", write_ome_zarr, level_steps, is_zarr
-    ),
+    "ome-zarr": Format(".ome.zarr", "'skipped' in its attribute 'nucleizoo'", write_ome_zarr, level_steps),
 }
 """By their names in `nucleizoo predict --format`."""
 
@@ -107,17 +106,3 @@ def result_paths(path: Path, folder: Path, format_: str) -> tuple[Path, Path]:
 def table_path(path: Path, folder: Path) -> Path:
     """The table of a volume's nuclei."""
     return folder / f"{name_of(path)}_nuclei.csv"
-
-
-def check_path(result: Path, format_: str) -> None:
-    """Refuse a path that the result could not replace when all work is done.
-
-    Raises:
-        UserError: when something other than an older result is there.
-    """
-    if os.path.lexists(result) and not FORMATS[format_].replaces(result):
-        there = "a folder" if result.is_dir() else "a file"
-        raise UserError(
-            f"{result}: {there} is in the place of the result, which replaces only an older result of "
-            f"--format {format_}; move it away, or choose another folder with --output"
-        )

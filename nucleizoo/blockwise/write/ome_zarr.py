@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nucleizoo.blockwise.state.block_store import done_in
 from nucleizoo.blockwise.step import Step
 from nucleizoo.blockwise.write.result import Result, write_grid
-from nucleizoo.io import zarr_library
+from nucleizoo.io import MARK, zarr_library
 from nucleizoo.ops.grid import Box, Grid
 
 SMALLEST = 256
@@ -130,7 +130,7 @@ def write_ome_zarr(path: Path, result: Result) -> None:
     with TemporaryDirectory(dir=result.scratch) as part:
         group = zarr_library().open_group(part, mode="w", zarr_format=3)
         group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(path, result)]}
-        group.attrs["nucleizoo"] = result.metadata
+        group.attrs[MARK] = result.metadata
         os.replace(Path(part) / "zarr.json", _pyramid(result) / "zarr.json")
     if os.path.lexists(path):
         os.replace(path, result.scratch / f"replaced-{secrets.token_hex(4)}")

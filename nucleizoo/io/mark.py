@@ -1,0 +1,118 @@
+"""The mark of what nucleizoo wrote: only that is replaced by new results, other files are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import tifffile
+
+from nucleizoo.core.errors import ForeignFileError
+from nucleizoo.core.files import atomic
+from nucleizoo.io.zarr import is_zarr
+
+MARK = "nucleizoo"
+"""What the field `software` says in TIFF, PNG, HDF5 and JSON, and the generator in texts; a key in Zarr."""
+
+
+def kind_of_ours(path: Path, columns: tuple[str, ...] = ()) -> str:
+    """What kind of file nucleizoo wrote there, by its content and not its suffix; '' for files of others.
+
+    Args:
+        path: what exists.
+        columns: the first of a CSV file, in which there is no room for another mark.
+    """
+    if is_zarr(path):
+        return "zarr" if MARK in _attributes(path) else ""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        begin = file.read(4096)
+    if begin.startswith(_TIFF):
+        return "tif" if _says(_of_tiff, path) else ""
+    if begin.startswith(_HDF5):
+        return "h5" if _says(_of_hdf5, path) else ""
+    line = begin.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
+    if columns and line.split(",")[: len(columns)] == list(columns):
+        return "csv"
+    return next((kind for kind, said in _IN_WORDS.items() if said in begin), "")
+
+
+def is_ours(path: Path, columns: tuple[str, ...] = ()) -> bool:
+    """Whether nucleizoo wrote a file or Zarr folder; see `kind_of_ours`."""
+    return bool(kind_of_ours(path, columns))
+
+
+def check_replaceable(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> None:
+    """Refuse a path at which there is something else than an older result; call it before any work.
+
+    Args:
+        path: of the result.
+        kind: of file, as in `kind_of_ours`.
+        columns: see there.
+
+    Raises:
+        ForeignFileError: when there is.
+    """
+    path = Path(path)
+    if os.path.lexists(path) and kind_of_ours(path, columns) != kind:
+        there = "a folder" if path.is_dir() else "a file"
+        raise ForeignFileError(
+            f"{path}: there is {there} that is not an older result of this kind, and it is kept; move or "
+            "rename it, or choose another place for the result"
+        )
+
+
+@contextmanager
+def replacing(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Write a file as `atomic` does, in the place of an older result, but of nothing else.
+
+    Raises:
+        ForeignFileError: as `check_replaceable`.
+        OSError: as `atomic`.
+    """
+    check_replaceable(path, kind, columns)
+    with atomic(path) as part:
+        yield part
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _says(software: Callable[[Path], str], path: Path) -> bool:
+    """Whether a file says that nucleizoo wrote it; a damaged one is not known to be ours."""
+    try:
+        return software(path).startswith(MARK)
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error):
+        return False
+
+
+def _of_tiff(path: Path) -> str:
+    with tifffile.TiffFile(path, _multifile=False) as file:
+        return str(file.pages.first.tags["Software"].value)
+
+
+def _of_hdf5(path: Path) -> str:
+    with h5py.File(path, "r") as file:
+        return str(file.attrs.get("software", ""))
+
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HDF5 = b"\x89HDF"
+_IN_WORDS = {
+    "png": b"Software\0nucleizoo",
+    "json": b'"software": "nucleizoo',
+    "html": b'<meta name="generator" content="nucleizoo',
+    "md": b"<!-- nucleizoo",
+}
+"""The mark at the beginning of a file, by its kind."""
