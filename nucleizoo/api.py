@@ -313,7 +313,13 @@ def _workers(
     return blockwise.cluster(dask, spec(run), pick_device(segmenter.config.SYSTEM.DEVICE))
 
 
-def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:
+def estimate(
+    inputs: Sequence[str | Path],
+    picture: str | Path | None = None,
+    *,
+    channel: str = "auto",
+    dataset: str = "",
+) -> Sizes:
     """Measure nuclei on images without labels, as settings for synthetic masks.
 
     Volumes are resampled to cubic voxels as wide as a pixel, where the voxel size is known.
@@ -321,11 +327,14 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
     Args:
         inputs: files and folders; at most 24 images are measured.
         picture: PNG file to draw the first image into, with the nuclei that were measured.
+        channel: 'auto', 'luminance' or an index such as '1': what DATASET.IMAGE.CHANNEL is for `predict`.
+        dataset: of HDF5 files and Zarr groups, where they hold several.
 
     Raises:
-        UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
+        UserError: when there is no image, no nucleus is found, planes and volumes are mixed, or a file has
+            several channels or datasets and none is named.
     """
-    return autoconfig.measure(io.find_distinct(inputs), picture)
+    return autoconfig.measure(io.find_distinct(inputs), picture, channel=channel, dataset=dataset)
 
 
 def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> published.Fetched:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nucleizoo.core.errors import RankError, UserError
 
-_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+")
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)*")
 
 _NO_MEMORY = (
     "out of memory: for training lower SOLVER.BATCH, DATASET.SIZE or the WIDTH of the networks; for "
@@ -54,8 +54,20 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def is_key(word: str) -> bool:
-    """Whether a word is a key of the configuration, and not a file."""
-    return _KEY.fullmatch(word) is not None and not Path(word).exists()
+    """Whether a word is a key of the configuration, whole or without its section, and not a file."""
+    if not _KEY.fullmatch(word) or Path(word).exists():
+        return False
+    return "." in word or _ends_a_key(word)
+
+
+def _ends_a_key(word: str) -> bool:
+    """Whether a word without a dot is the end of a key; the messages of configurations give the whole one."""
+    from nucleizoo.core.check import keys_called
+    from nucleizoo.core.plugins import load_plugins
+    from nucleizoo.defaults import DEFAULTS
+
+    load_plugins()
+    return bool(keys_called(word, DEFAULTS))
 
 
 def steady_threads() -> None:

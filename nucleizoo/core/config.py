@@ -13,6 +13,7 @@ from nucleizoo.core.check import merge
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.plugins import is_path, load_plugins, located
 from nucleizoo.core.registry import Recipe, Registry
+from nucleizoo.core.values import in_list
 
 BASE = "_BASE_"
 MAX_FILES = 50
@@ -145,9 +146,10 @@ def _read(path: Path, readers: tuple[Path, ...], done: set[Path]) -> Layers:
     if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
         raise ConfigError(f"{path}: {BASE} must be a file or a list of files, got {text.brief(bases)}")
     system = tree.get("SYSTEM")
-    if isinstance(system, dict) and isinstance(system.get("PLUGINS"), list):
+    if isinstance(system, dict) and "PLUGINS" in system:
         system["PLUGINS"] = [
-            located(name, path.parent) if isinstance(name, str) else name for name in system["PLUGINS"]
+            located(name, path.parent) if isinstance(name, str) else name
+            for name in in_list([], system["PLUGINS"])
         ]
     below = [_read(path.parent / base, (*readers, path), done) for base in bases]
     return [*(layer for layers in below for layer in layers), tree]
@@ -179,10 +181,8 @@ def _plugins(layers: Layers, shown: str) -> list[str]:
     found = [
         section["PLUGINS"] for section in sections if isinstance(section, Mapping) and "PLUGINS" in section
     ]
-    names = found[-1] if found else []
-    if isinstance(names, text.Unread):
-        names = names.read()
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    names = in_list([], found[-1] if found else [])
+    if not all(isinstance(name, str) for name in names):
         raise ConfigError(
             f"{shown}:\n  SYSTEM.PLUGINS must be a list of modules, files or folders, got {text.brief(names)}"
         )

@@ -13,8 +13,10 @@ from yacs.config import CfgNode
 from nucleizoo import build, ranges
 from nucleizoo.contracts import Method
 from nucleizoo.core import config as configuration
+from nucleizoo.core.check import keys_called
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic, is_part, locked
+from nucleizoo.core.format import either
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import saved_state
@@ -85,8 +87,10 @@ class Run:
             RunError: when it is not a run folder, or an override touches what was trained.
         """
         if alone := [key for key in overrides[::2] if "." not in key]:
-            section = "INFERENCE" if alone[0] in DEFAULTS["INFERENCE"] else "DATASET.IMAGE"
-            raise RunError(f"{alone[0]} is not a key; did you mean {section}.{alone[0]}?")
+            every = keys_called(alone[0], DEFAULTS)
+            meant = [key for key in every if key.startswith(_IN_USE)] or every
+            hint = f"did you mean {either(meant)}?" if meant else "keys are such as INFERENCE.WINDOW"
+            raise RunError(f"{alone[0]} is not a key; {hint}")
         if trained := [key for key in overrides[::2] if not key.startswith(_IN_USE)]:
             raise RunError(
                 f"{', '.join(trained)} was fixed by the training; for a trained run you can set keys of "
