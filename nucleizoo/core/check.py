@@ -64,9 +64,10 @@ def _keys(tree: Tree, path: str, slots: int) -> Iterator[str]:
         key = _join(path, name)
         if isinstance(default, Mapping):
             yield from _keys(default, key, slots)
-        elif not isinstance(default, Recipe):
+            continue
+        if path:
             yield key
-        elif slots:
+        if isinstance(default, Recipe) and slots:
             for entry in default.registry.names():
                 settings = default.registry.schema(entry).values()
                 yield from _keys({one.name.upper(): one.default for one in settings}, key, slots - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from nucleizoo.contracts import Method
 from nucleizoo.core import config as configuration
 from nucleizoo.core.check import keys_called
 from nucleizoo.core.errors import RunError
-from nucleizoo.core.files import atomic, is_part, locked
+from nucleizoo.core.files import locked, write_texts
 from nucleizoo.core.format import either
+from nucleizoo.core.parts import is_part
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import saved_state
 from nucleizoo.runs.provenance import circumstances
+
+_LOCK = ".lock"
+"""File that the process that trains keeps locked."""
 
 _IN_USE = ("INFERENCE.", "DATASET.IMAGE.", "SYSTEM.")
 """Keys that may be set when a run is used."""
@@ -46,8 +51,7 @@ class Run:
         """
         self.check_free(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        with atomic(self.path / "run.json") as part:
-            part.write_text(json.dumps(circumstances(), indent=2) + "\n")
+        write_texts({self.path / "run.json": json.dumps(circumstances(), indent=2) + "\n"})
         self.write_config()  # last: it makes the folder a run
         return self
 
@@ -66,13 +70,39 @@ class Run:
             and (path / "config.yaml").is_file()
             and begun <= {saved_state.UNTRAINED}
         ):
-            with locked(path / "run.json"):
-                return
+            return
         # `create` writes run.json first: alone, it was left by a start that was killed
-        if not (path.is_dir() and all(is_part(f) or f.name == "run.json" for f in path.iterdir())):
+        if not (path.is_dir() and all(is_part(f) or f.name in ("run.json", _LOCK) for f in path.iterdir())):
             raise RunError(
                 f"{path} exists already; resume it with --resume, or give another folder with --out"
             )
+
+    @staticmethod
+    @contextmanager
+    def held(path: Path) -> Iterator[None]:
+        """Make a run folder, and keep others from training in it; it is removed if no run was begun.
+
+        The lock is a file of its own, which nobody replaces. What a killed training has left is removed.
+
+        Raises:
+            RunError: when another process trains there.
+            OSError: when it cannot be made.
+        """
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(path / _LOCK):
+                for left in filter(is_part, path.rglob("*")):
+                    left.unlink()
+                try:
+                    yield
+                finally:
+                    (path / _LOCK).unlink(missing_ok=True)
+        finally:
+            if not (path / "config.yaml").exists():
+                with suppress(OSError):  # another process has begun one there
+                    for folder in made:
+                        folder.rmdir()
 
     @classmethod
     def open(cls, path: Path, plugins: Sequence[str] = (), overrides: Sequence[str] = ()) -> Run:
@@ -146,13 +176,7 @@ class Run:
 
     def write_config(self) -> None:
         """Write the configuration, from which the run can be repeated."""
-        with atomic(self.path / "config.yaml") as part:
-            part.write_text(configuration.dump(self.config), encoding="utf-8")
-
-    def tidy(self) -> None:
-        """Remove partial files of a killed training; only for the process that trains here."""
-        for file in filter(is_part, self.path.rglob("*")):
-            file.unlink()
+        write_texts({self.path / "config.yaml": configuration.dump(self.config)})
 
     def save(
         self, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None

@@ -47,25 +47,42 @@ def test_a_new_run_holds_the_whole_configuration_and_its_circumstances(run):
     assert {"python", "commit", "processor", "threads", "started"} <= told.keys()
 
 
-def test_a_training_that_never_made_a_step_may_be_begun_anew_unless_it_lives(run):
+def test_a_training_that_never_made_a_step_may_be_begun_anew(run):
     run.save(state(0), weights())
     Run(run.path, config("SOLVER.LR", "0.5")).create()
     assert Run.open(run.path).config.SOLVER.LR == 0.5
-    hold = (
-        "import sys, pathlib\nfrom nucleizoo.core.files import locked\n"
-        "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); input()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, run.path / "run.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout.readline() == b"held\n"
-        with pytest.raises(RunError, match=r"in use .*wait"):
-            Run(run.path, config()).create()
-        other.communicate(b"\n")
-    Run(run.path, config()).create()
     run.save(state(2), weights())
     with pytest.raises(RunError, match=r"exists .*--resume"):
         Run(run.path, config()).create()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing is locked there")
+def test_a_folder_is_of_one_training_from_before_it_is_a_run_until_its_end(tmp_path):
+    path, hold = tmp_path / "a" / "run", (
+        "import sys, pathlib\nfrom nucleizoo.runs import Run\n"
+        "with Run.held(pathlib.Path(sys.argv[1])): print('held', flush=True); input()"
+    )  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        for _ in range(2):
+            with pytest.raises(RunError, match=r"run is in use .*wait"), Run.held(path):
+                pytest.fail("two have the folder")
+        other.communicate(b"\n")
+    assert not (tmp_path / "a").exists()
+    with Run.held(path):
+        Run(path, config()).create()  # replaces files, but not that of the lock
+        Run(path, config()).create()
+    assert names(tmp_path) == ["a/run/config.yaml", "a/run/run.json"]
+
+
+def test_a_folder_in_which_no_run_was_begun_is_removed_if_it_was_not_there(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for path in (tmp_path / "a" / "b", tmp_path / "mine" / "run", tmp_path / "mine"):
+        with pytest.raises(KeyboardInterrupt), Run.held(path):
+            raise KeyboardInterrupt
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
 
 
 def test_a_folder_with_anything_in_it_is_not_taken(tmp_path):
@@ -81,7 +98,9 @@ def test_a_folder_with_anything_in_it_is_not_taken(tmp_path):
 def test_an_empty_folder_is_taken_and_so_is_what_a_killed_start_left(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".part-0123.yaml").write_text("SYS")
-    Run(tmp_path / "run", config()).create().tidy()
+    (tmp_path / "run" / ".lock").touch()
+    with Run.held(tmp_path / "run"):
+        Run(tmp_path / "run", config()).create()
     assert names(tmp_path / "run") == ["config.yaml", "run.json"]
 
 

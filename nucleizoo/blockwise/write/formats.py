@@ -28,7 +28,11 @@ def write_hdf5(path: Path, result: Result) -> None:
     Raises:
         OSError: when the disk is full.
     """
-    with atomic(path) as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+    with (
+        atomic(path, within=result.scratch) as part,
+        Disk(part, "r+") as disk,
+        h5py.File(disk, "w") as file,
+    ):
         data = file.create_dataset(
             "label", result.shape, result.dtype,
             chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
