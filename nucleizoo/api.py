@@ -15,6 +15,8 @@ from nucleizoo import blockwise, comparison, io, published, ranges
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.core.files import is_too_long
+from nucleizoo.core.format import first_line
 from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.experiments import trials
@@ -23,12 +25,21 @@ from nucleizoo.inference.segmenters import Segmenters
 from nucleizoo.io.join_planes import join_planes as joined
 from nucleizoo.metrics import files, folders
 from nucleizoo.ops.nn.device import pick_device
+from nucleizoo.ops.out_of_memory import is_out_of_memory
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
 from nucleizoo.runs import Run
 from nucleizoo.training import autoconfig, export_samples
 from nucleizoo.training.session import train
 
 log = logging.getLogger(__name__)
+
+_LONGEST_ENDING = "_0000_overlay.png"
+"""What a result adds at most to the name of its picture."""
+
+_TOO_LARGE = (
+    'it needs more memory than there is; set a smaller INFERENCE.WINDOW, such as "[256, 256]", or predict it by '
+    "blocks, with --blocks and --max-memory"
+)
 
 __all__ = [
     "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
@@ -122,6 +133,11 @@ def predict(
     def predicted(
         path: Path, workers: blockwise.Cluster | None, options: blockwise.Options
     ) -> writers.Prediction:
+        if is_too_long(folder / f"{io.name_of(path)}{_LONGEST_ENDING}"):
+            raise ImageReadError(
+                f"{path}: its name is too long for the names of its results, which are up to "
+                f"{len(_LONGEST_ENDING)} letters longer; rename it"
+            )
         found, segmenter = segmenters.of(path)
         if path in by_blocks:
             return blockwise.predict_volume(
@@ -140,6 +156,11 @@ def predict(
                 done = predicted(path, workers, options)
             except ImageReadError as error:
                 refused.append(str(error))
+                continue
+            except (MemoryError, RuntimeError, OSError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                refused.append(f"{path}: {_TOO_LARGE} ({first_line(error)})")
                 continue
             yield done
     if refused:
