@@ -15,7 +15,7 @@ from nucleizoo import blockwise, comparison, io, published, ranges
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import ImageReadError, UserError
-from nucleizoo.core.files import is_too_long
+from nucleizoo.core.files import is_too_long, write_texts
 from nucleizoo.core.format import first_line
 from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
@@ -37,8 +37,8 @@ _LONGEST_ENDING = "_0000_overlay.png"
 """What a result adds at most to the name of its picture."""
 
 _TOO_LARGE = (
-    'it needs more memory than there is; set a smaller INFERENCE.WINDOW, such as "[256, 256]", or predict it by '
-    "blocks, with --blocks and --max-memory"
+    'it needs more memory than there is; set a smaller INFERENCE.WINDOW, such as "[256, 256]", or predict it '
+    "by blocks, with --blocks and --max-memory"
 )
 
 __all__ = [
@@ -231,11 +231,13 @@ def evaluate(
         files.prepare(Path(output) / "metrics.json")
         draw = files.draw_into(output, images)
     result = folders.compare(predictions, truths, border=border, planes=planes, markers=markers, draw=draw)
+    texts = dict[Path, str]()
     if json_file is not None:
-        files.write_json(json_file, result)
+        texts[Path(json_file)] = files.json_text(result)
     if output is not None:
-        files.write_json(Path(output) / "metrics.json", result)
-        files.write_csv(Path(output) / "images.csv", result["images"])
+        texts[Path(output) / "metrics.json"] = files.json_text(result)
+        texts[Path(output) / "images.csv"] = files.images_text(result["images"])
+    write_texts(texts)
     return result
 
 

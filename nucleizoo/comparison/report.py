@@ -15,7 +15,7 @@ from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.published_scores import published
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
+from nucleizoo.core.files import write_texts
 from nucleizoo.core.format import plural
 from nucleizoo.runs import Run
 
@@ -40,7 +40,7 @@ class Comparison:
 def compare(
     runs: Sequence[Run], pairs: Sequence[Pair], output: str | Path, *, dataset: str = "", border: int = 0
 ) -> Comparison:
-    """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`.
+    """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`, all or none.
 
     Args:
         runs: finished; those that differ only in their seed are one model.
@@ -75,12 +75,9 @@ def compare(
         images,
     )
     page = folder / "report.html"
-    _write(folder / "report.csv", tables.csv_text(result))
-    _write(folder / "report.md", tables.markdown_text(result))
-    _write(page, html_page.text(result, pairs, failed, dataset))
+    write_texts({
+        folder / "report.csv": tables.models_text(result),
+        folder / "report.md": tables.markdown_text(result),
+        page: html_page.text(result, pairs, failed, dataset),
+    })  # fmt: skip
     return Comparison(f"{report_text.verdict(result)} {report_text.support(result)}".strip(), page, failed)
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic(path) as part:
-        part.write_text(text, encoding="utf-8", newline="")

@@ -10,7 +10,7 @@ from typing import Any
 from nucleizoo import api
 from nucleizoo.core import text
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic
+from nucleizoo.core.files import write_texts
 from nucleizoo.experiments import trials
 from nucleizoo.figures import drawing
 from nucleizoo.figures.tables import averaged, write_runs
@@ -121,8 +121,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
         ours = [f"{row[s]:.3f}" + (f" ± {row[f'{s} sd']:.3f}" if seeds > 1 else "") for s in table.scores]
         theirs = [f"{row[f'published {place}']:.3f}" for place in table.published]
         lines.append(f"| {' | '.join([row['row'], *ours, *theirs])} |")
-    with atomic(path) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_texts({path: "\n".join(lines) + "\n"})
 
 
 def _drawn(rows: Sequence[Mapping[str, Any]], table: Ablation, about: str, path: Path) -> Path:

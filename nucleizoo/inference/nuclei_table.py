@@ -115,7 +115,7 @@ def write(path: Path, table: Iterable[Row], axes: int, spacing: tuple[float, ...
         OSError: when the disk is full.
     """
     head = ["picture", "label", "voxels", *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]
-    with atomic(path) as part, part.open("w", newline="") as file:
+    with atomic(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, head)
         writer.writeheader()
         writer.writerows(table)

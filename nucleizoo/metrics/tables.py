@@ -33,7 +33,7 @@ def confidence(labels: Path, pictures: Sequence[NDArray[np.int64]]) -> list[NDAr
     if not table.is_file():
         return None
     try:
-        with table.open(newline="") as file:
+        with table.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             read = [tuple(float(row[key]) for key in COLUMNS) for row in reader]
         of_volumes = "z" in (reader.fieldnames or ())

@@ -59,7 +59,7 @@ def test_full_memory_is_known_whoever_raised_it(make, capsys):
     OSError(errno.ENOMEM, "in any language"),
     RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     RuntimeError("unable to mmap 8 bytes from file </torch_1>: in any language (12)"),
-    RuntimeError("Caught RuntimeError in DataLoader worker process 0.\n[enforce fail] DefaultCPUAllocator: no"),
+    RuntimeError("Caught RuntimeError in DataLoader worker process 0.\n[enforce] DefaultCPUAllocator: no"),
 ], ids=["gpu", "errno", "cudnn", "system call", "worker"])  # fmt: skip
 def test_full_memory_is_known_by_type_and_number(error):
     assert is_out_of_memory(error)
