@@ -11,7 +11,7 @@ from yacs.config import CfgNode
 from nucleizoo.core import text
 from nucleizoo.core.check import merge
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.plugins import is_path, load_plugins, located
+from nucleizoo.core.plugins import installed_modules, is_path, load_plugins, located
 from nucleizoo.core.registry import Recipe, Registry
 from nucleizoo.core.values import in_list
 
@@ -61,8 +61,8 @@ def loads(
 ) -> CfgNode:
     """Read a configuration that `dump` has written.
 
-    Plugins that are modules are loaded. A plugin that is a file may have been exchanged since, or come from
-    a stranger: it is loaded only when `plugins` names a file or folder of the same name.
+    Installed plugins are loaded. Any other file or module may have been exchanged since, or be named by a
+    stranger: it is loaded only when `plugins` names it again, a file or folder by its name alone.
 
     Args:
         saved: the text.
@@ -72,21 +72,24 @@ def loads(
         overrides: keys and values in turn, applied over the text.
 
     Raises:
-        ConfigError: as `load`, and when a plugin that is a file is not named again.
+        ConfigError: as `load`, and when a plugin that is not installed as one is not named again.
     """
     layers: Layers = [text.parse_mapping(saved, name)]
     if overrides:
         layers.append(_pairs(overrides))
     given = [located(plugin) for plugin in plugins]
-    again = {Path(plugin).name: plugin for plugin in given if is_path(plugin)}
+    again = {Path(plugin).name if is_path(plugin) else plugin: plugin for plugin in given}
+    again |= {plugin: plugin for plugin in installed_modules()}
     wanted = []
     for plugin in _plugins(layers, name):
-        if is_path(plugin) and Path(plugin).name not in again:
+        called = Path(plugin).name if is_path(plugin) else plugin
+        if called not in again:
+            kind = "file" if is_path(plugin) else "module"
             raise ConfigError(
-                f"{name}: it needs the plugin file {plugin}, which is not loaded automatically; "
-                f"read the file, then load it with --plugin {plugin}"
+                f"{name}: it needs the plugin {kind} {plugin}, which is not loaded automatically; "
+                f"read the {kind}, then load it with --plugin {plugin}"
             )
-        wanted.append(again.get(Path(plugin).name, plugin))
+        wanted.append(again[called])
     _load_plugins([*wanted, *given], layers)
     return _checked(defaults, layers, name)
 

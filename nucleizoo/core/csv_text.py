@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""How a text begins that becomes a formula; the last four are wide signs, which Excel in Japan takes for them."""
+"""How a text begins that becomes a formula; the last four are the wide signs of East Asian keyboards."""
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

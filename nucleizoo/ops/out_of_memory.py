@@ -18,8 +18,8 @@ _SIGNS = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "MPS backend out of memory",
 )
-"""What torch puts into a plain RuntimeError, which has neither type nor number for it: names of C++ classes and
-of status codes, which are no sentences and the same on all systems. MPS has only its sentence."""
+"""What torch puts into a plain RuntimeError, which has neither type nor number for it: names of C++ classes
+and of status codes, which are no sentences and the same on all systems. MPS has only its sentence."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

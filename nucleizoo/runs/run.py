@@ -21,7 +21,7 @@ from nucleizoo.core.format import either
 from nucleizoo.core.parts import is_part
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.ops.nn.norm_statistics import Statistics
-from nucleizoo.runs import saved_state
+from nucleizoo.runs import log_rows, saved_state
 from nucleizoo.runs.provenance import circumstances
 
 _LOCK = ".lock"
@@ -210,15 +210,8 @@ class Run:
         return max((row["iteration"] for row in self.log()), default=0)
 
     def log(self) -> Iterator[dict[str, Any]]:
-        """The rows of log.jsonl in their order, each with 'iteration' and 'seconds'; there may be none."""
-        file = self.path / "log.jsonl"
-        for line in file.read_text().splitlines() if file.is_file() else ():
-            try:
-                row = json.loads(line)
-            except ValueError:  # cut short by a crash, and logged again after resuming
-                continue
-            if isinstance(row, dict) and {"iteration", "seconds"} <= row.keys():
-                yield row
+        """The rows of log.jsonl; see `log_rows.read`."""
+        return log_rows.read(self.path)
 
     def latest(self) -> dict[str, Any] | None:
         """The newest checkpoint that can be read, None when there is none yet.

@@ -88,8 +88,8 @@ def workers_watched() -> Iterator[None]:
 class _Told(Dataset[dict[str, Tensor] | UserError]):
     """Returns user errors as values, because those raised in a worker arrive with its traceback.
 
-    A worker moves its batches to shared memory here: PyTorch does so in a thread, where a failure would be lost
-    and the main process wait for ever.
+    A worker moves its batches to shared memory here: PyTorch does so in a thread, where a failure is lost and
+    the main process waits for ever.
     """
 
     def __init__(self, batches: Batches, plugins: Sequence[str]) -> None:
@@ -115,13 +115,13 @@ def _shared(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         UserError: when there is too little, or too many files are open.
     """
     try:
-        return {name: value.share_memory_() for name, value in batch.items()}
+        return {name: value.share_memory_() for name, value in batch.items()}  # type: ignore[no-untyped-call]
     except RuntimeError as error:  # of whatever system call
         needed = sum(value.nbytes for value in batch.values())
         raise UserError(
-            f"a batch of {storage(needed)} cannot be moved to shared memory ({first_line(error)}); allow more of "
-            "it, in a container with docker run --shm-size 2g, or set SYSTEM.WORKERS 0, or lower SOLVER.BATCH "
-            "or DATASET.SIZE"
+            f"a batch of {storage(needed)} cannot be moved to shared memory ({first_line(error)}); allow "
+            "more of it, in a container with docker run --shm-size 2g, or set SYSTEM.WORKERS 0, or lower "
+            "SOLVER.BATCH or DATASET.SIZE"
         ) from error
 
 

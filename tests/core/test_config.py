@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import textwrap
 import time
+from importlib.metadata import EntryPoint
 
 import pytest
 from hypothesis import given, settings
@@ -569,12 +571,29 @@ def test_saved_text_does_not_load_files_unasked(write, tmp_path, forget):
     write(PLUGIN, "fresh.py")
     config = load(write("METHOD: {CYCLE: {NAME: fresh}}"), defaults=DEFAULTS, plugins=["fresh.py", "json"])
     with pytest.raises(ConfigError, match=r"--plugin .*fresh\.py"):
-        loads(dump(config), defaults=DEFAULTS)
+        loads(dump(config), defaults=DEFAULTS, plugins=["json"])
     (tmp_path / "moved").mkdir()
     LOSSES._entries.pop("fresh")
     (tmp_path / "fresh.py").rename(tmp_path / "moved/fresh.py")
-    again = loads(dump(config), defaults=DEFAULTS, plugins=["moved/fresh.py"])
+    again = loads(dump(config), defaults=DEFAULTS, plugins=["moved/fresh.py", "json"])
     assert again.SYSTEM.PLUGINS == (str(tmp_path / "moved/fresh.py"), "json")
+
+
+@pytest.mark.parametrize("named", ["antigravity", "os.path", "lib2to3.__main__"])
+def test_saved_text_imports_no_module_unasked(write, monkeypatch, named):
+    text = f"SYSTEM: {{PLUGINS: [{named}]}}"
+    monkeypatch.setattr(importlib, "import_module", lambda name: pytest.fail(f"{name} was imported"))
+    for others in ([], ["json"], [f"{named}.py"]):
+        with pytest.raises(ConfigError, match=rf"module {named}, .*--plugin {named}"):
+            loads(text, defaults=DEFAULTS, plugins=others)
+
+
+def test_saved_text_imports_a_module_that_is_named_again_or_is_an_installed_plugin(write, monkeypatch):
+    text = "SYSTEM: {PLUGINS: [json]}"
+    assert loads(text, defaults=DEFAULTS, plugins=["json"]).SYSTEM.PLUGINS == ("json",)
+    point = EntryPoint("mine", "json", plugins.GROUP)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    assert loads(text, defaults=DEFAULTS).SYSTEM.PLUGINS == ("json",)
 
 
 def test_broken_plugin_stops_the_load(write):
