@@ -14,8 +14,8 @@ FILE = "log.jsonl"
 def read(run: Path) -> Iterator[dict[str, Any]]:
     """The rows of a run folder's log in their order; there may be none.
 
-    Each has 'iteration' (int), 'seconds' (float) and groups of numbers by name. Lines that are no rows, such as
-    one that was cut short by a crash, are left out.
+    Each has 'iteration' (int), 'seconds' (float) and groups of numbers by name. Lines that are no rows, such
+    as one that was cut short by a crash, are left out.
 
     Raises:
         OSError: when the file cannot be read.
