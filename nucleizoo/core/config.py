@@ -80,18 +80,29 @@ def loads(
     given = [located(plugin) for plugin in plugins]
     again = {Path(plugin).name if is_path(plugin) else plugin: plugin for plugin in given}
     again |= {plugin: plugin for plugin in installed_modules()}
-    wanted = []
-    for plugin in _plugins(layers, name):
-        called = Path(plugin).name if is_path(plugin) else plugin
-        if called not in again:
-            kind = "file" if is_path(plugin) else "module"
-            raise ConfigError(
-                f"{name}: it needs the plugin {kind} {plugin}, which is not loaded automatically; "
-                f"read the {kind}, then load it with --plugin {plugin}"
-            )
-        wanted.append(again[called])
-    _load_plugins([*wanted, *given], layers)
+    wanted = _plugins(layers, name)
+    called = [Path(plugin).name if is_path(plugin) else plugin for plugin in wanted]
+    unasked = [plugin for plugin, short in zip(wanted, called, strict=True) if short not in again]
+    unasked += [plugin for plugin in map(located, entries_plugins(layers[0])) if plugin not in again.values()]
+    for plugin in unasked:
+        kind = "file" if is_path(plugin) else "module"
+        raise ConfigError(
+            f"{name}: it needs the plugin {kind} {plugin}, which is not loaded automatically; "
+            f"read the {kind}, then load it with --plugin {plugin}"
+        )
+    _load_plugins([*(again[short] for short in called), *given], layers)
     return _checked(defaults, layers, name)
+
+
+def entries_plugins(tree: Mapping[str, Any]) -> list[str]:
+    """The plugins in keys PLUGINS outside SYSTEM, with which entries open another run."""
+    found = list[str]()
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and key != "SYSTEM":
+            found += entries_plugins(value)
+        elif key == "PLUGINS":
+            found += [str(name) for name in in_list([], value)]
+    return found
 
 
 def dump(config: CfgNode) -> str:

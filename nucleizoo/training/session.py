@@ -16,6 +16,7 @@ from yacs.config import CfgNode
 from nucleizoo import build
 from nucleizoo.build import Experiment
 from nucleizoo.contracts import Dataset, Hook
+from nucleizoo.core.config import entries_plugins
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.format import listed
 from nucleizoo.ops.nn.norms import plain_norms
@@ -119,7 +120,7 @@ def reopened(path: Path, config: CfgNode) -> Run:
     Raises:
         RunError: when there is no run, or one of another configuration.
     """
-    run = Run.open(path, config.SYSTEM.PLUGINS)
+    run = Run.open(path, [*config.SYSTEM.PLUGINS, *entries_plugins(config)])
     config, _ = completed(config, known=run.config)
     run.check_same(config)
     run.config = config  # what may differ, such as thresholds, holds from now on

@@ -588,6 +588,15 @@ def test_saved_text_imports_no_module_unasked(write, monkeypatch, named):
             loads(text, defaults=DEFAULTS, plugins=others)
 
 
+def test_saved_text_gives_entries_no_plugin_unasked(write):
+    for named in ("antigravity", "[json, antigravity]"):
+        text = f"DATASET: {{SOURCE: {{NAME: translated, DEEPER: {{PLUGINS: {named}}}}}}}"
+        with pytest.raises(ConfigError, match=r"module antigravity, .*--plugin antigravity"):
+            loads(text, defaults=DEFAULTS, plugins=["json"])
+    with pytest.raises(ConfigError, match="DATASET is not a key"):  # nothing else is wrong
+        loads(text.replace("antigravity", "json.tool"), defaults=DEFAULTS, plugins=["json", "json.tool"])
+
+
 def test_saved_text_imports_a_module_that_is_named_again_or_is_an_installed_plugin(write, monkeypatch):
     text = "SYSTEM: {PLUGINS: [json]}"
     assert loads(text, defaults=DEFAULTS, plugins=["json"]).SYSTEM.PLUGINS == ("json",)
