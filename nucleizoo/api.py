@@ -15,6 +15,8 @@ from nucleizoo import blockwise, comparison, io, published, ranges
 from nucleizoo.comparison import Comparison, find_pairs
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import ForeignFileError, ImageReadError, UserError
+from nucleizoo.core.files import is_too_long, write_texts
+from nucleizoo.core.format import first_line
 from nucleizoo.core.plugins import located
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.experiments import trials
@@ -23,12 +25,21 @@ from nucleizoo.inference.segmenters import Segmenters
 from nucleizoo.io.join_planes import join_planes as joined
 from nucleizoo.metrics import files, folders
 from nucleizoo.ops.nn.device import pick_device
+from nucleizoo.ops.out_of_memory import is_out_of_memory
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
 from nucleizoo.runs import Run
 from nucleizoo.training import autoconfig, export_samples
 from nucleizoo.training.session import train
 
 log = logging.getLogger(__name__)
+
+_LONGEST_ENDING = "_0000_overlay.png"
+"""What a result adds at most to the name of its picture."""
+
+_TOO_LARGE = (
+    'it needs more memory than there is; set a smaller INFERENCE.WINDOW, such as "[256, 256]", or predict it '
+    "by blocks, with --blocks and --max-memory"
+)
 
 __all__ = [
     "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
@@ -126,6 +137,11 @@ def predict(
     def predicted(
         path: Path, workers: blockwise.Cluster | None, options: blockwise.Options
     ) -> writers.Prediction:
+        if is_too_long(folder / f"{io.name_of(path)}{_LONGEST_ENDING}"):
+            raise ImageReadError(
+                f"{path}: its name is too long for the names of its results, which are up to "
+                f"{len(_LONGEST_ENDING)} letters longer; rename it"
+            )
         found, segmenter = segmenters.of(path)
         if path in by_blocks:
             return blockwise.predict_volume(
@@ -144,6 +160,11 @@ def predict(
                 done = predicted(path, workers, options)
             except (ImageReadError, ForeignFileError) as error:
                 refused.append(str(error))
+                continue
+            except (MemoryError, RuntimeError, OSError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                refused.append(f"{path}: {_TOO_LARGE} ({first_line(error)})")
                 continue
             yield done
     if refused:
@@ -222,11 +243,13 @@ def evaluate(
         predictions, truths, border=border, planes=planes, markers=markers,
         dataset=dataset, components=components, draw=draw,
     )  # fmt: skip
+    texts = dict[Path, str]()
     if json_file is not None:
-        files.write_json(json_file, result)
+        texts[Path(json_file)] = files.json_text(result)
     if output is not None:
-        files.write_json(Path(output) / "metrics.json", result)
-        files.write_csv(Path(output) / "images.csv", result["images"])
+        texts[Path(output) / "metrics.json"] = files.json_text(result)
+        texts[Path(output) / "images.csv"] = files.images_text(result["images"])
+    write_texts(texts)
     return result
 
 
@@ -332,7 +355,13 @@ def _workers(
     return blockwise.cluster(dask, spec(run), pick_device(segmenter.config.SYSTEM.DEVICE))
 
 
-def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) -> Sizes:
+def estimate(
+    inputs: Sequence[str | Path],
+    picture: str | Path | None = None,
+    *,
+    channel: str = "auto",
+    dataset: str = "",
+) -> Sizes:
     """Measure nuclei on images without labels, as settings for synthetic masks.
 
     Volumes are resampled to cubic voxels as wide as a pixel, where the voxel size is known.
@@ -340,11 +369,14 @@ def estimate(inputs: Sequence[str | Path], picture: str | Path | None = None) ->
     Args:
         inputs: files and folders; at most 24 images are measured.
         picture: PNG file to draw the first image into, with the nuclei that were measured.
+        channel: 'auto', 'luminance' or an index such as '1': what DATASET.IMAGE.CHANNEL is for `predict`.
+        dataset: of HDF5 files and Zarr groups, where they hold several.
 
     Raises:
-        UserError: when there is no image, no nucleus is found, or planes and volumes are mixed.
+        UserError: when there is no image, no nucleus is found, planes and volumes are mixed, or a file has
+            several channels or datasets and none is named.
     """
-    return autoconfig.measure(io.find_distinct(inputs), picture)
+    return autoconfig.measure(io.find_distinct(inputs), picture, channel=channel, dataset=dataset)
 
 
 def fetch_data(name: str, to: str | Path, from_dir: str | Path | None = None) -> published.Fetched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ from yacs.config import CfgNode
 
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.core.text import brief
+
+log = logging.getLogger(__name__)
 
 Check = Callable[[Any], bool]
 
@@ -57,7 +60,7 @@ _AN_AXIS = {"DATASET.SPACING": "length above 0 (micrometres)", "INFERENCE.WINDOW
 
 
 def check(config: CfgNode, shown: str) -> None:
-    """Refuse values that neither training nor prediction can work with.
+    """Refuse values that neither training nor prediction can work with, and warn of an unlikely ZOOM.
 
     Args:
         config: a whole configuration, its keys and types checked.
@@ -84,6 +87,13 @@ def check(config: CfgNode, shown: str) -> None:
         )
     if problems:
         raise ConfigError("\n  ".join([f"{shown}:", *problems]))
+    for name in ("IMAGE", "SOURCE"):
+        zoom = config.DATASET[name].get("ZOOM", ())
+        if len(size) == len(zoom) == 2 and zoom[0] != zoom[1]:
+            log.warning(
+                "DATASET.%s.ZOOM %s magnifies y by %g and x by %g; if you mean one number, write it with a "
+                "decimal point", name, brief(zoom), *zoom,
+            )  # fmt: skip
 
 
 def _value(config: CfgNode, key: str) -> Any:

@@ -64,7 +64,11 @@ def refused_training(refused, toy_images, tmp_path):
     ("METHOD.GENERATOR.WIDHT 3", ["METHOD.GENERATOR.WIDHT", "'adain'", "METHOD.GENERATOR.WIDTH"]),
     ("SOLVER.LR fast", ["SOLVER.LR", "float", "0.0002", "'fast'"]),
     ("SOLVER.BATCH 2.5", ["SOLVER.BATCH", "int", "2.5"]),
-    ("DATASET.SIZE 32", ["DATASET.SIZE", "tuple", "32"]),
+    ("DATASET.SIZE 32", ["DATASET.SIZE", "(y, x)", "[32]"]),
+    ("DATASET.SIZE wide", ["DATASET.SIZE", "list", "[1, 2]", "'wide'"]),
+    ("SOLVER.TOTAL 1:30", ["SOLVER.TOTAL", "int", "'1:30'"]),
+    ("LR 0.1", ["LR", "SOLVER.LR"]),
+    ("CHANNEL 1", ["CHANNEL", "DATASET.IMAGE.CHANNEL"]),
     ("METHOD.ALIGNED maybe", ["METHOD.ALIGNED", "bool", "'maybe'"]),
     ("SOLVER.LR .nan", ["SOLVER.LR", "float", "'.nan'"]),
     ("METHOD.NAME adgn", ["METHOD.NAME", "'adgn'", "'adgan'"]),
@@ -328,6 +332,9 @@ def test_folders_that_are_no_runs(refused, run, toy_images, tmp_path):
 
 @pytest.mark.parametrize(("pairs", "told"), [
     (["SOLVER.LR", "1"], ["SOLVER.LR", "INFERENCE", "DATASET.IMAGE"]),
+    (["CHANNEL", "1"], ["CHANNEL", "DATASET.IMAGE.CHANNEL"]),
+    (["LR", "1"], ["LR", "SOLVER.LR"]),
+    (["NOWHERE"], ["NOWHERE", "no such file"]),
     (["INFERENCE.OVERLAP", "0", "CHANNEL", "1"], ["CHANNEL", "DATASET.IMAGE.CHANNEL"]),
     (["INFERENCE.OVERLAP", "0", "WINDOW", "[8, 8]"], ["WINDOW", "INFERENCE.WINDOW"]),
     (["INFERENCE.WINDOW", "[8]"], ["INFERENCE.WINDOW", "SIZE", "[8]"]),

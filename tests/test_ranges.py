@@ -26,6 +26,13 @@ def test_the_ends_of_a_range_belong_to_it(pair):
     config(*pair.split())
 
 
+def test_a_decimal_comma_in_zoom_is_told(caplog):
+    config("DATASET.IMAGE.ZOOM", "[1.5, 1.5]"), config("DATASET.IMAGE.ZOOM", "1.5")
+    assert not caplog.records
+    config("DATASET.IMAGE.ZOOM", "[1,5]")
+    names(caplog.text, "DATASET.IMAGE.ZOOM", "[1, 5]", "point")
+
+
 def test_every_optimiser_and_schedule_can_be_chosen():
     for name in OPTIMISERS.names():
         assert build.optimiser(config("SOLVER.OPTIMISER.NAME", name))(

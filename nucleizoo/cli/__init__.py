@@ -17,7 +17,10 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; exit code 0, 1 for a partial result, 2 for what the user can fix, 130 for Ctrl-C."""
+    """Run a command; exit code 0, 1 for a partial result, 2 for what the user can fix, 130 for Ctrl-C.
+
+    Other signals that end a command give 128 and their number, too.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
     if argv and argv[0] in COMMANDS:
         return int(importlib.import_module(f"nucleizoo.cli.{COMMANDS[argv[0]]}").main(argv[1:]))

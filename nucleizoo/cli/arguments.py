@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import logging
 import os
 import re
@@ -11,13 +12,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nucleizoo.cli.signals import EndedError, interrupted_by_signals
 from nucleizoo.core.errors import RankError, UserError
+from nucleizoo.core.format import first_line
 
-_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+")
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)*")
 
 _NO_MEMORY = (
     "out of memory: for training lower SOLVER.BATCH, DATASET.SIZE or the WIDTH of the networks; for "
-    'prediction set INFERENCE.WINDOW, such as "[512, 512]", so that large images are predicted in tiles'
+    'prediction set a smaller INFERENCE.WINDOW, such as "[256, 256]", so that large images are predicted in '
+    "tiles, or predict by blocks, with --blocks and --max-memory"
 )
 
 
@@ -54,8 +58,20 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def is_key(word: str) -> bool:
-    """Whether a word is a key of the configuration, and not a file."""
-    return _KEY.fullmatch(word) is not None and not Path(word).exists()
+    """Whether a word is a key of the configuration, whole or without its section, and not a file."""
+    if not _KEY.fullmatch(word) or Path(word).exists():
+        return False
+    return "." in word or _ends_a_key(word)
+
+
+def _ends_a_key(word: str) -> bool:
+    """Whether a word without a dot is the end of a key; the messages of configurations give the whole one."""
+    from nucleizoo.core.check import keys_called
+    from nucleizoo.core.plugins import load_plugins
+    from nucleizoo.defaults import DEFAULTS
+
+    load_plugins()
+    return bool(keys_called(word, DEFAULTS))
 
 
 def steady_threads() -> None:
@@ -76,7 +92,23 @@ def guarded(work: Callable[[], int], *, together: bool = False) -> int:
         work: returns the exit code.
         together: whether several processes of torchrun may run it.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # also where the machine has another encoding
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        with interrupted_by_signals():
+            return _told(work, together)
+    except EndedError as end:
+        print(f"interrupted by {end.signal.name}; what was complete is kept", file=sys.stderr)
+        return 128 + end.signal
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _told(work: Callable[[], int], together: bool) -> int:
+    """Run a command, and tell its errors."""
     try:
         if not together and os.environ.get("WORLD_SIZE", "1") != "1":
             if os.environ.get("RANK", "0") != "0":
@@ -91,21 +123,21 @@ def guarded(work: Callable[[], int], *, together: bool = False) -> int:
     except OSError as error:
         print(f"error: {_explained(error)}", file=sys.stderr)
         return 2
-    except MemoryError as error:
-        print(f"error: {_NO_MEMORY}{f' ({error})' if str(error) else ''}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        if "out of memory" not in str(error) and "not enough memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        from nucleizoo.ops.out_of_memory import is_out_of_memory  # loads torch, as what raises it has
+
+        if not is_out_of_memory(error):
             raise
-        print(f"error: {_NO_MEMORY}", file=sys.stderr)
+        print(f"error: {_NO_MEMORY} ({first_line(error)})", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
 
 
 def _explained(error: OSError) -> str:
     place = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOMEM:
+        return f"{_NO_MEMORY}{place}"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"a name is too long for the disk{place}; give the file or the folder a shorter one"
     if error.errno == errno.ENOSPC:
         return (
             f"the disk is full{place}; existing files are intact. Free some space and run the command "

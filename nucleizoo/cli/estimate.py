@@ -17,13 +17,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("images", nargs="+", metavar="PATH", help="files or folders")
     parser.add_argument("--picture", metavar="FILE", help="PNG to draw the first image's nuclei into")
+    parser.add_argument(
+        "--channel", default="auto", metavar="N",
+        help="channel to measure: 0, 1, ..., or luminance for colour; needed where a file has several",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dataset",
+        default="",
+        metavar="NAME",
+        help="dataset of HDF5 files and Zarr groups that hold several",
+    )
     known = parser.parse_args(argv)
 
     def work() -> int:
         from nucleizoo import api
         from nucleizoo.training.autoconfig import settings
 
-        print(settings(api.estimate(known.images, known.picture)))
+        print(
+            settings(api.estimate(known.images, known.picture, channel=known.channel, dataset=known.dataset))
+        )
         return 0
 
     return guarded(work)

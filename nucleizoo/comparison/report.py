@@ -15,8 +15,9 @@ from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.published_scores import published
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import write_texts
 from nucleizoo.core.format import plural
-from nucleizoo.io import check_replaceable, replacing
+from nucleizoo.io import check_replaceable
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def compare(
     label_dataset: str = "",
     components: bool = False,
 ) -> Comparison:
-    """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`.
+    """Apply runs to annotated pictures and write `report.html`, `report.csv` and `report.md`, all or none.
 
     Args:
         runs: finished; those that differ only in their seed are one model.
@@ -93,12 +94,9 @@ def compare(
         images,
     )
     page = folder / "report.html"
-    _write(folder / "report.csv", tables.csv_text(result))
-    _write(folder / "report.md", tables.markdown_text(result))
-    _write(page, html_page.text(result, pairs, failed, dataset))
+    write_texts({
+        folder / "report.csv": tables.models_text(result),
+        folder / "report.md": tables.markdown_text(result),
+        page: html_page.text(result, pairs, failed, dataset),
+    })  # fmt: skip
     return Comparison(f"{report_text.verdict(result)} {report_text.support(result)}".strip(), page, failed)
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path, path.suffix[1:], tables.FIRST) as part:
-        part.write_text(text, encoding="utf-8", newline="")

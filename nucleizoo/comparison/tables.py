@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, RESOLUTION, SCORES, Column
 from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
+from nucleizoo.core.csv_text import csv_text
 from nucleizoo.io import MARK
 from nucleizoo.metrics import summary
 
@@ -32,23 +30,26 @@ def published_text(one: Published) -> str:
     return f"{title} {one.value:.3f}" + ("" if one.sd is None else f" \u00b1 {one.sd:.3f}")
 
 
-def csv_text(result: Result) -> str:
-    """One row per model: every mean and standard deviation with six digits, empty where unknown."""
-    keys = [f"{column.key}{end}" for column in COLUMNS for end in ("", "_sd")]
-    file = io.StringIO()
-    table = csv.writer(file)
-    table.writerow([*FIRST, *keys, "published", "averaging", "resolution"])
-    for entry in result.entries:
-        spreads = [entry.figures.get(column.key, Spread(float("nan"), None)) for column in COLUMNS]
-        values = [value for spread in spreads for value in (spread.mean, spread.sd)]
-        table.writerow([
-            entry.model.name, len(entry.model.runs), len(result.images),
-            *("" if value is None or value != value else f"{value:.6g}" for value in values),
-            "; ".join(f"{published_text(one)} ({one.source})" for one in entry.published),
-            "mean over seeds; pooled over images unless named per_image, dice or count_error",
-            summary.DEFINITIONS["resolution"],
-        ])  # fmt: skip
-    return file.getvalue()
+def models_text(result: Result) -> str:
+    """CSV with a row per model: every mean and standard deviation with six digits, empty where unknown."""
+    return csv_text([
+        {"model": entry.model.name, "seeds": len(entry.model.runs), "images": len(result.images)}
+        | {name: value for column in COLUMNS for name, value in _cells_of(entry, column.key).items()}
+        | {
+            "published": "; ".join(f"{published_text(one)} ({one.source})" for one in entry.published),
+            "averaging": "mean over seeds; pooled over images unless named per_image, dice or count_error",
+            "resolution": summary.DEFINITIONS["resolution"],
+        }
+        for entry in result.entries
+    ])  # fmt: skip
+
+
+def _cells_of(entry: Entry, key: str) -> dict[str, str]:
+    spread = entry.figures.get(key, Spread(float("nan"), None))
+    return {
+        name: "" if value is None or value != value else f"{value:.6g}"
+        for name, value in ((key, spread.mean), (f"{key}_sd", spread.sd))
+    }
 
 
 def markdown_text(result: Result) -> str:

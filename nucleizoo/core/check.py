@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nucleizoo.core import renamed
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.format import with_article
+from nucleizoo.core.format import either, with_article
 from nucleizoo.core.registry import Recipe, Recipes, Registry, Setting, nearest
 from nucleizoo.core.text import Unread, brief
-from nucleizoo.core.values import MisfitError, fit
+from nucleizoo.core.values import MisfitError, fit, in_list
 
 Tree = Mapping[str, Any]
 
@@ -41,16 +41,43 @@ def merge(defaults: Tree, layers: Sequence[Tree]) -> tuple[dict[str, Any], list[
     Returns:
         The whole tree, and its problems, one line each, in the order of the tree.
     """
-    walk = _Walk()
+    walk = _Walk(defaults)
     tree = walk.section({key: _Field(value, value) for key, value in defaults.items()}, layers, "")
     return tree, walk.problems
+
+
+def keys_called(name: str, defaults: Tree) -> list[str]:
+    """The whole keys that end in a name, such as DATASET.IMAGE.CHANNEL; of several, those with fewest dots.
+
+    Args:
+        name: without a dot, such as CHANNEL.
+        defaults: as for `merge`.
+    """
+    found = [key for key in dict.fromkeys(_keys(defaults, "", 2)) if key.rpartition(".")[2] == name]
+    fewest = min((key.count(".") for key in found), default=0)
+    return [key for key in found if key.count(".") == fewest]
+
+
+def _keys(tree: Tree, path: str, slots: int) -> Iterator[str]:
+    """The keys below a path, of all entries that slots can hold; slots in slots are entered `slots` deep."""
+    for name, default in tree.items():
+        key = _join(path, name)
+        if isinstance(default, Mapping):
+            yield from _keys(default, key, slots)
+            continue
+        if path:
+            yield key
+        if isinstance(default, Recipe) and slots:
+            for entry in default.registry.names():
+                settings = default.registry.schema(entry).values()
+                yield from _keys({one.name.upper(): one.default for one in settings}, key, slots - 1)
 
 
 class _Walk:
     """Walks down the tree and collects problems, so that all are reported at once."""
 
-    def __init__(self) -> None:
-        self.problems: list[str] = []
+    def __init__(self, defaults: Tree) -> None:
+        self.defaults, self.problems = defaults, list[str]()
 
     def section(
         self, fields: Mapping[str, _Field], layers: Sequence[Any], path: str, entry: str = ""
@@ -122,9 +149,9 @@ class _Walk:
     def _leaf(self, field: _Field, given: Sequence[Any], path: str) -> Any:
         value = given[-1] if given else field.default
         try:
-            return fit(field.model, value, field.annotation)
+            return fit(field.model, in_list(field.model, value), field.annotation)
         except MisfitError:
-            wanted = "plain values" if field.model is None else type(field.model).__name__
+            wanted = _kind(field.model)
             default = f" (default {brief(field.default)})"
             self.problems.append(f"{path} must be {wanted}{default}, got {brief(value)}")
         except ConfigError as error:
@@ -150,9 +177,8 @@ class _Walk:
                 self.problems.append(f"{place} was renamed to {new}")
                 continue
             near = nearest(str(key).upper(), known)
-            mend = (
-                f"did you mean {_join(path, near)}?" if near else f"known keys: {', '.join(known) or 'none'}"
-            )
+            meant = [_join(path, near)] if near else [] if path else keys_called(str(key), self.defaults)
+            mend = f"did you mean {either(meant)}?" if meant else f"known keys: {', '.join(known) or 'none'}"
             self.problems.append(f"{place} is not a key{of}; {mend}")
 
 
@@ -184,6 +210,13 @@ def _field(recipe: Recipe, name: str, setting: Setting) -> _Field:
     if isinstance(model, Recipe):
         role = recipe.registry.roles(name).get(setting.name, model.registry.role)
     return _Field(model, default, setting.annotation, role)
+
+
+def _kind(model: Any) -> str:
+    """What a value must be, in the words of YAML."""
+    if model is None:
+        return "plain values"
+    return "a list such as [1, 2]" if type(model) in (list, tuple) else type(model).__name__
 
 
 def _join(path: str, key: str) -> str:

@@ -11,8 +11,9 @@ from yacs.config import CfgNode
 from nucleizoo.core import text
 from nucleizoo.core.check import merge
 from nucleizoo.core.errors import ConfigError
-from nucleizoo.core.plugins import is_path, load_plugins, located
+from nucleizoo.core.plugins import installed_modules, is_path, load_plugins, located
 from nucleizoo.core.registry import Recipe, Registry
+from nucleizoo.core.values import in_list
 
 BASE = "_BASE_"
 MAX_FILES = 50
@@ -60,8 +61,8 @@ def loads(
 ) -> CfgNode:
     """Read a configuration that `dump` has written.
 
-    Plugins that are modules are loaded. A plugin that is a file may have been exchanged since, or come from
-    a stranger: it is loaded only when `plugins` names a file or folder of the same name.
+    Installed plugins are loaded. Any other file or module may have been exchanged since, or be named by a
+    stranger: it is loaded only when `plugins` names it again, a file or folder by its name alone.
 
     Args:
         saved: the text.
@@ -71,23 +72,37 @@ def loads(
         overrides: keys and values in turn, applied over the text.
 
     Raises:
-        ConfigError: as `load`, and when a plugin that is a file is not named again.
+        ConfigError: as `load`, and when a plugin that is not installed as one is not named again.
     """
     layers: Layers = [text.parse_mapping(saved, name)]
     if overrides:
         layers.append(_pairs(overrides))
     given = [located(plugin) for plugin in plugins]
-    again = {Path(plugin).name: plugin for plugin in given if is_path(plugin)}
-    wanted = []
-    for plugin in _plugins(layers, name):
-        if is_path(plugin) and Path(plugin).name not in again:
-            raise ConfigError(
-                f"{name}: it needs the plugin file {plugin}, which is not loaded automatically; "
-                f"read the file, then load it with --plugin {plugin}"
-            )
-        wanted.append(again.get(Path(plugin).name, plugin))
-    _load_plugins([*wanted, *given], layers)
+    again = {Path(plugin).name if is_path(plugin) else plugin: plugin for plugin in given}
+    again |= {plugin: plugin for plugin in installed_modules()}
+    wanted = _plugins(layers, name)
+    called = [Path(plugin).name if is_path(plugin) else plugin for plugin in wanted]
+    unasked = [plugin for plugin, short in zip(wanted, called, strict=True) if short not in again]
+    unasked += [plugin for plugin in map(located, entries_plugins(layers[0])) if plugin not in again.values()]
+    for plugin in unasked:
+        kind = "file" if is_path(plugin) else "module"
+        raise ConfigError(
+            f"{name}: it needs the plugin {kind} {plugin}, which is not loaded automatically; "
+            f"read the {kind}, then load it with --plugin {plugin}"
+        )
+    _load_plugins([*(again[short] for short in called), *given], layers)
     return _checked(defaults, layers, name)
+
+
+def entries_plugins(tree: Mapping[str, Any]) -> list[str]:
+    """The plugins in keys PLUGINS outside SYSTEM, with which entries open another run."""
+    found = list[str]()
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and key != "SYSTEM":
+            found += entries_plugins(value)
+        elif key == "PLUGINS":
+            found += [str(name) for name in in_list([], value)]
+    return found
 
 
 def dump(config: CfgNode) -> str:
@@ -145,9 +160,10 @@ def _read(path: Path, readers: tuple[Path, ...], done: set[Path]) -> Layers:
     if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
         raise ConfigError(f"{path}: {BASE} must be a file or a list of files, got {text.brief(bases)}")
     system = tree.get("SYSTEM")
-    if isinstance(system, dict) and isinstance(system.get("PLUGINS"), list):
+    if isinstance(system, dict) and "PLUGINS" in system:
         system["PLUGINS"] = [
-            located(name, path.parent) if isinstance(name, str) else name for name in system["PLUGINS"]
+            located(name, path.parent) if isinstance(name, str) else name
+            for name in in_list([], system["PLUGINS"])
         ]
     below = [_read(path.parent / base, (*readers, path), done) for base in bases]
     return [*(layer for layers in below for layer in layers), tree]
@@ -179,10 +195,8 @@ def _plugins(layers: Layers, shown: str) -> list[str]:
     found = [
         section["PLUGINS"] for section in sections if isinstance(section, Mapping) and "PLUGINS" in section
     ]
-    names = found[-1] if found else []
-    if isinstance(names, text.Unread):
-        names = names.read()
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    names = in_list([], found[-1] if found else [])
+    if not all(isinstance(name, str) for name in names):
         raise ConfigError(
             f"{shown}:\n  SYSTEM.PLUGINS must be a list of modules, files or folders, got {text.brief(names)}"
         )

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from nucleizoo.core.errors import RunError, UserError
-
-_PART = ".part-"
-
-
-def is_part(path: Path) -> bool:
-    """Whether a file is a temporary one of `atomic`: one being written, or left by a killed process."""
-    return path.name.startswith(_PART)
+from nucleizoo.core.parts import part_of
 
 
 @contextmanager
-def atomic(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
+def atomic(path: str | Path, *, sync: bool = True, within: Path | None = None) -> Iterator[Path]:
     """Write a file atomically: nobody ever sees a partial file.
 
     The block writes to a hidden temporary file in the same folder, with the same suffix. When the
     block ends, that file replaces `path` in one step; when the block fails, it is removed and an
-    older `path` is left unchanged.
+    older `path` is left unchanged. One that a killed process has left is removed by the next that writes
+    `path`.
 
     Args:
         path: the file to write; its folder must exist.
         sync: whether to wait for the disk, so that the file is complete even after a power failure; a
             killed process leaves no partial file either way.
+        within: another folder for the temporary file, on the same disk.
 
     Yields:
         The temporary file to write to, empty.
 
     Raises:
-        OSError: when the folder is missing or not writable, or the disk is full.
+        OSError: when the folder is missing or not writable, the name too long, or the disk full.
 
     Example:
         >>> folder = getfixture("tmp_path")
@@ -45,18 +41,22 @@ def atomic(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()]
         ['note.txt']
     """
-    path = Path(path)
-    part = path.with_name(f"{_PART}{secrets.token_hex(8)}{path.suffix}")
-    part.touch(exist_ok=False)
-    try:
+    with _together([Path(path)], sync=sync, within=within) as (part,):
         yield part
-        if sync:
-            with part.open("r+b") as written:
-                os.fsync(written.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write text files atomically and together: all of them are new, or all are as they were.
+
+    They are UTF-8, whatever the machine's encoding, with lines as they are given. Names that are no UTF-8,
+    which Python holds as lone surrogates, are written with backslashes.
+
+    Raises:
+        OSError: as `atomic`.
+    """
+    with _together(list(texts)) as parts:
+        for part, text in zip(parts, texts.values(), strict=True):
+            part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 @contextmanager
@@ -64,7 +64,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Fill a folder atomically: nobody ever sees a partial folder.
 
     The block fills a hidden temporary folder next to `path`. When the block ends, that folder
-    replaces `path`; when the block fails, it is removed.
+    replaces `path`; when the block fails, it is removed. One that a killed process has left is removed by
+    the next that fills `path`.
 
     Args:
         path: the folder to create; parent folders are created too.
@@ -79,16 +80,21 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise UserError(f"{path}: exists already and is not overwritten; name another folder, or remove it")
-    part = path.with_name(f"{_PART}{secrets.token_hex(8)}")
-    part.mkdir(parents=True)
-    try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with part_of(path, Path.mkdir) as part:
         yield part
         if path.exists():
             path.rmdir()
         os.replace(part, path)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+
+
+def is_too_long(path: Path) -> bool:
+    """Whether a file could not be made because its name is too long for the disk, or its path."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 @contextmanager
@@ -116,3 +122,22 @@ def locked(file: Path) -> Iterator[None]:
         except OSError as error:
             raise RunError(f"{file.parent} is in use by another process; wait for it or stop it") from error
         yield
+
+
+@contextmanager
+def _together(
+    paths: Sequence[Path], *, sync: bool = True, within: Path | None = None
+) -> Iterator[list[Path]]:
+    """Temporary files that replace paths when the block ends, after all of them are on the disk."""
+    for path in paths:
+        if is_too_long(path):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(path))
+    with ExitStack() as held:
+        make = partial(Path.touch, exist_ok=False)
+        parts = [held.enter_context(part_of(path, make, within)) for path in paths]
+        yield parts
+        for part in parts if sync else ():
+            with part.open("r+b") as written:
+                os.fsync(written.fileno())
+        for part, path in zip(parts, paths, strict=True):
+            os.replace(part, path)

@@ -41,3 +41,14 @@ def listed(words: Sequence[str]) -> str:
         'a, b, c, ...'
     """
     return ", ".join([*words[:3], *["..."] * (len(words) > 3)])
+
+
+def either(words: Sequence[str]) -> str:
+    """The first three of a list, to choose from.
+
+    Example:
+        >>> either(["a", "b", "c", "d"])
+        'a, b or c'
+    """
+    *others, last = words[:3]
+    return f"{', '.join(others)} or {last}" if others else last

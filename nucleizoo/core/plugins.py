@@ -45,6 +45,11 @@ def load_plugins(named: Sequence[str] = ()) -> list[str]:
     return [*_installed, *(_load_named(name) for name in named)]
 
 
+def installed_modules() -> set[str]:
+    """The modules of the installed plugins, which are imported anyway."""
+    return {point.module for point in entry_points(group=GROUP)}
+
+
 def located(name: str, folder: Path | str = ".") -> str:
     """A plugin's file or folder as an absolute path, relative to `folder`; a module's name unchanged."""
     path = Path(folder, Path(name).expanduser())

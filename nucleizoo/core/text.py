@@ -20,6 +20,13 @@ SUFFIXES = (".yaml", ".yml", ".json")
 _PREFIX = "tag:yaml.org,2002:"
 _PLAIN = {_PREFIX + kind for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+_NUMBERS = {
+    _PREFIX + "int": re.compile(r"^[-+]?(\d[\d_]*|0x[\da-fA-F]+|0b[01]+)$"),
+    _PREFIX + "float": re.compile(
+        r"^([-+]?(\d[\d_]*\.[\d_]*([eE][-+]\d+)?|\.\d[\d_]*([eE][-+]\d+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN))$"
+    ),
+}
+"""Numbers as YAML 1.2 reads them; in YAML 1.1, which PyYAML speaks, `010` is 8 and `1:30` is 90."""
 _UNREAD = "!unread"
 
 
@@ -37,7 +44,7 @@ class Unread(str):
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN - _NUMBERS.keys()]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     composed = 0
@@ -68,8 +75,16 @@ def _unread(loader: _Loader, node: yaml.ScalarNode) -> Any:
     return Unread(loader.construct_scalar(node))
 
 
+def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
+    digits = str(loader.construct_scalar(node)).replace("_", "")
+    return int(digits, {"0x": 16, "0b": 2}.get(digits.lstrip("+-")[:2], 10))
+
+
 _Loader.add_constructor(_UNREAD, _unread)
+_Loader.add_constructor(_PREFIX + "int", _whole_number)
 for _side in (_Loader, _Dumper):
+    for _tag, _pattern in _NUMBERS.items():
+        _side.add_implicit_resolver(_tag, _pattern, list("-+.0123456789"))
     # Tried after YAML's own patterns; on the writing side it makes the dumper quote such text.
     _side.add_implicit_resolver(_UNREAD, re.compile(f"^(?:{_EXPONENT.pattern})$"), list("-+.0123456789"))
 # the emitter folds these breaks into blanks unless they are escaped

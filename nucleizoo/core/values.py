@@ -48,6 +48,14 @@ def fit(model: Any, value: Any, annotation: str = "") -> Any:
     return value
 
 
+def in_list(model: Any, value: Any) -> Any:
+    """The value; a list of it where `model` is a list and it is a single number, text or the like."""
+    if type(model) not in (list, tuple):
+        return value
+    value = value.read() if isinstance(value, Unread) else value
+    return value if type(value) in (list, tuple) else [value]
+
+
 def _fit_anything(value: Any) -> Any:
     if isinstance(value, Unread):
         return float(value)

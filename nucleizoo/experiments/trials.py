@@ -15,6 +15,7 @@ from nucleizoo import build, io
 from nucleizoo.build import Experiment
 from nucleizoo.comparison import Pair, evaluate_run, find_pairs
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import write_texts
 from nucleizoo.metrics import files, summary
 from nucleizoo.runs import Run
 from nucleizoo.training import session
@@ -168,6 +169,6 @@ def _scored(run: Run, pairs: Sequence[Pair], path: Path) -> dict[str, Any]:
         raise UserError(next(iter(applied.failed.values())))
     result = summary.with_images(applied.compared)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, result)
+    write_texts({path: files.json_text(result)})
     log.info("%s: Dice %.4f, object F1 %.4f", run.path, result["pixels"]["dice"], result["objects"]["f1"])
     return result

@@ -10,10 +10,11 @@ from typing import Any
 from nucleizoo import api
 from nucleizoo.core import text
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import write_texts
 from nucleizoo.experiments import trials
 from nucleizoo.figures import drawing
 from nucleizoo.figures.tables import RUNS, averaged, write_runs
-from nucleizoo.io import MARK, check_replaceable, replacing
+from nucleizoo.io import MARK, check_replaceable
 from nucleizoo.metrics.files import write_rows
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"
@@ -123,8 +124,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
         ours = [f"{row[s]:.3f}" + (f" ± {row[f'{s} sd']:.3f}" if seeds > 1 else "") for s in table.scores]
         theirs = [f"{row[f'published {place}']:.3f}" for place in table.published]
         lines.append(f"| {' | '.join([row['row'], *ours, *theirs])} |")
-    with replacing(path, "md") as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_texts({path: "\n".join(lines) + "\n"})
 
 
 def _drawn(rows: Sequence[Mapping[str, Any]], table: Ablation, about: str, path: Path) -> Path:

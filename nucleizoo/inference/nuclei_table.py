@@ -119,7 +119,10 @@ def write(path: Path, table: Iterable[Row], axes: int, spacing: tuple[float, ...
         OSError: when the disk is full.
     """
     head = [*COLUMNS, *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]
-    with io.replacing(path, "csv", COLUMNS) as part, part.open("w", newline="") as file:
+    with (
+        io.replacing(path, "csv", COLUMNS) as part,
+        part.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.DictWriter(file, head)
         writer.writeheader()
         writer.writerows(table)

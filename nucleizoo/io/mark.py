@@ -15,7 +15,7 @@ import tifffile
 
 from nucleizoo.core.errors import ForeignFileError
 from nucleizoo.core.files import atomic
-from nucleizoo.io.zarr import is_zarr
+from nucleizoo.io.zarr_folder import is_zarr
 
 MARK = "nucleizoo"
 """What the field `software` says in TIFF, PNG, HDF5 and JSON, and the generator in texts; a key in Zarr."""
@@ -70,7 +70,9 @@ def check_replaceable(path: str | Path, kind: str, columns: tuple[str, ...] = ()
 
 
 @contextmanager
-def replacing(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> Iterator[Path]:
+def replacing(
+    path: str | Path, kind: str, columns: tuple[str, ...] = (), *, within: Path | None = None
+) -> Iterator[Path]:
     """Write a file as `atomic` does, in the place of an older result, but of nothing else.
 
     Raises:
@@ -78,7 +80,7 @@ def replacing(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> Ite
         OSError: as `atomic`.
     """
     check_replaceable(path, kind, columns)
-    with atomic(path) as part:
+    with atomic(path, within=within) as part:
         yield part
 
 

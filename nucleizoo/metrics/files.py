@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -14,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleizoo import io
+from nucleizoo.core.csv_text import csv_text
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import write_texts
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.folders import Draw, Labels
 from nucleizoo.ops.labels.overlay import marks
@@ -54,26 +55,25 @@ def prepare(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> None:
     io.check_replaceable(path, kind, columns)
 
 
-def write_json(path: str | Path, result: Mapping[str, Any]) -> None:
-    """Write all scores, and that nucleizoo made them; an undefined one (a ratio to 0) is null."""
-    with io.replacing(path, "json") as part:
-        made = {"software": io.MARK} | _valued(result)
-        part.write_text(json.dumps(made, indent=2, allow_nan=False) + "\n")
+def json_text(result: Mapping[str, Any]) -> str:
+    """All scores, and that nucleizoo made them; an undefined one (a ratio to 0) is null."""
+    return json.dumps({"software": io.MARK} | _valued(result), indent=2, allow_nan=False) + "\n"
 
 
-def write_csv(path: str | Path, images: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write a row per image, a column per score; nested names are joined by a dot."""
-    write_rows(path, [{"image": name} | dict(_flat(scores)) for name, scores in images.items()])
+def images_text(images: Mapping[str, Mapping[str, Any]]) -> str:
+    """CSV with a row per image, a column per score; nested names are joined by a dot."""
+    return csv_text([{"image": name} | dict(_flat(scores)) for name, scores in images.items()])
 
 
 def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a table of at least one row; missing values stay empty."""
-    columns = dict.fromkeys(key for row in rows for key in row)
-    first = tuple(columns)[:2]
-    with io.replacing(path, "csv", first) as part, part.open("w", newline="") as file:
-        table = csv.DictWriter(file, list(columns))
-        table.writeheader()
-        table.writerows(rows)
+    """Write a table of at least one row as CSV, in the place of an older one; missing values stay empty.
+
+    Raises:
+        ForeignFileError: when there is a file that nucleizoo did not write.
+        OSError: when the disk is full.
+    """
+    io.check_replaceable(path, "csv", tuple(rows[0])[:2])
+    write_texts({Path(path): csv_text(rows)})
 
 
 def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:

@@ -31,7 +31,7 @@ def confidence(labels: Path, pictures: Sequence[Mapping[int, int]]) -> list[NDAr
     if not table.is_file():
         return None
     try:
-        with table.open(newline="") as file:
+        with table.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             rows = {(int(row["picture"]), int(row["label"])): row for row in reader}
         sure = {place: float(row["confidence"]) for place, row in rows.items()}

@@ -76,7 +76,7 @@ def choose(name: str, count: int, channel: str, wanted: int) -> Choice:
         return Choice()
     choices = ["'luminance'"] * (count == 3) + [f"'{i}'" for i in range(count)]
     problem = f"has {count} channels" + ("" if channel == "auto" else f", which '{channel}' does not fit")
-    key = "the key CHANNEL (in prediction DATASET.IMAGE.CHANNEL)"
+    key = "the key CHANNEL (in prediction DATASET.IMAGE.CHANNEL, in estimate --channel)"
     refusal = f"{name}: {problem}; set {key} to {', '.join(choices)}"
     if channel == "auto":
         return Choice(refusal=refusal if count > 1 else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,18 @@ from yacs.config import CfgNode
 from nucleizoo import build, ranges
 from nucleizoo.contracts import Method
 from nucleizoo.core import config as configuration
+from nucleizoo.core.check import keys_called
 from nucleizoo.core.errors import RunError
-from nucleizoo.core.files import atomic, is_part, locked
+from nucleizoo.core.files import locked, write_texts
+from nucleizoo.core.format import either
+from nucleizoo.core.parts import is_part
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.ops.nn.norm_statistics import Statistics
-from nucleizoo.runs import saved_state
+from nucleizoo.runs import log_rows, saved_state
 from nucleizoo.runs.provenance import circumstances
+
+_LOCK = ".lock"
+"""File that the process that trains keeps locked."""
 
 _IN_USE = ("INFERENCE.", "DATASET.IMAGE.", "SYSTEM.")
 """Keys that may be set when a run is used."""
@@ -44,8 +51,7 @@ class Run:
         """
         self.check_free(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        with atomic(self.path / "run.json") as part:
-            part.write_text(json.dumps(circumstances(), indent=2) + "\n")
+        write_texts({self.path / "run.json": json.dumps(circumstances(), indent=2) + "\n"})
         self.write_config()  # last: it makes the folder a run
         return self
 
@@ -64,13 +70,39 @@ class Run:
             and (path / "config.yaml").is_file()
             and begun <= {saved_state.UNTRAINED}
         ):
-            with locked(path / "run.json"):
-                return
+            return
         # `create` writes run.json first: alone, it was left by a start that was killed
-        if not (path.is_dir() and all(is_part(f) or f.name == "run.json" for f in path.iterdir())):
+        if not (path.is_dir() and all(is_part(f) or f.name in ("run.json", _LOCK) for f in path.iterdir())):
             raise RunError(
                 f"{path} exists already; resume it with --resume, or give another folder with --out"
             )
+
+    @staticmethod
+    @contextmanager
+    def held(path: Path) -> Iterator[None]:
+        """Make a run folder, and keep others from training in it; it is removed if no run was begun.
+
+        The lock is a file of its own, which nobody replaces. What a killed training has left is removed.
+
+        Raises:
+            RunError: when another process trains there.
+            OSError: when it cannot be made.
+        """
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(path / _LOCK):
+                for left in filter(is_part, path.rglob("*")):
+                    left.unlink()
+                try:
+                    yield
+                finally:
+                    (path / _LOCK).unlink(missing_ok=True)
+        finally:
+            if not (path / "config.yaml").exists():
+                with suppress(OSError):  # another process has begun one there
+                    for folder in made:
+                        folder.rmdir()
 
     @classmethod
     def open(cls, path: Path, plugins: Sequence[str] = (), overrides: Sequence[str] = ()) -> Run:
@@ -85,8 +117,10 @@ class Run:
             RunError: when it is not a run folder, or an override touches what was trained.
         """
         if alone := [key for key in overrides[::2] if "." not in key]:
-            section = "INFERENCE" if alone[0] in DEFAULTS["INFERENCE"] else "DATASET.IMAGE"
-            raise RunError(f"{alone[0]} is not a key; did you mean {section}.{alone[0]}?")
+            every = keys_called(alone[0], DEFAULTS)
+            meant = [key for key in every if key.startswith(_IN_USE)] or every
+            hint = f"did you mean {either(meant)}?" if meant else "keys are such as INFERENCE.WINDOW"
+            raise RunError(f"{alone[0]} is not a key; {hint}")
         if trained := [key for key in overrides[::2] if not key.startswith(_IN_USE)]:
             raise RunError(
                 f"{', '.join(trained)} was fixed by the training; for a trained run you can set keys of "
@@ -142,13 +176,7 @@ class Run:
 
     def write_config(self) -> None:
         """Write the configuration, from which the run can be repeated."""
-        with atomic(self.path / "config.yaml") as part:
-            part.write_text(configuration.dump(self.config), encoding="utf-8")
-
-    def tidy(self) -> None:
-        """Remove partial files of a killed training; only for the process that trains here."""
-        for file in filter(is_part, self.path.rglob("*")):
-            file.unlink()
+        write_texts({self.path / "config.yaml": configuration.dump(self.config)})
 
     def save(
         self, state: dict[str, Any], weights: dict[str, Tensor], statistics: Statistics | None = None
@@ -182,15 +210,8 @@ class Run:
         return max((row["iteration"] for row in self.log()), default=0)
 
     def log(self) -> Iterator[dict[str, Any]]:
-        """The rows of log.jsonl in their order, each with 'iteration' and 'seconds'; there may be none."""
-        file = self.path / "log.jsonl"
-        for line in file.read_text().splitlines() if file.is_file() else ():
-            try:
-                row = json.loads(line)
-            except ValueError:  # cut short by a crash, and logged again after resuming
-                continue
-            if isinstance(row, dict) and {"iteration", "seconds"} <= row.keys():
-                yield row
+        """The rows of log.jsonl; see `log_rows.read`."""
+        return log_rows.read(self.path)
 
     def latest(self) -> dict[str, Any] | None:
         """The newest checkpoint that can be read, None when there is none yet.

@@ -1,4 +1,9 @@
-"""Files of what a training has learned: checkpoints to resume from, and weights to predict with."""
+"""Files of what a training has learned: checkpoints to resume from, and weights to predict with.
+
+Both hold a SHA-256 of their content, because a byte that was changed on a disk would else be used unnoticed.
+It is in the file itself, which is replaced in one step. Files of older versions have none, nor have the
+models that ship: it is in their card.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from safetensors.torch import save as packed
 from torch import Tensor
 
@@ -17,15 +21,21 @@ from nucleizoo.contracts import Method
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.files import atomic
 from nucleizoo.core.format import first_line
+from nucleizoo.ops.nn.digest import digest
 from nucleizoo.ops.nn.norm_statistics import Statistics
 
 log = logging.getLogger(__name__)
+
+_CHANGED = "its content is not what was written, its SHA-256 differs"
 
 KEPT = 2
 """Checkpoints to keep."""
 
 _STATISTICS = "statistics/"
 """Prefix of the names of statistics; names of parameters have no slash."""
+
+SHA256 = "sha256"
+"""The key of the hash: in checkpoints, and, followed by what is hashed, in the metadata of weights."""
 
 UNTRAINED = "iteration_00000000.pt"
 """The checkpoint before the first step."""
@@ -53,15 +63,16 @@ def save(
     target.parent.mkdir(exist_ok=True)
     # packed in memory and written by Python, so that a full disk is always an OSError
     content = io.BytesIO()
-    torch.save(state, content)
+    torch.save({**state, SHA256: digest(state)}, content)
     with atomic(target) as part:
         part.write_bytes(content.getbuffer())
     values = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
-    if statistics is not None:  # in one file, so that they always belong to the weights
-        values |= {f"{_STATISTICS}{name}": value for name, value in statistics.tensors().items()}
+    seen = {} if statistics is None else statistics.tensors()
+    seen = {f"{_STATISTICS}{name}": value for name, value in seen.items()}
     kept = {_STATISTICS: str(statistics is not None)}  # networks without norms have none to see
-    with atomic(run / "weights.safetensors") as part:
-        part.write_bytes(packed(values, kept))
+    hashes = {f"{SHA256}/weights": _hash(values, kept), f"{SHA256}/statistics": _hash(seen, {})}
+    with atomic(run / "weights.safetensors") as part:  # one file, so that they always belong together
+        part.write_bytes(packed(values | seen, kept | hashes))
     for old in checkpoints(run)[:-KEPT]:
         old.unlink()
 
@@ -78,6 +89,9 @@ def latest(run: Path) -> dict[str, Any] | None:
             state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             if "iteration" not in state:
                 raise ValueError("it is not a checkpoint")
+            wanted = state.pop(SHA256, None)
+            if wanted is not None and digest(state) != wanted:
+                raise ValueError(_CHANGED)
             return state
         except Exception as error:  # torch raises many kinds for damaged files
             log.warning("%s cannot be read (%s); trying the previous one", file, first_line(error))
@@ -92,11 +106,8 @@ def read_weights(run: Path) -> dict[str, Tensor]:
     Raises:
         RunError: when there are none, or their file is damaged.
     """
-    file = _weights(run)
-    try:
-        return {k: v for k, v in load_file(file).items() if not k.startswith(_STATISTICS)}
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{file} is damaged: {first_line(error)}; copy it again, or train again") from error
+    values, _ = _read(run, statistics=False)
+    return values
 
 
 def load_weights(run: Path, method: Method) -> None:
@@ -127,16 +138,36 @@ def load_statistics(run: Path) -> Statistics | None:
     Raises:
         RunError: when there are no weights.
     """
+    values, metadata = _read(run, statistics=True)
+    if metadata.get(_STATISTICS) != "True":
+        return None
+    return Statistics.from_tensors({name.removeprefix(_STATISTICS): one for name, one in values.items()})
+
+
+def _read(run: Path, *, statistics: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The statistics in the file of weights, or all else in it, and its metadata without hashes.
+
+    Raises:
+        RunError: when there is no file, or it is damaged.
+    """
     file = _weights(run)
     try:
         with safe_open(file, "pt") as opened:
-            if (opened.metadata() or {}).get(_STATISTICS) != "True":
-                return None
-            names = [name for name in opened.keys() if name.startswith(_STATISTICS)]
-            tensors = {name.removeprefix(_STATISTICS): opened.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
+            told: dict[str, str] = opened.metadata() or {}
+            names = [name for name in opened.keys() if name.startswith(_STATISTICS) is statistics]
+            values = {name: opened.get_tensor(name) for name in names}
+        metadata = {key: value for key, value in told.items() if not key.startswith(SHA256)}
+        wanted = told.get(f"{SHA256}/{'statistics' if statistics else 'weights'}")
+        if wanted is not None and _hash(values, {} if statistics else metadata) != wanted:
+            raise ValueError(_CHANGED)
+    except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{file} is damaged: {first_line(error)}; copy it again, or train again") from error
-    return Statistics.from_tensors(tensors)
+    return values, metadata
+
+
+def _hash(values: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """The hash of tensors and metadata, in whatever order they are stored."""
+    return digest([sorted(values.items()), sorted(metadata.items())])
 
 
 def _weights(run: Path) -> Path:

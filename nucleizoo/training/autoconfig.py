@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +35,30 @@ _Read = tuple[NDArray[np.float32], tuple[float, ...]]
 """An image of cubic voxels, and the voxel size of its file."""
 
 
-def measure(files: Sequence[Path], picture: str | Path | None = None) -> Sizes:
+def measure(
+    files: Sequence[Path], picture: str | Path | None = None, *, channel: str = "auto", dataset: str = ""
+) -> Sizes:
     """Measure nuclei, and draw those of the first image.
 
     Args:
         files: images or volumes; each plane of a stack without a depth axis is an image.
         picture: PNG file to write; an older one is replaced, a file of other software is kept.
+        channel: of the files, as `preprocess.Reader` takes it.
+        dataset: of HDF5 files and Zarr groups; '' takes 'image', or the only one.
 
     Returns:
         Lengths in pixels of the last axis; the window in voxels of the first file.
 
     Raises:
-        UserError: when planes and volumes are mixed, or no nucleus is found.
+        UserError: when planes and volumes are mixed, no nucleus is found, or a file has several channels or
+            datasets and none is named.
     """
     if picture is not None:
         if Path(picture).suffix.lower() != ".png":
             raise UserError(f"{picture}: is drawn as a PNG; name a file such as nuclei.png")
         io.check_replaceable(picture, "png")
-    read = list(_enough(files[:: -(-len(files) // MOST)]))
+    chosen = files[:: -(-len(files) // MOST)]
+    read = list(_enough(one for file in chosen for one in _images(file, channel, dataset)))
     images = [image for image, _ in read]
     if len({image.ndim for image in images}) > 1:
         raise UserError("there are both planes and volumes among the images; measure them separately")
@@ -139,21 +145,20 @@ def _crops(images: Dataset, config: CfgNode) -> tuple[list[NDArray[np.float32]],
     return crops, spacing
 
 
-def _enough(files: Sequence[Path]) -> Iterator[_Read]:
+def _enough(images: Iterable[_Read]) -> Iterator[_Read]:
     """Images, until there are `MOST` of them or `VOXELS` voxels."""
     voxels = 0
-    for index, (image, spacing) in enumerate(one for file in files for one in _images(file)):
+    for index, (image, spacing) in enumerate(images):
         if index == MOST or (voxels and voxels + image.size > VOXELS):
             return
         voxels += image.size
         yield image, spacing
 
 
-def _images(file: Path) -> list[_Read]:
+def _images(file: Path, channel: str, dataset: str) -> list[_Read]:
     """The pictures of a file in grey: planes, or volumes resampled to cubes as wide as a pixel."""
-    volume = io.read(file)
-    channels = volume.data.shape[-1] if "C" in volume.axes else 1
-    gray = channels_first(volume, str(file), "luminance" if channels in (1, 3) else "0", 1)[0]
+    volume = io.read(file, dataset=dataset)
+    gray = channels_first(volume, str(file), channel, 1)[0]
     dims = len(volume.spatial)
     stack: NDArray[Any] = gray.reshape(-1, *gray.shape[gray.ndim - dims :]).astype(np.float32)
     spacing = volume.spacing[-dims:]

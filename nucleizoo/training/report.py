@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from nucleizoo.contracts import Hook
 from nucleizoo.contracts.hook import Training
-from nucleizoo.core.files import atomic
+from nucleizoo.core.files import write_texts
 from nucleizoo.core.format import duration
 from nucleizoo.io import write_png
-from nucleizoo.runs import Run
+from nucleizoo.runs import Run, log_rows
 
 log = logging.getLogger(__name__)
 
@@ -143,23 +143,12 @@ def mosaic(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
 
 
 def _continued(run: Run, iteration: int) -> tuple[IO[str], float]:
-    """`log.jsonl` without the lines to be written again, open at its end, and the seconds spent so far."""
-    file = run.path / "log.jsonl"
-    spent = 0.0
+    """The log without the rows to be written again, open at its end, and the seconds spent so far."""
+    file = run.path / log_rows.FILE
+    kept = [row for row in run.log() if row["iteration"] <= iteration]
     if file.is_file():
-        kept = [line for line in file.read_text().splitlines() if _iteration(line) <= iteration]
-        with atomic(file) as part:
-            part.write_text("".join(f"{line}\n" for line in kept))
-        spent = float(json.loads(kept[-1]).get("seconds", 0)) if kept else 0.0
-    return file.open("a"), spent
-
-
-def _iteration(line: str) -> float:
-    """The iteration of a log line; a line cut short by a crash is dropped."""
-    try:
-        return float(json.loads(line)["iteration"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
+        write_texts({file: "".join(f"{json.dumps(row)}\n" for row in kept)})
+    return file.open("a", encoding="utf-8"), float(kept[-1]["seconds"]) if kept else 0.0
 
 
 def _events(run: Run, iteration: int) -> Events | None:

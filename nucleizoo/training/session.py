@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +16,8 @@ from yacs.config import CfgNode
 from nucleizoo import build
 from nucleizoo.build import Experiment
 from nucleizoo.contracts import Dataset, Hook
+from nucleizoo.core.config import entries_plugins
 from nucleizoo.core.errors import RunError
-from nucleizoo.core.files import locked
 from nucleizoo.core.format import listed
 from nucleizoo.ops.nn.norms import plain_norms
 from nucleizoo.runs import Run, data_note
@@ -54,34 +53,46 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
     Raises:
         UserError: for everything that the user can fix; see `core.errors`.
     """
-    with process_group() as ranks:
+    with process_group() as ranks, ExitStack() as held:
         Experiment.check(config)  # so that mistakes show before files are read
         opened: list[Dataset] = []  # the images, where sizes were measured on them
-        run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume, opened))
+        run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume, opened, held))
         trainer, batches = _prepared(run, ranks, hooks, *opened)
         if not begun and ranks.is_first:
             run.create()
         if ranks.is_first:
             _note_files(run, batches)
-        with locked(run.path / "run.json") if ranks.is_first else nullcontext():
-            if begun:
-                _continue(trainer, run)
-            system = run.config.SYSTEM
-            coming = stream(
-                batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS, ranks.local_count
-            )
-            with stopped_by_signals(trainer), closing(coming):
-                trainer.train(coming)
+        if begun:
+            _continue(trainer, run)
+        system = run.config.SYSTEM
+        coming = stream(
+            batches, trainer.iteration, trainer.total, system.WORKERS, system.PLUGINS, ranks.local_count
+        )
+        with stopped_by_signals(trainer), closing(coming):
+            trainer.train(coming)
         if trainer.iteration < trainer.total:
             log.info("stopped at %d of %d; continue with --resume", trainer.iteration, trainer.total)
     return run
 
 
-def _opened(config: CfgNode, path: Path, resume: bool, opened: list[Dataset]) -> tuple[Run, bool]:
-    """The run of a folder, with a complete configuration, and whether it has begun; appends to `opened`."""
-    if resume and (path / "config.yaml").is_file():
+def _opened(
+    config: CfgNode, path: Path, resume: bool, opened: list[Dataset], held: ExitStack
+) -> tuple[Run, bool]:
+    """The run of a folder, with a complete configuration, and whether it has begun.
+
+    Its folder is locked until `held` is closed; images that are opened are appended to `opened`.
+    """
+
+    def begun() -> bool:
+        is_resumed = resume and (path / "config.yaml").is_file()
+        if not is_resumed:
+            Run.check_free(path)
+        return is_resumed
+
+    begun()  # tells what is wrong before a folder is made
+    held.enter_context(Run.held(path))
+    if begun():
         return reopened(path, config), True
-    Run.check_free(path)
     whole, images = completed(config)
     opened += [images] if images else []
     return Run(path, whole), False
@@ -125,7 +136,7 @@ def reopened(path: Path, config: CfgNode) -> Run:
     Raises:
         RunError: when there is no run, or one of another configuration.
     """
-    run = Run.open(path, config.SYSTEM.PLUGINS)
+    run = Run.open(path, [*config.SYSTEM.PLUGINS, *entries_plugins(config)])
     config, _ = completed(config, known=run.config)
     run.check_same(config)
     run.config = config  # what may differ, such as thresholds, holds from now on
@@ -151,12 +162,7 @@ def _continue(trainer: Trainer, run: Run) -> None:
     Raises:
         RunError: when the checkpoint is of other networks.
     """
-
-    def latest() -> dict[str, Any] | None:
-        run.tidy()
-        return run.latest()
-
-    state = trainer.ranks.from_first(latest)
+    state = trainer.ranks.from_first(run.latest)
     try:
         if state is not None:
             trainer.load_state_dict(state)

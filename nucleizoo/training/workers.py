@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.format import first_line, storage
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.ops.nn.device import cores
 from nucleizoo.training.batches import Batches
@@ -85,14 +86,19 @@ def workers_watched() -> Iterator[None]:
 
 
 class _Told(Dataset[dict[str, Tensor] | UserError]):
-    """Returns user errors as values, because those raised in a worker arrive with its traceback."""
+    """Returns user errors as values, because those raised in a worker arrive with its traceback.
+
+    A worker moves its batches to shared memory here: PyTorch does so in a thread, where a failure is lost and
+    the main process waits for ever.
+    """
 
     def __init__(self, batches: Batches, plugins: Sequence[str]) -> None:
         self.batches, self.plugins = batches, plugins
 
     def __getitem__(self, iteration: int) -> dict[str, Tensor] | UserError:
         try:
-            return self.batches[iteration]
+            batch = self.batches[iteration]
+            return batch if torch.utils.data.get_worker_info() is None else _shared(batch)
         except UserError as error:
             # without tracebacks: some libraries pickle them, which would keep this process alive
             error.__cause__ = error.__context__ = None
@@ -100,6 +106,23 @@ class _Told(Dataset[dict[str, Tensor] | UserError]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _arrived, (pickle.dumps(self.batches), tuple(self.plugins))
+
+
+def _shared(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A batch in shared memory.
+
+    Raises:
+        UserError: when there is too little, or too many files are open.
+    """
+    try:
+        return {name: value.share_memory_() for name, value in batch.items()}  # type: ignore[no-untyped-call]
+    except RuntimeError as error:  # of whatever system call
+        needed = sum(value.nbytes for value in batch.values())
+        raise UserError(
+            f"a batch of {storage(needed)} cannot be moved to shared memory ({first_line(error)}); allow "
+            "more of it, in a container with docker run --shm-size 2g, or set SYSTEM.WORKERS 0, or lower "
+            "SOLVER.BATCH or DATASET.SIZE"
+        ) from error
 
 
 def _arrived(batches: bytes, plugins: Sequence[str]) -> _Told:

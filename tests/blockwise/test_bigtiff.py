@@ -10,8 +10,9 @@ import tifffile
 from nucleizoo import io
 from nucleizoo.blockwise.state.block_store import BlockStore
 from nucleizoo.blockwise.write.bigtiff import write_tiff
-from nucleizoo.blockwise.write.formats import read_metadata
+from nucleizoo.blockwise.write.formats import read_metadata, write_hdf5
 from nucleizoo.blockwise.write.result import Result
+from nucleizoo.core.parts import is_part
 from nucleizoo.ops.grid import Grid, size
 
 SPACING = (2.0, 0.5, 0.25)
@@ -46,6 +47,23 @@ def test_it_is_the_same_file_however_the_volume_is_cut(tmp_path, shape, count):
     assert read_metadata(tmp_path / "a.tif") == {
         "nuclei": count, "skipped": ["chunk 3"], "made_of": "word", "complete": 1
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("write", [write_tiff, write_hdf5])
+def test_what_is_not_complete_lies_in_the_scratch_folder_alone(tmp_path, write):
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    out.mkdir(), scratch.mkdir()
+    seen = []
+
+    def read(box):
+        seen.append(([*out.iterdir()], [is_part(file) for file in scratch.iterdir()]))
+        return np.zeros(size(box), np.int32)
+
+    for _ in range(2):
+        write(out / "a.x", result_of(read, (4, 20, 20), scratch, (4, 20, 20)))
+        assert [*out.iterdir()] == [out / "a.x"] and not [*scratch.iterdir()]
+        (out / "a.x").unlink()
+    assert all(not there and any(parts) for there, parts in seen) and seen
 
 
 @pytest.mark.parametrize(("shape", "block"), [((32, 512, 640), (32, 128, 128)), ((2048, 3000), (1024, 512))])

@@ -54,6 +54,15 @@ def test_what_could_not_begin_leaves_no_folder_and_what_did_stays(tmp_path, scra
     assert not (tmp_path / "none").exists() and (scratch / "predict" / "0000000.npz").exists()
 
 
+def test_what_a_removal_that_was_killed_left_is_removed_by_the_next_job(tmp_path, scratch):
+    others = [tmp_path / "scratch_2-12ab34cd", tmp_path / "my_scratch-12ab34cd"]
+    for folder in [tmp_path / "scratch-12ab34cd", *others]:
+        folder.mkdir()
+        (folder / "lock").touch()
+    with held(scratch):
+        assert {*tmp_path.iterdir()} == {scratch, *others}
+
+
 def test_a_removal_that_is_stopped_leaves_a_job_to_go_on_with(tmp_path, scratch, monkeypatch):
     with held(scratch):
         with monkeypatch.context() as patch:

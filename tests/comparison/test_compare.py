@@ -1,7 +1,9 @@
 """nucleizoo compare end to end, on a method that is a threshold."""
 
 import csv
+import errno
 import json
+import os
 import re
 import shutil
 
@@ -171,6 +173,24 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(good, annotated
     (tmp_path / "file").write_text("no folder")
     assert compare(good[0], "--data", annotated, "--out", tmp_path / "file") == 2
     assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_the_report_that_was_there(good, annotated, tmp_path, capsys, monkeypatch):
+    command = [good[0], "--data", annotated, "--out", tmp_path]
+    for name in ("html", "csv", "md"):
+        (tmp_path / f"report.{name}").write_text("old")
+    calls = []
+
+    def full(number):
+        calls.append(number)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert compare(*command) == 2
+    names(capsys.readouterr().err, "disk", "full", "intact")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["report.csv", "report.html", "report.md"]
+    assert {file.read_text() for file in tmp_path.iterdir()} == {"old"}
 
 
 def test_no_data_or_two_kinds_of_it_are_refused(good, annotated, tmp_path, capsys):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import textwrap
 import time
+from importlib.metadata import EntryPoint
 
 import pytest
 from hypothesis import given, settings
@@ -352,6 +354,8 @@ def test_all_problems_are_told_at_once():
         ("METHOD: {name: cyclegan}", ["METHOD.name", "'cyclegan'", "METHOD.NAME"]),
         ("SOLVER: {QQQ: 1}", ["SOLVER.QQQ", "LR", "TOTAL"]),
         ("SOLVER: {NO: 1}", ["SOLVER.NO", "key"]),
+        ("POOL: 3", ["POOL", "METHOD.POOL"]),
+        ("WIDTH: 3", ["WIDTH", "METHOD.GENERATOR.WIDTH"]),
         ("SOLVER:", ["SOLVER", "empty", "keys"]),
         ("METHOD: ~", ["METHOD", "empty"]),
         ("SOLVER: 3", ["SOLVER", "keys", "3"]),
@@ -362,7 +366,7 @@ def test_all_problems_are_told_at_once():
         ("METHOD: {NAME: ''}", ["METHOD.NAME", "missing", "cyclegan, leaves, softgan"]),
         ("SOLVER: {LR: {A: 1}}", ["SOLVER.LR", "float", "0.1", "mapping"]),
         ("SYSTEM: {OUT: 3}", ["SYSTEM.OUT", "str", "'runs'", "3"]),
-        ("SYSTEM: {PLUGINS: some.py}", ["SYSTEM.PLUGINS", "list", "'some.py'"]),
+        ("SYSTEM: {PLUGINS: some.py}", ["plugin", "some.py", "no file"]),
         ("SYSTEM: {PLUGINS: [3]}", ["SYSTEM.PLUGINS", "list", "[3]"]),
     ],
 )
@@ -397,6 +401,21 @@ def test_empty_slot_must_be_named(write):
         ("EITHER: [a.py, b]", ("a.py", "b")),
         ("EITHER: [1, 1e-4]", (1, 1e-4)),
         ("ITEMS: [3]", [3]),
+        ("ITEMS: 3", [3]),
+        ("SIZE: 3", (3,)),
+        ("SPACING: 1e-1", (0.1,)),
+        ("NUMBERS: 0.5", (0.5,)),
+        ("WORDS: a.*", ("a.*",)),
+        ("COUNT: 010", 10),
+        ("COUNT: -08", -8),
+        ("COUNT: 0x10", 16),
+        ("COUNT: 1_000", 1000),
+        ("RATE: 010", 10.0),
+        ("RATE: 010.5", 10.5),
+        ("WORD: '010'", "010"),
+        ("WORD: 1:30", "1:30"),
+        ("ANYTHING: 1:30", "1:30"),
+        ("ANYTHING: [010, '010', 1:30]", (10, "010", "1:30")),
         ("ANYTHING: [1, [a, null]]", (1, ("a", None))),
         ("ANYTHING: 1e-4", 1e-4),
         ("ANYTHING: '1e-4'", "1e-4"),
@@ -415,10 +434,11 @@ def test_value_is_taken(write, content, value):
         "FLAG: 1", "FLAG: 'yes'", "FLAG: ~", "COUNT: true", "COUNT: 1.0", "COUNT: 1e3", "COUNT: '1'",
         "RATE: true", "RATE: '1e-4'", "RATE: .nan", "RATE: .inf", "RATE: 1e999", "LIMIT: .nan", "RATE: [1.0]",
         f"RATE: 1{'0' * 400}", "WORD: 3", "WORD: yes", "WORD: ~", "WORD: [a]",
-        "SIZE: 3", "SIZE: '[1, 2]'", "SIZE: [1.5]", "SIZE: [true]", "SIZE: [a]", "SIZE: [{A: 1}]",
-        "SPACING: [a]", "SPACING: [.nan]", "STRIDES: [1, 2]",
-        "NUMBERS: [a]", "NUMBERS: [true]", "NUMBERS: 3", "WORDS: [3]", "WORDS: a", "EITHER: [1, a]",
-        "ANYTHING: {A: 1}", "ANYTHING: [{A: 1}]", "ANYTHING: .nan", "ITEMS: 3",
+        "SIZE: '[1, 2]'", "SIZE: [1.5]", "SIZE: [true]", "SIZE: [a]", "SIZE: [{A: 1}]",
+        "SPACING: [a]", "SPACING: [.nan]", "STRIDES: [1, 2]", "STRIDES: 3",
+        "NUMBERS: [a]", "NUMBERS: [true]", "NUMBERS: true", "WORDS: [3]", "WORDS: 3", "EITHER: [1, a]",
+        "ANYTHING: {A: 1}", "ANYTHING: [{A: 1}]", "ANYTHING: .nan", "ITEMS: ~",
+        "COUNT: 1:30", "COUNT: 0o10", "RATE: 1:30.5",
     ],
 )  # fmt: skip
 def test_value_is_refused(write, content):
@@ -551,12 +571,38 @@ def test_saved_text_does_not_load_files_unasked(write, tmp_path, forget):
     write(PLUGIN, "fresh.py")
     config = load(write("METHOD: {CYCLE: {NAME: fresh}}"), defaults=DEFAULTS, plugins=["fresh.py", "json"])
     with pytest.raises(ConfigError, match=r"--plugin .*fresh\.py"):
-        loads(dump(config), defaults=DEFAULTS)
+        loads(dump(config), defaults=DEFAULTS, plugins=["json"])
     (tmp_path / "moved").mkdir()
     LOSSES._entries.pop("fresh")
     (tmp_path / "fresh.py").rename(tmp_path / "moved/fresh.py")
-    again = loads(dump(config), defaults=DEFAULTS, plugins=["moved/fresh.py"])
+    again = loads(dump(config), defaults=DEFAULTS, plugins=["moved/fresh.py", "json"])
     assert again.SYSTEM.PLUGINS == (str(tmp_path / "moved/fresh.py"), "json")
+
+
+@pytest.mark.parametrize("named", ["antigravity", "os.path", "lib2to3.__main__"])
+def test_saved_text_imports_no_module_unasked(write, monkeypatch, named):
+    text = f"SYSTEM: {{PLUGINS: [{named}]}}"
+    monkeypatch.setattr(importlib, "import_module", lambda name: pytest.fail(f"{name} was imported"))
+    for others in ([], ["json"], [f"{named}.py"]):
+        with pytest.raises(ConfigError, match=rf"module {named}, .*--plugin {named}"):
+            loads(text, defaults=DEFAULTS, plugins=others)
+
+
+def test_saved_text_gives_entries_no_plugin_unasked(write):
+    for named in ("antigravity", "[json, antigravity]"):
+        text = f"DATASET: {{SOURCE: {{NAME: translated, DEEPER: {{PLUGINS: {named}}}}}}}"
+        with pytest.raises(ConfigError, match=r"module antigravity, .*--plugin antigravity"):
+            loads(text, defaults=DEFAULTS, plugins=["json"])
+    with pytest.raises(ConfigError, match="DATASET is not a key"):  # nothing else is wrong
+        loads(text.replace("antigravity", "json.tool"), defaults=DEFAULTS, plugins=["json", "json.tool"])
+
+
+def test_saved_text_imports_a_module_that_is_named_again_or_is_an_installed_plugin(write, monkeypatch):
+    text = "SYSTEM: {PLUGINS: [json]}"
+    assert loads(text, defaults=DEFAULTS, plugins=["json"]).SYSTEM.PLUGINS == ("json",)
+    point = EntryPoint("mine", "json", plugins.GROUP)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    assert loads(text, defaults=DEFAULTS).SYSTEM.PLUGINS == ("json",)
 
 
 def test_broken_plugin_stops_the_load(write):

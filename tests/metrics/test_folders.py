@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from support.naming import names
 from nucleizoo import api
 from nucleizoo.cli import main
 from nucleizoo.core.errors import UserError
+from nucleizoo.core.files import write_texts
 from nucleizoo.metrics import files, folders
 from nucleizoo.metrics.files import COLOURS
 
@@ -192,9 +194,20 @@ def test_results_are_known_to_be_writable_before_scoring(tmp_path, capsys, monke
 def test_a_name_with_nan_stays_as_it_is_and_a_value_without_meaning_is_null(write, tmp_path):
     write("truth/cell NaN.tif", plane()), write("found/cell NaN_label.tif", TWO)
     result = folders.compare(tmp_path / "found", tmp_path / "truth")
-    files.write_json(tmp_path / "scores.json", result)
+    write_texts({tmp_path / "scores.json": files.json_text(result)})
     read = json.loads((tmp_path / "scores.json").read_text())
     assert list(read["images"]) == ["cell NaN"] and read["counting"]["ratio"] is None
+
+
+def test_names_of_any_bytes_are_scored_and_are_no_formulas(write, tmp_path, capsys):
+    latin = os.fsdecode(b"zellen_\xfc")
+    for name in (latin, "=1+1", "-2+3"):
+        write(f"truth/{name}.tif", plane((1, 2, 2))), write(f"found/{name}_label.tif", plane((1, 2, 2)))
+    assert evaluate(tmp_path, "--out", tmp_path / "out", "--json", tmp_path / "scores.json") == 0
+    with (tmp_path / "out" / "images.csv").open(encoding="utf-8", newline="") as file:
+        assert sorted(row["image"] for row in csv.DictReader(file)) == ["'-2+3", "'=1+1", "zellen_\\udcfc"]
+    assert set(json.loads((tmp_path / "scores.json").read_text())["images"]) == {latin, "=1+1", "-2+3"}
+    assert (tmp_path / "out" / f"{latin}_errors.png").is_file()
 
 
 def test_borders_that_are_no_borders_are_refused_with_a_mend(write, tmp_path, capsys, pairs):

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from support.same import assert_same
 
 import nucleizoo
 from nucleizoo import build
 from nucleizoo.api import load_config
 from nucleizoo.core.errors import ConfigError, RunError
-from nucleizoo.runs import Run, weights_of
+from nucleizoo.ops.nn.norm_statistics import Statistics
+from nucleizoo.runs import Run, saved_state, weights_of
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
 
@@ -47,25 +49,59 @@ def test_a_new_run_holds_the_whole_configuration_and_its_circumstances(run):
     assert {"python", "commit", "processor", "threads", "started"} <= told.keys()
 
 
-def test_a_training_that_never_made_a_step_may_be_begun_anew_unless_it_lives(run):
+def test_a_training_that_never_made_a_step_may_be_begun_anew(run):
     run.save(state(0), weights())
     Run(run.path, config("SOLVER.LR", "0.5")).create()
     assert Run.open(run.path).config.SOLVER.LR == 0.5
-    hold = (
-        "import sys, pathlib\nfrom nucleizoo.core.files import locked\n"
-        "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); input()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, run.path / "run.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout.readline() == b"held\n"
-        with pytest.raises(RunError, match=r"in use .*wait"):
-            Run(run.path, config()).create()
-        other.communicate(b"\n")
-    Run(run.path, config()).create()
     run.save(state(2), weights())
     with pytest.raises(RunError, match=r"exists .*--resume"):
         Run(run.path, config()).create()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing is locked there")
+def test_a_folder_is_of_one_training_from_before_it_is_a_run_until_its_end(tmp_path):
+    path = tmp_path / "a" / "run"
+    other = (
+        "import fcntl, sys; file = open(sys.argv[1], 'a')\n"
+        "try: fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "except OSError: sys.exit(3)"
+    )
+
+    def is_taken():
+        return subprocess.run([sys.executable, "-c", other, path / ".lock"]).returncode == 3
+
+    with Run.held(path):
+        assert is_taken()
+        Run(path, config()).create()
+        assert is_taken()
+        Run(path, config()).create()  # replaces files, but not that of the lock
+        assert is_taken()
+    assert names(tmp_path) == ["a/run/config.yaml", "a/run/run.json"]
+    assert not is_taken()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing is locked there")
+def test_a_folder_that_another_has_is_refused_and_left_alone(tmp_path):
+    hold = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.lockf(file, fcntl.LOCK_EX)\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{hold}print('held', flush=True); input()", tmp_path / ".lock"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as other:  # fmt: skip
+        assert other.stdout.readline() == b"held\n"
+        for _ in range(2):
+            with pytest.raises(RunError, match=r"is in use .*wait"), Run.held(tmp_path):
+                pytest.fail("two have the folder")
+        other.communicate(b"\n")
+    with Run.held(tmp_path):
+        pass
+
+
+def test_a_folder_in_which_no_run_was_begun_is_removed_if_it_was_not_there(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for path in (tmp_path / "a" / "b", tmp_path / "mine" / "run", tmp_path / "mine"):
+        with pytest.raises(KeyboardInterrupt), Run.held(path):
+            raise KeyboardInterrupt
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
 
 
 def test_a_folder_with_anything_in_it_is_not_taken(tmp_path):
@@ -81,7 +117,9 @@ def test_a_folder_with_anything_in_it_is_not_taken(tmp_path):
 def test_an_empty_folder_is_taken_and_so_is_what_a_killed_start_left(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".part-0123.yaml").write_text("SYS")
-    Run(tmp_path / "run", config()).create().tidy()
+    (tmp_path / "run" / ".lock").touch()
+    with Run.held(tmp_path / "run"):
+        Run(tmp_path / "run", config()).create()
     assert names(tmp_path / "run") == ["config.yaml", "run.json"]
 
 
@@ -170,6 +208,59 @@ def test_damage_inside_a_checkpoint_does_not_go_unseen(run):
     content[: len(content) // 2] = bytes(len(content) // 2)
     newest.write_bytes(content)
     assert run.latest()["iteration"] == 1
+
+
+def flipped(file, place, bit=6):
+    """Change one bit of a file."""
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1 << bit
+    file.write_bytes(content)
+
+
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_told_or_changes_nothing(run, caplog):
+    run.save(state(1), weights())
+    run.save(state(2) | {"rates": (0.5, None, "a"), "half": torch.ones(4, dtype=torch.bfloat16)}, {})
+    newest, wanted, told = run.checkpoints()[-1], run.latest(), 0
+    good = newest.read_bytes()
+    for place in range(0, len(good), 29):
+        flipped(newest, place, place % 8)
+        found = run.latest()
+        if found["iteration"] == 1:
+            told += 1
+        else:
+            assert_same({key: found[key] for key in wanted}, wanted)  # the name of the hash may be another
+        newest.write_bytes(good)
+    at = good.index(state(2)["value"].numpy().tobytes()) + 21
+    flipped(newest, at)
+    caplog.clear()
+    assert run.latest()["iteration"] == 1 and told > 15
+    assert "SHA-256" in caplog.text and newest.name in caplog.text
+
+
+def test_a_flipped_bit_anywhere_in_weights_is_told(run):
+    seen = Statistics.from_tensors({"0": torch.arange(6.0).view(3, 2)})
+    run.save(state(1), {"w": torch.arange(9.0).view(3, 3), "b": torch.ones(3)}, seen)
+    file = run.path / "weights.safetensors"
+    good = file.read_bytes()
+    saved_state.read_weights(run.path), saved_state.load_statistics(run.path)
+    spared = [good.index(b'"sha256/'), good.rindex(b'"sha256/')]  # without its name, no hash is checked
+    for place in range(0, len(good), 3):
+        if any(at < place < at + 20 for at in spared):
+            continue
+        flipped(file, place, place % 7)
+        with pytest.raises(RunError, match=r"weights\.safetensors .*damaged.*copy it again"):
+            saved_state.read_weights(run.path), saved_state.load_statistics(run.path)
+        file.write_bytes(good)
+
+
+def test_files_of_older_versions_have_no_hash_and_are_read(run):
+    target = run.path / "checkpoints" / "iteration_00000003.pt"
+    target.parent.mkdir()
+    torch.save(state(3), target)
+    save_file(weights(), run.path / "weights.safetensors")
+    assert run.latest().keys() == state(3).keys()
+    assert saved_state.read_weights(run.path)["w"].tolist() == [1.0] * 3
+    assert saved_state.load_statistics(run.path) is None
 
 
 def test_without_any_readable_checkpoint_nothing_is_made_up(run):

@@ -4,13 +4,17 @@ import logging
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from scipy import ndimage
+from support.naming import names
 
 from nucleizoo import api, build, io
-from nucleizoo.core.errors import ConfigError
+from nucleizoo.cli import main
+from nucleizoo.core.errors import ConfigError, ImageReadError
 from nucleizoo.kinds import DATASETS
 from nucleizoo.ops.synthesis.ellipsoids import place
 from nucleizoo.training import autoconfig
@@ -135,6 +139,36 @@ def test_small_images_are_measured_as_they_are_and_not_in_a_mirror(tmp_path):
     assert source.PATCH == told.window == (96, 96)
     assert np.allclose(source.SEMI_AXIS, told.semi_axis, atol=0.5) and source.SEMI_AXIS[1] < 13
     assert source.COUNT[0] <= 6 <= source.COUNT[1]
+
+
+def discs(radius, step):
+    """A picture of 128x128 with discs of a radius on a grid."""
+    y, x = np.mgrid[:128, :128] % step - step // 2
+    return np.where(y**2 + x**2 <= radius**2, 200, 10).astype(np.uint8)
+
+
+def test_the_channel_to_measure_is_asked_for_and_taken(tmp_path):
+    both = np.stack([discs(12, 32), discs(5, 16)])
+    tifffile.imwrite(tmp_path / "two.tif", both, imagej=True, metadata={"axes": "CYX"})
+    with pytest.raises(ImageReadError) as refused:
+        api.estimate([tmp_path])
+    names(refused.value, "two.tif", "2 channels", "--channel", "'0'", "'1'")
+    for channel, radius in (("0", 12), ("1", 5)):
+        low, high = api.estimate([tmp_path], channel=channel).semi_axis
+        assert radius - 1.5 < low <= high < radius + 1.5
+    for channel in ("2", "luminance", "green"):
+        with pytest.raises(ImageReadError, match=f"two.tif.*'{channel}'"):
+            api.estimate([tmp_path], channel=channel)
+
+
+def test_the_dataset_to_measure_can_be_named(tmp_path, capsys):
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["large"], file["small"] = discs(12, 32), discs(5, 16)
+    with pytest.raises(ImageReadError, match="large, small"):
+        api.estimate([tmp_path])
+    assert main(["estimate", str(tmp_path / "v.h5"), "--dataset", "small"]) == 0
+    low, high = yaml.safe_load(capsys.readouterr().out)["DATASET"]["SOURCE"]["SEMI_AXIS"]
+    assert 3.5 < low <= high < 6.5
 
 
 def test_images_that_stay_in_their_files_are_measured_alike(ellipses):

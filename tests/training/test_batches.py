@@ -1,12 +1,15 @@
 import multiprocessing
 import os
+import resource
 import signal
+import sys
 import time
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.naming import names
 
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Augment, Dataset, Sample
@@ -193,6 +196,22 @@ def test_a_killed_worker_is_told_with_the_ways_out():
         list(stream(made(Deadly()), 1, 20, 1))
     for word in ("DataLoader worker", "memory", "SYSTEM.WORKERS", "DATASET.SIZE", "CACHE_GB", "--shm-size"):
         assert word in str(caught.value)
+
+
+class Cramped(Noise):
+    """A source whose process can share no memory."""
+
+    def sample(self, rng, size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        return super().sample(rng, size)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory is a file there")
+def test_too_little_shared_memory_ends_the_training_and_is_told_with_the_ways_out():
+    with pytest.raises(UserError) as caught:
+        list(stream(made(Cramped()), 1, 20, 1))
+    names(caught.value, "shared memory", "batch", "--shm-size", "SYSTEM.WORKERS 0", "SOLVER.BATCH")
+    assert not multiprocessing.active_children()
 
 
 def test_other_errors_pass_the_watch():

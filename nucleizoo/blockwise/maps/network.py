@@ -14,7 +14,8 @@ from nucleizoo.blockwise.maps.map_store import MapStore
 from nucleizoo.blockwise.maps.sliding_window import Network, ReadImage, slide_column
 from nucleizoo.blockwise.maps.tiling import Tiling
 from nucleizoo.blockwise.maps.volume import VolumeInput
-from nucleizoo.core.files import atomic, is_part
+from nucleizoo.core.files import atomic
+from nucleizoo.core.parts import is_part
 from nucleizoo.ops.grid import Box
 
 

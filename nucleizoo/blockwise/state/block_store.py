@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from nucleizoo.blockwise.state.rle import from_runs, to_runs
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import atomic, atomic_folder, is_part
+from nucleizoo.core.files import atomic, atomic_folder
+from nucleizoo.core.parts import is_part
 from nucleizoo.ops.grid import Box, Grid, common, inside, size
 
 LabelTable = Callable[[int], NDArray[np.int32]]

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import listed, plural
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.ops.nn.digest import digest
+from nucleizoo.runs import weights_of
 
 
 def fingerprint(segmenter: Segmenter, path: Path) -> dict[str, Any]:
@@ -91,10 +91,4 @@ def check_skipped(place: Path, skipped: Sequence[str], advice: str) -> None:
 
 def weights_hash(segmenter: Segmenter) -> str:
     """A hash of weights and remembered statistics, the same on all machines."""
-    found = hashlib.sha256()
-    state = segmenter.method.state_dict() | segmenter.remembered.tensors()
-    for name, tensor in sorted(state.items()):
-        if isinstance(tensor, torch.Tensor):
-            found.update(name.encode())
-            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+    return digest(sorted((weights_of(segmenter.method) | segmenter.remembered.tensors()).items()))

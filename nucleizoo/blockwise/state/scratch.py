@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -47,6 +48,8 @@ def held(scratch: Path) -> Iterator[None]:
             f"{scratch.parent}: cannot be written to ({error.strerror}); choose another folder with --output"
         ) from error
     with locked(scratch / LOCK):
+        for gone in scratch.parent.glob(f"{glob.escape(scratch.name)}-*"):  # of one that was killed there
+            shutil.rmtree(gone, ignore_errors=True)
         try:
             yield
         except BaseException:

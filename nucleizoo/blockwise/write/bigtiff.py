@@ -33,7 +33,10 @@ def write_tiff(path: Path, result: Result) -> None:
     sizes = {f"PhysicalSize{a.upper()}": s for a, s in zip(result.axes, result.spacing or (), strict=False)}
     said = {f"{key}Unit": "µm" for key in sizes}
     note = {"Description": json.dumps(result.metadata)}
-    with replacing(path, "tif") as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
+    with (
+        replacing(path, "tif", within=result.scratch) as part,
+        tifffile.TiffWriter(part, bigtiff=True, ome=True) as file,
+    ):
         file.write(
             _tiles(result), shape=result.shape, dtype=result.dtype, tile=_tile(result), compression="zlib",
             photometric="minisblack", software=MARK,

@@ -25,7 +25,11 @@ def write_hdf5(path: Path, result: Result) -> None:
     Raises:
         OSError: when the disk is full.
     """
-    with replacing(path, "h5") as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
+    with (
+        replacing(path, "h5", within=result.scratch) as part,
+        Disk(part, "r+") as disk,
+        h5py.File(disk, "w") as file,
+    ):
         file.attrs["software"] = MARK
         data = file.create_dataset(
             "label", result.shape, result.dtype,
