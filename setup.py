@@ -23,13 +23,13 @@ setup(
         "torch>=2.6",
         "yacs>=0.1.8",
         "PyYAML>=6",
-        "numpy>=1.26",
+        "numpy>=2",
         "scipy>=1.11",
         "h5py>=3.10",
         "scikit-image>=0.22,!=0.25.0,!=0.25.1",
         "pillow>=10.1",
-        "tifffile>=2024.8",
-        "imagecodecs>=2024.6",  # decodes every compression of TIFF
+        "tifffile>=2026.3.3",
+        "imagecodecs>=2026.3.6",  # decodes every compression of TIFF; older ones have no fax
         "tqdm>=4.65",
         "safetensors>=0.4",
     ],

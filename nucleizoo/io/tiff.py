@@ -21,7 +21,7 @@ from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.tiff_chain import check_pages
 from nucleizoo.io.tiff_parts import COPIES, by_segments, contiguous, segment_shape
 from nucleizoo.io.tiff_spacing import spacing_of
-from nucleizoo.io.tiff_values import check_colours, check_decoder, samples_kept, turn_over
+from nucleizoo.io.tiff_values import check_colours, check_decoder, samples_kept, tell_orientation, turn_over
 from nucleizoo.io.volume import is_suspicious
 
 SUFFIXES = (".tif", ".tiff", ".lsm")
@@ -55,6 +55,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     check_colours(path, page)
     axes, page_axes = _axes_of(path, opened, series)
     mask = turn_over(path, page, usual)
+    tell_orientation(path, page)
     lead = series.shape[: len(axes) - len(page_axes)]
     pages: list[Any] = []
     if series.dataoffset is None:
@@ -97,7 +98,8 @@ def _opened(path: Path) -> tuple[Any, Any]:
 
 def _only_series(path: Path, tiff: Any) -> Any:
     """The one picture of the file besides thumbnails and transparency masks, complete."""
-    found = [one for one in tiff.series if not (one.keyframe.is_reduced or one.keyframe.is_mask)]
+    full = [one for one in tiff.series if not (one.keyframe.is_reduced or one.keyframe.is_mask)]
+    found = full or tiff.series
     if len(found) != 1:
         shapes = ", ".join("x".join(map(str, series.shape)) for series in found[:5]) or "none"
         raise ImageReadError(

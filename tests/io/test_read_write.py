@@ -289,6 +289,7 @@ def test_hdf5_and_numpy_guess_axes(tmp_path):
         ((6, 40, 30, 3), "ZYXC"),
         ((40, 30, 1), "YXC"),
         ((40, 30, 2), "YXC"),
+        ((40, 30, 4), "YXC"),
         ((6, 40, 30, 1), "ZYXC"),
     ):
         np.save(tmp_path / "a.npy", np.ones(shape, np.float32))

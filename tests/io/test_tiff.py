@@ -223,6 +223,16 @@ def test_thumbnails_masks_and_smaller_levels_are_left_aside(tmp_path):
     refused(tmp_path / "c.tif", "2 pictures", "40x48", "39x48")
 
 
+def test_a_picture_that_calls_itself_a_thumbnail_is_read_where_there_is_no_other(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", STACK, subfiletype=1, photometric="minisblack")
+    same(tmp_path / "a.tif", STACK)
+
+
+def test_an_orientation_is_told_and_not_applied(tmp_path, caplog):
+    same(raw_tiff(tmp_path / "a.tif", GREY.shape, GREY.tobytes(), {274: (3, [6])}), GREY)
+    assert caplog.text.count("a.tif: is to be shown turned") == 1
+
+
 def test_pages_of_different_compressions_are_not_mixed_up(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for plane, compression in zip(STACK, [None, "zlib", None, "lzw", "zstd", None], strict=True):
