@@ -102,7 +102,9 @@ def _only(group: Path, found: Sequence[Path], kind: str, usual: str) -> Path:
 
 def _listed_labels(labels: Path) -> list[Path]:
     listed = attributes_of(labels).get("labels")
-    found = [labels / str(name) for name in listed] if isinstance(listed, list) else _groups(labels)
+    found = (
+        [labels / _inner(labels, name) for name in listed] if isinstance(listed, list) else _groups(labels)
+    )
     for one in found:
         _check_there(labels, one)
     return found
@@ -122,12 +124,23 @@ def _field(group: Path, told: Mapping[str, Any]) -> Path:
 def _levels(group: Path, scale: Any) -> list[dict[str, Any]]:
     """The resolutions of an image, at least one, each with a path."""
     try:
-        levels = [dict(level, path=str(level["path"])) for level in scale["datasets"]]
+        levels = [dict(level, path=_inner(group, level["path"])) for level in scale["datasets"]]
     except (KeyError, TypeError, ValueError) as error:
         raise _incomplete(group, error) from error
     if not levels:
         raise _incomplete(group, IndexError("no datasets"))
     return levels
+
+
+def _inner(group: Path, path: Any) -> str:
+    """A path inside a group.
+
+    Raises:
+        ImageReadError: for one that leads out of it.
+    """
+    if ".." in PurePosixPath(str(path)).parts:
+        raise ImageReadError(f"{group}: its metadata names '{path}', which is outside; copy that into it")
+    return str(path).strip("/")
 
 
 def _finest(group: Path, scale: Any) -> Path:

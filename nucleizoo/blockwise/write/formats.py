@@ -20,6 +20,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic
 from nucleizoo.io import is_zarr, name_of
 from nucleizoo.io.hdf5 import Disk
+from nucleizoo.io.hdf5_metadata import name_axes
 
 
 def write_hdf5(path: Path, result: Result) -> None:
@@ -39,6 +40,7 @@ def write_hdf5(path: Path, result: Result) -> None:
             disk.check()
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
+        name_axes(data, result.axes)
         metadata = result.metadata
         if skipped := metadata.pop("skipped"):  # possibly more than an attribute can hold
             file["skipped"] = skipped
