@@ -56,7 +56,8 @@ def predict_volume(
         OSError: when the disk is full.
     """
     if segmenter.adapts:
-        segmenter = segmenter.adapted(sampled(path, segmenter.reader, skip=options.skip_damaged), str(path))
+        middle = sampled(path, segmenter.reader, limit=options.limit, skip=options.skip_damaged)
+        segmenter = segmenter.adapted(middle, str(path))
     result, scratch = result_paths(path, folder, options.format)
     if options.resume and not job_file(scratch).exists() and (found := read_metadata(result)) is not None:
         _check_origin(result, found, fingerprint(segmenter, path))

@@ -39,6 +39,12 @@ def names_of(name: str, data: Any) -> list[str]:
     return names if any(names) else []
 
 
+def name_axes(data: Any, names: str) -> None:
+    """Write names of a dataset's axes, a letter for each, as dimension labels."""
+    for axis, name in zip(data.dims, names, strict=True):
+        axis.label = name
+
+
 def spacing_of(name: str, data: Any, axes: str) -> tuple[float, ...]:
     """Voxel size in micrometres (z, y, x) from the first attribute that gives one for these axes, else ().
 

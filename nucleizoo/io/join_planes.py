@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.io.hdf5 import Disk
+from nucleizoo.io.hdf5_metadata import name_axes
 from nucleizoo.ops.grid import Grid
 
 CHUNK = (32, 64, 64)
@@ -70,6 +71,7 @@ def join_planes(
         )  # fmt: skip
         if spacing:
             data.attrs["voxel_size_um_zyx"] = spacing
+        name_axes(data, "zyx")
         for index in range(len(grid)):
             depth, *across = grid.box(index)
             data[grid.box(index)] = np.stack([_part(one, like, tuple(across)) for one in planes[depth]])

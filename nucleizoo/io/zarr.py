@@ -17,7 +17,8 @@ from nucleizoo.core.said import warn_once
 from nucleizoo.io.axes import axes_of
 from nucleizoo.io.chunks import Load, check_claim, grid_of, one_by_one
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.ome_zarr import axes_and_spacing, image_in
+from nucleizoo.io.ome_zarr import image_in
+from nucleizoo.io.ome_zarr_axes import axes_and_spacing
 from nucleizoo.io.zarr_folder import METADATA, codecs_of, is_zarr, type_of
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def described_in(path: Path, dataset: str, usual: str = "image") -> list[Path]:
 
 
 def _described(path: Path, node: Any, dataset: str) -> tuple[str, tuple[float, ...]]:
-    """Axes and voxel size of an array; see `ome_zarr.axes_and_spacing`."""
+    """Axes and voxel size of an array; see `axes_and_spacing`."""
     try:
         names, spacing = axes_and_spacing(path / node.path)
     except ImageReadError as error:

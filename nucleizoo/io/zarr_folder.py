@@ -15,7 +15,10 @@ SUFFIX = ".zarr"
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 """A folder that holds one of these files is an array or a group."""
 
-_REST = (".zattrs", ".zmetadata")
+ATTRIBUTES = ".zattrs"
+"""The file of the attributes of an array or group of Zarr 2."""
+
+_REST = (ATTRIBUTES, ".zmetadata")
 """Files that only Zarr folders have, but that make none."""
 
 METADATA = (*MARKS, *_REST)
@@ -29,8 +32,8 @@ def is_zarr(path: Path) -> bool:
 
 def is_former_zarr(path: Path) -> bool:
     """Whether something is called a Zarr folder, or looks like one, but has lost its mark."""
-    looks = path.suffix.lower() == SUFFIX or any((path / name).is_file() for name in _REST)
-    return path.exists() and looks and not is_zarr(path)
+    has_rest = path.is_dir() and any((path / name).is_file() for name in _REST)
+    return path.exists() and (path.suffix.lower() == SUFFIX or has_rest) and not is_zarr(path)
 
 
 def check_mark(path: Path) -> None:
@@ -46,7 +49,7 @@ def check_mark(path: Path) -> None:
 
 def attributes_of(folder: Path) -> Mapping[str, Any]:
     """The attributes of an array or group, of which OME-Zarr 0.5 puts its own into one called 'ome'."""
-    told = _json(folder / "zarr.json").get("attributes") or _json(folder / ".zattrs")
+    told = _json(folder / "zarr.json").get("attributes") or _attributes_file(folder / ATTRIBUTES)
     own = told.get("ome") if isinstance(told, dict) else None
     return {**told, **own} if isinstance(own, dict) else told if isinstance(told, dict) else {}
 
@@ -76,6 +79,19 @@ def _names(codecs: Any) -> Iterator[str]:
 
 def _array_metadata(array: Path) -> dict[str, Any]:
     return _json(array / "zarr.json") or _json(array / ".zarray")
+
+
+def _attributes_file(file: Path) -> dict[str, Any]:
+    return _json(file) if is_json(file.read_bytes() if file.is_file() else b"{}") else {}
+
+
+def is_json(content: bytes) -> bool:
+    """Whether a file holds JSON."""
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.said import warn_once
 from nucleizoo.io.bombs import Bytes, reason
-from nucleizoo.io.zarr_folder import METADATA, codecs_of, is_zarr
+from nucleizoo.io.zarr_folder import ATTRIBUTES, METADATA, codecs_of, is_json, is_zarr
+
+log = logging.getLogger(__name__)
 
 _CHECKSUMS = {"crc32c": 4, "fletcher32": 4, "adler32": 4, "crc32": 4}
 """Codecs that only append bytes, and how many."""
@@ -63,6 +67,9 @@ class GuardedStore(LocalStore):
         if layout and layout.pieces and name not in METADATA and os.path.isfile(file):
             self._check_shard(file)
         found = await super().get(key, prototype, byte_range)
+        if name == ATTRIBUTES and found is not None and not is_json(found.to_bytes()):
+            warn_once(log, f"{file}: cannot be read, and is left out; axes and voxel size may be lost")
+            return None
         if layout and not layout.pieces and name not in METADATA and found is not None and byte_range is None:
             stored = found.as_numpy_array()
             self._check_chunk(file, len(stored), lambda start, stop: stored[start:stop].tobytes())

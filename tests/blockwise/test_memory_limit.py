@@ -6,13 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 from support.naming import names
 
+from nucleizoo.blockwise.maps.volume import sampled
 from nucleizoo.blockwise.plan.budget import DECODING, Budget, Costs, Reading
 from nucleizoo.blockwise.plan.plan import plan
-from nucleizoo.core.errors import UserError
+from nucleizoo.contracts import DataSpec
+from nucleizoo.core.errors import ImageReadError, UserError
+from nucleizoo.io import LazyVolume
 from nucleizoo.ops.image.resize import Resizing
+from nucleizoo.preprocess import Reader
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory cannot be told here")
@@ -73,3 +79,12 @@ def test_chunks_that_are_decoded_count_and_are_named_where_they_are_too_large():
     assert 1.9e9 <= planned(enough, reading=reading).memory <= enough
     with pytest.raises(UserError, match=r"--max-memory .*raise .*INFERENCE\.WINDOW"):
         planned(0.41e9, reading=reading)
+
+
+def test_no_chunk_is_decoded_to_look_at_a_file_that_takes_more_than_is_allowed(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("image", data=np.ones((500, 600), "u1"), chunks=(500, 600), compression="gzip")
+    assert sampled(tmp_path / "a.h5", Reader(DataSpec(2)), limit=6e5).data.shape == (500, 600, 1)
+    monkeypatch.setattr(LazyVolume, "read", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(ImageReadError, match=r"a\.h5.* 500x600 take 600\.0 kB .*--max-memory"):
+        sampled(tmp_path / "a.h5", Reader(DataSpec(2)), limit=5e5)

@@ -11,6 +11,7 @@ import pytest
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io import assumptions, axes
+from nucleizoo.io.join_planes import join_planes
 
 RNG = np.random.default_rng(0)
 VOLUME = RNG.integers(0, 255, (12, 30, 20)).astype(np.uint8)
@@ -170,3 +171,11 @@ def test_voxel_sizes_follow_their_axes(tmp_path):
 ])  # fmt: skip
 def test_letters_come_from_the_last_word_of_a_name(name, letter):
     assert axes.letter_of(name) == letter
+
+
+def test_files_that_are_written_here_leave_nothing_open(tmp_path, said):
+    for number, plane in enumerate(VOLUME):
+        np.save(tmp_path / f"{number:02}.npy", plane)
+    list(join_planes(io.find(tmp_path), tmp_path / "a.h5", (2.0, 0.5, 0.25)))
+    found = both(tmp_path / "a.h5")
+    assert (found.axes, found.spacing) == ("ZYX", (2.0, 0.5, 0.25)) and not said.messages

@@ -10,7 +10,7 @@ import tifffile
 
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
-from nucleizoo.io import LazyVolume, hdf5, open_lazily
+from nucleizoo.io import LazyVolume, hdf5_chunks, open_lazily
 
 VOLUME = np.random.default_rng(0).integers(0, 60000, (7, 40, 50)).astype(np.uint16)
 BOX = (slice(2, 6), slice(11, 40), slice(3, 27))
@@ -338,7 +338,7 @@ def test_chunks_without_voxels_are_refused(tmp_path):
 
 
 def test_chunks_of_hdf5_are_not_looked_for_where_none_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(hdf5, "grid_of", lambda *_: pytest.fail("looked for"))
+    monkeypatch.setattr(hdf5_chunks, "grid_of", lambda *_: pytest.fail("looked for"))
     open_lazily(written(tmp_path, "h5-chunked"))
 
 

@@ -314,3 +314,25 @@ def test_what_describes_an_array_is_what_its_axes_come_from(tmp_path):
     path = plate(tmp_path / "plate.zarr")
     told = {str(file.relative_to(path)) for file in io.described_in(path / "A" / "1" / "0" / "0")}
     assert {".zattrs", "A/1/.zattrs", "A/1/0/.zattrs", "A/1/0/0/.zarray"} <= told
+
+
+def test_attributes_that_are_no_json_are_a_warning_and_the_pixels_are_read(tmp_path, said):
+    array = zarr.create_array(tmp_path / "a.zarr", data=VOLUME, zarr_format=2)
+    array.attrs["_ARRAY_DIMENSIONS"] = ["z", "y", "x"]
+    whole = (tmp_path / "a.zarr" / ".zattrs").read_text()
+    (tmp_path / "a.zarr" / ".zattrs").write_text(whole[:20])
+    assert np.array_equal(both(tmp_path / "a.zarr").data, VOLUME)
+    assert any(one.levelno == logging.WARNING and ".zattrs" in one.message for one in said.records)
+
+
+@pytest.mark.parametrize("path", ["/0", "0/", "./0"])
+def test_paths_of_levels_are_read_in_every_spelling(tmp_path, path):
+    image(tmp_path / "a.zarr", {"0": VOLUME}, axes=axes_named("zyx"), datasets=[level(path, 2, 1, 1)])
+    assert both(tmp_path / "a.zarr").spacing == (2.0, 1.0, 1.0)
+
+
+def test_paths_that_lead_out_of_a_group_are_refused(tmp_path):
+    zarr.create_array(tmp_path / "b.zarr", data=VOLUME)
+    image(tmp_path / "a.zarr", {"0": FINE}, axes=axes_named("zyx"), datasets=[level("../b.zarr", 2, 1, 1)])
+    with pytest.raises(ImageReadError, match=r"a\.zarr: .*'\.\./b\.zarr', which is outside"):
+        io.read(tmp_path / "a.zarr")

@@ -9,6 +9,7 @@ import numpy as np
 
 from nucleizoo.blockwise.state.scratch import load_missing, missing_file
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import storage
 from nucleizoo.inference.nucleus_scale import middle
 from nucleizoo.io import LazyVolume, Volume, open_lazily
 from nucleizoo.ops.image.geometry import Voxels
@@ -83,19 +84,26 @@ class VolumeInput:
         return LazyPicture(values, next(values.places()), scaling, limits, self.resizing, self._working)
 
 
-def sampled(path: Path, reader: Reader, *, skip: bool = False) -> Volume:
+def sampled(path: Path, reader: Reader, *, limit: float, skip: bool = False) -> Volume:
     """The middle of a file, in all channels, to be looked at in memory.
 
     Args:
         path: file or Zarr folder.
         reader: of the run.
+        limit: bytes that decoding a chunk may take.
         skip: whether chunks that are missing or damaged are treated as black.
 
     Raises:
-        ImageReadError: when the file cannot be read.
+        ImageReadError: when the file cannot be read, or not within the limit.
     """
     missing = skip or reader.empty_chunks
     with closing(open_lazily(path, dataset=reader.dataset, skip_damaged=skip, missing=missing)) as lazy:
+        if lazy.decoding > limit:
+            raise ImageReadError(
+                f"{lazy.name}: its chunks of {'x'.join(map(str, lazy.chunks))} take "
+                f"{storage(lazy.decoding)} to read, but --max-memory allows {storage(limit)}: store it in "
+                "smaller chunks, or raise --max-memory"
+            )
         space = tuple(lazy.shape[lazy.axes.index(axis)] for axis in lazy.space)
         data = np.moveaxis(lazy.read(middle(space)), 0, -1)
     return Volume(data, f"{'ZYX'[-len(space) :]}C", lazy.spacing)

@@ -17,6 +17,7 @@ from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
 from nucleizoo.blockwise.write.result import Result, write_grid
 from nucleizoo.io import MARK, name_of, replacing
 from nucleizoo.io.hdf5 import Disk
+from nucleizoo.io.hdf5_metadata import name_axes
 
 
 def write_hdf5(path: Path, result: Result) -> None:
@@ -41,6 +42,7 @@ def write_hdf5(path: Path, result: Result) -> None:
             disk.check()
         if result.spacing:
             data.attrs["voxel_size_um_zyx"] = result.spacing
+        name_axes(data, result.axes)
         metadata = result.metadata
         if skipped := metadata.pop("skipped"):  # possibly more than an attribute can hold
             file["skipped"] = skipped
