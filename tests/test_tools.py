@@ -55,8 +55,8 @@ def test_a_training_leaves_a_whole_run_folder(trained):
     run, _ = trained
     files = {re.sub(r"\d{3,}.*", "N", name) for name in content(run)}
     assert files == {
-        "checkpoints", "config.yaml", "events.out.tfevents.N", "log.jsonl", "run.json", "snapshots",
-        "weights.safetensors",
+        "checkpoints", "config.yaml", "events.out.tfevents.N", "files.json", "log.jsonl", "run.json",
+        "snapshots", "weights.safetensors",
     }  # fmt: skip
     assert content(run / "checkpoints") == ["iteration_00000004.pt", "iteration_00000006.pt"]
     assert content(run / "snapshots") == ["panel_00000003.png", "panel_00000006.png"]

@@ -116,8 +116,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
     seeds = rows[0]["runs"]
     heads = ["row", *table.scores, *(f"{first}, published, {place}" for place in table.published)]
     lines = [
-        f"<!-- {MARK} -->", "",
-        f"Ours: {about}, {f'mean ± sd of {seeds} seeds' if seeds > 1 else 'one seed'}.", "",
+        f"Ours: {about}, {f'mean ± sd of {seeds} seeds' if seeds > 1 else 'one seed'}. <!-- {MARK} -->", "",
         f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}",
     ]  # fmt: skip
     for row in rows:

@@ -64,8 +64,8 @@ def check_replaceable(path: str | Path, kind: str, columns: tuple[str, ...] = ()
     if os.path.lexists(path) and kind_of_ours(path, columns) != kind:
         there = "a folder" if path.is_dir() else "a file"
         raise ForeignFileError(
-            f"{path}: there is {there} that is not an older result of this kind, and it is kept; move or "
-            "rename it, or choose another place for the result"
+            f"{path}: {there} is in the place of the result, and it is kept, since it is no older result of "
+            "this kind; move it away, or choose another place (--output, --out)"
         )
 
 

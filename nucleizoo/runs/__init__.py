@@ -2,6 +2,7 @@
 
 config.yaml          the whole configuration
 run.json             versions, commit, hardware, when
+files.json           the files that it draws from: size and checksum of the beginning
 log.jsonl            one line of losses every few iterations
 checkpoints/         the latest two, for --resume
 weights.safetensors  the networks, for prediction

@@ -61,7 +61,7 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
         if not begun and ranks.is_first:
             run.create()
         if ranks.is_first:
-            _note_files(run, batches)
+            _note_files(run, batches, begun)
         if begun:
             _continue(trainer, run)
         system = run.config.SYSTEM
@@ -116,11 +116,11 @@ def _prepared(
     return Trainer(experiment.method, config, kept, ranks), batches
 
 
-def _note_files(run: Run, batches: Batches) -> None:
+def _note_files(run: Run, batches: Batches, begun: bool) -> None:
     """Note the files of a training at its begin, and warn of other ones when it is resumed."""
     files = [file for one in (batches.image, batches.source) if one for file in one.used_files()]
     root = Path(run.config.DATASET.ROOT)
-    if not (run.path / data_note.FILE).is_file():
+    if not begun or not (run.path / data_note.FILE).is_file():
         data_note.write(run.path, files, root)
     elif changed := data_note.changes(run.path, files, root):
         log.warning(

@@ -159,7 +159,7 @@ def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, monkeypatc
     assert told == ["extremes"] * extremes + ["intensities"] * (0 if nothing else boxes)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 7])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_intensities_that_cannot_be_scaled_are_told_also_when_gone_on_with(
     tmp_path, volume, monkeypatch, value
 ):
@@ -168,7 +168,7 @@ def test_intensities_that_cannot_be_scaled_are_told_also_when_gone_on_with(
     data[6, 20, 20] = value
     with h5py.File(volume, "w") as file:
         file.create_dataset("image", data=data, chunks=(4, 16, 16))
-    match = r"brain\.h5.* value 7\.0" if value == 7 else r"brain\.h5.* NaN .*z 6, y 20, x 20"
+    match = r"brain\.h5.* NaN .*z 6, y 20, x 20"
     for _ in range(2):
         with pytest.raises(ImageReadError, match=match):
             predict_volume(segmenter(), volume, tmp_path, Options("h5", resume=True))
