@@ -263,6 +263,14 @@ def test_files_of_older_versions_have_no_hash_and_are_read(run):
     assert saved_state.load_statistics(run.path) is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_a_run_folder_may_have_a_name_of_any_bytes(tmp_path):
+    run = Run(tmp_path / os.fsdecode(b"lauf_\xfc"), config("DATASET.ROOT", os.fsdecode(b"z_\xfc"))).create()
+    run.save(state(1), weights(3.0))
+    assert Run.open(run.path).config.DATASET.ROOT == os.fsdecode(b"z_\xfc")
+    assert run.latest()["iteration"] == 1 and saved_state.read_weights(run.path)["w"].tolist() == [3.0] * 3
+
+
 def test_without_any_readable_checkpoint_nothing_is_made_up(run):
     run.save(state(1), weights())
     run.checkpoints()[0].write_bytes(b"")
