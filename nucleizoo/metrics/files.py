@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nucleizoo import io
 from nucleizoo.core.csv_text import csv_text
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import write_texts
+from nucleizoo.core.files import is_too_long, write_texts
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.folders import Draw, Labels
 from nucleizoo.ops.labels.overlay import marks
@@ -86,7 +86,8 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
         images: folder of the pictures, named like the truths; without it they are drawn on black.
 
     Raises:
-        UserError: when two pictures have one name; while drawing, for one missing or of another shape.
+        UserError: when two pictures have one name; while drawing, for one missing, of another shape, or with
+            a name too long for its drawing.
     """
     files = io.named(io.find_pictures(images)) if images else None
 
@@ -96,7 +97,12 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
         backgrounds = blank if files is None else _backgrounds(files, name, blank.shape)
         for background, (one, (prediction, truth, errors)) in zip(backgrounds, pictures.items(), strict=True):
             kinds = {kind: (of, COLOURS[kind]) for kind, of in kinds_of(prediction, truth, errors).items()}
-            io.write_png(Path(folder) / f"{one}_errors.png", marks(background, kinds))
+            path = Path(folder) / f"{one}_errors.png"
+            if is_too_long(path):
+                raise UserError(
+                    f"{one}: its name is too long for the drawing of its errors; rename its files"
+                )
+            io.write_png(path, marks(background, kinds))
 
     return draw
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def confidence(labels: Path, pictures: Sequence[Mapping[int, int]]) -> list[NDAr
         UserError: for a table that is damaged, or of other labels.
     """
     table = labels.with_name(f"{io.name_of(labels).removesuffix(io.LABEL)}_nuclei.csv")
-    if not table.is_file():
+    if not os.path.isfile(table):  # nor if its name is too long
         return None
     try:
         with table.open(encoding="utf-8", newline="") as file:

@@ -14,7 +14,6 @@ from nucleizoo import build
 from nucleizoo.core.files import atomic
 from nucleizoo.models.card import WEIGHTS, Card, digest
 from nucleizoo.runs import Run
-from nucleizoo.runs.saved_state import SHA256
 
 
 def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, dict[str, float]]) -> Card:
@@ -33,7 +32,7 @@ def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, 
     )
     with safe_open(run.path / WEIGHTS, "pt") as opened:
         values = {name: opened.get_tensor(name) for name in opened.keys()}
-        metadata = {key: one for key, one in opened.metadata().items() if not key.startswith(SHA256)}
+        metadata = {key: one.split()[0] for key, one in opened.metadata().items()}  # not the run's hashes
     half = {name: one.half() if one.dtype == torch.float32 else one for name, one in values.items()}
     with atomic(folder / WEIGHTS) as part:
         save_file(half, part, metadata)

@@ -8,12 +8,14 @@ models that ship: it is in their card.
 from __future__ import annotations
 
 import io
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as unpacked
 from safetensors.torch import save as packed
 from torch import Tensor
 
@@ -34,8 +36,12 @@ KEPT = 2
 _STATISTICS = "statistics/"
 """Prefix of the names of statistics; names of parameters have no slash."""
 
-SHA256 = "sha256"
-"""The key of the hash: in checkpoints, and, followed by what is hashed, in the metadata of weights."""
+_SHA256 = "sha256"
+"""The key of the hash in checkpoints.
+
+The metadata of weights has one key, because safetensors writes several in any order: `_STATISTICS`, whether
+there are some (networks without norms have none to see), followed by the hashes of weights and statistics.
+"""
 
 UNTRAINED = "iteration_00000000.pt"
 """The checkpoint before the first step."""
@@ -63,16 +69,16 @@ def save(
     target.parent.mkdir(exist_ok=True)
     # packed in memory and written by Python, so that a full disk is always an OSError
     content = io.BytesIO()
-    torch.save({**state, SHA256: digest(state)}, content)
+    torch.save({**state, _SHA256: digest(state)}, content)
     with atomic(target) as part:
         part.write_bytes(content.getbuffer())
     values = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
     seen = {} if statistics is None else statistics.tensors()
     seen = {f"{_STATISTICS}{name}": value for name, value in seen.items()}
-    kept = {_STATISTICS: str(statistics is not None)}  # networks without norms have none to see
-    hashes = {f"{SHA256}/weights": _hash(values, kept), f"{SHA256}/statistics": _hash(seen, {})}
+    kept = str(statistics is not None)
+    told = f"{kept} {_hash(values, kept)} {_hash(seen, kept)}"
     with atomic(run / "weights.safetensors") as part:  # one file, so that they always belong together
-        part.write_bytes(packed(values | seen, kept | hashes))
+        part.write_bytes(packed(values | seen, {_STATISTICS: told}))
     for old in checkpoints(run)[:-KEPT]:
         old.unlink()
 
@@ -89,7 +95,7 @@ def latest(run: Path) -> dict[str, Any] | None:
             state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             if "iteration" not in state:
                 raise ValueError("it is not a checkpoint")
-            wanted = state.pop(SHA256, None)
+            wanted = state.pop(_SHA256, None)
             if wanted is not None and digest(state) != wanted:
                 raise ValueError(_CHANGED)
             return state
@@ -138,36 +144,35 @@ def load_statistics(run: Path) -> Statistics | None:
     Raises:
         RunError: when there are no weights.
     """
-    values, metadata = _read(run, statistics=True)
-    if metadata.get(_STATISTICS) != "True":
+    values, kept = _read(run, statistics=True)
+    if kept != "True":
         return None
     return Statistics.from_tensors({name.removeprefix(_STATISTICS): one for name, one in values.items()})
 
 
-def _read(run: Path, *, statistics: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The statistics in the file of weights, or all else in it, and its metadata without hashes.
+def _read(run: Path, *, statistics: bool) -> tuple[dict[str, Tensor], str]:
+    """The statistics in the file of weights, or all else in it, and whether statistics were kept.
 
     Raises:
         RunError: when there is no file, or it is damaged.
     """
     file = _weights(run)
     try:
-        with safe_open(file, "pt") as opened:
-            told: dict[str, str] = opened.metadata() or {}
-            names = [name for name in opened.keys() if name.startswith(_STATISTICS) is statistics]
-            values = {name: opened.get_tensor(name) for name in names}
-        metadata = {key: value for key, value in told.items() if not key.startswith(SHA256)}
-        wanted = told.get(f"{SHA256}/{'statistics' if statistics else 'weights'}")
-        if wanted is not None and _hash(values, {} if statistics else metadata) != wanted:
+        content = file.read_bytes()  # safetensors opens no path that is not UTF-8
+        every = unpacked(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        kept, *hashes = header.get("__metadata__", {_STATISTICS: "False"})[_STATISTICS].split(" ")
+        values = {name: one for name, one in every.items() if name.startswith(_STATISTICS) is statistics}
+        if hashes and hashes[statistics] != _hash(values, kept):
             raise ValueError(_CHANGED)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, LookupError) as error:
         raise RunError(f"{file} is damaged: {first_line(error)}; copy it again, or train again") from error
-    return values, metadata
+    return values, kept
 
 
-def _hash(values: dict[str, Tensor], metadata: dict[str, str]) -> str:
-    """The hash of tensors and metadata, in whatever order they are stored."""
-    return digest([sorted(values.items()), sorted(metadata.items())])
+def _hash(values: dict[str, Tensor], kept: str) -> str:
+    """The hash of tensors, in whatever order they are stored, and of what is said of statistics."""
+    return digest([sorted(values.items()), kept])
 
 
 def _weights(run: Path) -> Path:

@@ -160,5 +160,9 @@ def _events(run: Run, iteration: int) -> Events | None:
             "'nucleizoo[tensorboard]', or set MONITOR.TENSORBOARD false"
         )
         return None
-    writer: Events = SummaryWriter(str(run.path), purge_step=iteration + 1)
+    try:
+        writer: Events = SummaryWriter(str(run.path), purge_step=iteration + 1)
+    except UnicodeEncodeError:
+        log.warning("no TensorBoard events, because the name of %s is not UTF-8", run.path)
+        return None
     return writer

@@ -210,6 +210,18 @@ def test_names_of_any_bytes_are_scored_and_are_no_formulas(write, tmp_path, caps
     assert (tmp_path / "out" / f"{latin}_errors.png").is_file()
 
 
+def test_a_name_too_long_for_its_drawing_is_scored(write, tmp_path, capsys):
+    for name in ("a", "b" * 245):
+        write(f"truth/{name}.tif", plane((1, 2, 2))), write(f"found/{name}_label.tif", plane((1, 2, 2)))
+    assert evaluate(tmp_path, "--out", tmp_path / "out") == 1
+    names(capsys.readouterr().err, "b" * 245, "too long", "rename")
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "a_errors.png",
+        "images.csv",
+        "metrics.json",
+    }
+
+
 def test_borders_that_are_no_borders_are_refused_with_a_mend(write, tmp_path, capsys, pairs):
     assert evaluate(tmp_path, "--border", -3) == 2
     names(capsys.readouterr().err, "border", "0", "-3")
