@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import listed, plural
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.inference.weights_hash import weights_hash
 
 
 def fingerprint(segmenter: Segmenter, path: Path) -> dict[str, Any]:
@@ -87,14 +86,3 @@ def check_skipped(place: Path, skipped: Sequence[str], advice: str) -> None:
             f"{place}: was made with {plural(len(skipped), 'chunk')} of the input treated as black "
             f"({listed(skipped)}); rerun with --skip-damaged, or {advice}"
         )
-
-
-def weights_hash(segmenter: Segmenter) -> str:
-    """A hash of weights and remembered statistics, the same on all machines."""
-    found = hashlib.sha256()
-    state = segmenter.method.state_dict() | segmenter.remembered.tensors()
-    for name, tensor in sorted(state.items()):
-        if isinstance(tensor, torch.Tensor):
-            found.update(name.encode())
-            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
