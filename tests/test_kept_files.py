@@ -134,6 +134,17 @@ def test_companions_of_older_labels_are_removed(predict, tmp_path, caplog, block
     names(caplog.text, "a_nuclei.csv", "a_overlay.png", "removed")
 
 
+@pytest.mark.parametrize("blocks", [[], ["--blocks"]])
+def test_maps_stay_beside_labels_of_the_same_weights_alone(predict, tmp_path, blocks):
+    out = tmp_path / "out"
+    assert predict("--to", "maps", output=out) == 0
+    assert predict(*blocks, "INFERENCE.DECODER.MIN_SIZE", "9", output=out) == 0
+    assert (out / "a_maps.tif").is_file() and (out / "a_label.tif").is_file()
+    by_hand(out / "b_maps.tif")
+    assert predict(*blocks, run=1, output=out) == 0
+    assert not (out / "a_maps.tif").exists() and (out / "b_maps.tif").is_file()
+
+
 def test_a_foreign_table_beside_new_labels_stays(predict, tmp_path):
     kept = by_hand(tmp_path / "out" / "a_nuclei.csv")
     before = content(kept)

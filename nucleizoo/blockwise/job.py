@@ -19,7 +19,7 @@ from nucleizoo.blockwise.maps.volume import VolumeInput
 from nucleizoo.blockwise.pipeline import Pipeline
 from nucleizoo.blockwise.plan.budget import default_limit, for_option, peak
 from nucleizoo.blockwise.plan.plan import plan
-from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, fingerprint, weights_hash
+from nucleizoo.blockwise.state.fingerprint import changes, check_skipped, fingerprint
 from nucleizoo.blockwise.state.scratch import job_file, remove, save_missing
 from nucleizoo.blockwise.step import Executor, Progress, run_steps, serial
 from nucleizoo.blockwise.write.formats import FORMATS, result_paths, table_path
@@ -27,6 +27,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import duration, plural, storage
 from nucleizoo.inference import companions, nuclei_table
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.inference.weights_hash import weights_hash
 from nucleizoo.io import check_replaceable, zarr_library
 from nucleizoo.ops.grid import Grid
 from nucleizoo.ops.image.geometry import voxel_shape
@@ -141,7 +142,7 @@ class Job:
         origin = {**pipeline.result.origin, "table": int(bool(self.table))}
         format_, result = FORMATS[self.options.format], replace(pipeline.result, origin=origin)
         yield from run_steps(format_.steps(result), executor)
-        companions.remove(self.result, {self.table})
+        companions.remove(self.result, self.segmenter, {self.table})
         format_.write(self.result, result)
         remove(self.scratch)
         return count

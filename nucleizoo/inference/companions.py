@@ -1,4 +1,4 @@
-"""What lies beside the labels of a picture: tables and overlays, which belong to these labels only."""
+"""What lies beside the labels of a picture: its table and overlays, and maps by the same weights."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from pathlib import Path
 
 from nucleizoo import io
 from nucleizoo.inference import nuclei_table
+from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.inference.weights_hash import weights_hash
 
 log = logging.getLogger(__name__)
 
 
-def remove(result: Path, kept: Collection[Path | None] = ()) -> None:
+def remove(result: Path, segmenter: Segmenter, kept: Collection[Path | None] = ()) -> None:
     """Remove the companions of older labels, which would be taken for those of the new ones, and log it.
 
     Args:
         result: the labels, `<name>_label` and a suffix.
+        segmenter: that makes the new labels; maps and translations of other weights go, too.
         kept: what was written with the new labels.
 
     Raises:
         OSError: when one cannot be removed.
     """
-    stale = sorted({*_companions(result)} - {*kept})
+    stale = sorted({*_companions(result), *_of_other_weights(result, segmenter)} - {*kept})
     for file in stale:
         file.unlink()
     if stale:
@@ -32,6 +35,13 @@ def remove(result: Path, kept: Collection[Path | None] = ()) -> None:
             "%s: removed, since they were of older labels of the same picture: %s",
             result.parent, io.first_few(file.name for file in stale),
         )  # fmt: skip
+
+
+def _of_other_weights(result: Path, segmenter: Segmenter) -> Iterator[Path]:
+    """Maps and translations of the picture that other weights made."""
+    name = io.name_of(result).removesuffix(io.LABEL)
+    files = (result.with_name(f"{name}_{kind}.tif") for kind in ("maps", "source"))
+    yield from (file for file in files if io.made_by(file) not in ("", weights_hash(segmenter)))
 
 
 def _companions(result: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.inference import companions, nuclei_table
 from nucleizoo.inference.nucleus_scale import Scale
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.inference.weights_hash import weights_hash
 from nucleizoo.io import name_of
 from nucleizoo.ops.labels.overlay import outline
 from nucleizoo.preprocess import Stack
@@ -103,7 +104,7 @@ def write_labels(
             rows += nuclei_table.rows(made.labels, made.likelihood, scan.file_spacing, index)
     if len(scans) > 1 and found[0].ndim == 2:
         log.info("%s: the nuclei of each plane are numbered from 1; score them with evaluate --planes", path)
-    companions.remove(result)
+    companions.remove(result, segmenter)
     axes = "ZYX"[-found[0].ndim :]
     io.write_labels(result, *_as_in_file(found, axes, scans[0].file_spacing, scans[0].stack))
     if table:
@@ -122,7 +123,7 @@ def write_maps(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     segmenter, volume = segmenter.opened(path)
     scans = segmenter.reader.prepare(volume, str(path))
     made = [segmenter.maps(scan.image) for scan in scans]
-    return _written(path, result, made, scans[0].spacing, scans[0].stack)
+    return _written(path, result, made, scans[0].spacing, scans[0].stack, segmenter)
 
 
 def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
@@ -131,7 +132,7 @@ def write_source(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     segmenter, volume = segmenter.opened(path)
     scans = segmenter.reader.prepare(volume, str(path))
     made = [_seen(segmenter.to_source(scan.image)) for scan in scans]
-    return _written(path, result, made, scans[0].spacing, scans[0].stack)
+    return _written(path, result, made, scans[0].spacing, scans[0].stack, segmenter)
 
 
 def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
@@ -139,7 +140,7 @@ def write_image(segmenter: Segmenter, path: Path, folder: Path) -> Prediction:
     result = _free(folder / f"{name_of(path)}_image.tif")
     labels = segmenter.reader.read_labels(path)
     made = [_seen(segmenter.to_image(segmenter.picture_of(one, labels.spacing))) for one in labels.planes]
-    return _written(path, result, made, labels.spacing, labels.stack)
+    return _written(path, result, made, labels.spacing, labels.stack, segmenter)
 
 
 WRITERS: dict[str, Callable[[Segmenter, Path, Path], Prediction]] = {
@@ -167,7 +168,12 @@ def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _written(
-    path: Path, result: Path, made: list[NDArray[np.float32]], spacing: tuple[float, ...], stack: Stack
+    path: Path,
+    result: Path,
+    made: list[NDArray[np.float32]],
+    spacing: tuple[float, ...],
+    stack: Stack,
+    segmenter: Segmenter,
 ) -> Prediction:
     """Write the results for all pictures of a file, each (K, *S); several channels go before y and x."""
     axes = "ZYX"[-made[0].ndim + 1 :]
@@ -175,7 +181,7 @@ def _written(
         axes, made = axes.replace("YX", "CYX"), [np.moveaxis(one, 0, -3) for one in made]
     else:
         made = [one[0] for one in made]
-    io.write_image(result, *_as_in_file(made, axes, spacing, stack))
+    io.write_image(result, *_as_in_file(made, axes, spacing, stack), made_by=weights_hash(segmenter))
     return Prediction(path, result, 0)
 
 

@@ -49,6 +49,11 @@ def is_ours(path: Path, columns: tuple[str, ...] = ()) -> bool:
     return bool(kind_of_ours(path, columns))
 
 
+def made_by(path: Path) -> str:
+    """What a TIFF says of the weights that made it, see `write_image`; '' for other files."""
+    return _of_tiff(path).removeprefix(MARK).strip() if kind_of_ours(path) == "tif" else ""
+
+
 def check_replaceable(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> None:
     """Refuse a path at which there is something else than an older result; call it before any work.
 

@@ -45,7 +45,12 @@ def write_labels(
 
 
 def write_image(
-    path: str | Path, image: NDArray[Any], spacing: tuple[float, ...] = (), axes: str = ""
+    path: str | Path,
+    image: NDArray[Any],
+    spacing: tuple[float, ...] = (),
+    axes: str = "",
+    *,
+    made_by: str = "",
 ) -> None:
     """Write a picture, stack or volume, of one channel or several, as a compressed TIFF.
 
@@ -54,6 +59,7 @@ def write_image(
         image: float32, uint8 or uint16, any range, one axis per letter.
         spacing: as for `write_labels`.
         axes: as for `write_labels`.
+        made_by: the weights that made it, to be read by `mark.made_by`.
 
     Raises:
         ForeignFileError: when there is a file that nucleizoo did not write.
@@ -62,7 +68,7 @@ def write_image(
     """
     if image.dtype not in _IMAGEJ_TYPES:
         raise ValueError(f"pictures must be float32, uint8 or uint16, got {image.dtype}")
-    _write_tiff(path, image, spacing, axes)
+    _write_tiff(path, image, spacing, axes, f"{MARK} {made_by}".strip())
 
 
 def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
@@ -81,7 +87,9 @@ def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
         Image.fromarray(np.ascontiguousarray(picture)).save(part, format="PNG", pnginfo=info)
 
 
-def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...], axes: str) -> None:
+def _write_tiff(
+    path: str | Path, array: NDArray[Any], spacing: tuple[float, ...], axes: str, software: str = MARK
+) -> None:
     """Write ImageJ TIFF where it can hold the array, else OME-TIFF."""
     axes = axes or "ZYX"[-array.ndim :]
     ordered = "".join(letter for letter in "TZCYX" if letter in axes)
@@ -93,7 +101,7 @@ def _write_tiff(path: str | Path, array: NDArray[Any], spacing: tuple[float, ...
     with replacing(path, "tif") as part:
         tifffile.imwrite(
             part, array, imagej=imagej, ome=not imagej, photometric="minisblack", compression="zlib",
-            software=MARK, **describe(axes, spacing),
+            software=software, **describe(axes, spacing),
         )  # fmt: skip
 
 

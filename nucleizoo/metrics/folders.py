@@ -40,8 +40,8 @@ def compare(
     Suspicious labels, such as a mask, are scored, and a warning names their file.
 
     Args:
-        predictions: folder of label files.
-        truths: folder of label files.
+        predictions: folder of label files, or a file.
+        truths: the same; two files are compared whatever their names.
         border: pixels within which the Cell Tracking Challenge ignores nuclei; see `tracking.inside`.
         planes: treat every plane of a stack as a picture of its own, `name[0]`, `name[1]` and so on, as 2D
             methods predict it; otherwise a stack is one volume.
@@ -63,7 +63,10 @@ def compare(
     """
     if border < 0:
         raise UserError(f"the border must be 0 or more pixels, got {border}; HeLa uses 25")
-    files = io.match(io.label_files(predictions), io.label_files(truths, whole=True))
+    found, true = io.label_files(predictions), io.label_files(truths, whole=True)
+    if [*found.values(), *true.values()] == [Path(predictions), Path(truths)]:
+        found = dict(zip(true, found.values(), strict=True))  # two files that are named are a pair
+    files = io.match(found, true)
     if not files.both:
         raise UserError(
             f"no file in {predictions} has the same name as one in {truths}: "

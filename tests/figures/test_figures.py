@@ -275,10 +275,10 @@ def test_an_unknown_ablation_names_those_that_there_are(toy_images, tmp_path, re
 def test_the_extra_is_named_and_a_locked_folder_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(drawing.os, "access", lambda *how: False)
     with pytest.raises(UserError, match=rf"{tmp_path.name} .*--out"):
-        drawing.prepare(tmp_path)
+        drawing.prepare(tmp_path, "figure", {})
     monkeypatch.setattr(drawing.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'nucleizoo\[figures\]'"):
-        drawing.prepare(tmp_path)
+        drawing.prepare(tmp_path, "figure", {})
 
 
 def test_the_spread_of_one_seed_is_empty():

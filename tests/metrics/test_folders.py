@@ -308,3 +308,11 @@ def test_markers_of_another_shape_are_named(write, tmp_path):
         write(name, labels)
     with pytest.raises(UserError, match=r"dots/a\.tif .*30x40"):
         api.evaluate(tmp_path / "pred", tmp_path / "truth", markers=tmp_path / "dots")
+
+
+def test_two_files_that_are_named_are_a_pair(write, tmp_path, pairs):
+    truth = write("other/mine.tif", TWO)
+    result = api.evaluate(tmp_path / "found" / "a_label.tif", truth)
+    assert result["objects"]["f1"] == 1 and not result["missing"] and not result["unknown"]
+    with pytest.raises(UserError, match="no file in"):
+        api.evaluate(tmp_path / "found" / "a_label.tif", truth.parent)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from nucleizoo.blockwise.maps.volume import VolumeInput
 from nucleizoo.blockwise.pipeline import Pipeline
-from nucleizoo.blockwise.state.fingerprint import weights_hash
 from nucleizoo.blockwise.state.scratch import job_file
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.plugins import is_path
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.inference.weights_hash import weights_hash
 from nucleizoo.runs import Run
 
 PACKAGES = ("nucleizoo", "torch")

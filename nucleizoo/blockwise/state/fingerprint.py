@@ -12,8 +12,7 @@ from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.format import listed, plural
 from nucleizoo.inference.segmenter import Segmenter
-from nucleizoo.ops.nn.digest import digest
-from nucleizoo.runs import weights_of
+from nucleizoo.inference.weights_hash import weights_hash
 
 
 def fingerprint(segmenter: Segmenter, path: Path) -> dict[str, Any]:
@@ -87,8 +86,3 @@ def check_skipped(place: Path, skipped: Sequence[str], advice: str) -> None:
             f"{place}: was made with {plural(len(skipped), 'chunk')} of the input treated as black "
             f"({listed(skipped)}); rerun with --skip-damaged, or {advice}"
         )
-
-
-def weights_hash(segmenter: Segmenter) -> str:
-    """A hash of weights and remembered statistics, the same on all machines."""
-    return digest(sorted((weights_of(segmenter.method) | segmenter.remembered.tensors()).items()))
