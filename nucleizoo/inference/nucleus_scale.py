@@ -118,8 +118,8 @@ def _is_seen_from_afar(segment: Segment, image: Picture, found: Scale, nominal: 
     """Whether nuclei that were magnified are sure, or seen at half of it too; noise is neither."""
     if found.score > SURE or found.diameter >= nominal / 2:
         return True
-    half = _tried(segment, image, 2 * found.diameter, found.dark, nominal)
-    return half is not None and half.density > KEPT * found.density
+    whole, half = (_tried(segment, image, times * found.diameter, found.dark, nominal) for times in (1, 2))
+    return whole is not None and half is not None and half.density > KEPT * whole.density
 
 
 def middle(shape: tuple[int, ...]) -> Box:

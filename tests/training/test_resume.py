@@ -268,9 +268,10 @@ def test_a_training_that_fails_leaves_no_process_behind(monkeypatch, toy_images,
 @pytest.mark.parametrize(("owner", "name", "call", "left"), [
     (os, "fsync", 1, None),  # run.json
     (os, "fsync", 2, None),  # config.yaml
-    (os, "fsync", 3, None),  # the first checkpoint
-    (os, "fsync", 6, 2),  # weights beside the checkpoint of iteration 2
-    (os, "fsync", 7, 2),  # a picture
+    (os, "fsync", 3, None),  # the note of files
+    (os, "fsync", 4, None),  # the first checkpoint
+    (os, "fsync", 7, 2),  # weights beside the checkpoint of iteration 2
+    (os, "fsync", 8, 2),  # a picture
     (Path, "write_bytes", 5, 2),  # in the middle of the checkpoint of iteration 4
 ])  # fmt: skip
 def test_a_full_disk_loses_nothing(monkeypatch, toy_images, tmp_path, whole, capsys, owner, name, call, left):
