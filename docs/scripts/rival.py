@@ -28,6 +28,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from nucleizoo.registry.decoders.components import Components
+from nucleizoo.registry.decoders.peaks import Peaks
 from numpy.typing import NDArray
 from score_models import FLAT, places, scores, some, true_diameter
 
@@ -37,8 +39,6 @@ from nucleizoo.ops.image.resize import linear
 from nucleizoo.ops.labels.components import label
 from nucleizoo.ops.labels.distance import instance_distance
 from nucleizoo.ops.labels.overlay import outline
-from nucleizoo.registry.decoders.components import Components
-from nucleizoo.registry.decoders.peaks import Peaks
 
 ZOOMS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 """Magnifications of an image that are tried."""

@@ -4,7 +4,6 @@ x is the labelled source and y the image; F translates to images, B to the sourc
 """
 
 import torch
-
 from nucleizoo.registry.methods.cysgan import CySGAN, SegmentedTrip
 
 
