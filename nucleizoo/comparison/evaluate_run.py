@@ -23,9 +23,7 @@ from nucleizoo.metrics.summary import Compared
 from nucleizoo.preprocess import LabelFiles, Scan
 from nucleizoo.runs import Run
 
-LABELS = LabelFiles(
-    mask_remedy="add --components: its parts are nuclei then", dataset_remedy="name one with --label-dataset"
-)  # fmt: skip
+LABELS = LabelFiles(mask_remedy="add --components: its parts are nuclei then")
 """How `nucleizoo compare` reads labels, unless it is told more."""
 
 

@@ -41,7 +41,10 @@ def _of_other_weights(result: Path, segmenter: Segmenter) -> Iterator[Path]:
     """Maps and translations of the picture that other weights made."""
     name = io.name_of(result).removesuffix(io.LABEL)
     files = (result.with_name(f"{name}_{kind}.tif") for kind in ("maps", "source"))
-    yield from (file for file in files if io.made_by(file) not in ("", weights_hash(segmenter)))
+    made = {file: by for file in files if (by := io.made_by(file))}
+    if made:
+        now = weights_hash(segmenter)
+        yield from (file for file, by in made.items() if by != now)
 
 
 def _companions(result: Path) -> Iterator[Path]:

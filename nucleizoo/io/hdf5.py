@@ -18,7 +18,7 @@ from nucleizoo.io.axes import axes_of
 from nucleizoo.io.hdf5_chunks import absent, decoding, guarded
 from nucleizoo.io.hdf5_metadata import names_of, spacing_of
 from nucleizoo.io.lazy_volume import LazyVolume
-from nucleizoo.io.volume import planes_of
+from nucleizoo.io.volume import DATASET_KEY, planes_of
 
 SUFFIXES = (".h5", ".hdf5")
 
@@ -130,8 +130,7 @@ def _choose(path: Path, file: Any, usual: str) -> str:
         )
     if len(names) > 1:
         raise ImageReadError(
-            f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with the key DATASET "
-            "(labels: LABEL_DATASET, --dataset)"
+            f"{path}: no dataset is called '{usual}', {_inside(names)}; name one with {DATASET_KEY}"
         )
     return names[0]
 
@@ -142,10 +141,7 @@ def _open(path: Path, file: Any, name: str) -> Any:
     for step in filter(None, name.split("/")):
         link = item.get(step, getlink=True) if isinstance(item, h5py.Group) else None
         if link is None:
-            raise ImageReadError(
-                f"{path}: no dataset is called '{name}', {_inside(file)}; set the key DATASET "
-                "(labels: LABEL_DATASET, --dataset)"
-            )
+            raise ImageReadError(f"{path}: no dataset is called '{name}', {_inside(file)}; set {DATASET_KEY}")
         if not isinstance(link, h5py.HardLink):
             raise ImageReadError(f"{path}: '{name}' is a link, which is not followed; copy the data itself")
         item = item[step]

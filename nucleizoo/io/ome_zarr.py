@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io.volume import DATASET_KEY
 from nucleizoo.io.zarr_folder import MARKS, attributes_of, is_zarr, shape_of
 
 
@@ -33,7 +34,7 @@ def image_in(group: Path, usual: str) -> Path | None:
         )
     if scales := multiscales(told):
         labels = group / "labels"
-        if usual != "image" and is_zarr(labels) and "image-label" not in told:
+        if usual != "image" and labels.is_dir() and "image-label" not in told:
             return image_in(_only(labels, _listed_labels(labels), "labels", usual), usual)
         return _finest(group, scales[0])
     if images := [one for one in _groups(group) if multiscales(attributes_of(one))]:
@@ -59,8 +60,8 @@ def _only(group: Path, found: Sequence[Path], kind: str, usual: str) -> Path:
         raise ImageReadError(f"{group}: contains no {kind}; copy it again, or give another folder")
     names = ", ".join(one.name for one in found[:10]) + ", ..." * (len(found) > 10)
     raise ImageReadError(
-        f"{group}: contains several {kind}: {names}; give one, such as {found[0]}, or name it with the key "
-        "DATASET (labels: LABEL_DATASET, --dataset)"
+        f"{group}: contains several {kind}: {names}; give one, such as {found[0]}, or name it with "
+        f"{DATASET_KEY}"
     )
 
 
@@ -149,5 +150,5 @@ def incomplete(group: Path, error: Exception) -> ImageReadError:
     """The error for metadata of a group that lack something, or are of another form."""
     return ImageReadError(
         f"{group}: its OME-Zarr metadata is incomplete ({type(error).__name__}: {error}); write it again, or "
-        "name an array with the key DATASET (labels: LABEL_DATASET)"
+        f"name an array with {DATASET_KEY}"
     )

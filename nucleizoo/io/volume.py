@@ -29,6 +29,9 @@ _LARGE = 2**28
 SMALLER = "add --blocks in prediction, or split it into smaller files"
 """What to do with a file that is too large for memory."""
 
+DATASET_KEY = "the key DATASET (labels: LABEL_DATASET; evaluate --dataset, compare --label-dataset)"
+"""How one of several datasets in a file is named."""
+
 SPATIAL = "ZYX"
 
 Check = Callable[[tuple[int, ...], DTypeLike], None]

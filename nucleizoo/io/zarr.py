@@ -19,6 +19,7 @@ from nucleizoo.io.chunks import Load, check_claim, grid_of, one_by_one
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.ome_zarr import image_in
 from nucleizoo.io.ome_zarr_axes import axes_and_spacing
+from nucleizoo.io.volume import DATASET_KEY
 from nucleizoo.io.zarr_folder import METADATA, codecs_of, is_zarr, type_of
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,8 @@ def _found(path: Path, dataset: str, usual: str) -> Any:
     node = zarr.open(GuardedStore(path), mode="r")
     if isinstance(node, zarr.Group) and (name := dataset or usual):
         item = _member(path, node, name, zarr)
+        if item is None and usual != "image":
+            item = _member(path, node, f"labels/{name}", zarr)
         if item is None and dataset:
             raise ImageReadError(f"{path}: no array is called '{name}', {_inside(node)}")
         node = node if item is None else item
@@ -194,11 +197,11 @@ def _inside(group: Any, where: str = "") -> str:
     )
     if arrays:
         names = _listed(arrays)
-        return f"it contains {names}; name one with the key DATASET (labels: LABEL_DATASET, --dataset)"
+        return f"it contains {names}; name one with {DATASET_KEY}"
     if groups:
         return (
-            f"it contains no array, only the groups {_listed(groups)}; name an array in them with the key "
-            f"DATASET (labels: LABEL_DATASET), such as {groups[0]}/NAME, or give the folder of the group"
+            f"it contains no array, only the groups {_listed(groups)}; name an array in them with "
+            f"{DATASET_KEY}, such as {groups[0]}/NAME, or give the folder of the group"
         )
     return "the group contains no array; copy it again, or give another folder"
 

@@ -146,5 +146,7 @@ class _Layout:
         stored = read(start, start + 16 * self.pieces) if start >= 0 else b""
         if len(stored) < 16 * self.pieces:
             return []  # damaged
-        found = np.frombuffer(stored, "<u8").reshape(-1, 2)
-        return [(int(at), int(length)) for at, length in found if at + length <= size]
+        found = (
+            np.frombuffer(stored, "<u8").reshape(-1, 2).tolist()
+        )  # an empty chunk is at the largest number
+        return [(at, length) for at, length in found if at + length <= size]

@@ -76,7 +76,7 @@ def compare(
     dots = _dots(markers, truths, files.both)
     labels = LabelFiles(
         usual=dataset or "label", components=components, mask_remedy="add --components: its parts are nuclei",
-        stack_remedy="score them with --planes", dataset_remedy="name one with --dataset",
+        stack_remedy="score them with --planes",
     )  # fmt: skip
     compared, failed, incomplete = dict[str, summary.Compared](), dict[str, UserError](), dict[str, str]()
     for name, (prediction, truth) in files.both.items():

@@ -11,6 +11,9 @@ CONTRAST = (1.0, 99.8)
 EMPTY = 0.1
 """Share of the largest contrast below which a channel shows nothing."""
 
+LOOKED_AT = 2**20
+"""Values of a channel that are looked at, evenly spaced."""
+
 BRIGHT = 0.5
 """Share of the brightest above which the median of a channel is a bright background."""
 
@@ -25,7 +28,8 @@ def evident_channel(data: NDArray[np.generic]) -> str:
         An index, or 'luminance' for colours (C is 3) on a bright background, as of stained tissue; '' where
         it is in doubt.
     """
-    values = np.moveaxis(data, -1, 0).reshape(data.shape[-1], -1).astype(np.float32)
+    pixels = data.reshape(-1, data.shape[-1])
+    values = pixels[:: -(-len(pixels) // LOOKED_AT)].T.astype(np.float32)
     low, high = np.percentile(values, CONTRAST, axis=1)
     shown = np.flatnonzero(high - low > EMPTY * (high - low).max())
     if shown.size == 1:

@@ -13,6 +13,7 @@ from nucleizoo.contracts import Scaling
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.ops.grid import Box
 from nucleizoo.ops.image.histogram import counts_of, known_span, sample_of, span_of
+from nucleizoo.preprocess.layout import unscaled
 from nucleizoo.preprocess.values import Values
 
 Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -126,7 +127,7 @@ class _Counts:
             low, high = self.scaling.limits(sample)
             self.scaling.between(sample[:2], low, high)  # refuses what is not a range
         except ValueError as error:
-            raise _unscaled(self.values, error) from error
+            raise unscaled(self.values.name, error) from error
         return {"low": np.array(low), "high": np.array(high)}
 
     def _span(self, known: Known) -> tuple[float, float]:
@@ -148,7 +149,7 @@ class _Planes:
         try:
             limits = np.array([self._of(one) for plane in planes for one in plane], np.float64)
         except ValueError as error:
-            raise _unscaled(self.values, error) from error
+            raise unscaled(self.values.name, error) from error
         return {"limits": limits}
 
     def pooled(self, found: Iterable[Found], known: Known) -> Found:
@@ -159,7 +160,3 @@ class _Planes:
     def _of(self, plane: NDArray[Any]) -> tuple[float, float]:
         low, high = float(plane.min()), float(plane.max())
         return self.scaling.limits(plane) if low != high else (low, high)
-
-
-def _unscaled(values: Values, error: ValueError) -> ImageReadError:
-    return ImageReadError(f"{values.name}: {error}; check the key SCALING")

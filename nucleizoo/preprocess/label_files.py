@@ -32,7 +32,6 @@ class LabelFiles:
         components: whether a file with one label is a mask, whose connected parts are nuclei.
         mask_remedy: how this command treats a mask as such, in words.
         stack_remedy: what to do with planes that are numbered separately, in words.
-        dataset_remedy: how this command names a dataset, in words.
     """
 
     dataset: str = ""
@@ -40,7 +39,6 @@ class LabelFiles:
     components: bool = False
     mask_remedy: str = "give every nucleus a number of its own, as skimage.measure.label does"
     stack_remedy: str = "number nuclei through all planes"
-    dataset_remedy: str = "name the array"
 
     def read(self, path: Path, *, missing: bool = False) -> Volume:
         """Read instance labels as they are in a file: int32, 0 = background, without a channel axis.
@@ -53,33 +51,11 @@ class LabelFiles:
             ImageReadError: when it cannot be read, or does not hold labels.
         """
         check_lossless(path)
-        place, dataset = self.located(path)
-        volume = io.read(place, dataset=dataset, usual=self.usual, missing=missing)
+        volume = io.read(path, dataset=self.dataset, usual=self.usual, missing=missing)
         labels = as_labels(volume, str(path))
         if self.components and ((labels == 0) | (labels == labels.max())).all():
             labels = parts(labels)
         return Volume(labels, volume.axes.replace("C", ""), volume.spacing)
-
-    def located(self, path: Path) -> tuple[Path, str]:
-        """The file or Zarr group of the labels, and the dataset in it.
-
-        Raises:
-            ImageReadError: for an OME-Zarr image with several labels, when none is named.
-        """
-        if not io.is_zarr(path):
-            return path, self.dataset
-        inside = path / "labels"
-        name = self.dataset or self.usual
-        for place in (inside / name, path / name):
-            is_nested = place.parent != path and ".." not in Path(name).parts
-            if is_nested and io.is_zarr(place):
-                return place, ""
-        known = sorted(one.name for one in inside.iterdir() if io.is_zarr(one)) if inside.is_dir() else []
-        if self.dataset or not known:
-            return path, self.dataset
-        if len(known) > 1:
-            raise ImageReadError(f"{path}: has the labels {', '.join(known)}; {self.dataset_remedy}")
-        return inside / known[0], ""
 
     def doubt(
         self, path: Path | str, pictures: Sequence[NDArray[np.int32]], *, volumes: bool = False

@@ -103,6 +103,11 @@ def channels_first(volume: Volume, name: str, channel: str, wanted: int) -> NDAr
     return choice.of(data if choice.index is None else data[choice.index][None])
 
 
+def unscaled(name: str, error: ValueError) -> ImageReadError:
+    """The refusal of a file whose intensities a scaling cannot use."""
+    return ImageReadError(f"{name}: {error}; see the key SCALING (in prediction DATASET.IMAGE.SCALING)")
+
+
 def check_finite(data: NDArray[Any], axes: str, name: str, start: Sequence[int] = ()) -> None:
     """Refuse NaN and infinite values.
 

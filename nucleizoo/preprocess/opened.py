@@ -90,9 +90,9 @@ def _in_files(reader: Reader, path: Path, labels: Labels | None) -> Sequence[Pic
                 f"{labels.path}: the parts of a mask are numbered in memory, where it does not fit; raise "
                 "CACHE_GB, or number them in the file, as skimage.measure.label does"
             )
-        place, dataset = labels.files.located(labels.path)
-        io.open_lazily(place, dataset=dataset, usual=labels.files.usual, missing=missing).close()
-        truth = Values(io.Handle(place, dataset, labels.files.usual).open, dims)
+        named = labels.files.dataset, labels.files.usual
+        io.open_lazily(labels.path, dataset=named[0], usual=named[1], missing=missing).close()
+        truth = Values(io.Handle(labels.path, *named).open, dims)
         counts = [len(list(one.places())) for one in (values, truth)]
         check_same_shape(labels.path, [truth.shape] * counts[1], path, [values.shape] * counts[0])
         _check_labels(truth)

@@ -25,6 +25,7 @@ from nucleizoo.preprocess.layout import (
     check_same_shape,
     pictures,
     stack_of,
+    unscaled,
 )
 from nucleizoo.preprocess.scan import LabelFile, Scan
 
@@ -239,10 +240,7 @@ class Reader:
         try:
             return self.scaling(data)
         except ValueError as error:
-            raise ImageReadError(
-                f"{name}: {error}; see the key SCALING (in prediction DATASET.IMAGE.SCALING.HIGH 100 keeps a "
-                "few bright pixels)"
-            ) from error
+            raise unscaled(name, error) from error
 
     def _spacing(self, volume: Volume, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The file's voxel size, () when unknown, and the magnification towards the working one."""

@@ -84,7 +84,6 @@ class Labelled(Reader, Dataset):
             label_dataset,
             components=components,
             mask_remedy="set the key COMPONENTS of this dataset to true: its parts are nuclei then",
-            dataset_remedy="name one with the key LABEL_DATASET",
         )
         self.room = cache_gb * 1e9
         if labels:
@@ -115,6 +114,7 @@ class Labelled(Reader, Dataset):
         if image == label and not (io.is_zarr(image) or image.suffix.lower() in (".h5", ".hdf5")):
             raise ImageReadError(f"{image}: contains no labels; name the label files with the key LABELS")
         files = self.label_files
-        if image == label and files.located(label) == (label, ""):  # the only dataset is the image
+        if image == label and not files.dataset and not (image / "labels").is_dir():
+            # else the only dataset, which is the image, would be taken
             files = replace(files, dataset="label")
         return open_pictures(self, image, self.room, Labels(label, files, self.diameter))

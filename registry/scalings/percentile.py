@@ -32,6 +32,17 @@ class Percentile(Scaling):
             )
         self.low, self.high = low, high
 
+    def between(self, raw: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
+        """As `Scaling.between`; says what to do with a few bright pixels on black."""
+        try:
+            return super().between(raw, low, high)
+        except ValueError as error:
+            if low != high or self.high == 100:
+                raise
+            raise ValueError(
+                f"{error}; in prediction DATASET.IMAGE.SCALING.HIGH 100 keeps a few bright pixels"
+            ) from error
+
     def limits(self, raw: NDArray[np.generic]) -> tuple[float, float]:
         """The two percentiles of raw (any shape)."""
         return percentile_range(raw, self.low, self.high)
