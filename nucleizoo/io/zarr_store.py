@@ -146,7 +146,6 @@ class _Layout:
         stored = read(start, start + 16 * self.pieces) if start >= 0 else b""
         if len(stored) < 16 * self.pieces:
             return []  # damaged
-        found = (
-            np.frombuffer(stored, "<u8").reshape(-1, 2).tolist()
-        )  # an empty chunk is at the largest number
+        # Python's numbers do not overflow: an empty chunk is at the largest of 64 bits
+        found = np.frombuffer(stored, "<u8").reshape(-1, 2).tolist()
         return [(at, length) for at, length in found if at + length <= size]
