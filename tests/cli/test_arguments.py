@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from support.forked import SERVER
 from support.naming import names
 
 from nucleizoo.cli.arguments import guarded, is_key
@@ -29,9 +32,9 @@ def raised(make):
 
 
 FULL = {
-    "torch on a CPU": lambda: torch.empty(2**50),
-    "numpy": lambda: np.empty(2**57, np.uint8),
-    "python": lambda: bytearray(2**60),
+    "torch on a CPU": partial(torch.empty, 2**50),
+    "numpy": partial(np.empty, 2**57, np.uint8),
+    "python": partial(bytearray, 2**60),
 }
 NOT_FULL = {
     "a shape": lambda: torch.zeros(2) + torch.zeros(3),
@@ -42,7 +45,8 @@ NOT_FULL = {
 
 @pytest.mark.parametrize("make", FULL.values(), ids=FULL)
 def test_full_memory_is_known_whoever_raised_it(make, capsys):
-    error = raised(make)
+    with ProcessPoolExecutor(1, SERVER) as elsewhere:  # it changes how its process gives memory back
+        error = elsewhere.submit(make).exception()
     assert is_out_of_memory(error)
 
     def work():
