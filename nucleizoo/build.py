@@ -78,6 +78,8 @@ class Experiment:
         with torch.device("meta"):
             made = cls.of(config)
         decoder(config, made.method.task.target)
+        if config.SOLVER.TOTAL and not made.method.groups():
+            raise ConfigError(f"METHOD '{config.METHOD.NAME}' learns nothing; set SOLVER.TOTAL to 0")
         optimiser(config)
         schedule(config)
         frozen(config, made.method)
@@ -135,6 +137,11 @@ def method(config: CfgNode) -> Method:
         raise ConfigError(
             f"DATASET.SIZE must be multiples of {step}, {2 * step} or more, for the strides of METHOD "
             f"'{config.METHOD.NAME}'; got {size}"
+        )
+    if config.INFERENCE.WINDOW and not made.windowed:
+        raise ConfigError(
+            f"METHOD '{config.METHOD.NAME}' measures whole pictures, and predicts none in windows; set "
+            "INFERENCE.WINDOW to []"
         )
     critic = max(made.modules(), key=lambda network: int(getattr(network, "smallest", 1)))
     least = getattr(critic, "smallest", 1)

@@ -38,7 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "TARGET": TARGETS.recipe("mask"),  # how labels are written as maps
     "METHOD": METHODS.recipe(""),
     "SOLVER": {
-        "TOTAL": 10000,  # iterations
+        "TOTAL": 10000,  # iterations; 0: none, for a method that learns nothing
         "BATCH": 8,  # crops of each domain per iteration, over all ranks
         "LR": 2e-4,
         "OPTIMISER": OPTIMISERS.recipe("adam"),  # one for every group of parameters of the method

@@ -34,7 +34,7 @@ _RANGES: dict[str, tuple[Check, str]] = {
         "two or three pixel counts, (y, x) or (z, y, x)",
     ),
     "DATASET.CHANNELS": _COUNT,
-    "SOLVER.TOTAL": _COUNT,
+    "SOLVER.TOTAL": _NATURAL,
     "SOLVER.BATCH": _COUNT,
     "SOLVER.LR": (lambda x: x > 0, "above 0"),
     "SOLVER.WARMUP": _NATURAL,

@@ -95,7 +95,8 @@ class Job:
         table: also write `<stem>_nuclei.csv`.
 
     Raises:
-        UserError: for a file, result or memory limit that cannot be used.
+        UserError: for a file, result or memory limit that cannot be used, or a method that measures whole
+            volumes.
     """
 
     def __init__(
@@ -108,6 +109,11 @@ class Job:
         *,
         table: bool = False,
     ) -> None:
+        if not segmenter.method.windowed:
+            raise UserError(
+                f"METHOD '{segmenter.config.METHOD.NAME}' measures whole volumes, and predicts none by "
+                "blocks; leave out --blocks"
+            )
         self.segmenter, self.options, self.workers = segmenter, options, workers
         self.result, self.scratch = result_paths(path, folder, options.format)
         self.table = table_path(path, folder) if table else None

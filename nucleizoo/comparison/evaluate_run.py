@@ -159,7 +159,8 @@ def _drawn(labels: Labels, truth: Labels, errors: Errors) -> Drawn:
 
 def _parameters(method: Method, size: tuple[int, ...]) -> tuple[int, int]:
     """All parameters, and those on which what `forward` gives for a crop depends."""
-    every = list(method.parameters())
+    if not (every := list(method.parameters())):
+        return 0, 0
     crop = torch.zeros(1, method.task.channels, *size, device=every[0].device)
     read = torch.autograd.grad(method(crop).sum(), every, allow_unused=True)
     needed = sum(one.numel() for one, grad in zip(every, read, strict=True) if grad is not None)

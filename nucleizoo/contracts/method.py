@@ -102,6 +102,9 @@ class Method(nn.Module):
     divisor: ClassVar[int] = 1
     """Stride of the coarsest features: crops must be multiples of it, and inference pads to one."""
 
+    windowed: ClassVar[bool] = True
+    """Whether pictures can be predicted in windows and blocks; False if `forward` measures whole pictures."""
+
     def __init__(self, task: Task) -> None:
         super().__init__()
         self.task = task

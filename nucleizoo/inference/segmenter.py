@@ -77,7 +77,7 @@ class Segmenter:
     ) -> None:
         self.method, self.precision = method.eval(), precision
         to_channels_last(method, method.task.dims)
-        self.device = next(method.parameters()).device
+        self.device = next((p.device for p in method.parameters()), torch.device("cpu"))
         self.overlap: float = config.INFERENCE.OVERLAP
         self.blending = build.blending(config).terms()
         self.statistics: str = config.INFERENCE.STATISTICS

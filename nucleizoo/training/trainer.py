@@ -126,7 +126,7 @@ class Trainer:
                 assert not twice, f"two updates of one step have a loss called {', '.join(map(repr, twice))}"
                 losses |= self._apply(update)
         losses = self.ranks.mean(losses)
-        if not torch.isfinite(torch.stack(list(losses.values()))).all():
+        if losses and not torch.isfinite(torch.stack(list(losses.values()))).all():
             self._diverged(losses)
         return losses
 
