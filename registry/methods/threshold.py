@@ -12,21 +12,17 @@ The declumping that follows is a decoder: `components` with SPLIT declumps by sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import filters
-from torch import Tensor
 
-from nucleizoo.contracts import Clock, Group, Method, Task, Update
+from nucleizoo.contracts import Task
 from nucleizoo.kinds import METHODS
 
-Picture = NDArray[np.float64]
-"""Intensities (*S) in [0, 1]."""
+from .classical import Classical, Picture
 
 _SPAN = 0.7, 1.5
 """A local threshold is at least and at most this times that of the whole picture."""
@@ -36,11 +32,11 @@ _BINS = 128
 
 
 @METHODS.register("threshold")
-class Threshold(Method):
+class Threshold(Classical):
     """Nuclei are brighter than a threshold, which is found in every picture; nothing is trained.
 
     Its map is the intensity above the threshold, (intensity - threshold + 1) / 2: nuclei are above 0.5, so
-    INFERENCE.DECODER.FOREGROUND 0.5 is exactly the threshold. It needs SOLVER.TOTAL 0.
+    INFERENCE.DECODER.FOREGROUND 0.5 is exactly the threshold.
 
     Args:
         rule: 'otsu', two classes of least variance; 'otsu3', three, of which `middle` says what the second
@@ -56,7 +52,7 @@ class Threshold(Method):
         middle: 'foreground' or 'background', the second of three classes.
 
     Raises:
-        ValueError: for a setting outside its range, more than one channel, or a target other than 'mask'.
+        ValueError: for a setting outside its range.
 
     Differs: the spline of local thresholds ends at the middles of the outer blocks and is constant beyond,
         where [2]
@@ -64,8 +60,6 @@ class Threshold(Method):
 
     References: [1, 2, 3, 4] of this module.
     """
-
-    windowed = False
 
     def __init__(
         self,
@@ -81,10 +75,6 @@ class Threshold(Method):
         middle: str = "foreground",
     ) -> None:
         super().__init__(task)
-        if task.channels != 1:
-            raise ValueError(f"it thresholds one channel, but DATASET.CHANNELS is {task.channels}")
-        if task.target.names != ("mask",):
-            raise ValueError(f"it gives the map of TARGET 'mask', not {', '.join(task.target.names)}")
         for key, value, names in (
             ("RULE", rule, tuple(_RULES)), ("STRATEGY", strategy, ("global", "adaptive")),
             ("MIDDLE", middle, ("foreground", "background")),
@@ -103,23 +93,8 @@ class Threshold(Method):
         self.adaptive, self.window = strategy == "adaptive", window
         self.sigma, self.correction, self.limits = smooth / _HALF / 2, correction, (lower, upper)
 
-    def groups(self) -> dict[str, Group]:
-        """None: there is no parameter."""
-        return {}
-
-    def train_step(self, batch: dict[str, Tensor], clock: Clock) -> Iterator[Update]:
-        """No update."""
-        yield from ()
-
-    @torch.no_grad()
-    def forward(self, image: Tensor) -> Tensor:
-        """Image (B, 1, *S) in [-1, 1] -> maps (B, 1, *S) in [0, 1], above 0.5 in nuclei."""
-        pictures = ((image[:, 0].double() + 1) / 2).cpu().numpy()
-        maps = np.stack([self._above(picture) for picture in pictures])[:, None]
-        return torch.from_numpy(maps).to(image)
-
-    def _above(self, picture: Picture) -> Picture:
-        """The map of one picture (*S)."""
+    def mask(self, picture: Picture) -> Picture:
+        """Picture (*S) in [0, 1] -> (intensity - threshold + 1) / 2."""
         low, high = self.limits
         everywhere = self.correction * _found(self.rule, picture)
         threshold = np.clip(everywhere, low, high)
