@@ -3,9 +3,8 @@
     python tests/parity/published_values.py adgan CHECKOUT
     python tests/parity/published_values.py cysgan CHECKOUT
 
-CHECKOUT is one of Kaiseem/AD-GAN at d692d16, or of PytorchConnectomics/pytorch_connectomics at 7ec3284e
-(branch v1.0). Writes adgan.json or cysgan.json beside this file. Needs no GPU; packages that the step does
-not use are stood in for.
+CHECKOUT is one of `PROGRAMS`. Writes adgan.json or cysgan.json beside this file. Needs no GPU; packages that
+the step does not use are stood in for.
 """
 
 from __future__ import annotations
@@ -25,6 +24,11 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from support import closed_form as known
+
+PROGRAMS = {
+    "adgan": "Kaiseem/AD-GAN at d692d16",
+    "cysgan": "PytorchConnectomics/pytorch_connectomics at 7ec3284e (branch v1.0)",
+}
 
 
 class Absent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -241,7 +245,8 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     torch.set_default_dtype(torch.float64)
     values = {"adgan": adgan, "cysgan": cysgan}[asked.program](asked.checkout)
+    values = {"of": PROGRAMS[asked.program]} | values
     file = Path(__file__).with_name(f"{asked.program}.json")
     made_by = f"tests/parity/{Path(__file__).name}, float64, torch {torch.__version__}"
-    file.write_text(json.dumps({"made by": made_by, **values}, separators=(",", ":")) + "\n")
+    file.write_text(json.dumps({"by": made_by, **values}, separators=(",", ":")) + "\n")
     print(file)
