@@ -14,11 +14,12 @@ __version__ = "0.1.0"
 _KINDS = (
     "METHODS", "GENERATORS", "DISCRIMINATORS", "LOSSES", "GAN_LOSSES", "MAP_LOSSES", "TARGETS", "DECODERS",
     "DATASETS", "AUGMENTS", "SCALINGS", "OPTIMISERS", "SCHEDULES", "BLENDINGS", "HOOKS",
+    "IMPORTERS",
 )  # fmt: skip
 _CONTRACTS = (
     "Augment", "Blending", "Channel", "Clock", "ContentCoder", "DataSpec", "Dataset", "Decoder", "GANLoss",
-    "Group", "Hook", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task", "Translator",
-    "Update",
+    "Group", "Hook", "Importer", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task",
+    "Translator", "Update",
 )  # fmt: skip
 __all__ = [*_CONTRACTS, *_KINDS, "Recipe"]
 

@@ -27,7 +27,7 @@ from nucleizoo.metrics import files, folders
 from nucleizoo.ops.nn.device import pick_device
 from nucleizoo.ops.out_of_memory import is_out_of_memory
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
-from nucleizoo.runs import Run
+from nucleizoo.runs import Run, imported
 from nucleizoo.training import autoconfig, export_samples
 from nucleizoo.training.session import train
 
@@ -43,10 +43,11 @@ _TOO_LARGE = (
 
 __all__ = [
     "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
-    "join_planes", "load_config", "predict", "sample", "train", "train_seeds",
+    "import_checkpoint", "join_planes", "load_config", "predict", "sample", "train", "train_seeds",
 ]  # fmt: skip
 
 arrange_data, check_data = published.arrange, published.check
+import_checkpoint = imported.import_checkpoint
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> CfgNode:

@@ -32,6 +32,7 @@ OPTIMISERS = Registry(
 SCHEDULES = Registry("schedule", "Entry(**settings), called with a contracts.Clock -> factor of the rate")
 BLENDINGS = Registry("blending", "Entry(**settings) -> contracts.Blending")
 HOOKS = Registry("hook", "Entry(run, **settings) -> contracts.Hook")
+IMPORTERS = Registry("importer", "Entry(**settings) -> contracts.Importer")
 
 KINDS = {
     "METHODS": METHODS,
@@ -49,5 +50,6 @@ KINDS = {
     "SCHEDULES": SCHEDULES,
     "BLENDINGS": BLENDINGS,
     "HOOKS": HOOKS,
+    "IMPORTERS": IMPORTERS,
 }
 """Every registry under the name that the command line and plugins use."""

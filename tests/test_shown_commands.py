@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tifffile
-from support import published_sets
+import torch
+from support import published_checkpoints, published_sets
 from support.toy_picture import toy_picture
 
 from nucleizoo import api, cli
@@ -52,7 +53,8 @@ SMALL = {
 VOLUMES = ("runs/brain",)
 """Runs taken as given that are of volumes."""
 WRITES = {
-    "train": ("--out", "weights.safetensors"), "predict": ("--output", "*"),
+    "train": ("--out", "weights.safetensors"), "import": ("--out", "weights.safetensors"),
+    "predict": ("--output", "*"),
     "evaluate": ("--out", "metrics.json", "images.csv"), "sample": ("--out", "panel.png"),
     "compare": ("--out", "report.html", "report.csv", "report.md"), "figure": ("--out", "*.png", "*.csv"),
     "estimate": ("--picture", ""), "data join": ("--to", ""),
@@ -136,6 +138,7 @@ def world(annotated, toy_images, tmp_path, monkeypatch):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).symlink_to(there)
     published_sets.ctc(Path("data/Fluo-N2DL-HeLa"), shape=(48, 64))
+    torch.save(published_checkpoints.adgan(), "10000.pth")
     _, volume = toy_picture(0, (12, 32, 32), np.uint8)
     Path("my_volumes").mkdir()
     for file in (toy_images / "volumes").iterdir():

@@ -11,6 +11,7 @@ _SAME = "train", "predict", "models", "evaluate", "compare", "sample", "estimate
 
 COMMANDS = {
     **dict(zip(_SAME, _SAME, strict=True)),
+    "import": "import_checkpoint",  # which is a word of Python
     "list": "list_entries",  # a module called list would hide Python's in this package
 }
 """Command -> module with its `main`."""

@@ -5,6 +5,7 @@ from nucleizoo.contracts.capabilities import ContentCoder, Interpolator, Transla
 from nucleizoo.contracts.dataset import Augment, Dataset, DataSpec, Sample
 from nucleizoo.contracts.decoder import Decoder
 from nucleizoo.contracts.hook import Hook
+from nucleizoo.contracts.importer import Importer
 from nucleizoo.contracts.loss import GANLoss, Loss
 from nucleizoo.contracts.method import Clock, Group, Method, Task, Update
 from nucleizoo.contracts.scaling import Scaling
@@ -12,6 +13,6 @@ from nucleizoo.contracts.target import Channel, Target
 
 __all__ = [
     "Augment", "Blending", "Channel", "Clock", "ContentCoder", "DataSpec", "Dataset", "Decoder", "GANLoss",
-    "Group", "Hook", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task", "Translator",
-    "Update",
+    "Group", "Hook", "Importer", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task",
+    "Translator", "Update",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,15 +43,19 @@ class Run:
     def __init__(self, path: Path, config: CfgNode) -> None:
         self.path, self.config = path, config
 
-    def create(self) -> Run:
+    def create(self, imported: Mapping[str, str] | None = None) -> Run:
         """Create the folder and write the configuration into it; returns the run itself.
+
+        Args:
+            imported: where its weights are from, if another program trained them.
 
         Raises:
             RunError: when there is a run already, or anything else in the folder.
         """
         self.check_free(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        write_texts({self.path / "run.json": json.dumps(circumstances(), indent=2) + "\n"})
+        begun = circumstances() | ({"imported": dict(imported)} if imported else {})
+        write_texts({self.path / "run.json": json.dumps(begun, indent=2) + "\n"})
         self.write_config()  # last: it makes the folder a run
         return self
 
@@ -69,6 +73,7 @@ class Run:
             (path / "run.json").is_file()
             and (path / "config.yaml").is_file()
             and begun <= {saved_state.UNTRAINED}
+            and not _is_imported(path)
         ):
             return
         # `create` writes run.json first: alone, it was left by a start that was killed
@@ -199,8 +204,13 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it was trained to its last iteration."""
-        return self.iteration >= int(self.config.SOLVER.TOTAL)
+        """Whether it was trained to its last iteration, here or by the program that it was imported from."""
+        return self.is_imported or self.iteration >= int(self.config.SOLVER.TOTAL)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether another program trained its weights; it cannot be resumed."""
+        return _is_imported(self.path)
 
     @property
     def iteration(self) -> int:
@@ -238,3 +248,10 @@ class Run:
             RunError: when there are no weights.
         """
         return saved_state.load_statistics(self.path)
+
+
+def _is_imported(run: Path) -> bool:
+    try:
+        return "imported" in json.loads((run / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # what does not say so was trained here
+        return False

@@ -72,6 +72,17 @@ def save(
     torch.save({**state, _SHA256: digest(state)}, content)
     with atomic(target) as part:
         part.write_bytes(content.getbuffer())
+    save_weights(run, weights, statistics)
+    for old in checkpoints(run)[:-KEPT]:
+        old.unlink()
+
+
+def save_weights(run: Path, weights: dict[str, Tensor], statistics: Statistics | None = None) -> None:
+    """Write the weights to predict with, and what their norms see in training.
+
+    Raises:
+        OSError: when the file cannot be written; the previous one is kept.
+    """
     values = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
     seen = {} if statistics is None else statistics.tensors()
     seen = {f"{_STATISTICS}{name}": value for name, value in seen.items()}
@@ -79,8 +90,6 @@ def save(
     told = f"{kept} {_hash(values, kept)} {_hash(seen, kept)}"
     with atomic(run / "weights.safetensors") as part:  # one file, so that they always belong together
         part.write_bytes(packed(values | seen, {_STATISTICS: told}))
-    for old in checkpoints(run)[:-KEPT]:
-        old.unlink()
 
 
 def latest(run: Path) -> dict[str, Any] | None:

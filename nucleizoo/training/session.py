@@ -92,7 +92,13 @@ def _opened(
     begun()  # tells what is wrong before a folder is made
     held.enter_context(Run.held(path))
     if begun():
-        return reopened(path, config), True
+        run = reopened(path, config)
+        if run.is_imported:
+            raise RunError(
+                f"{path} was imported, as weights alone, and cannot be resumed; begin a training with them: "
+                f"--from {path} and another --out"
+            )
+        return run, True
     whole, images = completed(config)
     opened += [images] if images else []
     return Run(path, whole), False

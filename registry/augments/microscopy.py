@@ -72,7 +72,8 @@ class Microscopy(Augment):
     degradations come first, then sections, then one interpolation for deformation and stretching together,
     then the intensity of the sample cut to size: fewer voxels, and interpolated once. Crops are drawn so
     large that nothing beyond them is visible; [2] fills with zeros there. Coarse pixels are plain means. The
-    strip of [2] has 97 pixels in any crop; here it shrinks with the crop. The 0.3 that [2] names for
+    strip of [2] has 97 pixels in any crop; here it shrinks with the crop. For 129 pixels [2] draws 212, here
+    183 are enough: boxes of 0.4 of that side have 84 and 73 pixels. The 0.3 that [2] names for
     contrast and brightness is the width of a range, 0.15 to either side.
 
     References:

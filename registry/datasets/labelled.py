@@ -44,6 +44,9 @@ class Labelled(Reader, Dataset):
         ImageReadError: when files are missing, cannot be used, or do not match each other.
         ValueError: for a value out of range, or a `diameter` where ZOOM or DATASET.SPACING is set.
 
+    Differs: [1] counts labelled voxels in the crop that training sees, after augmentation; here they are
+    counted in what is drawn, which an augmentation may ask to be larger (its `reach`): more crops pass.
+
     References:
         [1] PytorchConnectomics/pytorch_connectomics, branch v1.0 at 7ec3284e (MIT), read for facts.
     """

@@ -31,13 +31,16 @@ def norm(channels: int) -> GroupNorm:
 
 
 class Block(nn.Sequential):
-    """A convolution without bias, group normalisation, and a leaky ReLU unless `plain`."""
+    """A convolution without bias, group normalisation, and a leaky ReLU unless `plain`.
+
+    Its result is `more` pixels larger at either end than the picture.
+    """
 
     def __init__(
         self, into: int, out: int, kernel: tuple[int, ...], *, stride: tuple[int, ...] | int = 1,
-        plain: bool = False,
+        more: int = 0, plain: bool = False,
     ) -> None:  # fmt: skip
-        padding = tuple(k // 2 for k in kernel)
+        padding = tuple(k // 2 + more for k in kernel)
         layers = [
             EDGE_CONV[len(kernel)](
                 into, out, kernel, stride=stride, padding=padding, padding_mode="replicate", bias=False
@@ -123,22 +126,27 @@ class UNet(nn.Module):
             thicker than pixels; 3D only (CySGAN: 3; for cubic voxels 0 or 1).
         plus: attention at the bottleneck, and its features added to every stage of the decoder
             (CySGAN: True).
+        guide_padding: pixels by which these features are continued beyond the border, with its values, before
+            they are stretched to a stage of the decoder (code: 1, so that they reach inwards of where they
+            belong; 0 keeps them in place).
 
     Raises:
         ValueError: for a setting outside its range.
+
+    Differs: in 2D squeeze and excitation reduce channels to a quarter, as in 3D; [2] to a sixteenth.
     """
 
     serves = ("translator", "segmenter")
 
     def __init__(
         self, in_channels: int, out_channels: int, dims: int, *, width: int = 32, blocks: int = 5,
-        flat: int = 3, plus: bool = True,
+        flat: int = 3, plus: bool = True, guide_padding: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
-        if width < 2 or blocks < 1 or flat < 0:
+        if width < 2 or blocks < 1 or flat < 0 or guide_padding < 0:
             raise ValueError(
-                "WIDTH must be 2 or more, BLOCKS 1 or more and FLAT 0 or more, got "
-                f"{width}, {blocks} and {flat}"
+                "WIDTH must be 2 or more, BLOCKS 1 or more, FLAT and GUIDE_PADDING 0 or more, got "
+                f"{width}, {blocks}, {flat} and {guide_padding}"
             )
         self.mode = _LINEAR[dims]
         widths = [width * (stage + 1) for stage in range(blocks)]
@@ -155,11 +163,14 @@ class UNet(nn.Module):
         self.narrow = nn.ModuleList(Block(widths[i], widths[i - 1], kernels[i]) for i in range(1, blocks))
         self.up = nn.ModuleList(Residual(dims, widths[i - 1]) for i in range(1, blocks))
         self.attend = NonLocal(dims, widths[-1]) if plus else nn.Identity()
-        self.guide = nn.ModuleList(Block(widths[-1], w, (1,) * dims) for w in (widths[:-1] if plus else []))
+        self.guide = nn.ModuleList(
+            Block(widths[-1], w, (1,) * dims, more=guide_padding) for w in (widths[:-1] if plus else [])
+        )
         self.leave = EDGE_CONV[dims](
             width, out_channels, in_plane(dims, 5), padding=in_plane(dims, 2, 0), padding_mode="replicate"
         )
-        init_orthogonal(self)
+        for part in (self.enter, self.down, self.narrow, self.up, self.leave):
+            init_orthogonal(part)  # what "plus" adds keeps the library's initialisation [2]
         if plus:  # attention starts as the identity
             nn.init.zeros_(self.attend.norm.weight)  # type: ignore[arg-type, union-attr]
 

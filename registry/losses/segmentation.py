@@ -53,7 +53,8 @@ class ByChannel(Loss):
 
     def forward(self, logits: Tensor, maps: Tensor, target: Target) -> Tensor:
         """Logits and true maps, both (B, C, *S), the maps in the target's ranges -> a scalar."""
-        logits, maps = logits.float(), maps.float()
+        exact = torch.promote_types(logits.dtype, torch.float32)  # not bfloat16
+        logits, maps = logits.to(exact), maps.to(exact)
         total = logits.new_zeros(())
         for i, channel in enumerate(target.channels):
             guess, truth = logits[:, i].flatten(1), maps[:, i].flatten(1)
@@ -71,7 +72,7 @@ def balanced_bce(logits: Tensor, truth: Tensor) -> Tensor:
 
     In a crop of one class, every voxel has weight 1.
     """
-    share = (truth > 0.5).float().mean(1, keepdim=True)
+    share = (truth > 0.5).to(truth.dtype).mean(1, keepdim=True)
     both = (share > 0) & (share < 1)
     share = share.clamp(RAREST, 1 - RAREST)
     gain = torch.where(both, torch.maximum(share, 1 - share) / torch.minimum(share, 1 - share), 1.0)

@@ -56,6 +56,8 @@ class ADGAN(Method):
         pool: earlier translations kept for the critic, per domain (code: 50).
 
     Differs: the paper writes the adversarial loss with logarithms, the code uses least squares, as here.
+    Like the other losses it is summed over both domains here; in the code it alone is one mean over both,
+    which is half of it: `METHOD.GAN.WEIGHT 0.5`.
     The critic tells reconstructions (real) from translations (made); it never sees data, and the generator
     is trained for the opposite of both verdicts.
     """
@@ -207,7 +209,7 @@ class ADGAN(Method):
         return like.new_tensor([1 - share, share]).expand(len(like), 2)
 
     def verdict(self, scores: Tensor, real: bool) -> Tensor:
-        """The adversarial loss of images plus that of masks, because the paper sums over both domains."""
+        """The adversarial loss of images plus that of masks; see `Differs`."""
         images, masks = scores.chunk(2)
         total: Tensor = self.gan(images, real) + self.gan(masks, real)
         return total

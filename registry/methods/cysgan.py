@@ -52,8 +52,10 @@ class CySGAN(CycleGAN):
             ablation without semi-supervised losses.
         consistency: between the maps of an image and of its translation (paper: L1, weight 1).
         pool: earlier translations, and earlier maps, kept for each critic (code: 20 times the batch, 40).
-        legacy_critic: True gives the published training, in which a slip of the code left the map critic
-            as it was born and ran the schedule of the image critic twice as fast.
+        legacy_critic: True gives the published training, in which the map critic's update was handed the
+            image critic's optimiser and schedule: the map critic stayed as it was born, and the image
+            critic's schedule ran twice as fast. Under PyTorch 1, whose gradients are reset to 0 and not to
+            nothing, its optimiser also stepped once more, by its moments alone; so it does here.
         settings: of CycleGAN.
 
     Differs: every critic is trained with its own optimiser; see `legacy_critic`.
@@ -115,7 +117,10 @@ class CySGAN(CycleGAN):
         for d in reversed(DOMAINS):
             critic = {f"critic_{d}": self.judge(d, trip.real[d], trip.fake[d], clock)}
             yield Update(f"{d}_critic", critic)
-        if not self.legacy_critic:
+        if self.legacy_critic:
+            flat = sum(p.sum() for p in self.critics["image"].parameters()) * 0.0
+            yield Update("image_critic", {"critic_maps": self.map_critic_loss(trip).detach() + flat})
+        else:
             yield Update("map_critic", {"critic_maps": self.map_critic_loss(trip)})
 
     def see(self, picture: Tensor, to: str) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from nucleizoo import (
     DISCRIMINATORS,
     GAN_LOSSES,
     GENERATORS,
+    IMPORTERS,
     LOSSES,
     MAP_LOSSES,
     METHODS,
@@ -400,3 +401,10 @@ def test_an_entry_says_what_it_is_and_describes_every_key(kind, name):
 def test_a_slot_says_of_which_kind_it_is_with_the_right_article():
     text = describe("METHODS.adgan")
     assert "(an adversarial loss)" in text and "(a loss)" in text and "(a adv" not in text
+
+
+@pytest.mark.parametrize("name", IMPORTERS.names())
+def test_an_importer_names_its_program_and_gives_every_module_a_place_of_its_own(name):
+    importer = IMPORTERS.recipe(name)()
+    assert importer.program and importer.modules
+    assert len(set(importer.modules.values())) == len(importer.modules)

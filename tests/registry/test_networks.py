@@ -98,6 +98,19 @@ def test_attention_adds_nothing_before_it_is_trained():
     assert torch.equal(net.attend(x), x)
 
 
+def test_features_of_the_bottleneck_stay_in_place_without_padding():
+    """A bottleneck of ones on its border alone: continued beyond it, stretching draws them inwards."""
+    reached = []
+    for padding in (0, 1):
+        net = GENERATORS.recipe("unet", width=4, blocks=2, guide_padding=padding)(1, 1, 2)
+        deepest = torch.zeros(1, 8, 7, 7)
+        deepest[..., 0, :] = 1
+        with torch.no_grad():
+            grown = net._grow(net.guide[0][0](deepest), torch.zeros(1, 1, 13, 13))
+        reached.append((grown - grown[..., -1:, :]).abs().sum((0, 1, 3)) > 1e-6)
+    assert reached[0].sum() == 2 < reached[1].sum()
+
+
 def test_attention_is_the_embedded_gaussian():
     """Wang et al., equation 1: the softmax over all places of query times key, applied to the values."""
     torch.manual_seed(0)

@@ -81,11 +81,10 @@ def init_normal(module: nn.Module, std: float = 0.02) -> None:
 
 
 def init_orthogonal(module: nn.Module) -> None:
-    """Orthogonal weights and zero biases in every convolution and linear layer."""
+    """Orthogonal weights in every convolution and linear layer; biases stay as they are."""
     for layer in module.modules():
         if isinstance(layer, _WEIGHTED):
             nn.init.orthogonal_(layer.weight)
-            _zero_bias(layer.bias)
 
 
 def _zero_bias(bias: Tensor | None) -> None:

@@ -1,0 +1,1 @@
+"""Importers of checkpoints that published programs wrote, one program per file."""
