@@ -59,6 +59,24 @@ def test_a_config_begins_with_a_comment_and_names_no_folder_of_a_machine(file):
     assert api.load_config(file).DATASET.ROOT == "."
 
 
+SECOND = [file for file in WHOLE if "NAME: translated" in file.read_text()]
+"""Second stages of pipelines."""
+
+
+@pytest.mark.parametrize("file", SECOND, ids=lambda f: str(f.relative_to(ROOT)))
+def test_one_command_trains_both_stages_of_a_pipeline(file):
+    """`train --cfg FIRST SECOND` trains FIRST into runs/FIRST, which SECOND names and can use."""
+    data = api.load_config(file).DATASET
+    first = ROOT / f"{Path(data.SOURCE.RUN).name}.yaml"
+    assert data.SOURCE.RUN == f"runs/{first.stem}"
+    assert f"train --cfg configs/{first.name} configs/{file.name}" in file.read_text()
+    theirs = api.load_config(first).DATASET
+    dims = len(theirs.SIZE)
+    assert dims <= len(data.SIZE) and theirs.CHANNELS == data.CHANNELS
+    assert theirs.SPACING == data.SPACING[-dims:]
+    assert len(data.SOURCE.PATCH or theirs.SIZE) == len(data.SIZE)
+
+
 def test_every_part_is_used():
     used = {base for file in WHOLE for base in bases(file)}
     parts = {file.resolve() for file in ALL if file.parent.name in PARTS}

@@ -85,3 +85,40 @@ def soft_dice(logits: Tensor, truth: Tensor) -> Tensor:
     chance = logits.sigmoid()
     common = (chance * truth).sum(1)
     return (1 - (2 * common + DICE_SMOOTH) / (chance.sum(1) + truth.sum(1) + DICE_SMOOTH)).mean()
+
+
+@MAP_LOSSES.register("deepsynth")
+class DeepSynthLoss(Loss):
+    """Cross entropy and Dice with squares in its denominator, for maps in [0, 1].
+
+    Args:
+        bce: weight of the cross entropy (code: 10).
+        dice: weight of the Dice loss (code: 1).
+
+    Raises:
+        ValueError: for a negative weight.
+
+    Differs: [1] adds minus Dice; here it is one minus Dice, so that a perfect prediction costs nothing.
+
+    References:
+        [1] DeepSynth package at 3950032 of its mirror (CC BY-NC-SA), read for facts: weights, denominator.
+    """
+
+    def __init__(self, *, bce: float = 10.0, dice: float = 1.0, **settings: Any) -> None:
+        super().__init__(**settings)
+        if min(bce, dice) < 0:
+            raise ValueError(f"BCE and DICE must not be negative, got {bce} and {dice}")
+        self.bce, self.dice = bce, dice
+
+    def forward(self, logits: Tensor, maps: Tensor, target: Target) -> Tensor:
+        """Logits and true maps, both (B, C, *S), the maps in [0, 1] -> a scalar."""
+        logits, maps = logits.float(), maps.float()
+        entropy = F.binary_cross_entropy_with_logits(logits, maps)
+        dice = squared_dice(logits.sigmoid().flatten(2), maps.flatten(2)).mean()
+        return self.bce * entropy + self.dice * (1 - dice)
+
+
+def squared_dice(chance: Tensor, truth: Tensor) -> Tensor:
+    """Dice of probabilities (..., N), with the sums of their squares below; 0 where there is no nucleus."""
+    below = (chance**2).sum(-1) + (truth**2).sum(-1)
+    return 2 * (chance * truth).sum(-1) / below.clamp(min=torch.finfo(below.dtype).tiny)

@@ -19,6 +19,7 @@ def count(module):
         (GENERATORS, "unet", {}, (1, 4, 3), 3_649_012),
         (GENERATORS, "unet", {"plus": False}, (1, 4, 3), 3_545_252),
         (GENERATORS, "unet_classic", {}, (3, 1, 2), 31_037_633),
+        (GENERATORS, "deepsynth", {}, (1, 1, 3), 402_553),
         (GENERATORS, "resnet", {}, (1, 1, 2), 11_365_633),
         (DISCRIMINATORS, "patchgan", {}, (1, 2), 2_762_689),
         (DISCRIMINATORS, "strided", {}, (1, 3), 1_446_209),
@@ -58,7 +59,10 @@ def test_resizing_leaves_no_chequerboard():
     assert phases[True] < 1e-6 < 1e-3 < phases[False]
 
 
-SMALL = {"resnet": {"width": 4, "blocks": 2}, "unet": {"width": 4, "blocks": 2}, "unet_classic": {"width": 2}}
+SMALL = {
+    "resnet": {"width": 4, "blocks": 2}, "unet": {"width": 4, "blocks": 2}, "unet_classic": {"width": 2},
+    "deepsynth": {"width": 2},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -90,6 +94,19 @@ def test_every_stage_of_the_classic_unet_halves_its_input():
     longer = torch.cat([picture, picture.flip(3)[..., :11]], dim=3)
     with torch.no_grad():
         torch.testing.assert_close(net(picture), net(longer)[..., :37])
+
+
+def test_deepsynths_network_gives_the_numbers_of_its_package():
+    """Their encoder_decoder(1, 1, 8) in training mode, with the same weights and volume: run at 3950032."""
+    net = GENERATORS.recipe("deepsynth")(1, 1, 3)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(0.3 * torch.arange(p.numel()).mul(0.7).sin().reshape(p.shape))
+        made = net(torch.arange(16 * 16 * 24).mul(0.3).sin().reshape(1, 1, 16, 16, 24)).sigmoid()
+    assert made.mean().item() == pytest.approx(0.4839797, abs=1e-4)
+    assert made.std().item() == pytest.approx(0.3452033, abs=1e-4)
+    voxels = [made[0, 0, z, y, x].item() for z, y, x in ((3, 7, 11), (0, 0, 0), (7, 15, 23))]
+    assert voxels == pytest.approx([0.9262375, 0.8468744, 0.9364738], abs=1e-3)
 
 
 def test_attention_adds_nothing_before_it_is_trained():

@@ -74,6 +74,23 @@ def test_without_balance_every_voxel_weighs_the_same():
     assert loss(logits, truth, One()) == pytest.approx(told)
 
 
+def test_deepsynths_dice_has_squares_below():
+    loss = MAP_LOSSES.recipe("deepsynth")()
+    truth = crop(1.0, 1.0, 0.0, 0.0)  # probabilities of a half: 1 in common, squares 4 / 4 and 2
+    told = 10 * math.log(2) + 1 - 2 * 1 / (4 * 0.25 + 2)
+    assert loss(torch.zeros_like(truth), truth, One()) == pytest.approx(told)
+    assert loss((2 * truth - 1) * 100, truth, One()) == pytest.approx(0, abs=1e-6)
+
+
+def test_deepsynths_dice_is_one_per_crop_and_finite_without_nuclei():
+    loss = MAP_LOSSES.recipe("deepsynth", bce=0.0)()
+    logits = torch.cat([crop(60.0, 60.0, -60.0, -60.0), crop(*[-200.0] * 4)]).requires_grad_()
+    truth = torch.cat([crop(1.0, 1.0, 0.0, 0.0), crop(*[0.0] * 4)])
+    made = loss(logits, truth, One())
+    made.backward()
+    assert made.item() == pytest.approx((0 + 1) / 2) and torch.isfinite(logits.grad).all()
+
+
 def test_a_perfect_prediction_costs_nothing():
     truth = torch.zeros(2, 2, 4, 4)
     truth[:, 0, :2], truth[:, 1] = 1.0, 0.5

@@ -114,6 +114,42 @@ def test_volumes_are_translated_too(tmp_path):
     assert sample.image.shape == (1, 6, 20, 20) and sample.spacing == (2.0, 1.0, 1.0)
 
 
+VOLUMES = "{NAME: synthetic, SEMI_AXIS: [3, 5], COUNT: [3, 6], PATCH: [10, 24, 24]}"
+
+
+def test_a_run_in_2d_translates_volumes_plane_by_plane(tmp_path):
+    source = f"{{NAME: planes, DEPTH: 10, SOURCE: {VOLUMES}}}"
+    trained(tmp_path / "run", "DATASET.SPACING", "[1.0, 1.0]", source=source)
+    made = translated(tmp_path / "run", 3, spacing=(2.0, 1.0, 1.0), patch=(9, 20, 22))
+    plain = DATASETS.recipe("synthetic", semi_axis=(3, 5), count=(3, 6), patch=(10, 24, 24))(
+        DataSpec(3, spacing=(2.0, 1.0, 1.0))
+    )
+    for i, scan in enumerate(made.scans):
+        labels = plain.sample(np.random.default_rng((10, i, 4)), (9, 20, 22)).labels
+        np.testing.assert_array_equal(scan.labels, labels)
+        # Negative asserts that it is given (1, 1, *S): here (1, 1, Y, X)
+        np.testing.assert_array_equal(scan.image, 1 - 2 * (labels > 0)[None].astype(np.float32))
+    assert made.scans[0].spacing == (2.0, 1.0, 1.0)
+
+
+def test_pictures_are_translated_plane_by_plane_too(tmp_path):
+    trained(tmp_path / "run")
+    scan = translated(tmp_path / "run", 3, patch=(5, 20, 24), count=1).scans[0]
+    source = DATASETS.recipe("simulated_em", semi_axis=(3, 5), count=(3, 6))(DataSpec(3))
+    sample = source.sample(np.random.default_rng((10, 0, 4)), (5, 20, 24))
+    np.testing.assert_array_equal(scan.image, -sample.image)
+
+
+def test_a_run_in_2d_without_volumes_is_refused(tmp_path):
+    trained(tmp_path / "run", source=SIMULATED.replace("}", ", PATCH: [24, 24]}"))
+    with pytest.raises(ConfigError, match=r"run was trained in 2D.*PATCH must be 3 sizes.*'planes'"):
+        translated(tmp_path / "run", 3, patch=(8, 24, 24))
+    with pytest.raises(ValueError, match=r"PATCH is missing.*2D.*\(z, y, x\)"):
+        translated(tmp_path / "run", 3)
+    with pytest.raises(ConfigError, match=r"SPACING \(\), but here it is \(1\.0, 1\.0\)"):
+        translated(tmp_path / "run", 3, spacing=(2.0, 1.0, 1.0), patch=(8, 24, 24))
+
+
 def test_the_random_numbers_of_the_training_to_come_stay_as_they_are(tmp_path):
     trained(tmp_path / "run")
     torch.manual_seed(5)
@@ -175,8 +211,9 @@ def test_weights_that_give_no_numbers_are_told(tmp_path):
 
 def test_pictures_of_another_kind_are_refused(tmp_path):
     trained(tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"DATASET\.SIZE 2\b.* 3\b"):
-        translated(tmp_path / "run", 3)
+    trained(tmp_path / "deep", "DATASET.SIZE", "[8, 24, 24]")
+    with pytest.raises(ConfigError, match=r"DATASET\.SIZE 3\b.* 2\b"):
+        translated(tmp_path / "deep")
     with pytest.raises(ConfigError, match=r"DATASET\.CHANNELS 1\b.* 3\b"):
         translated(tmp_path / "run", channels=3)
     with pytest.raises(ConfigError, match=r"DATASET\.SPACING \(\).* \(1\.0, 1\.0\)"):
