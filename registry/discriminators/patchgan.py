@@ -34,7 +34,7 @@ class PatchGAN(nn.Module):
         ValueError: for a setting outside its range.
     """
 
-    serves = ("critic", "multi-head critic")
+    serves: tuple[str, ...] = ("critic", "multi-head critic")
 
     def __init__(
         self,

@@ -20,7 +20,9 @@ def count(module):
         (GENERATORS, "unet", {"plus": False}, (1, 4, 3), 3_545_252),
         (GENERATORS, "unet_classic", {}, (3, 1, 2), 31_037_633),
         (GENERATORS, "resnet", {}, (1, 1, 2), 11_365_633),
+        (GENERATORS, "munit", {}, (1, 1, 2), 15_007_369),
         (DISCRIMINATORS, "patchgan", {}, (1, 2), 2_762_689),
+        (DISCRIMINATORS, "normless", {}, (1, 2), 8_265_027 // 3),  # one scale of three
         (DISCRIMINATORS, "strided", {}, (1, 3), 1_446_209),
         (DISCRIMINATORS, "strided", {}, (3, 3), 1_449_409),
     ],
