@@ -21,8 +21,17 @@ def count(module):
         (GENERATORS, "unet_classic", {}, (3, 1, 2), 31_037_633),
         (GENERATORS, "resnet", {}, (1, 1, 2), 11_365_633),
         (GENERATORS, "munit", {}, (1, 1, 2), 15_007_369),
+        (GENERATORS, "vae", {"blocks": 6}, (1, 1, 2), 72_662_657),
         (DISCRIMINATORS, "patchgan", {}, (1, 2), 2_762_689),
         (DISCRIMINATORS, "normless", {}, (1, 2), 8_265_027 // 3),  # one scale of three
+        (
+            DISCRIMINATORS,
+            "normless",
+            {"width": 16, "blocks": 5, "hidden": 512, "padding": "zeros"},
+            (1, 2, 3),
+            1_223_411,
+        ),
+        (DISCRIMINATORS, "pointwise", {}, (1024, 2, 2), 697_410),
         (DISCRIMINATORS, "strided", {}, (1, 3), 1_446_209),
         (DISCRIMINATORS, "strided", {}, (3, 3), 1_449_409),
     ],
