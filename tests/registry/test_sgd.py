@@ -20,5 +20,5 @@ def test_a_step_is_the_gradient_and_a_share_of_the_step_before():
 
 @pytest.mark.parametrize("settings", [{"momentum": 1.0}, {"momentum": -0.1}, {"weight_decay": -1.0}])
 def test_values_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match="MOMENTUM .*WEIGHT_DECAY"):
+    with pytest.raises(ValueError, match=r"MOMENTUM .*WEIGHT_DECAY"):
         OPTIMISERS.recipe("sgd", **settings)()
