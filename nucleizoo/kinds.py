@@ -8,12 +8,13 @@ GENERATORS = Registry(
 )
 """Roles: 'translator', a picture (B, C, *S) to channels of the same size; 'segmenter', the same where the
 channels are maps; 'domain coder', which encodes and decodes by a domain label; 'style coder', which
-separates content and style. `contracts.networks` says how each is called."""
+separates content and style; 'variational coder', which encodes a distribution and decodes by a domain label.
+`contracts.networks` says how each is called."""
 DISCRIMINATORS = Registry("discriminator", "Entry(in_channels, dims, **settings) -> nn.Module", role="critic")
-"""Roles: 'critic', called with pictures; 'domain critic', with pictures and the domains they are claimed to
-be of; 'distribution critic', with the result of its own `profile` of pictures; see `contracts.networks`. A
-critic that gives no score for small pictures sets `smallest`, the shortest side allowed, and
-`smallest_advice`, settings that help."""
+"""Roles: 'critic', called with pictures; 'multi-head critic', which gives several scores; 'domain critic',
+called with pictures and the domains they are claimed to be of; 'distribution critic', with the result of its
+own `profile` of pictures; see `contracts.networks`. A critic that gives no score for small pictures sets
+`smallest`, the shortest side allowed, and `smallest_advice`, settings that help."""
 LOSSES = Registry("loss", "Entry(**settings) -> contracts.Loss of two tensors of one shape")
 GAN_LOSSES = Registry(
     "adversarial loss", "Entry(**settings) -> contracts.GANLoss of scores and the verdict wanted"

@@ -99,8 +99,9 @@ class Method(nn.Module):
     offset_advice: ClassVar[str] = ""
     """What a user can do when all labels are displaced from the nuclei."""
 
-    divisor: ClassVar[int] = 1
-    """Stride of the coarsest features: crops must be multiples of it, and inference pads to one."""
+    divisor: int = 1
+    """Stride of the coarsest features: crops must be multiples of it, and inference pads to one. Settings of
+    a method may change it."""
 
     windowed: ClassVar[bool] = True
     """Whether pictures can be predicted in windows and blocks; False if `forward` measures whole pictures."""

@@ -1,8 +1,9 @@
 """How a method calls a network, by the role in which it serves; see `kinds` for roles.
 
 A 'translator' and a 'segmenter' are called with a picture (B, C, *S) in [-1, 1] and give logits
-(B, out_channels, *S); a 'critic' is called with a picture and gives scores (B, 1, *S'). The other roles have
-a protocol here. All are `nn.Module`s, and can be differentiated twice.
+(B, out_channels, *S); a 'critic' is called with a picture and gives scores (B, 1, *S'), a 'multi-head critic'
+is built with the number of heads as a third argument and gives (B, heads, *S'). The other roles have a
+protocol here. All are `nn.Module`s, and can be differentiated twice.
 """
 
 from __future__ import annotations
@@ -46,6 +47,25 @@ class StyleCoder(Protocol):
 
     def decode(self, content: Tensor, style: Tensor) -> Tensor:
         """Content (B, K', *S'), style (B, K) of any picture -> picture (B, out_channels, *S) in [-1, 1]."""
+
+
+@runtime_checkable
+class VariationalCoder(Protocol):
+    """Role 'variational coder': encodes a distribution of contents, and decodes a content by a domain label.
+
+    Attributes:
+        content_channels: K of contents, which a critic may judge.
+        stride: S / S'.
+    """
+
+    content_channels: int
+    stride: int
+
+    def encode(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Picture (B, C, *S) in [-1, 1] -> mean and logarithm of the variance of its content, (B, K, *S')."""
+
+    def decode(self, content: Tensor, domain: Tensor) -> Tensor:
+        """Content, the domain wanted (B, 2), which may lie between both -> picture (B, C, *S) in [-1, 1]."""
 
 
 @runtime_checkable

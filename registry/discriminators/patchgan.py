@@ -34,6 +34,8 @@ class PatchGAN(nn.Module):
         ValueError: for a setting outside its range.
     """
 
+    serves: tuple[str, ...] = ("critic", "multi-head critic")
+
     def __init__(
         self,
         in_channels: int,

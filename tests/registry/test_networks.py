@@ -21,7 +21,19 @@ def count(module):
         (GENERATORS, "unet_classic", {}, (3, 1, 2), 31_037_633),
         (GENERATORS, "deepsynth", {}, (1, 1, 3), 402_553),
         (GENERATORS, "resnet", {}, (1, 1, 2), 11_365_633),
+        (GENERATORS, "munit", {}, (1, 1, 2), 15_007_369),
+        (GENERATORS, "transunet", {}, (3, 2, 2), 105_322_146),
+        (GENERATORS, "vae", {"blocks": 6}, (1, 1, 2), 72_662_657),
         (DISCRIMINATORS, "patchgan", {}, (1, 2), 2_762_689),
+        (DISCRIMINATORS, "normless", {}, (1, 2), 8_265_027 // 3),  # one scale of three
+        (
+            DISCRIMINATORS,
+            "normless",
+            {"width": 16, "blocks": 5, "hidden": 512, "padding": "zeros"},
+            (1, 2, 3),
+            1_223_411,
+        ),
+        (DISCRIMINATORS, "pointwise", {}, (1024, 2, 2), 697_410),
         (DISCRIMINATORS, "strided", {}, (1, 3), 1_446_209),
         (DISCRIMINATORS, "strided", {}, (3, 3), 1_449_409),
     ],
@@ -62,6 +74,7 @@ def test_resizing_leaves_no_chequerboard():
 SMALL = {
     "resnet": {"width": 4, "blocks": 2}, "unet": {"width": 4, "blocks": 2}, "unet_classic": {"width": 2},
     "deepsynth": {"width": 2},
+    "transunet": {"width": 4, "blocks": 1, "units": (1, 1, 1)},
 }  # fmt: skip
 
 
@@ -79,7 +92,7 @@ def test_a_picture_whose_size_fits_is_not_padded(name):
     torch.manual_seed(0)
     net = GENERATORS.recipe(name, **SMALL[name])(1, 1, 2).eval()
     seen = []
-    first = next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d))
+    first = next(m for m in net.modules() if getattr(m, "weight", torch.zeros(())).ndim == 4)
     first.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
     with torch.no_grad():
         net(torch.rand(1, 1, 32, 48))

@@ -2,7 +2,13 @@
 
 import torch
 
-from nucleizoo.contracts.networks import DistributionCritic, DomainCoder, DomainCritic, StyleCoder
+from nucleizoo.contracts.networks import (
+    DistributionCritic,
+    DomainCoder,
+    DomainCritic,
+    StyleCoder,
+    VariationalCoder,
+)
 
 
 def plainly(network, picture):
@@ -29,6 +35,18 @@ def coded_by_style(network, picture):
     return made
 
 
+def coded_by_variation(network, picture):
+    """Each picture's content, drawn half a standard deviation off its mean, as the domain of the other."""
+    assert isinstance(network, VariationalCoder)
+    mean, log_variance = network.encode(picture)
+    assert mean.shape == log_variance.shape == (
+        len(picture), network.content_channels, *(n // network.stride for n in picture.shape[2:])
+    )  # fmt: skip
+    made = network.decode(mean + 0.5 * (log_variance / 2).exp(), torch.eye(2))
+    assert made.abs().max() <= 1
+    return made
+
+
 def judged_by_domain(network, picture):
     assert isinstance(network, DomainCritic)
     return network(picture, torch.eye(2))
@@ -42,8 +60,8 @@ def judged_by_distribution(network, picture):
 
 
 CALLS = {
-    "translator": plainly, "segmenter": plainly, "critic": plainly,
-    "domain coder": coded_by_domain, "style coder": coded_by_style,
+    "translator": plainly, "segmenter": plainly, "critic": plainly, "multi-head critic": plainly,
+    "domain coder": coded_by_domain, "style coder": coded_by_style, "variational coder": coded_by_variation,
     "domain critic": judged_by_domain, "distribution critic": judged_by_distribution,
 }  # fmt: skip
 

@@ -177,6 +177,8 @@ def falling(name, hold, **solver):
         (falling("linear", 0.5), [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),
         (falling("linear", 0.0), [1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]),
         (falling("linear", 1.0), [1, 1, 1, 1, 1, 1, 1, 1]),
+        ({"SCHEDULE": {"NAME": "poly", "POWER": 2.0}}, [(n / 8) ** 2 for n in range(8, 0, -1)]),
+        ({"SCHEDULE": {"NAME": "step", "EVERY": 0.25, "FACTOR": 0.5}}, [0.5 ** (n // 2) for n in range(8)]),
         (falling("cosine", 0.5), [1, 1, 1, 1, 1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4]),
         ({"SCHEDULE": {"NAME": "constant"}, "WARMUP": 4}, [0.25, 0.5, 0.75, 1, 1, 1, 1, 1]),
         (falling("linear", 0.0, WARMUP=2), [n / 8 for n in (4, 7, 6, 5, 4, 3, 2, 1)]),
