@@ -13,6 +13,10 @@ _EXAMPLE = """example:
   nucleizoo evaluate --pred my_labels --truth annotated --out scores --images my_images"""
 
 
+_FEW = 4
+"""Images of which each is shown."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare predicted labels with the truth."""
     parser = parser_of("evaluate", "Score predicted labels against annotated ones.", _EXAMPLE)
@@ -74,7 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _show(result: dict[str, Any]) -> None:
     """Print the scores of a set as tables, with their definitions."""
     pixels, nuclei, by_iou = result["pixels"], result["objects"], result["objects_by_iou"]
-    ranks = {"ranked": "ranked AP, by size", "ranked_by_confidence": "ranked AP, by confidence"}
+    ranks = {
+        "ranked": "ranked AP, by size, pooled",
+        "ranked_per_image": "ranked AP, by size, mean over images",
+        "ranked_by_confidence": "ranked AP, by confidence, pooled",
+    }
     _table(f"{len(result['images'])} images", ("precision", "recall", "F1"), {
         "pixels, mean over images": [pixels[key] for key in ("precision", "recall", "dice")],
         "pixels, pooled": [pixels[f"{key}_pooled"] for key in ("precision", "recall", "dice")],
@@ -85,6 +93,9 @@ def _show(result: dict[str, Any]) -> None:
     } | {
         title: [result[key][name] for name in ("ap50", "ap75", "mean_ap")]
         for key, title in ranks.items() if key in result
+    } | {
+        f"ranked AP, by size, of {name}": [one["ranked"][key] for key in ("ap50", "ap75", "mean_ap")]
+        for name, one in result["images"].items() if len(result["images"]) <= _FEW
     })  # fmt: skip
     _table(f"DET {result['definitions']['det']}", ("SEG", "DET", "OP"), {
         "Cell Tracking Challenge": [result["tracking"][key] for key in ("seg", "det", "op_csb")],

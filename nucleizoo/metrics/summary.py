@@ -20,8 +20,9 @@ DEFINITIONS = {
     "TP / (TP + FP + FN)",
     "objects_by_iou": "the same for every IoU, and the mean ap of 0.50, 0.55, ... 0.95",
     "ranked": "average precision at 101 recalls (COCO), nuclei of all images ranked by size, largest first",
-    "ranked_by_confidence": "the same, ranked by confidence, the mean probability of nucleus in it; only "
-    "where prediction wrote tables (--table)",
+    "ranked_per_image": "the same of every image alone; means over images",
+    "ranked_by_confidence": "as ranked, but by confidence, the mean probability of nucleus in it; only where "
+    "prediction wrote tables (--table)",
     "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images",
     "det": "uses whole nuclei as markers",
     "errors": "nuclei of all images: matched, invented and merged are predicted ones, missed, split and "
@@ -76,6 +77,7 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
         "objects_by_iou": {f"{iou:.2f}": _named(one) for iou, one in counts.items()}
         | {"mean_ap": float(np.mean([one.ap for one in counts.values()]))},
         "ranked": _ranked(tables),
+        "ranked_per_image": _means([_ranked([table]) for table in tables]),
         **({"ranked_by_confidence": _ranked(tables, sure)} if len(sure) == len(images) else {}),
         "tracking": {
             "seg": tracking.seg(fields), "det": tracking.det(markers),
@@ -103,6 +105,10 @@ def _ranked(
 ) -> dict[str, float]:
     found = {iou: objects.ranked_ap(tables, iou, scores) for iou in objects.IOUS}
     return {"ap50": found[0.5], "ap75": found[0.75], "mean_ap": float(np.mean(list(found.values())))}
+
+
+def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
 
 
 def _named(score: Counts) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,6 @@ from nucleizoo.core.files import atomic_folder
 from nucleizoo.published.folder import opened
 from nucleizoo.published.item import SPLITS, Item
 from nucleizoo.published.picture import picture
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,11 +57,6 @@ def arrange(
     if Path(output).resolve().is_relative_to(place.root.resolve()):
         raise UserError(
             f"{output}: is inside the data set, which is only read; name a folder outside of {folder}"
-        )
-    if place.dataset is None:
-        log.warning(
-            "%s: not a known data set, so voxel sizes are those of its files; name the set with --name",
-            folder,
         )
     items = [item for item in place.listing(truth, whole=every).items if split in ("", item.split)]
     chosen = [item for item in items if every or item.is_labelled]

@@ -55,7 +55,8 @@ def test_scores_are_those_of_predict_and_evaluate(report, good, poor, annotated,
     assert list(found) == ["good", poor.name] and found["good"]["seeds"] == "2"
     for key, path in {"dice": "pixels.dice", "dice_pooled": "pixels.dice_pooled", "f1": "objects.f1",
                       "ap": "objects.ap", "mean_ap": "objects_by_iou.mean_ap", "ap50": "ranked.ap50",
-                      "seg": "tracking.seg", "det": "tracking.det", "op_csb": "tracking.op_csb",
+                      "ap50_per_image": "ranked_per_image.ap50", "seg": "tracking.seg",
+                      "det": "tracking.det", "op_csb": "tracking.op_csb",
                       "count_error": "counting.error"}.items():  # fmt: skip
         section, name = path.split(".")
         seeds = [told[run][section][name] for run in good]

@@ -22,7 +22,7 @@ LAYOUTS = {
     "BBBC024": (sets.bbbc024, ["volume_0000", "volume_0001"], ()),
     "Scaffold-A549": (sets.scaffold, ["sf_a549_21"], ()),
     "NucMM-Z": (sets.nucmm, ["train_0000_0576_0768", "val_0000_0576_0768"], (0.48, 0.48, 0.48)),
-    "NucExM": (sets.pairs, ["vol1", "vol2"], ()),
+    "NucExM": (sets.nucexm, ["V1", "V2"], (2.5, 0.325, 0.325)),
     "DSB2018": (sets.dsb2018, ["a1", "b2"], ()),
 }
 
@@ -148,7 +148,7 @@ def test_two_items_of_one_name_are_refused_and_both_files_named(tmp_path):
 
 
 def test_two_files_of_labels_of_one_volume_are_refused_as_two_volumes_are(tmp_path):
-    root = sets.pairs(tmp_path / "NucExM")
+    root = sets.nucexm(tmp_path / "NucExM")
     shutil.copy(root / "vol1_seg.h5", root / "vol1_mask.h5")
     with pytest.raises(UserError, match=r"vol1_mask\.h5 .*vol1_seg\.h5 .*'vol1'"):
         arranged(root, tmp_path / "out")
@@ -194,3 +194,54 @@ def test_a_folder_of_two_sets_asks_which(tmp_path):
         sets.ctc(tmp_path / name)
     with pytest.raises(UserError, match=r"several .*Fluo-N2DH-GOWT1, Fluo-N2DL-HeLa"):
         arranged(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("image", "label"), [
+    ("V{v}_im.h5", "V{v}_seg.h5"),
+    ("V{v}.tif", "V{v}_label.tif"),
+    ("image/V{v}.h5", "label/V{v}.h5"),
+    ("images/vol{v}.tif", "masks/vol{v}.tif"),
+    ("NucExM/V{v}/image.tif", "NucExM/V{v}/label.tif"),
+    ("image/V{v}/{z}.png", "label/V{v}/{z}.tif"),
+    ("V{v}/image/{z}.tif", "V{v}/label/{z}.tif"),
+    ("V{v}/im_{z}.png", "V{v}/seg_{z}.tif"),
+    ("image/V{v}_{z}.tif", "label/V{v}_{z}.tif"),
+    ("raw/exm_{v}.tif", "instances/exm_{v}.tif"),
+])  # fmt: skip
+def test_layouts_in_which_nucexm_may_come_are_told_by_their_names(image, label, tmp_path):
+    root = sets.nucexm_laid(tmp_path / "NucExM", image, label)
+    assert published.check(root).problems == ()
+    assert arranged(root, tmp_path / "out") == {"images": ["V1", "V2"], "labels": ["V1", "V2"]}
+    labels, picture = nuclei((5, 12, 16))
+    for volume in (1, 2):
+        seen = io.read(tmp_path / "out" / "images" / f"V{volume}.tif")
+        np.testing.assert_array_equal(seen.data, picture + volume)
+        np.testing.assert_array_equal(io.read(tmp_path / "out" / "labels" / f"V{volume}.tif").data, labels)
+        assert seen.spacing == pytest.approx((2.5, 0.325, 0.325))
+    assert arranged(root, tmp_path / "train", split="train", every=True)["images"] == ["V1"]
+
+
+@pytest.mark.parametrize(("image", "label", "asked"), [
+    ("vol{v}.h5", "vol{v}_v1_merged2_CVAT1.h5", r"pictures.*labels\?.*vol1\.h5, vol1_v1_merged2_CVAT1\.h5"),
+    ("a/V{v}.h5", "b/V{v}.h5", r"pictures.*labels\?.*V1\.h5, V2\.h5"),
+    ("vol{v}4_im.h5", "vol{v}4_seg.h5", r"vol14_im\.h5: .*V1.*V2\?.*V1_im"),
+])  # fmt: skip
+def test_names_that_do_not_tell_labels_from_pictures_or_volumes_are_asked_about(
+    image, label, asked, tmp_path
+):
+    root = sets.nucexm_laid(tmp_path / "NucExM", image, label)
+    with pytest.raises(UserError, match=asked):
+        published.check(root)
+    with pytest.raises(UserError, match=asked):
+        arranged(root, tmp_path / "out", every=True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("folder", ["Zebrafish (NucMM-Z)", "NucMM-Z", "wrapped/NucMM-Z_release"])
+def test_a_set_is_known_by_its_name_in_that_of_the_folder(folder, tmp_path, caplog):
+    sets.nucmm(tmp_path / folder)
+    (look, _) = published.check(tmp_path / folder.split("/")[0]).looks
+    assert "0.48 x 0.48 x 0.48 um" in look and not caplog.records
+    published.check(sets.nucmm(tmp_path / "other"))
+    (told,) = caplog.records
+    assert "--name" in told.message and "NucMM-Z" in told.message
