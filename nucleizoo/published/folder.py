@@ -78,8 +78,8 @@ def opened(folder: str | Path, name: str = "") -> Folder:
     if dataset is None:
         alike = ", ".join(one.name for one in table().values() if one.layout == layout.name)
         log.warning(
-            "%s: the name of the folder is that of no data set, so voxel sizes are those of its files; name the "
-            "set with --name: %s",
+            "%s: the folder has the name of no data set, so voxel sizes are those of its files; name the set "
+            "with --name: %s",
             root, alike,
         )  # fmt: skip
     return Folder(root, layout, dataset)
@@ -87,6 +87,6 @@ def opened(folder: str | Path, name: str = "") -> Folder:
 
 def _called(folder: Path) -> PublishedSet | None:
     """The set whose name stands in that of a folder, such as BBBC024 in 'BBBC024_v1_c75_highSNR'."""
-    name = folder.resolve().name
-    inside = [one for one in table() if re.search(rf"(?<![A-Za-z0-9]){re.escape(one)}(?![A-Za-z0-9])", name)]
+    apart = r"(?<![A-Za-z0-9]){}(?![A-Za-z0-9])"
+    inside = [name for name in table() if re.search(apart.format(re.escape(name)), folder.resolve().name)]
     return table()[max(inside, key=len)] if inside else None

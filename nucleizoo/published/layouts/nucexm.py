@@ -32,9 +32,9 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
     """The volumes `V1`, to train on as the paper does, and `V2`, with their labels.
 
     A word such as 'seg' or 'label' in the name of a file, or else of the innermost folder with such a word,
-    tells labels; 'im' or 'image' tells pictures. A file without either is a picture if there are labels of
-    its name, or if it is HDF5 with the datasets 'image' and 'label'. Files of one folder whose names differ in
-    their last number alone are planes of one volume, if each is one plane.
+    tells labels; 'im' or 'image' tells pictures. A file with neither is a picture if there are labels of
+    its name, or if it is HDF5 with the datasets 'image' and 'label'. Files of one folder whose names differ
+    in their last number alone are planes of one volume, if each is one plane.
 
     Raises:
         UserError: asks what a file is, or which volume is V1, where names do not say.
