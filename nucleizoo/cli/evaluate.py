@@ -28,8 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--images", metavar="DIR", help="folder of the pictures to draw the errors on")
     parser.add_argument(
-        "--border", type=int, default=0, metavar="N",
+        "--border", type=int, metavar="N",
         help="pixels within which SEG and DET ignore nuclei (Cell Tracking Challenge: 25 for HeLa)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--protocol", default="", metavar="NAME",
+        help="score as a paper or challenge: adgan-hela, adgan-hacat, ctc, cysgan-nucexm or a .yaml file",
     )  # fmt: skip
     parser.add_argument(
         "--planes",
@@ -60,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             known.pred, known.truth, known.json,
             output=known.out, images=known.images, border=known.border, planes=known.planes,
             markers=known.markers, dataset=known.dataset, components=known.components,
+            protocol=known.protocol,
         )  # fmt: skip
+        if known.protocol:
+            print(f"{result['protocol']}.")
         _show(result)
         for name in result["missing"]:
             print(f"no prediction for {name}", file=sys.stderr)

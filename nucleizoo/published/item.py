@@ -64,6 +64,7 @@ class Item:
         labels: one number per nucleus; None when it is not annotated.
         masks: instead of `labels`: one picture per nucleus, which is not 0 in it.
         markers: one dot or more in each nucleus, for DET.
+        planes: of a volume of which only planes are annotated: number and labels of each.
         spacing: micrometres in axis order, where it differs within the set; else ().
     """
 
@@ -74,6 +75,7 @@ class Item:
     masks: tuple[Path, ...] = ()
     markers: Place | None = None
     spacing: tuple[float, ...] = ()
+    planes: tuple[tuple[str, Place], ...] = ()
 
     @property
     def is_labelled(self) -> bool:

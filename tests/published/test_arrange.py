@@ -12,7 +12,9 @@ from nucleizoo.core.errors import UserError
 def arranged(folder, output, **settings):
     """What was written: names by kind of folder."""
     list(published.arrange(folder, output, **settings))
-    return {kind.name: sorted(file.stem for file in kind.iterdir()) for kind in output.iterdir()}
+    return {
+        kind.name: sorted(file.stem for file in kind.iterdir()) for kind in output.iterdir() if kind.is_dir()
+    }
 
 
 LAYOUTS = {
@@ -77,7 +79,10 @@ def test_annotated_planes_of_volumes_are_pictures_and_volumes_come_whole_to_trai
     assert plane.data[0, 0] == 6  # of frame 1
 
     found = arranged(root, tmp_path / "volumes", every=True)
-    assert len(found["images"]) == 6 and "labels" not in found
+    assert len(found["images"]) == 6 and found["labels"] == ["01_t001_z003", "02_t001_z003"]
+    flat = io.read(tmp_path / "volumes" / "labels" / "01_t001_z003.tif")
+    np.testing.assert_array_equal(flat.data, nuclei((12, 16))[0])
+    assert flat.spacing == pytest.approx((0.202, 0.202))
     volume = io.read(tmp_path / "volumes" / "images" / "01_t000.tif")
     assert volume.axes == "ZYX" and volume.spacing == pytest.approx((1.0, 0.202, 0.202))
     silver = arranged(root, tmp_path / "silver", truth="st")
@@ -94,7 +99,8 @@ def test_planes_are_pictures_beside_frames_that_are_annotated_whole(tmp_path):
     assert found["images"] == found["labels"] == ["02_t000_z004", "02_t001", "02_t002"]
     assert published.check(root).counts["test"].labels["gt"] == 3
     every = arranged(root, tmp_path / "every", split="test", every=True)
-    assert every["images"] == ["02_t000", "02_t001", "02_t002"] and every["labels"] == every["images"][1:]
+    assert every["images"] == ["02_t000", "02_t001", "02_t002"]
+    assert every["labels"] == ["02_t000_z004", *every["images"][1:]]
 
 
 def test_magnification_becomes_the_voxel_size(tmp_path):
