@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument(
         "--protocol", default="", metavar="NAME",
-        help="score as a paper or challenge: adgan-hela, adgan-hacat, ctc, cysgan-nucexm or a .yaml file",
+        help="score as a paper or challenge does, such as ctc, or by a .yaml file; a wrong name lists all",
     )  # fmt: skip
     parser.add_argument(
         "--label-dataset", default="", metavar="NAME",

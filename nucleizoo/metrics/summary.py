@@ -35,7 +35,7 @@ DEFINITIONS = {
 }
 
 
-DET_BY_MARKERS = "uses the challenge's markers, of all images that have some"
+DET_BY_MARKERS = "uses the markers of all images"
 """Replaces 'det' in `DEFINITIONS` where there are markers."""
 
 
