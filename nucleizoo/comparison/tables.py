@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, RESOLUTION, SCORES, Column
+from collections.abc import Iterator
+
+from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, SCORES, Column, resolution
 from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
 from nucleizoo.core.csv_text import csv_text
 from nucleizoo.io import MARK
-from nucleizoo.metrics import summary
 
 FIRST = ("model", "seeds", "images")
 """The first columns of the table, by which it is known."""
+
+_FEW = 10
+"""Images of which each is listed."""
 
 
 def spread_text(column: Column, spread: Spread | None) -> str:
@@ -38,10 +42,19 @@ def models_text(result: Result) -> str:
         | {
             "published": "; ".join(f"{published_text(one)} ({one.source})" for one in entry.published),
             "averaging": "mean over seeds; pooled over images unless named per_image, dice or count_error",
-            "resolution": summary.DEFINITIONS["resolution"],
+            "resolution": str(result.scoring.protocol.resolution),
+            "protocol": result.scoring.protocol.name,
         }
         for entry in result.entries
     ])  # fmt: skip
+
+
+def notes(result: Result) -> Iterator[str]:
+    """How scores are averaged, at which resolution labels were scored, and the protocol, if there is one."""
+    yield AVERAGING
+    yield resolution(result.scoring.protocol)
+    if result.scoring.protocol.name:
+        yield f"{result.scoring}."
 
 
 def _cells_of(entry: Entry, key: str) -> dict[str, str]:
@@ -61,14 +74,29 @@ def markdown_text(result: Result) -> str:
     if result.tests:
         lines += [
             "",
-            *_rows(["paired test on F1 per image", "difference", "better on", "worse on", "p, Holm"], 1),
+            *_rows(
+                [
+                    f"paired test on {result.tested} per image",
+                    "difference",
+                    "better on",
+                    "worse on",
+                    "p, Holm",
+                ],
+                1,
+            ),
         ]
     for (a, b), test in result.tests.items():
         p = "too few images" if test.corrected is None else chance(test.corrected)
         figures = [f"{test.difference:.3f}", f"{test.better} of {test.images}", str(test.worse), p]
         lines.append(_row([f"{a} against {b}", *figures]))
-    lines += ["", *(f"- {column.title}: {column.meaning}." for column in COLUMNS), f"- {AVERAGING}"]
-    lines += [f"- {RESOLUTION}"]
+    if len(result.images) <= _FEW:
+        lines += ["", *_rows([f"{result.tested} of", *(entry.model.name for entry in result.entries)], 1)]
+        lines += [
+            _row([name, *(f"{entry.per_image[name]:.3f}" for entry in result.entries)])
+            for name in result.images
+        ]
+    lines += ["", *(f"- {column.title}: {column.meaning}." for column in COLUMNS)]
+    lines += [f"- {note}" for note in notes(result)]
     sources = dict.fromkeys(one.source for entry in result.entries for one in entry.published)
     lines += [f"- Published: {source}." for source in sources]
     return "\n".join(lines) + "\n"
