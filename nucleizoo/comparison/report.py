@@ -67,7 +67,7 @@ def compare(
             these names that nucleizoo did not write.
         OSError: when the folder cannot be written to.
     """
-    models, folder = grouped(runs), Path(output)
+    models, folder, theirs = grouped(runs), Path(output), published(dataset)
     folder.mkdir(parents=True, exist_ok=True)
     for kind in KINDS:
         check_replaceable(folder / f"report.{kind}", kind, tables.FIRST)
@@ -87,11 +87,9 @@ def compare(
     if not images:
         raise UserError(f"no picture can be used by all runs; {next(iter(failed.values()))}")
     result = Result.of(
-        [
-            Entry.of(m, [applied[r.path] for r in m.runs], published(m.runs[0].config, dataset), images)
-            for m in models
-        ],
+        [Entry.of(m, [applied[r.path] for r in m.runs], theirs, images) for m in models],
         images,
+        theirs,
     )
     page = folder / "report.html"
     write_texts({

@@ -21,7 +21,7 @@ class Entry:
     Attributes:
         model: its runs.
         applied, histories: one per run, in their order.
-        published: scores from papers.
+        published: what papers say of the system that it is.
         figures: by the keys of `COLUMNS`; unknown ones are left out.
         per_image: F1 by image, averaged over seeds.
     """
@@ -35,14 +35,15 @@ class Entry:
 
     @classmethod
     def of(
-        cls, model: Model, applied: list[Applied], published: list[Published], images: Sequence[str]
+        cls, model: Model, applied: list[Applied], theirs: Sequence[Published], images: Sequence[str]
     ) -> Entry:
-        """Compute the figures of a model on `images` alone."""
+        """Compute the figures of a model on `images` alone, and find what papers say of it."""
         histories = [History.of(run) for run in model.runs]
         rows = [figures(one, history, images) for one, history in zip(applied, histories, strict=True)]
         known = [column.key for column in COLUMNS if all(column.key in row for row in rows)]
         per_image = {n: sum(f1(one.compared[n]) for one in applied) / len(applied) for n in images}
         spreads = {key: Spread.of([row[key] for row in rows]) for key in known}
+        published = [one for one in theirs if one.describes(model.runs[0].config)]
         return cls(model, applied, histories, published, spreads, per_image)
 
 
@@ -54,14 +55,18 @@ class Result:
         entries: by F1 per image, the highest first.
         images: their names.
         tests: of every pair of entries, the better one first.
+        published: scores from papers on the same data set, of all systems.
     """
 
     entries: list[Entry]
     images: list[str]
     tests: dict[tuple[str, str], Test]
+    published: Sequence[Published] = ()
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], images: Sequence[str]) -> Result:
+    def of(
+        cls, entries: Sequence[Entry], images: Sequence[str], published: Sequence[Published] = ()
+    ) -> Result:
         """Rank and test the models."""
         ranked = sorted(entries, key=lambda entry: -entry.figures["f1_per_image"].mean)
         tests = {
@@ -75,4 +80,4 @@ class Result:
                 key: replace(test, corrected=p)
                 for (key, test), p in zip(tests.items(), corrected, strict=True)
             }
-        return cls(ranked, list(images), tests)
+        return cls(ranked, list(images), tests, published)
