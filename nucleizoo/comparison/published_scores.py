@@ -28,6 +28,7 @@ from nucleizoo.comparison.columns import SCORES
 from nucleizoo.comparison.significance import Spread
 from nucleizoo.core import text
 from nucleizoo.core.errors import ConfigError
+from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import METHODS
 
 
@@ -72,8 +73,14 @@ def published(dataset: str) -> list[Published]:
     return [row for row in _all() if row.dataset.lower() == dataset.lower()]
 
 
+def of_table(source: str) -> list[Published]:
+    """The rows of one table, of all datasets, by the paper and the table's name."""
+    return [row for row in _all() if row.source == source]
+
+
 def _all() -> Iterator[Published]:
     """The rows of the YAML files beside the modules of all methods, named like them, where there are any."""
+    load_plugins()
     files = (Path(inspect.getfile(METHODS.get(name))).with_suffix(".yaml") for name in METHODS.names())
     for file in dict.fromkeys(files):
         yield from _rows_of(file) if file.is_file() else ()
