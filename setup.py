@@ -16,6 +16,7 @@ setup(
     package_data={
         "nucleizoo": ["py.typed", "published/table.yaml"],
         "nucleizoo.comparison": ["page.*"],
+        "nucleizoo.metrics": ["protocols/*.yaml"],
         "nucleizoo.models": ["*/config.yaml", "*/card.yaml", "*/weights.safetensors", "*/example.npz"],
         "nucleizoo.registry.methods": ["*.yaml"],
     },

@@ -24,6 +24,7 @@ from nucleizoo.inference import writers
 from nucleizoo.inference.segmenters import Segmenters
 from nucleizoo.io.join_planes import join_planes as joined
 from nucleizoo.metrics import files, folders
+from nucleizoo.metrics import protocol as protocols
 from nucleizoo.ops.nn.device import pick_device
 from nucleizoo.ops.out_of_memory import is_out_of_memory
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
@@ -43,7 +44,7 @@ _TOO_LARGE = (
 
 __all__ = [
     "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
-    "join_planes", "load_config", "predict", "sample", "train", "train_seeds",
+    "join_planes", "load_config", "predict", "sample", "scoring", "train", "train_seeds",
 ]  # fmt: skip
 
 arrange_data, check_data = published.arrange, published.check
@@ -197,6 +198,69 @@ def join_planes(
     yield from joined(found, Path(output), tuple(spacing), gaps=gaps)
 
 
+def scoring(
+    protocol: str,
+    truths: str | Path,
+    *,
+    dataset: str = "",
+    border: int | None = None,
+    markers: str | Path | None = None,
+) -> protocols.Scoring:
+    """How a protocol scores a folder of labels.
+
+    Args:
+        protocol: its name, such as 'ctc', or a file; '' for none.
+        truths: the labels. What `arrange_data` wrote beside them says their data set and split, and has
+            markers.
+        dataset: name of the data set, whose border a protocol may take; '' for what is written there.
+        border: pixels within which SEG and DET ignore nuclei; None for that of the protocol, or 0.
+        markers: folder of label files with a dot in each nucleus; None for what the protocol says.
+
+    Raises:
+        UserError: for an unknown protocol, one of another data set or border, or a border that is not known.
+    """
+    told = protocols.named(protocol) if protocol else protocols.Protocol()
+    folder, doubts = Path(truths).resolve().parent, list[str]()
+    items = io.read_items(folder)
+    sets = {item.dataset for item in items.values()} - {""}
+    here = {dataset} if dataset else sets
+    if told.dataset and here and told.dataset.lower() not in map(str.lower, here):
+        raise UserError(
+            f"the protocol {told.name} is for {told.dataset}, and {folder} holds {', '.join(sorted(here))}; "
+            "give labels of that set, or leave out --protocol"
+        )
+    title = told.dataset or (min(here) if len(here) == 1 else "")
+    wanted = told.border
+    if wanted is None and told.name:
+        wanted = {name.lower(): one.border for name, one in published.table().items()}.get(title.lower())
+    if border is None and wanted is None and told.name:
+        raise UserError(
+            f"the protocol {told.name} has the border of the data set, and that of {title or folder} is not "
+            "known; give it with --border"
+        )
+    if border is not None and wanted is not None and border != wanted:
+        raise UserError(
+            f"the protocol {told.name} ignores nuclei within {wanted} pixels of the edge, not {border}; "
+            "leave out --border"
+        )
+    if markers is None and told.markers:
+        markers = folder / "markers"
+        if not markers.is_dir():
+            doubts.append(f"there are no markers in {markers}")
+            markers = None
+    only = (
+        {name for name, item in items.items() if item.split == told.split} if told.split and items else None
+    )
+    if told.split and not items:
+        doubts.append(
+            f"which images are of the split {told.split} is not told, for {folder} has no {io.ITEMS}"
+        )
+    return protocols.Scoring(
+        told, title, border if border is not None else wanted or 0,
+        Path(markers) if markers is not None else None, only, tuple(doubts),
+    )  # fmt: skip
+
+
 def evaluate(
     predictions: str | Path,
     truths: str | Path,
@@ -204,11 +268,12 @@ def evaluate(
     *,
     output: str | Path | None = None,
     images: str | Path | None = None,
-    border: int = 0,
+    border: int | None = None,
     planes: bool = False,
     markers: str | Path | None = None,
     dataset: str = "",
     components: bool = False,
+    protocol: str = "",
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -220,19 +285,21 @@ def evaluate(
         json_file: where to write the result as well.
         output: folder for `metrics.json`, `images.csv` and a drawing of the errors per image.
         images: folder of the pictures to draw on, named like the truths.
-        border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
+        border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa. None is 0, or
+            that of the protocol.
         planes: treat every plane of a stack as a picture of its own.
         markers: folder of label files with a dot in each nucleus, for DET, named like the truths.
         dataset: of labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
         components: treat a file with one label as a mask, whose connected parts are nuclei.
+        protocol: how a paper or challenge scores, such as 'ctc'; see `scoring`.
 
     Returns:
-        See `metrics.folders.compare`.
+        See `metrics.folders.compare`; with a protocol also 'protocol', what was applied in words.
 
     Raises:
         UserError: when no pair is found or none can be compared, or a result could not be written.
     """
-    draw = None
+    draw, how = None, scoring(protocol, truths, border=border, markers=markers)
     if json_file is not None:
         files.prepare(json_file, "json")
     if output is not None:
@@ -240,9 +307,12 @@ def evaluate(
         files.prepare(Path(output) / "images.csv", "csv", files.PER_IMAGE)
         draw = files.draw_into(output, images)
     result = folders.compare(
-        predictions, truths, border=border, planes=planes, markers=markers,
-        dataset=dataset, components=components, draw=draw,
+        predictions, truths, border=how.border, planes=planes, markers=how.markers,
+        dataset=dataset, components=components, resolution=how.protocol.resolution, holds=how.holds,
+        draw=draw,
     )  # fmt: skip
+    if protocol:
+        result["protocol"] = str(how)
     texts = dict[Path, str]()
     if json_file is not None:
         texts[Path(json_file)] = files.json_text(result)
@@ -279,7 +349,7 @@ def compare(
     output: str | Path,
     *,
     dataset: str = "",
-    border: int = 0,
+    scoring: protocols.Scoring = protocols.PLAIN,
     label_dataset: str = "",
     components: bool = False,
     plugins: Sequence[str] = (),
@@ -292,7 +362,7 @@ def compare(
         pairs: pictures with their truth, from `find_pairs`.
         output: folder to write to, made if missing.
         dataset: name of the data set, such as 'Fluo-N2DL-HeLa', to show published scores.
-        border: pixels within which the Cell Tracking Challenge ignores nuclei; 25 for HeLa.
+        scoring: border, markers and protocol, from the function of this name.
         label_dataset: of the truth in HDF5 files and Zarr groups that have several; '' takes 'label'.
         components: treat a truth with one label as a mask, whose connected parts are nuclei.
         plugins: plugin files that the runs need.
@@ -303,7 +373,7 @@ def compare(
     """
     opened = [comparison.open_run(run, plugins, overrides) for run in runs]
     return comparison.compare(
-        opened, pairs, output, dataset=dataset, border=border,
+        opened, pairs, output, dataset=dataset or scoring.dataset, scoring=scoring,
         label_dataset=label_dataset, components=components,
     )  # fmt: skip
 

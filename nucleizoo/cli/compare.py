@@ -46,8 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="name of the data set, to show published scores, such as Fluo-N2DL-HeLa",
     )
     parser.add_argument(
-        "--border", type=int, default=0, metavar="N",
+        "--border", type=int, metavar="N",
         help="pixels within which SEG and DET ignore nuclei (Cell Tracking Challenge: 25 for HeLa)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--markers", metavar="DIR",
+        help="folder of label files with a dot in each nucleus, for DET instead of whole nuclei",
+    )  # fmt: skip
+    parser.add_argument(
+        "--protocol", default="", metavar="NAME",
+        help="score as a paper or challenge: adgan-hela, adgan-hacat, ctc, cysgan-nucexm or a .yaml file",
     )  # fmt: skip
     parser.add_argument(
         "--label-dataset", default="", metavar="NAME",
@@ -71,7 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         from nucleizoo import api
 
-        found, missing = api.find_pairs(images, truth)
+        scoring = api.scoring(
+            known.protocol, truth, dataset=known.dataset, border=known.border, markers=known.markers
+        )
+        found, missing = api.find_pairs(images, truth, scoring.markers)
+        if known.protocol:
+            print(f"{scoring}.")
+            found, missing = scoring.chosen(found), [name for name in missing if scoring.holds(name)]
         configs = {Path(file).stem: api.load_config(file, pairs, known.plugin) for file in files}
         every = list(runs)
         for run in api.train_seeds(configs, known.seeds, known.runs):
@@ -80,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             every.append(str(run.path))
         made = api.compare(
             every, found, known.out,
-            dataset=known.dataset, border=known.border,
+            dataset=known.dataset, scoring=scoring,
             label_dataset=known.label_dataset, components=known.components, plugins=known.plugin,
             overrides=_in_use(pairs) if files else pairs,
         )  # fmt: skip

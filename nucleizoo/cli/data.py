@@ -123,9 +123,7 @@ def _arrange(parser: argparse.ArgumentParser) -> None:
             ),
             unit="image", dynamic_ncols=True, disable=None,
         ))  # fmt: skip
-        labels, markers = (
-            sum(getattr(one, kind) for one in written) for kind in ("is_labelled", "is_marked")
-        )
+        labels, markers = (sum(getattr(one, kind) for one in written) for kind in ("labels", "is_marked"))
         print(f"{known.to}: {len(written)} images, {labels} labels, {markers} markers")
         return 0
 

@@ -13,6 +13,10 @@ _EXAMPLE = """example:
   nucleizoo evaluate --pred my_labels --truth annotated --out scores --images my_images"""
 
 
+_FEW = 4
+"""Images of which each is shown."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare predicted labels with the truth."""
     parser = parser_of("evaluate", "Score predicted labels against annotated ones.", _EXAMPLE)
@@ -24,8 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--images", metavar="DIR", help="folder of the pictures to draw the errors on")
     parser.add_argument(
-        "--border", type=int, default=0, metavar="N",
+        "--border", type=int, metavar="N",
         help="pixels within which SEG and DET ignore nuclei (Cell Tracking Challenge: 25 for HeLa)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--protocol", default="", metavar="NAME",
+        help="score as a paper or challenge: adgan-hela, adgan-hacat, ctc, cysgan-nucexm or a .yaml file",
     )  # fmt: skip
     parser.add_argument(
         "--planes",
@@ -56,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             known.pred, known.truth, known.json,
             output=known.out, images=known.images, border=known.border, planes=known.planes,
             markers=known.markers, dataset=known.dataset, components=known.components,
+            protocol=known.protocol,
         )  # fmt: skip
+        if known.protocol:
+            print(f"{result['protocol']}.")
         _show(result)
         for name in result["missing"]:
             print(f"no prediction for {name}", file=sys.stderr)
@@ -74,7 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _show(result: dict[str, Any]) -> None:
     """Print the scores of a set as tables, with their definitions."""
     pixels, nuclei, by_iou = result["pixels"], result["objects"], result["objects_by_iou"]
-    ranks = {"ranked": "ranked AP, by size", "ranked_by_confidence": "ranked AP, by confidence"}
+    ranks = {
+        "ranked": "ranked AP, by size, pooled",
+        "ranked_per_image": "ranked AP, by size, mean over images",
+        "ranked_by_confidence": "ranked AP, by confidence, pooled",
+    }
     _table(f"{len(result['images'])} images", ("precision", "recall", "F1"), {
         "pixels, mean over images": [pixels[key] for key in ("precision", "recall", "dice")],
         "pixels, pooled": [pixels[f"{key}_pooled"] for key in ("precision", "recall", "dice")],
@@ -85,6 +100,9 @@ def _show(result: dict[str, Any]) -> None:
     } | {
         title: [result[key][name] for name in ("ap50", "ap75", "mean_ap")]
         for key, title in ranks.items() if key in result
+    } | {
+        f"ranked AP, by size, of {name}": [one["ranked"][key] for key in ("ap50", "ap75", "mean_ap")]
+        for name, one in result["images"].items() if len(result["images"]) <= _FEW
     })  # fmt: skip
     _table(f"DET {result['definitions']['det']}", ("SEG", "DET", "OP"), {
         "Cell Tracking Challenge": [result["tracking"][key] for key in ("seg", "det", "op_csb")],

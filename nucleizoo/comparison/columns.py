@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from nucleizoo.comparison.evaluate_run import Applied
 from nucleizoo.comparison.training_log import History
 from nucleizoo.core.format import duration
-from nucleizoo.metrics import objects, summary
+from nucleizoo.metrics import objects, summary, tracking
+from nucleizoo.metrics.protocol import Protocol
 
 MORE, LESS, NEITHER = 1, -1, 0
 """Which values of a column are better."""
 
 
-def f1(image: summary.Compared) -> float:
-    """Object F1 of one image: nuclei matched one to one with an IoU of 0.5 or more."""
-    return objects.count(image.table).f1
+PER_IMAGE: dict[str, tuple[str, Callable[[summary.Compared], float]]] = {
+    "f1_per_image": ("F1", lambda image: objects.count(image.table).f1),
+    "dice": ("Dice", lambda image: image.area.dice),
+    "ap50_per_image": ("Ranked AP50", lambda image: objects.ranked_ap([image.table])),
+    "op_csb": ("SEG", lambda image: tracking.seg([image.field])),
+}
+"""By the key of the column that ranks models: name and value of one image's score, which tests compare."""
 
 
 def _score(value: float) -> str:
@@ -77,8 +82,9 @@ SCORES = (
     Column("ap", "AP at IoU 0.5", f"TP / (TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
     Column("mean_ap", "AP, mean", "the mean of AP at IoU 0.50, 0.55, ... 0.95"),
     Column("ap50", "Ranked AP50", f"IoU of 0.5 or more; {_TELL['ranked']}"),
+    Column("ap50_per_image", "Ranked AP50, per image", "the same of every image alone; mean over images"),
     Column("seg", "SEG", f"mean Jaccard index {_CHALLENGE}; false positives cost nothing"),
-    Column("det", "DET", f"detection {_CHALLENGE}; whole nuclei are the markers"),
+    Column("det", "DET", f"detection {_CHALLENGE}; whole nuclei are the markers, unless there are markers"),
     Column("op_csb", "OP", "the mean of SEG and DET"),
     Column(
         "count_error", "Count error", "absolute error of the number of nuclei; mean over images", LESS,
@@ -106,11 +112,15 @@ COSTS = (
     ),
 )  # fmt: skip
 COLUMNS = (*SCORES, *COSTS)
-RESOLUTION = f"Resolution: {_TELL['resolution']}."
 AVERAGING = (
     "Averaging: mean over seeds \u00b1 sample standard deviation over seeds, if there are several; over "
     "images as each score says."
 )
+
+
+def resolution(protocol: Protocol) -> str:
+    """At which resolution labels were scored."""
+    return f"Resolution: {protocol.resolution}."
 
 
 def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[str, float]:
@@ -119,7 +129,8 @@ def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[st
     A figure that cannot be measured on this system is left out.
     """
     images = [applied.compared[name] for name in names]
-    scores = summary.of_images(images)
+    scores = summary.of_images(images, list(applied.detected.values()) or None)
+    f1 = PER_IMAGE["f1_per_image"][1]
     everything, needed = applied.parameters
     return {
         "f1_per_image": sum(map(f1, images)) / len(images),
@@ -129,6 +140,7 @@ def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[st
         "ap": scores["objects"]["ap"],
         "mean_ap": scores["objects_by_iou"]["mean_ap"],
         "ap50": scores["ranked"]["ap50"],
+        "ap50_per_image": scores["ranked_per_image"]["ap50"],
         **scores["tracking"],
         "count_error": scores["counting"]["error"],
         "training_seconds": history.seconds,

@@ -7,7 +7,7 @@ from typing import Any
 
 from nucleizoo import build
 from nucleizoo.comparison import page_pictures
-from nucleizoo.comparison.columns import f1
+from nucleizoo.comparison.columns import PER_IMAGE
 from nucleizoo.comparison.evaluate_run import Drawn, names_of
 from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.result import Entry, Result
@@ -18,7 +18,7 @@ SHOWN = 48
 
 
 def gallery(result: Result, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Pictures for the page, and the colours in them: those with the lowest mean F1 first."""
+    """Pictures for the page, and the colours in them: those with the lowest mean score first."""
     means = {
         name: sum(entry.per_image[name] for entry in result.entries) / len(result.entries)
         for name in result.images
@@ -37,9 +37,11 @@ def _pictures_of(result: Result, pairs: Sequence[Pair], wanted: set[str]) -> dic
     first = result.entries[0]
     reader, made = build.reader(first.model.runs[0].config), dict[str, str]()
     for pair in pairs:
-        if not any(name == pair.name or name.startswith(f"{pair.name} plane ") for name in wanted):
+        flat = {name: z for name, z, _ in pair.planes if name in wanted}
+        if not flat and not any(n == pair.name or n.startswith(f"{pair.name} plane ") for n in wanted):
             continue
         planes = reader.looks(pair.picture)
+        made |= {name: page_pictures.picture(planes[0][z]) for name, z in flat.items()}
         for name, image in zip(names_of(pair, len(planes)), planes, strict=True):
             if name in wanted:
                 plane = first.applied[0].drawn[name].plane
@@ -54,14 +56,15 @@ def _card(result: Result, name: str, picture: str, mean: float) -> dict[str, Any
     return {
         "name": name, "size": size, "ratio": f"{x} / {y}", "mean": mean, "picture": picture,
         "truth": drawn.truth, "true": f"annotated: {_nuclei(drawn.true)}",
-        "models": [_made(entry, entry.applied[0].drawn[name], name) for entry in result.entries],
+        "models": [_made(result, entry, name) for entry in result.entries],
     }  # fmt: skip
 
 
-def _made(entry: Entry, drawn: Drawn, name: str) -> dict[str, Any]:
+def _made(result: Result, entry: Entry, name: str) -> dict[str, Any]:
+    drawn: Drawn = entry.applied[0].drawn[name]
     counts = ", ".join(f"{count} {kind}" for kind, count in drawn.counts.items() if count)
     return {
-        "f1": f1(entry.applied[0].compared[name]),
+        "score": PER_IMAGE[result.rank_by][1](entry.applied[0].compared[name]),
         "prediction": drawn.prediction,
         "found": f"predicted: {_nuclei(drawn.found)}",
         "errors": drawn.errors,

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from nucleizoo.comparison.columns import AVERAGING, COSTS, RESOLUTION, SCORES, Column
+from nucleizoo.comparison.columns import COSTS, SCORES, Column
 from nucleizoo.comparison.gallery import gallery
 from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import LEVEL, Spread, Test
-from nucleizoo.comparison.tables import published_columns, published_text, spread_text
+from nucleizoo.comparison.tables import notes, published_columns, published_text, spread_text
 from nucleizoo.comparison.training_log import Curves
 from nucleizoo.core.format import plural
 from nucleizoo.runs import circumstances
@@ -39,7 +39,9 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
         "failed": list(failed.values()),
         "scores": [_column(column) for column in SCORES],
         "costs": [_column(column) for column in COSTS],
-        "notes": [AVERAGING, RESOLUTION],
+        "notes": [*notes(result)],
+        "rank_by": result.rank_by,
+        "tested": result.tested,
         "models": [_model(entry) for entry in result.entries],
         "published": {
             "columns": [_column(column) for column in published_columns(result)],
@@ -105,7 +107,7 @@ def _model(entry: Entry) -> dict[str, Any]:
         "runs": [str(run.path) for run in entry.model.runs],
         "cells": _cells(entry.figures, (*SCORES, *COSTS)),
         "published": [{"text": published_text(one), "source": one.source} for one in entry.published],
-        "f1": list(entry.per_image.values()),
+        "per_image": list(entry.per_image.values()),
         "losses": _curves([history.losses for history in entry.histories]),
         "truths": _curves([history.scores for history in entry.histories]),
     }

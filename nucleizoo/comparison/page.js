@@ -87,7 +87,7 @@ function leaderboard(place, columns, published) {
     }
     return { node, values };
   });
-  const ranked = (column) => (column.key === "f1_per_image" ? { ...column, sorted: "descending" } : column);
+  const ranked = (column) => (column.key === report.rank_by ? { ...column, sorted: "descending" } : column);
   const heads = [{ title: "Model", words: true }, ...columns.map(ranked)];
   if (published) heads.push({ title: "Published", words: true });
   table(place, heads, rows);
@@ -102,7 +102,7 @@ function tests() {
     at("test-note").hidden = true;
     return;
   }
-  const titles = ["Better", "Worse", "Difference in F1", "Higher on", "Lower on", "Images", "p", "p, corrected", "Supported"];
+  const titles = ["Better", "Worse", `Difference in ${report.tested}`, "Higher on", "Lower on", "Images", "p", "p, corrected", "Supported"];
   const heads = titles.map((title, index) => ({ title, words: index < 2, better: index > 4 ? -1 : 1 }));
   const rows = report.tests.map((test) => {
     const [a, b] = test.models;
@@ -123,7 +123,7 @@ const percent = (value) => `${100 * value}%`;
 
 function strips() {
   report.models.forEach((model, index) => {
-    const sorted = [...model.f1].sort((a, b) => a - b);
+    const sorted = [...model.per_image].sort((a, b) => a - b);
     const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(sorted, share));
     const track = make("div", { class: "track", role: "group", own: own(index) });
     track.setAttribute("aria-label", `${model.name}: median ${middle.toFixed(3)}, middle half ${low.toFixed(3)} to ${high.toFixed(3)}`);
@@ -132,7 +132,7 @@ function strips() {
     box.style.width = percent(high - low);
     line.style.left = percent(middle);
     track.append(box, line);
-    model.f1.forEach((value, image) => {
+    model.per_image.forEach((value, image) => {
       const dot = make("a", { href: "#gallery-title", title: `${report.images[image]}: ${value.toFixed(3)}` });
       dot.setAttribute("aria-label", dot.title);
       if (image) dot.tabIndex = -1;
@@ -197,11 +197,11 @@ function gallery() {
     card.models.forEach((made, index) => {
       const model = report.models[index].name;
       pictures.append(make("div", { class: "pair made" },
-        make("h4", {}, named(index), ` F1 ${made.f1.toFixed(3)}`),
+        make("h4", {}, named(index), ` ${report.tested} ${made.score.toFixed(3)}`),
         figure(card, [card.picture, made.prediction], `prediction of ${model} for ${card.name}`, made.found),
         figure(card, [card.picture, made.errors], `errors of ${model} on ${card.name}`, made.counts)));
     });
-    const title = make("header", {}, make("h3", {}, card.name), make("span", { class: "small" }, `${card.size}, mean F1 ${card.mean.toFixed(3)}`));
+    const title = make("header", {}, make("h3", {}, card.name), make("span", { class: "small" }, `${card.size}, mean ${report.tested} ${card.mean.toFixed(3)}`));
     return { ...card, node: make("article", {}, title, pictures) };
   });
   report.models.forEach((model, index) => {
@@ -221,7 +221,7 @@ function gallery() {
 function arrange() {
   const ticked = [...at("shown").querySelectorAll("input")].map((box) => box.checked);
   const wanted = at("filter").value.trim().toLowerCase();
-  const scores = (card) => card.models.filter((_, index) => ticked[index]).map((made) => made.f1);
+  const scores = (card) => card.models.filter((_, index) => ticked[index]).map((made) => made.score);
   const mean = (card) => scores(card).reduce((sum, one) => sum + one, 0) / Math.max(scores(card).length, 1);
   const apart = (card) => Math.max(...scores(card)) - Math.min(...scores(card));
   const orders = {
@@ -307,6 +307,7 @@ at("facts").textContent = report.facts;
 at("failed").hidden = !report.failed.length;
 at("failed").append(...report.failed.map((why) => make("li", {}, `left out: ${why}`)));
 at("notes").textContent = report.notes.join(" ");
+document.querySelectorAll(".tested").forEach((name) => { name.textContent = report.tested; });
 at("machine").textContent = `${report.machine}. This file is self-contained, ${(document.documentElement.outerHTML.length / 1e6).toFixed(1)} MB.`;
 leaderboard("scores", report.scores, report.models.some((model) => model.published.length));
 leaderboard("costs", report.costs, false);

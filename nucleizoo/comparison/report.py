@@ -18,6 +18,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import write_texts
 from nucleizoo.core.format import plural
 from nucleizoo.io import check_replaceable
+from nucleizoo.metrics.protocol import PLAIN, Scoring
 from nucleizoo.runs import Run
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def compare(
     output: str | Path,
     *,
     dataset: str = "",
-    border: int = 0,
+    scoring: Scoring = PLAIN,
     label_dataset: str = "",
     components: bool = False,
 ) -> Comparison:
@@ -58,7 +59,7 @@ def compare(
         pairs: pictures with true labels; a pair that one run cannot use is left out for all.
         output: folder to write to, made if missing.
         dataset: its name, to put published scores beside ours.
-        border: width of the border, in pixels, in which SEG and DET ignore nuclei.
+        scoring: border, resolution, and the score that ranks models.
         label_dataset: of the labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
         components: treat a label file with one label as a mask, whose connected parts are nuclei.
 
@@ -78,17 +79,28 @@ def compare(
     for model in models:
         for run in model.runs:
             applied[run.path] = evaluate_run.apply(
-                run, pairs, draw=run is model.runs[0], border=border, files=files
+                run, pairs, draw=run is model.runs[0], scoring=scoring, files=files
             )
             log.info("%s: %s", run.path, plural(len(applied[run.path].compared), "image"))
     every = list(applied.values())
     failed = {name: why for one in every for name, why in one.failed.items()}
     images = [name for name in every[0].compared if all(name in one.compared for one in every)]
+    marked = [name for name in every[0].detected if all(name in one.detected for one in every)]
     if not images:
         raise UserError(f"no picture can be used by all runs; {next(iter(failed.values()))}")
     result = Result.of(
-        [Entry.of(m, [applied[r.path] for r in m.runs], theirs, images) for m in models],
+        [
+            Entry.of(
+                m,
+                [applied[run.path].marked(marked) for run in m.runs],
+                theirs,
+                images,
+                scoring.protocol.rank_by,
+            )
+            for m in models
+        ],
         images,
+        scoring,
         theirs,
     )
     page = folder / "report.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nucleizoo.comparison.columns import SCORES
 from nucleizoo.comparison.result import Result
 from nucleizoo.comparison.significance import FEWEST, LEVEL
 from nucleizoo.core.format import plural
@@ -13,25 +14,26 @@ _SAME = 0.0005
 def verdict(result: Result) -> str:
     """Which model is best, and by how much."""
     best, *others = result.entries
-    images = plural(len(result.images), "image")
-    score = best.figures["f1_per_image"].mean
+    over = f"mean over {plural(len(result.images), 'image')}"
+    column = next(column for column in SCORES if column.key == result.rank_by)
+    name = "F1" if result.rank_by == "f1_per_image" else column.title
+    score = best.figures[column.key].mean
     if score < _SAME:
-        return f"No model finds nuclei: the F1 of the best is {score:.3f} (mean over {images})."
+        return f"No model finds nuclei: the {name} of the best is {score:.3f} ({over})."
     if not others:
         return (
-            f"{best.model.name} finds nuclei with an F1 of {score:.3f} (mean over {images}); there is no "
-            "other model to compare it with."
+            f"{best.model.name} finds nuclei with a score of {score:.3f}, {name} ({over}); there is no other "
+            "model to compare it with."
         )
     second = others[0].model.name
-    gap = result.tests[best.model.name, second].difference
+    gap = score - others[0].figures[column.key].mean
     if gap < _SAME:
         return (
-            f"{best.model.name} and {second} find nuclei equally well: both have an F1 of {score:.3f} (mean "
-            f"over {images})."
+            f"{best.model.name} and {second} find nuclei equally well: both have {name} {score:.3f} ({over})."
         )
     return (
-        f"{best.model.name} finds nuclei best: its F1 is {score:.3f}, {gap:.3f} above that of {second} (mean "
-        f"over {images})."
+        f"{best.model.name} finds nuclei best: its {name} is {score:.3f}, {gap:.3f} above that of {second} "
+        f"({over})."
     )
 
 
@@ -49,10 +51,10 @@ def support(result: Result) -> str:
             "are needed)."
         )
     if test.corrected < LEVEL:
-        return f"The paired test supports this ({chance(test.corrected)})."
+        return f"The paired test{_of(result)} supports this ({chance(test.corrected)})."
     return (
-        f"The paired test does not support this ({chance(test.corrected)}): on these images the two may be "
-        "equally good."
+        f"The paired test{_of(result)} does not support this ({chance(test.corrected)}): on these images "
+        "the two may be equally good."
     )
 
 
@@ -61,13 +63,17 @@ def caution(result: Result) -> str:
     said: list[str] = []
     best = max(result.entries, key=lambda entry: entry.figures["dice"].mean)
     ahead = best.figures["dice"].mean - result.entries[0].figures["dice"].mean
-    if ahead >= _SAME:
+    if ahead >= _SAME and result.rank_by != "dice":
         said.append(f"By Dice, which counts pixels and not nuclei, {best.model.name} is ahead.")
     once = [entry.model.name for entry in result.entries if len(entry.model.runs) == 1]
     if once and len(result.entries) > 1:
         whose = "each model" if len(once) == len(result.entries) else ", ".join(once)
         said.append(f"There is only one seed of {whose}: with another, scores may change by several points.")
     return " ".join(said)
+
+
+def _of(result: Result) -> str:
+    return "" if result.rank_by == "f1_per_image" else f" on {result.tested} per image"
 
 
 def chance(p: float) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from nucleizoo.comparison.columns import COLUMNS, f1, figures
+from nucleizoo.comparison.columns import COLUMNS, PER_IMAGE, figures
 from nucleizoo.comparison.evaluate_run import Applied
 from nucleizoo.comparison.models import Model
 from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.significance import Spread, Test, compared, holm
 from nucleizoo.comparison.training_log import History
+from nucleizoo.metrics.protocol import PLAIN, Scoring
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,8 @@ class Entry:
         applied, histories: one per run, in their order.
         published: what papers say of the system that it is.
         figures: by the keys of `COLUMNS`; unknown ones are left out.
-        per_image: F1 by image, averaged over seeds.
+        per_image: by image, averaged over seeds, the score that tests compare: F1, unless a protocol ranks by
+            another.
     """
 
     model: Model
@@ -35,13 +37,15 @@ class Entry:
 
     @classmethod
     def of(
-        cls, model: Model, applied: list[Applied], theirs: Sequence[Published], images: Sequence[str]
-    ) -> Entry:
+        cls, model: Model, applied: list[Applied], theirs: Sequence[Published], images: Sequence[str],
+        rank_by: str,
+    ) -> Entry:  # fmt: skip
         """Compute the figures of a model on `images` alone, and find what papers say of it."""
         histories = [History.of(run) for run in model.runs]
         rows = [figures(one, history, images) for one, history in zip(applied, histories, strict=True)]
         known = [column.key for column in COLUMNS if all(column.key in row for row in rows)]
-        per_image = {n: sum(f1(one.compared[n]) for one in applied) / len(applied) for n in images}
+        _, score = PER_IMAGE[rank_by]
+        per_image = {n: sum(score(one.compared[n]) for one in applied) / len(applied) for n in images}
         spreads = {key: Spread.of([row[key] for row in rows]) for key in known}
         published = [one for one in theirs if one.describes(model.runs[0].config)]
         return cls(model, applied, histories, published, spreads, per_image)
@@ -52,23 +56,39 @@ class Result:
     """All models, best first, on the images that all of them could be applied to.
 
     Attributes:
-        entries: by F1 per image, the highest first.
+        entries: by F1 per image, or the score of the protocol, the highest first.
         images: their names.
         tests: of every pair of entries, the better one first.
+        scoring: how labels were scored.
         published: scores from papers on the same data set, of all systems.
     """
 
     entries: list[Entry]
     images: list[str]
     tests: dict[tuple[str, str], Test]
+    scoring: Scoring = PLAIN
     published: Sequence[Published] = ()
+
+    @property
+    def rank_by(self) -> str:
+        """The key of the column by which models are ranked."""
+        return self.scoring.protocol.rank_by
+
+    @property
+    def tested(self) -> str:
+        """The name of the score of an image, which tests compare."""
+        return PER_IMAGE[self.rank_by][0]
 
     @classmethod
     def of(
-        cls, entries: Sequence[Entry], images: Sequence[str], published: Sequence[Published] = ()
+        cls,
+        entries: Sequence[Entry],
+        images: Sequence[str],
+        scoring: Scoring = PLAIN,
+        published: Sequence[Published] = (),
     ) -> Result:
         """Rank and test the models."""
-        ranked = sorted(entries, key=lambda entry: -entry.figures["f1_per_image"].mean)
+        ranked = sorted(entries, key=lambda entry: -entry.figures[scoring.protocol.rank_by].mean)
         tests = {
             (a.model.name, b.model.name): compared(list(a.per_image.values()), list(b.per_image.values()))
             for a, b in combinations(ranked, 2)
@@ -80,4 +100,4 @@ class Result:
                 key: replace(test, corrected=p)
                 for (key, test), p in zip(tests.items(), corrected, strict=True)
             }
-        return cls(ranked, list(images), tests, published)
+        return cls(ranked, list(images), tests, scoring, published)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, RESOLUTION, SCORES, Column
+from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, SCORES, Column, resolution
 from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
 from nucleizoo.core.csv_text import csv_text
 from nucleizoo.io import MARK
-from nucleizoo.metrics import summary
 
 FIRST = ("model", "seeds", "images")
 """The first columns of the table, by which it is known."""
+
+_FEW = 10
+"""Images of which each is listed."""
 
 
 def spread_text(column: Column, spread: Spread | None) -> str:
@@ -48,13 +50,22 @@ def models_text(result: Result) -> str:
             "published": _beside(entry),
             "averaging": "mean over seeds; over images too for per_image, precision, recall, dice and "
             "count_error, all else pooled over images",
-            "resolution": summary.DEFINITIONS["resolution"],
+            "resolution": str(result.scoring.protocol.resolution),
+            "protocol": result.scoring.protocol.name,
         }
         for entry in result.entries
     ] + [
         {"model": f"{one.system} (published)", "published": one.source} | _cells_of(one.scores, one.scores)
         for one in result.published
     ])  # fmt: skip
+
+
+def notes(result: Result) -> Iterator[str]:
+    """How scores are averaged, at which resolution labels were scored, and the protocol, if there is one."""
+    yield AVERAGING
+    yield resolution(result.scoring.protocol)
+    if result.scoring.protocol.name:
+        yield f"{result.scoring}."
 
 
 def _cells_of(figures: Mapping[str, Spread], keys: Iterable[str]) -> dict[str, str]:
@@ -80,7 +91,16 @@ def markdown_text(result: Result) -> str:
     if result.tests:
         lines += [
             "",
-            *_rows(["paired test on F1 per image", "difference", "better on", "worse on", "p, Holm"], 1),
+            *_rows(
+                [
+                    f"paired test on {result.tested} per image",
+                    "difference",
+                    "better on",
+                    "worse on",
+                    "p, Holm",
+                ],
+                1,
+            ),
         ]
     for (a, b), test in result.tests.items():
         p = "too few images" if test.corrected is None else chance(test.corrected)
@@ -92,8 +112,16 @@ def markdown_text(result: Result) -> str:
             _row([one.system, *(spread_text(c, one.scores.get(c.key)) for c in columns), one.source])
             for one in result.published
         ]
-    lines += ["", *(f"- {column.title}: {column.meaning}." for column in COLUMNS), f"- {AVERAGING}"]
-    lines += [f"- {RESOLUTION}"]
+    if len(result.images) <= _FEW:
+        lines += ["", *_rows([f"{result.tested} of", *(entry.model.name for entry in result.entries)], 1)]
+        lines += [
+            _row([name, *(f"{entry.per_image[name]:.3f}" for entry in result.entries)])
+            for name in result.images
+        ]
+    lines += ["", *(f"- {column.title}: {column.meaning}." for column in COLUMNS)]
+    lines += [f"- {note}" for note in notes(result)]
+    sources = dict.fromkeys(one.source for entry in result.entries for one in entry.published)
+    lines += [f"- Published: {source}." for source in sources]
     return "\n".join(lines) + "\n"
 
 

@@ -114,7 +114,8 @@ def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
     pairs = annotated(data)
     reader = build.reader(trials[0].config)
     for pair in pairs:
-        reader.annotated(pair.picture, pair.truth)  # refuses what does not fit before anything is trained
+        if pair.truth is not None:  # refuses what does not fit before anything is trained
+            reader.annotated(pair.picture, pair.truth)
     for trial, run in zip(trials, train(trials, lambda trial: trial.run(out)), strict=False):
         if not run.is_finished:
             raise KeyboardInterrupt

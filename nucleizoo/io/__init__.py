@@ -6,12 +6,15 @@ first three can also be read part by part.
 
 from nucleizoo.io.files import IMAGE_SUFFIXES, find, read
 from nucleizoo.io.handle import Handle
+from nucleizoo.io.items import ITEMS, Listed, read_items, write_items
 from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, dims_of, is_large, is_lazy, open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.mark import MARK, check_replaceable, is_ours, made_by, replacing
 from nucleizoo.io.names import LABEL, by_unique_name, first_few, name_of, named
 from nucleizoo.io.pairs import (
     PAIR_BY,
+    Pair,
+    annotated,
     find_distinct,
     find_pictures,
     label_files,
@@ -25,10 +28,10 @@ from nucleizoo.io.zarr import library as zarr_library
 from nucleizoo.io.zarr_folder import is_zarr
 
 __all__ = [
-    "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MARK", "MAX_VOXELS", "PAIR_BY", "Handle", "LazyVolume",
-    "TooManyVoxels", "Volume", "by_unique_name", "check_replaceable", "described_in", "dims_of", "find",
-    "find_distinct", "find_pictures", "first_few", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files",
-    "made_by", "match", "name_of", "named", "open_lazily", "pair", "pairs_of",
-    "read", "replacing", "write_image", "write_labels",
-    "write_png", "zarr_library",
+    "IMAGE_SUFFIXES", "ITEMS", "LABEL", "LAZY_SUFFIXES", "MARK", "MAX_VOXELS", "PAIR_BY", "Handle",
+    "LazyVolume", "Listed", "Pair", "TooManyVoxels", "Volume", "annotated", "by_unique_name",
+    "check_replaceable", "described_in", "dims_of", "find", "find_distinct", "find_pictures",
+    "first_few", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files", "made_by", "match",
+    "name_of", "named", "open_lazily", "pair", "pairs_of", "read", "read_items", "replacing",
+    "write_image", "write_items", "write_labels", "write_png", "zarr_library",
 ]  # fmt: skip

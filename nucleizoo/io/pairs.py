@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -42,6 +43,55 @@ class Partners:
     both: dict[str, tuple[Path, Path]]
     first: dict[str, Path]
     second: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture, or a prediction of it, and what is annotated of it.
+
+    Attributes:
+        name: of the picture.
+        picture: its file.
+        truth: labels of all of it; None where there are none.
+        planes: of a volume of which only planes are annotated: name, number from 0 and labels of each.
+        markers: a dot in each nucleus; None where there are none.
+    """
+
+    name: str
+    picture: Path
+    truth: Path | None = None
+    planes: tuple[tuple[str, int, Path], ...] = ()
+    markers: Path | None = None
+
+
+def annotated(
+    pictures: Mapping[str, Path], truths: Mapping[str, Path], markers: Mapping[str, Path] | None = None
+) -> tuple[list[Pair], list[str]]:
+    """Pictures with their annotations, by name; `a_z003` is plane 3 of the volume `a`.
+
+    Returns:
+        Pairs, first those with labels in the order of these, then those with markers alone; and the names of
+        labels without a picture.
+    """
+    whole, planes, missing = dict[str, Path](), dict[str, list[tuple[str, int, Path]]](), list[str]()
+    for name, path in truths.items():
+        plane = _PLANE.fullmatch(name)
+        if name in pictures:
+            whole[name] = path
+        elif plane and plane[1] in pictures:
+            planes.setdefault(plane[1], []).append((name, int(plane[2]), path))
+        else:
+            missing.append(name)
+    dots = markers or {}
+    names = dict.fromkeys([*whole, *planes, *(name for name in pictures if name in dots)])
+    return [
+        Pair(name, pictures[name], whole.get(name), tuple(planes.get(name, ())), dots.get(name))
+        for name in names
+    ], missing
+
+
+_PLANE = re.compile(r"(.+)_z(\d+)")
+"""What the labels of one plane of a volume are called."""
 
 
 def match(first: Mapping[str, Path], second: Mapping[str, Path]) -> Partners:

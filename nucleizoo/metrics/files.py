@@ -91,10 +91,12 @@ def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:
     """
     files = io.named(io.find_pictures(images)) if images else None
 
-    def draw(name: str, pictures: Mapping[str, tuple[Labels, Labels, Errors]]) -> None:
+    def draw(
+        name: str, pictures: Mapping[str, tuple[Labels, Labels, Errors]], planes: Sequence[int] = ()
+    ) -> None:
         shape = next(iter(pictures.values()))[1].shape
         blank = np.zeros((len(pictures), *shape))
-        backgrounds = blank if files is None else _backgrounds(files, name, blank.shape)
+        backgrounds = blank if files is None else _backgrounds(files, name, blank.shape, planes)
         for background, (one, (prediction, truth, errors)) in zip(backgrounds, pictures.items(), strict=True):
             kinds = {kind: (of, COLOURS[kind]) for kind, of in kinds_of(prediction, truth, errors).items()}
             path = Path(folder) / f"{one}_errors.png"
@@ -119,8 +121,10 @@ def _only(labels: Labels, names: NDArray[np.int64]) -> Labels:
     return np.where(np.isin(labels, names), labels, 0).astype(np.int32)
 
 
-def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
-    """The pictures in a file, (N, *S); a stack of planes may have time and depth."""
+def _backgrounds(
+    files: Mapping[str, Path], name: str, shape: tuple[int, ...], planes: Sequence[int]
+) -> NDArray[np.floating[Any]]:
+    """The pictures in a file, or some planes of it, (N, *S); a stack of planes may have time and depth."""
     if name not in files:
         raise UserError(f"there is no image '{name}' to draw errors on; add it, or omit --images")
     path = files[name]
@@ -128,6 +132,8 @@ def _backgrounds(files: Mapping[str, Path], name: str, shape: tuple[int, ...]) -
     channels = volume.data.shape[-1] if "C" in volume.axes else 1
     choice = "luminance" if channels in (1, 3) else "0"
     picture: NDArray[np.float64] = channels_first(volume, str(path), choice, 1)[0].astype(float)
+    if planes:
+        picture = picture.reshape(-1, *picture.shape[-2:])[list(planes)]
     outer, inner = picture.shape[: 1 - len(shape)], picture.shape[1 - len(shape) :]
     check_same_shape(path, [inner] * math.prod(outer), "its label file", [shape[1:]] * shape[0])
     return picture.reshape(shape)

@@ -20,8 +20,9 @@ DEFINITIONS = {
     "TP / (TP + FP + FN)",
     "objects_by_iou": "the same for every IoU, and the mean ap of 0.50, 0.55, ... 0.95",
     "ranked": "average precision at 101 recalls (COCO), nuclei of all images ranked by size, largest first",
-    "ranked_by_confidence": "the same, ranked by confidence, the mean probability of nucleus in it; only "
-    "where prediction wrote tables (--table)",
+    "ranked_per_image": "the same of every image alone; means over images",
+    "ranked_by_confidence": "as ranked, but by confidence, the mean probability of nucleus in it; only where "
+    "prediction wrote tables (--table)",
     "tracking": "SEG, DET and OP_csb of the Cell Tracking Challenge, over the true nuclei of all images",
     "det": "uses whole nuclei as markers",
     "errors": "nuclei of all images: matched, invented and merged are predicted ones, missed, split and "
@@ -29,10 +30,12 @@ DEFINITIONS = {
     "that matched, missed, split and swallowed are all true nuclei",
     "counting": "nuclei per image: mean absolute error, and all predicted over all true",
     "resolution": "the label files as they are",
+    "planes": "of volumes of which only planes are annotated, these are the images; DET alone is of volumes, "
+    "if there are markers. Nuclei that nobody annotated in them cost all scores but SEG",
 }
 
 
-DET_BY_MARKERS = "uses the challenge's markers"
+DET_BY_MARKERS = "uses the challenge's markers, of all images that have some"
 """Replaces 'det' in `DEFINITIONS` where there are markers."""
 
 
@@ -44,25 +47,28 @@ class Compared:
         area: its pixels.
         table: its nuclei.
         field: its nuclei within the field of interest of the Cell Tracking Challenge.
-        markers: the same against the challenge's markers, or `field` where there are none.
         confidence: (P,) of every predicted nucleus of the table; None where it is unknown.
     """
 
     area: pixels.PixelScore
     table: Overlap
     field: Overlap
-    markers: Overlap
     confidence: NDArray[np.float64] | None = None
 
 
-def of_images(images: Sequence[Compared]) -> dict[str, Any]:
+def of_images(images: Sequence[Compared], markers: Sequence[Overlap] | None = None) -> dict[str, Any]:
     """All scores of a set of images, by the names of `DEFINITIONS`.
+
+    Args:
+        images: compared with their annotations.
+        markers: for DET, the nuclei of every image that has markers against these, within the field of
+            interest; None uses the annotated nuclei of `images`.
 
     Raises:
         ValueError: when there are no images.
     """
     tables, fields = [image.table for image in images], [image.field for image in images]
-    markers = [image.markers for image in images]
+    markers = fields if markers is None else markers
     counts = {
         iou: objects.ObjectScore.pooled(objects.count(table, iou) for table in tables) for iou in objects.IOUS
     }
@@ -76,11 +82,9 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
         "objects_by_iou": {f"{iou:.2f}": _named(one) for iou, one in counts.items()}
         | {"mean_ap": float(np.mean([one.ap for one in counts.values()]))},
         "ranked": _ranked(tables),
+        "ranked_per_image": _means([_ranked([table]) for table in tables]),
         **({"ranked_by_confidence": _ranked(tables, sure)} if len(sure) == len(images) else {}),
-        "tracking": {
-            "seg": tracking.seg(fields), "det": tracking.det(markers),
-            "op_csb": tracking.op_csb(fields, markers),
-        },
+        "tracking": _tracking(fields, markers),
         "errors": {
             name: sum(getattr(one, name).size for one in errors)
             for name in ("matched", "missed", "invented", "split", "merged", "swallowed")
@@ -92,10 +96,19 @@ def of_images(images: Sequence[Compared]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def with_images(compared: Mapping[str, Compared]) -> dict[str, Any]:
-    """All scores of a set of images, and under 'images' the same of each alone, by name."""
-    alone = {name: of_images([one]) for name, one in compared.items()}
-    return of_images(list(compared.values())) | {"definitions": DEFINITIONS, "images": alone}
+def with_images(
+    compared: Mapping[str, Compared], markers: Mapping[str, Overlap] | None = None
+) -> dict[str, Any]:
+    """All scores of a set of images, and under 'images' the same of each alone, by name.
+
+    `markers` are those of `of_images` by name; of an image without any, DET and OP are not defined (NaN).
+    """
+    dots = None if markers is None else list(markers.values())
+    alone = {
+        name: of_images([one], None if markers is None else [markers[name]] if name in markers else [])
+        for name, one in compared.items()
+    }
+    return of_images(list(compared.values()), dots) | {"definitions": DEFINITIONS, "images": alone}
 
 
 def _ranked(
@@ -103,6 +116,15 @@ def _ranked(
 ) -> dict[str, float]:
     found = {iou: objects.ranked_ap(tables, iou, scores) for iou in objects.IOUS}
     return {"ap50": found[0.5], "ap75": found[0.75], "mean_ap": float(np.mean(list(found.values())))}
+
+
+def _tracking(fields: Sequence[Overlap], markers: Sequence[Overlap]) -> dict[str, float]:
+    det, op = (tracking.det(markers), tracking.op_csb(fields, markers)) if markers else (float("nan"),) * 2
+    return {"seg": tracking.seg(fields), "det": det, "op_csb": op}
+
+
+def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
 
 
 def _named(score: Counts) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +9,26 @@ from pathlib import Path
 from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import atomic_folder
+from nucleizoo.preprocess import as_labels, check_same_shape
 from nucleizoo.published.folder import opened
 from nucleizoo.published.item import SPLITS, Item
 from nucleizoo.published.picture import picture
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Arranged:
-    """One item that was written: its name, the number of all items, whether it has labels and markers."""
+    """One item that was written.
+
+    Attributes:
+        name: of its files.
+        total: number of all items.
+        labels: label files: 1 for all of it, or one per annotated plane.
+        is_marked: whether it has markers.
+    """
 
     name: str
     total: int
-    is_labelled: bool
+    labels: int
     is_marked: bool
 
 
@@ -38,7 +43,8 @@ def arrange(
 ) -> Iterator[Arranged]:
     """Write `images/<item>.tif`, `labels/<item>.tif` and, where the set has them, `markers/<item>.tif`.
 
-    All are TIFF with the voxel size, for training, prediction and scoring. The folder appears when all
+    All are TIFF with the voxel size, for training, prediction and scoring; `items.csv` says of which set and
+    split each is. The folder appears when all
     is written; yields after each item.
 
     Args:
@@ -48,7 +54,7 @@ def arrange(
         split: 'train' or 'test'; '' for both.
         truth: 'gt' or 'st', gold or silver truth.
         every: also write pictures without labels, for training without them, and whole volumes where only
-            some planes are annotated, without labels then.
+            some planes are annotated; labels are those of the planes then, `labels/<item>_z<plane>.tif`.
 
     Raises:
         UserError: when the folder is not a known set or is damaged, nothing is left to write, or the
@@ -61,11 +67,6 @@ def arrange(
         raise UserError(
             f"{output}: is inside the data set, which is only read; name a folder outside of {folder}"
         )
-    if place.dataset is None:
-        log.warning(
-            "%s: not a known data set, so voxel sizes are those of its files; name the set with --name",
-            folder,
-        )
     items = [item for item in place.listing(truth, whole=every).items if split in ("", item.split)]
     chosen = [item for item in items if every or item.is_labelled]
     if not chosen:
@@ -73,19 +74,27 @@ def arrange(
         where = f" in split {split}" if split else ""
         raise UserError(f"{place.root}: has no {what}{where}; nucleizoo data check shows what there is")
     with atomic_folder(output) as part:
+        title = place.dataset.name if place.dataset else ""
+        io.write_items(part, [io.Listed(item.name, title, item.split) for item in chosen])
         for item in chosen:
             _write(item, place.spacing, part)
-            yield Arranged(item.name, len(chosen), item.is_labelled, item.markers is not None)
+            labels = len(item.planes) or int(item.is_labelled)
+            yield Arranged(item.name, len(chosen), labels, item.markers is not None)
 
 
 def _write(item: Item, spacing: tuple[float, ...], folder: Path) -> None:
     seen = picture(item, spacing)
-    io.write_image(_file(folder, "images", item), seen.image, seen.spacing, seen.axes)
+    io.write_image(_file(folder, "images", item.name), seen.image, seen.spacing, seen.axes)
     for kind, labels in (("labels", seen.labels), ("markers", seen.markers)):
         if labels is not None:
-            io.write_labels(_file(folder, kind, item), labels, seen.spacing)
+            io.write_labels(_file(folder, kind, item.name), labels, seen.spacing)
+    for z, place in item.planes:
+        labels = as_labels(place.read("label"), str(place.path))
+        flat = seen.image.shape[-2:]
+        check_same_shape(place.path, [labels.shape], item.image.path, [flat], "unpack the set again")
+        io.write_labels(_file(folder, "labels", f"{item.name}_z{z}"), labels, seen.spacing[-2:])
 
 
-def _file(folder: Path, kind: str, item: Item) -> Path:
+def _file(folder: Path, kind: str, name: str) -> Path:
     (folder / kind).mkdir(exist_ok=True)
-    return folder / kind / f"{item.name}.tif"
+    return folder / kind / f"{name}.tif"

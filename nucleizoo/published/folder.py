@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,6 +12,8 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.published.item import Item, Listing
 from nucleizoo.published.layouts import Layout, recognised
 from nucleizoo.published.table import PublishedSet, named, table
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,16 +66,27 @@ def _distinct(items: list[Item]) -> tuple[Item, ...]:
 
 
 def opened(folder: str | Path, name: str = "") -> Folder:
-    """Recognise a folder by the name given, its own name, or the files in it.
+    """Recognise a folder by the name given, the names of sets in its own name, or the files in it.
 
     Raises:
         UserError: for an unknown name, or a folder in none of the known layouts.
     """
     folder = Path(folder)
-    dataset = named(name) if name else next(_called(folder), None)
+    dataset = named(name) if name else _called(folder)
     layout, root = recognised(folder, dataset.layout if dataset else "")
-    return Folder(root, layout, dataset or next(_called(root), None))
+    dataset = dataset or _called(root)
+    if dataset is None:
+        alike = ", ".join(one.name for one in table().values() if one.layout == layout.name)
+        log.warning(
+            "%s: the folder has the name of no data set, so voxel sizes are those of its files; name the set "
+            "with --name: %s",
+            root, alike,
+        )  # fmt: skip
+    return Folder(root, layout, dataset)
 
 
-def _called(folder: Path) -> Iterator[PublishedSet]:
-    return (table()[part] for part in (folder.resolve().name,) if part in table())
+def _called(folder: Path) -> PublishedSet | None:
+    """The set whose name stands in that of a folder, such as BBBC024 in 'BBBC024_v1_c75_highSNR'."""
+    apart = r"(?<![A-Za-z0-9]){}(?![A-Za-z0-9])"
+    inside = [name for name in table() if re.search(apart.format(re.escape(name)), folder.resolve().name)]
+    return table()[max(inside, key=len)] if inside else None

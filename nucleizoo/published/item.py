@@ -18,11 +18,15 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Place:
-    """Where an array lies: a file, a dataset in it (HDF5), one plane of it (None: all)."""
+    """Where an array lies: a file, a dataset in it (HDF5), one plane of it (None: all).
+
+    Or a series of files, its planes, of which `path` is the first.
+    """
 
     path: Path
     dataset: str = ""
     plane: int | None = None
+    files: tuple[Path, ...] = ()
 
     def read(self, usual: str = "image") -> Volume:
         """The array.
@@ -30,6 +34,8 @@ class Place:
         Raises:
             ImageReadError: when it cannot be read, or has no such plane.
         """
+        if self.files:
+            return self._joined()
         volume = io.read(self.path, dataset=self.dataset, usual=usual)
         if self.plane is None:
             return volume
@@ -37,6 +43,14 @@ class Place:
         if stack not in "TZ" or self.plane >= volume.data.shape[0]:
             raise ImageReadError(f"{self.path}: has no plane {self.plane}, its shape is {volume.data.shape}")
         return Volume(volume.data[self.plane], axes[1:], volume.spacing[-2:])
+
+    def _joined(self) -> Volume:
+        planes = [io.read(file) for file in self.files]
+        for file, plane in zip(self.files, planes, strict=True):
+            check_same_shape(
+                file, [plane.data.shape], self.path, [planes[0].data.shape], "unpack the set again"
+            )
+        return Volume(np.stack([plane.data for plane in planes]), f"Z{planes[0].axes}", ())
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ class Item:
         labels: one number per nucleus; None when it is not annotated.
         masks: instead of `labels`: one picture per nucleus, which is not 0 in it.
         markers: one dot or more in each nucleus, for DET.
+        planes: of a volume of which only planes are annotated: number and labels of each.
         spacing: micrometres in axis order, where it differs within the set; else ().
     """
 
@@ -60,6 +75,7 @@ class Item:
     masks: tuple[Path, ...] = ()
     markers: Place | None = None
     spacing: tuple[float, ...] = ()
+    planes: tuple[tuple[str, Place], ...] = ()
 
     @property
     def is_labelled(self) -> bool:

@@ -13,6 +13,7 @@ import tifffile
 from support.cuts import CONFIG, words
 from support.naming import names
 
+from nucleizoo import io
 from nucleizoo.cli import main
 from nucleizoo.comparison.columns import COLUMNS
 
@@ -56,7 +57,8 @@ def test_scores_are_those_of_predict_and_evaluate(report, good, poor, annotated,
     for key, path in {"precision": "pixels.precision", "recall": "pixels.recall", "dice": "pixels.dice",
                       "dice_pooled": "pixels.dice_pooled", "f1": "objects.f1",
                       "ap": "objects.ap", "mean_ap": "objects_by_iou.mean_ap", "ap50": "ranked.ap50",
-                      "seg": "tracking.seg", "det": "tracking.det", "op_csb": "tracking.op_csb",
+                      "ap50_per_image": "ranked_per_image.ap50", "seg": "tracking.seg",
+                      "det": "tracking.det", "op_csb": "tracking.op_csb",
                       "count_error": "counting.error"}.items():  # fmt: skip
         section, name = path.split(".")
         seeds = [told[run][section][name] for run in good]
@@ -279,3 +281,59 @@ def test_published_scores_stand_beside_ours_and_in_a_table_of_their_own(
     shown = content(tmp_path)["published"]
     assert [column["key"] for column in shown["columns"]] == ["dice", "seg"]
     assert [row["name"] for row in shown["rows"]] == ["Cut", "Other"]
+
+
+def test_a_protocol_chooses_images_ranks_models_and_is_printed(good, poor, annotated, tmp_path, capsys):
+    data, mine = tmp_path / "data", tmp_path / "mine.yaml"
+    shutil.copytree(annotated, data)
+    split = [io.Listed(f"cell{i}", "", "test" if i < 3 else "train") for i in range(8)]
+    io.write_items(data, split)
+    mine.write_text("SPLIT: test\nBORDER: 2\nZOOM: [0.5, 0.5]\nRANK_BY: dice\n")
+    command = [good[0], poor, "--data", data, "--out", tmp_path / "out", "--protocol", mine]
+    assert compare(*command) == 0
+    said = capsys.readouterr().out
+    names(said, "mine", "test alone", "x 0.5 x 0.5", "2 pixels", "Dice, mean over images", "3 images")
+    told = content(tmp_path / "out")
+    assert told["images"] == ["cell0", "cell1", "cell2"] and told["rank_by"] == "dice"
+    assert (told["tested"], told["notes"][-1]) == ("Dice", said.splitlines()[0])
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert said.splitlines()[0].split("; ")[2] in text and "| Dice of | good |" in text
+    best = rows(tmp_path / "out")["good"]
+    assert float(best["dice"]) > float(rows(tmp_path / "out")[poor.name]["dice"])
+    assert (best["protocol"], best["resolution"]) == ("mine", "label files x 0.5 x 0.5")
+    words = ["--input", str(data / "images"), "--output", str(tmp_path / "found")]
+    assert main(["predict", "--run", str(good[0]), *words]) == 0
+    for name, value in zip(told["images"], told["models"][0]["per_image"], strict=True):
+        found, true = (
+            tifffile.imread(path)[1::2, 1::2] > 0  # the nearest voxel, at half the size
+            for path in (tmp_path / "found" / f"{name}_label.tif", data / "labels" / f"{name}.tif")
+        )
+        assert value == pytest.approx(2 * (found & true).sum() / (found.sum() + true.sum()))
+    assert compare(*command[:-1], "nothing") == 2
+    names(capsys.readouterr().err, "'nothing'", "ctc", "adgan-hela")
+
+
+def test_volumes_are_compared_on_gold_planes_and_markers(cut, toy_images, tmp_path, capsys):
+    more = ["DATASET.ROOT", str(toy_images), "DATASET.IMAGE.PATH", "volumes", "DATASET.SIZE", "[8, 16, 16]"]
+    deep = cut(-0.4, 3, "planes", *more, "MONITOR.TRUTH", "")
+    found = tmp_path / "found"
+    assert main(["predict", "--run", str(deep), "--input", str(toy_images / "volumes"),
+                 "--output", str(found)]) == 0  # fmt: skip
+    for name in ("images", "labels", "markers"):
+        (tmp_path / name).mkdir()
+    for i in range(2):
+        shutil.copy(toy_images / "volumes" / f"stack{i}.tif", tmp_path / "images")
+        labels = tifffile.imread(toy_images / "volume_labels" / f"stack{i}.tif")
+        axes = {"imagej": True, "metadata": {"axes": "ZYX"}}
+        tifffile.imwrite(tmp_path / "markers" / f"stack{i}.tif", labels, **axes)
+        if i:
+            tifffile.imwrite(tmp_path / "labels" / "stack1_z005.tif", labels[5])
+    words = ["--protocol", "ctc", "--border", "2"]
+    assert compare(deep, "--data", tmp_path, "--out", tmp_path / "out", *words) == 0
+    truth = ["--pred", str(found), "--truth", str(tmp_path / "labels"), "--json", str(tmp_path / "s.json")]
+    assert main(["evaluate", *truth, *words]) == 0
+    told = json.loads((tmp_path / "s.json").read_text())
+    row = rows(tmp_path / "out")["planes"]
+    for key in ("seg", "det", "op_csb"):
+        assert float(row[key]) == pytest.approx(told["tracking"][key], rel=1e-5)
+    assert content(tmp_path / "out")["images"] == ["stack1_z005"]

@@ -54,6 +54,26 @@ def evaluate(folder, *more):
     )
 
 
+def test_the_ranking_of_every_volume_is_shown_and_their_mean_beside_the_pooled_one(write, tmp_path, capsys):
+    """V1: half of its nuclei. V2: all, and a larger one that is none, which is ranked first."""
+    false = TWO.copy()
+    false[28:40, 0:12] = 3
+    for name, truth, found in (("V1", TWO, plane((1, 2, 2))), ("V2", TWO, false)):
+        write(f"truth/{name}.tif", np.stack([truth] * 3), "ZYX")
+        write(f"found/{name}_label.tif", np.stack([found] * 3), "ZYX")
+    assert evaluate(tmp_path, "--json", tmp_path / "scores.json") == 0
+    result, said = json.loads((tmp_path / "scores.json").read_text()), capsys.readouterr().out
+    one, two = 51 / 101, 2 / 3  # recall 0.5 at precision 1; recall 1 at precision 2/3
+    assert result["images"]["V1"]["ranked"]["ap50"] == pytest.approx(one)
+    assert result["images"]["V2"]["ranked"]["ap50"] == pytest.approx(two)
+    assert result["ranked_per_image"]["ap50"] == pytest.approx((one + two) / 2)
+    assert result["ranked"]["ap50"] == pytest.approx(
+        76 / 101 * 3 / 4
+    )  # 3 of 4 found, the first of 4 is false
+    for title, score in (("of V1", one), ("of V2", two), ("mean over images", (one + two) / 2)):
+        assert any(title in line and f"{score:.4f}" in line for line in said.splitlines())
+
+
 @pytest.mark.parametrize("axes", ["", "TYX", "ZYX", "TZYX"])
 def test_planes_are_pictures_of_their_own_in_every_score(write, tmp_path, axes):
     """Plane 0 is right, plane 1 has one nucleus too few, plane 2 one too many: counts must not cancel out."""
@@ -267,8 +287,9 @@ def test_the_table_names_every_value_and_keeps_rankings_together(tmp_path, capsy
     assert evaluate(tmp_path) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     start = lines.index("IoU 0.50 IoU 0.75 mean AP")
-    wanted = ("TP / (TP + FP + FN)", "ranked AP", "ranked AP", "SEG DET OP")
-    for line, part in zip(lines[start + 1 : start + 5], wanted, strict=True):
+    ranked = ("size, pooled", "mean over images", "confidence, pooled", "of a", "of b")
+    wanted = ("TP / (TP + FP + FN)", *ranked, "SEG DET OP")
+    for line, part in zip(lines[start + 1 : start + 8], wanted, strict=True):
         names(line, part)
 
 

@@ -12,7 +12,9 @@ from nucleizoo.core.errors import UserError
 def arranged(folder, output, **settings):
     """What was written: names by kind of folder."""
     list(published.arrange(folder, output, **settings))
-    return {kind.name: sorted(file.stem for file in kind.iterdir()) for kind in output.iterdir()}
+    return {
+        kind.name: sorted(file.stem for file in kind.iterdir()) for kind in output.iterdir() if kind.is_dir()
+    }
 
 
 LAYOUTS = {
@@ -22,7 +24,7 @@ LAYOUTS = {
     "BBBC024": (sets.bbbc024, ["volume_0000", "volume_0001"], ()),
     "Scaffold-A549": (sets.scaffold, ["sf_a549_21"], ()),
     "NucMM-Z": (sets.nucmm, ["train_0000_0576_0768", "val_0000_0576_0768"], (0.48, 0.48, 0.48)),
-    "NucExM": (sets.pairs, ["vol1", "vol2"], ()),
+    "NucExM": (sets.nucexm, ["V1", "V2"], (2.5, 0.325, 0.325)),
     "DSB2018": (sets.dsb2018, ["a1", "b2"], ()),
 }
 
@@ -77,7 +79,10 @@ def test_annotated_planes_of_volumes_are_pictures_and_volumes_come_whole_to_trai
     assert plane.data[0, 0] == 6  # of frame 1
 
     found = arranged(root, tmp_path / "volumes", every=True)
-    assert len(found["images"]) == 6 and "labels" not in found
+    assert len(found["images"]) == 6 and found["labels"] == ["01_t001_z003", "02_t001_z003"]
+    flat = io.read(tmp_path / "volumes" / "labels" / "01_t001_z003.tif")
+    np.testing.assert_array_equal(flat.data, nuclei((12, 16))[0])
+    assert flat.spacing == pytest.approx((0.202, 0.202))
     volume = io.read(tmp_path / "volumes" / "images" / "01_t000.tif")
     assert volume.axes == "ZYX" and volume.spacing == pytest.approx((1.0, 0.202, 0.202))
     silver = arranged(root, tmp_path / "silver", truth="st")
@@ -94,7 +99,8 @@ def test_planes_are_pictures_beside_frames_that_are_annotated_whole(tmp_path):
     assert found["images"] == found["labels"] == ["02_t000_z004", "02_t001", "02_t002"]
     assert published.check(root).counts["test"].labels["gt"] == 3
     every = arranged(root, tmp_path / "every", split="test", every=True)
-    assert every["images"] == ["02_t000", "02_t001", "02_t002"] and every["labels"] == every["images"][1:]
+    assert every["images"] == ["02_t000", "02_t001", "02_t002"]
+    assert every["labels"] == ["02_t000_z004", *every["images"][1:]]
 
 
 def test_magnification_becomes_the_voxel_size(tmp_path):
@@ -148,7 +154,7 @@ def test_two_items_of_one_name_are_refused_and_both_files_named(tmp_path):
 
 
 def test_two_files_of_labels_of_one_volume_are_refused_as_two_volumes_are(tmp_path):
-    root = sets.pairs(tmp_path / "NucExM")
+    root = sets.nucexm(tmp_path / "NucExM")
     shutil.copy(root / "vol1_seg.h5", root / "vol1_mask.h5")
     with pytest.raises(UserError, match=r"vol1_mask\.h5 .*vol1_seg\.h5 .*'vol1'"):
         arranged(root, tmp_path / "out")
@@ -194,3 +200,54 @@ def test_a_folder_of_two_sets_asks_which(tmp_path):
         sets.ctc(tmp_path / name)
     with pytest.raises(UserError, match=r"several .*Fluo-N2DH-GOWT1, Fluo-N2DL-HeLa"):
         arranged(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("image", "label"), [
+    ("V{v}_im.h5", "V{v}_seg.h5"),
+    ("V{v}.tif", "V{v}_label.tif"),
+    ("image/V{v}.h5", "label/V{v}.h5"),
+    ("images/vol{v}.tif", "masks/vol{v}.tif"),
+    ("NucExM/V{v}/image.tif", "NucExM/V{v}/label.tif"),
+    ("image/V{v}/{z}.png", "label/V{v}/{z}.tif"),
+    ("V{v}/image/{z}.tif", "V{v}/label/{z}.tif"),
+    ("V{v}/im_{z}.png", "V{v}/seg_{z}.tif"),
+    ("image/V{v}_{z}.tif", "label/V{v}_{z}.tif"),
+    ("raw/exm_{v}.tif", "instances/exm_{v}.tif"),
+])  # fmt: skip
+def test_layouts_in_which_nucexm_may_come_are_told_by_their_names(image, label, tmp_path):
+    root = sets.nucexm_laid(tmp_path / "NucExM", image, label)
+    assert published.check(root).problems == ()
+    assert arranged(root, tmp_path / "out") == {"images": ["V1", "V2"], "labels": ["V1", "V2"]}
+    labels, picture = nuclei((5, 12, 16))
+    for volume in (1, 2):
+        seen = io.read(tmp_path / "out" / "images" / f"V{volume}.tif")
+        np.testing.assert_array_equal(seen.data, picture + volume)
+        np.testing.assert_array_equal(io.read(tmp_path / "out" / "labels" / f"V{volume}.tif").data, labels)
+        assert seen.spacing == pytest.approx((2.5, 0.325, 0.325))
+    assert arranged(root, tmp_path / "train", split="train", every=True)["images"] == ["V1"]
+
+
+@pytest.mark.parametrize(("image", "label", "asked"), [
+    ("vol{v}.h5", "vol{v}_v1_merged2_CVAT1.h5", r"pictures.*labels\?.*vol1\.h5, vol1_v1_merged2_CVAT1\.h5"),
+    ("a/V{v}.h5", "b/V{v}.h5", r"pictures.*labels\?.*V1\.h5, V2\.h5"),
+    ("vol{v}4_im.h5", "vol{v}4_seg.h5", r"vol14_im\.h5: .*V1.*V2\?.*V1_im"),
+])  # fmt: skip
+def test_names_that_do_not_tell_labels_from_pictures_or_volumes_are_asked_about(
+    image, label, asked, tmp_path
+):
+    root = sets.nucexm_laid(tmp_path / "NucExM", image, label)
+    with pytest.raises(UserError, match=asked):
+        published.check(root)
+    with pytest.raises(UserError, match=asked):
+        arranged(root, tmp_path / "out", every=True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("folder", ["Zebrafish (NucMM-Z)", "NucMM-Z", "wrapped/NucMM-Z_release"])
+def test_a_set_is_known_by_its_name_in_that_of_the_folder(folder, tmp_path, caplog):
+    sets.nucmm(tmp_path / folder)
+    (look, _) = published.check(tmp_path / folder.split("/")[0]).looks
+    assert "0.48 x 0.48 x 0.48 um" in look and not caplog.records
+    published.check(sets.nucmm(tmp_path / "other"))
+    (told,) = caplog.records
+    assert "--name" in told.message and "NucMM-Z" in told.message

@@ -17,7 +17,7 @@ from nucleizoo.core.errors import UserError
     (sets.bbbc024, "BBBC024", {"train": (2, {"gt": 2}, 0), "test": (0, {"gt": 0}, 0)}),
     (sets.scaffold, "Scaffold-A549", {"train": (2, {"gt": 0}, 0), "test": (1, {"gt": 1}, 0)}),
     (sets.nucmm, "NucMM-Z", {"train": (1, {"gt": 1}, 0), "test": (1, {"gt": 1}, 0)}),
-    (sets.pairs, "NucExM", {"train": (2, {"gt": 2}, 0), "test": (0, {"gt": 0}, 0)}),
+    (sets.nucexm, "NucExM", {"train": (1, {"gt": 1}, 0), "test": (1, {"gt": 1}, 0)}),
     (sets.dsb2018, "DSB2018", {"train": (2, {"gt": 2}, 0), "test": (0, {"gt": 0}, 0)}),
 ])  # fmt: skip
 def test_a_whole_set_is_counted_and_without_problems(build, name, counts, tmp_path):
@@ -60,14 +60,14 @@ def test_what_systems_leave_in_a_folder_is_no_picture(hidden, tmp_path):
     assert published.check(root).problems == ()
 
 
-def test_hidden_files_beside_pairs_are_no_volumes(tmp_path):
-    root = sets.pairs(tmp_path / "NucExM")
+def test_hidden_files_beside_volumes_are_no_volumes(tmp_path):
+    root = sets.nucexm(tmp_path / "NucExM")
     (root / "._vol3.h5").write_bytes(b"junk")
     assert published.check(root).problems == ()
 
 
-def test_a_damaged_file_of_pairs_is_named(tmp_path):
-    root = sets.pairs(tmp_path / "NucExM")
+def test_a_damaged_volume_is_named(tmp_path):
+    root = sets.nucexm(tmp_path / "NucExM")
     (root / "vol2.h5").write_bytes(b"no hdf5")
     with pytest.raises(UserError, match=r"vol2\.h5: .*HDF5 \(7 bytes\).* damaged"):
         published.check(root)
@@ -102,6 +102,14 @@ def test_a_description_that_was_saved_by_another_program_is_read_or_named(tmp_pa
     description.write_bytes(text.replace("none", "\xb5m").encode("latin-1"))
     with pytest.raises(UserError, match=r"image_description\.csv: .*UTF-8 .*0xb5"):
         published.check(root)
+
+
+def test_a_plane_that_is_missing_is_named(tmp_path):
+    root = sets.nucexm_laid(tmp_path / "NucExM", "image/V{v}/{z}.png", "label/V{v}/{z}.png")
+    for kind in ("image", "label"):
+        (root / kind / "V1" / "0003.png").unlink()
+    problems = published.check(root).problems
+    assert len(problems) == 2 and all("0000.png" in told and "number 3 " in told for told in problems)
 
 
 @pytest.mark.parametrize("name", ["", "Fluo-N2DL-HeLa"])

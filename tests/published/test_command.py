@@ -13,6 +13,7 @@ from support.naming import names
 from nucleizoo import api, build, cli, io
 from nucleizoo.contracts import Method
 from nucleizoo.inference.segmenter import Segmenter
+from nucleizoo.preprocess import Scan
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -110,15 +111,32 @@ def segmented(config, path):
     return scan.image.shape[1:], made.segment(scan).labels
 
 
+def test_sizes_of_the_decoder_of_nucexm_hold_at_the_resolution_that_the_network_sees(tmp_path):
+    """MIN_SIZE is 256 at a quarter of the file's pixels: 180 voxels there are dropped, 336 kept."""
+    config = opened("cysgan_nucexm", tmp_path)
+    segmenter = Segmenter(Bright(build.task(config)), config, torch.float32)
+    seen = np.zeros((12, 24, 24), bool)
+    seen[1:6, 2:8, 2:8] = True  # 5 x 6 x 6 voxels
+    seen[3:9, 12:19, 12:20] = True  # 6 x 7 x 8
+    maps = np.stack([seen, np.zeros_like(seen), seen * 1.9 - 1]).astype(np.float32)
+    scan = Scan(
+        np.zeros((1, *seen.shape), np.float32), (), (12, 96, 96), (2.5, 0.325, 0.325), (1.0, 0.25, 0.25)
+    )  # fmt: skip
+    labels = segmenter.decode(scan, maps).labels
+    assert labels.max() == 1 and labels[5, 60, 60] == 1 and labels[3, 20, 20] == 0
+
+
 @pytest.mark.parametrize(
     "name", ["cysgan_nucexm", "u3dbcd_nucexm_matched_source", "u3dbcd_nucexm_matched_image"]
 )
 def test_configurations_of_nucexm_open_what_was_arranged(name, tmp_path):
     arranged(sets.nucmm(tmp_path / "mm"), "NucMM-Z", tmp_path / "nucmm")
-    arranged(sets.pairs(tmp_path / "ex"), "NucExM", tmp_path / "nucexm")
+    arranged(sets.nucexm(tmp_path / "ex"), "NucExM", tmp_path / "nucexm")
     config = opened(name, tmp_path)
     rng, size = np.random.default_rng(0), tuple(config.DATASET.SIZE)
-    assert build.image_dataset(config).sample(rng, size).image.shape == (1, *size)
+    images = build.image_dataset(config)
+    assert images.sample(rng, size).image.shape == (1, *size)
+    assert {file.name for file in images.used_files()} & {"V1.tif", "V2.tif"} == {"V1.tif"}
     crop = build.source_dataset(config).sample(rng, size)
     assert crop.labels.max() > 0
     assert crop.spacing == pytest.approx((0.48, 0.48 / 2.56, 0.48 / 2.56))
@@ -152,7 +170,7 @@ def test_magnifications_become_one_for_the_network_and_labels_come_back_in_pixel
 
 
 def test_volumes_that_are_quartered_for_the_network_are_segmented_in_voxels_of_the_file(tmp_path):
-    root = sets.pairs(tmp_path / "set")
+    root = sets.nucexm(tmp_path / "set")
     labels = np.zeros((8, 64, 64), np.uint16)
     labels[2:6, 8:40, 8:40] = 1
     for name, key, array in (("vol1_im", "main", np.where(labels, 250, 10)), ("vol1_seg", "main", labels)):
@@ -164,6 +182,6 @@ def test_volumes_that_are_quartered_for_the_network_are_segmented_in_voxels_of_t
         "adgan_scaffold_3d", output / "images", "INFERENCE.WINDOW", "[]",
         "DATASET.IMAGE.ZOOM", str(list(config.DATASET.IMAGE.ZOOM)), "INFERENCE.DECODER.FOREGROUND", "0.5",
     )  # fmt: skip
-    seen, found = segmented(config, output / "images" / "vol1.tif")
+    seen, found = segmented(config, output / "images" / "V1.tif")
     assert (seen, found.shape) == ((8, 16, 16), (8, 64, 64))
     assert ((found > 0) & (labels > 0)).sum() / ((found > 0) | (labels > 0)).sum() > 0.8

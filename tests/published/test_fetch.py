@@ -172,12 +172,13 @@ def test_archives_of_a_folder_are_taken_by_name_and_checked(packed, tmp_path):
 
 
 def test_a_set_without_an_address_is_got_by_hand(tmp_path):
-    with pytest.raises(UserError, match=r"browser .*https://drive\.google\.com.*--from-dir"):
-        published.fetch(published.named("NucMM-Z"), tmp_path / "data")
+    by_hand = replace(published.named("NucMM-Z"), files=())
+    with pytest.raises(UserError, match=r"browser .*https://huggingface\.co.*--from-dir"):
+        published.fetch(by_hand, tmp_path / "data")
     root = sets.nucmm(tmp_path / "made" / "Zebrafish (NucMM-Z)")
     (tmp_path / "given").mkdir()
     for i, part in enumerate(("Image", "Label")):
         files = {str(f.relative_to(root.parent)): f.read_bytes() for f in (root / part).rglob("*.h5")}
         zipped(tmp_path / "given" / f"drive-{i}.zip", files)
-    done = published.fetch(published.named("NucMM-Z"), tmp_path / "data", tmp_path / "given")
+    done = published.fetch(by_hand, tmp_path / "data", tmp_path / "given")
     assert published.check(done.folder).problems == () and len(done.hashes) == 2

@@ -84,16 +84,42 @@ def nucmm(root):
     return root
 
 
-def pairs(root):
+def nucexm(root):
     """One volume with its labels beside it, one with them inside."""
     labels, image = nuclei((5, 12, 16))
     root.mkdir(parents=True)
-    for name, array in (("vol1_im.h5", image), ("vol1_seg.h5", labels)):
-        with h5py.File(root / name, "w") as file:
-            file["main"] = array
-    with h5py.File(root / "vol2.h5", "w") as file:
-        file["image"], file["label"] = image, labels
+    hdf5(root / "vol1_im.h5", main=image)
+    hdf5(root / "vol1_seg.h5", main=labels)
+    hdf5(root / "vol2.h5", image=image, label=labels)
     return root
+
+
+def hdf5(path, **arrays):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+
+
+def nucexm_laid(root, image, label):
+    """Both volumes as files or, where a name has '{z}', as planes; '{v}' is the number of the volume."""
+    labels, picture = nuclei((5, 12, 16))
+    for volume in (1, 2):
+        for name, array in ((image, picture + np.uint8(volume)), (label, labels)):
+            many = "{z}" in name
+            for z, one in enumerate(array if many else [array]):
+                save(root / name.format(v=volume, z=f"{z:04d}"), one)
+    return root
+
+
+def save(path, array):
+    if path.suffix == ".h5":
+        hdf5(path, main=array)
+    elif path.suffix == ".png":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(path)
+    else:
+        write(path, array)
 
 
 def dsb2018(root):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nucleizoo.core.errors import UserError
 from nucleizoo.published.item import Listing
-from nucleizoo.published.layouts import bbbc024, ctc, dsb2018, nucmm, pairs, s_bsst265, scaffold_a549
+from nucleizoo.published.layouts import bbbc024, ctc, dsb2018, nucexm, nucmm, s_bsst265, scaffold_a549
 
 _DEPTH = 3
 """Folders that archives may wrap around a data set."""
@@ -50,7 +50,7 @@ LAYOUTS = {
         Layout("scaffold-a549", scaffold_a549.SIGN, scaffold_a549.listing),
         Layout("nucmm", nucmm.SIGN, nucmm.listing),
         Layout("dsb2018", dsb2018.SIGN, dsb2018.listing),
-        Layout("pairs", pairs.SIGN, pairs.listing, tells=False),
+        Layout("nucexm", nucexm.SIGN, nucexm.listing, tells=False),
     )
 }
 

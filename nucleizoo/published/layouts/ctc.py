@@ -25,7 +25,7 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
     Args:
         root: folder of the sequences.
         truth: 'gt', gold truth, or 'st', silver truth.
-        whole: list whole frames; their planes are not items.
+        whole: list whole frames; their annotated planes are not items, but belong to them.
     """
     items, missing = list[Item](), list[str]()
     for sequence in sorted({file.parent for file in root.glob(SIGN)}):
@@ -44,8 +44,9 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
         for (frame,), path in frames.items():
             marks = Place(dots[frame,]) if (frame,) in dots else None
             where = Place(labels[frame,]) if (frame,) in labels else None
+            flat = tuple((z, Place(label)) for (at, z), label in planes.items() if whole and at == frame)
             if whole or where or not planes:
-                items.append(Item(f"{name}_t{frame}", split, Place(path), where, markers=marks))
+                items.append(Item(f"{name}_t{frame}", split, Place(path), where, markers=marks, planes=flat))
         for (frame, z), label in ({} if whole else planes).items():
             if (frame,) in frames:
                 items.append(
