@@ -177,7 +177,9 @@ def _checked(path: Path, tree: dict[str, Any]) -> Protocol:
     keys = {key.upper(): key for key in Protocol.__dataclass_fields__ if key != "name"}
     if strange := [key for key in tree if key not in keys]:
         raise ConfigError(f"{path}: {strange[0]} is no key of a protocol; these are {', '.join(keys)}")
-    told = {keys[key]: tuple(value) if isinstance(value, list) else value for key, value in tree.items()}
+    told: dict[str, Any] = {
+        keys[key]: tuple(value) if isinstance(value, list) else value for key, value in tree.items()
+    }
     made = Protocol(path.stem, **told)
     sizes = (*made.zoom, *made.spacing)
     wrong = {

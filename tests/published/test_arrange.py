@@ -251,3 +251,34 @@ def test_a_set_is_known_by_its_name_in_that_of_the_folder(folder, tmp_path, capl
     published.check(sets.nucmm(tmp_path / "other"))
     (told,) = caplog.records
     assert "--name" in told.message and "NucMM-Z" in told.message
+
+
+def test_all_four_sequences_of_hela_are_trained_on_from_two_folders(tmp_path):
+    sets.ctc(tmp_path / "Fluo-N2DL-HeLa")
+    sets.ctc_test(tmp_path / "Fluo-N2DL-HeLa-test")
+    arranged(tmp_path / "Fluo-N2DL-HeLa", tmp_path / "hela", every=True)
+    found = arranged(tmp_path / "Fluo-N2DL-HeLa-test", tmp_path / "hela_test", every=True)
+    assert found == {"images": [f"test_0{s}_t00{t}" for s in (1, 2) for t in range(3)]}
+    seen = io.find_pictures(str(tmp_path / "hela*" / "images" / "*.tif"))
+    assert len(seen) == 12 and {io.read(file).spacing for file in seen} == {(0.645, 0.645)}
+    with pytest.raises(UserError, match="no gt labels"):
+        arranged(tmp_path / "Fluo-N2DL-HeLa-test", tmp_path / "scored")
+
+
+def test_subsets_of_bbbc024_under_one_folder_are_one_set(tmp_path):
+    for subset in ("c75_highSNR", "c00_lowSNR"):
+        sets.bbbc024(tmp_path / "BBBC024" / f"BBBC024_v1_{subset}_images_TIFF")
+    found = arranged(tmp_path / "BBBC024", tmp_path / "out")
+    wanted = [f"{subset}_volume_000{i}" for subset in ("c00_lowSNR", "c75_highSNR") for i in (0, 1)]
+    assert found == {"images": wanted, "labels": wanted}
+    one = arranged(tmp_path / "BBBC024" / "BBBC024_v1_c75_highSNR_images_TIFF", tmp_path / "one")
+    assert one["images"] == ["volume_0000", "volume_0001"]
+
+
+@pytest.mark.parametrize(("build", "name", "images"), [
+    (sets.s_bsst265, "HaCaT", ["normal_0"]), (sets.scaffold, "Scaffold-A549", ["sf_a549_01", "sf_a549_02"]),
+])  # fmt: skip
+def test_what_is_to_be_trained_on_has_no_test_image(build, name, images, tmp_path):
+    root = build(tmp_path / name)
+    assert arranged(root, tmp_path / "train", split="train", every=True)["images"] == images
+    assert {item.split for item in io.read_items(tmp_path / "train").values()} == {"train"}

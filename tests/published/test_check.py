@@ -11,6 +11,7 @@ from nucleizoo.core.errors import UserError
 
 @pytest.mark.parametrize(("build", "name", "counts"), [
     (sets.ctc, "Fluo-N2DL-HeLa", dict.fromkeys(("train", "test"), (3, {"gt": 1, "st": 3}, 3))),
+    (sets.ctc_test, "Fluo-N2DL-HeLa-test", {"train": (6, {"gt": 0}, 0), "test": (0, {"gt": 0}, 0)}),
     (sets.ctc_planes, "Fluo-N3DH-CHO", dict.fromkeys(("train", "test"), (3, {"gt": 1, "st": 3}, 3))),
     (sets.s_bsst265, "S-BSST265", {"train": (2, {"gt": 2}, 0), "test": (1, {"gt": 1}, 0)}),
     (sets.s_bsst265, "HaCaT", {"train": (1, {"gt": 1}, 0), "test": (1, {"gt": 1}, 0)}),

@@ -9,8 +9,9 @@ from nucleizoo.published.layouts import LAYOUTS
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
-    "Fluo-N2DL-HeLa", "Fluo-N2DH-SIM+", "Fluo-N2DH-GOWT1", "Fluo-N3DH-CE", "Fluo-N3DH-CHO", "Fluo-N3DH-SIM+",
-    "HaCaT", "S-BSST265", "BBBC024", "Scaffold-A549", "NucMM-Z", "NucExM", "DSB2018",
+    "Fluo-N2DL-HeLa", "Fluo-N2DL-HeLa-test", "Fluo-N2DH-SIM+", "Fluo-N2DH-GOWT1", "Fluo-N3DH-CE",
+    "Fluo-N3DH-CHO", "Fluo-N3DH-SIM+", "HaCaT", "S-BSST265", "BBBC024", "Scaffold-A549", "NucMM-Z",
+    "NucExM", "DSB2018",
 }  # fmt: skip
 
 

@@ -35,6 +35,15 @@ def ctc(root, frames=3, shape=(12, 16), annotated=(1,), silver=True):
     return root
 
 
+def ctc_test(root):
+    """Two sequences without any truth."""
+    _, image = nuclei((12, 16))
+    for sequence in ("01", "02"):
+        for frame in range(3):
+            write(root / "Fluo-N2DL-HeLa" / sequence / f"t{frame:03d}.tif", image + np.uint8(frame))
+    return root
+
+
 def ctc_planes(root):
     """Volumes of which gold truth is one plane."""
     ctc(root, shape=(5, 12, 16), annotated=())

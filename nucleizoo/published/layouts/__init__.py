@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from os.path import commonpath
 from pathlib import Path
 
 from nucleizoo.core.errors import UserError
@@ -25,6 +26,7 @@ class Layout:
             even where only planes of them are annotated.
         truths: kinds of labels: 'gt', gold truth, made by people; 'st', silver truth, made by programs.
         tells: whether only this layout has the sign.
+        parts: whether several folders with the sign are one set.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Layout:
     listing: Callable[[Path, str, bool], Listing]
     truths: tuple[str, ...] = ("gt",)
     tells: bool = True
+    parts: bool = False
 
     def roots(self, folder: Path) -> list[Path]:
         """Folders with the sign: the folder itself, or those on the first level below it that have any."""
@@ -46,7 +49,8 @@ LAYOUTS = {
     for layout in (
         Layout("ctc", ctc.SIGN, ctc.listing, truths=("gt", "st")),
         Layout("s-bsst265", s_bsst265.SIGN, s_bsst265.listing),
-        Layout("bbbc024", bbbc024.SIGN, bbbc024.listing),
+        Layout("ctc-test", ctc.SIGN, ctc.unlabelled, tells=False),
+        Layout("bbbc024", bbbc024.SIGN, bbbc024.listing, parts=True),
         Layout("scaffold-a549", scaffold_a549.SIGN, scaffold_a549.listing),
         Layout("nucmm", nucmm.SIGN, nucmm.listing),
         Layout("dsb2018", dsb2018.SIGN, dsb2018.listing),
@@ -70,6 +74,8 @@ def recognised(folder: Path, name: str = "") -> tuple[Layout, Path]:
     candidates = [LAYOUTS[name]] if name else [layout for layout in LAYOUTS.values() if layout.tells]
     for layout in candidates:
         roots = layout.roots(folder)
+        if len(roots) > 1 and layout.parts:
+            return layout, Path(commonpath(roots))
         if len(roots) > 1:
             places = ", ".join(str(root.relative_to(folder)) for root in roots[:5])
             raise UserError(

@@ -55,6 +55,18 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
     return Listing(tuple(items), tuple(dict.fromkeys(missing)))
 
 
+def unlabelled(root: Path, truth: str, whole: bool) -> Listing:
+    """All frames of the challenge's own test data, without any truth, all to train on."""
+    items, missing = list[Item](), list[str]()
+    for sequence in sorted({file.parent for file in root.glob(SIGN)}):
+        frames = _numbered(sequence, _FRAME)
+        missing += _gaps(sequence.name, frames)
+        items += [
+            Item(f"test_{sequence.name}_t{frame}", "train", Place(path)) for (frame,), path in frames.items()
+        ]
+    return Listing(tuple(items), tuple(missing))
+
+
 def _plane(name: str, split: str, image: Path, label: Path, dots: Path | None, z: int) -> Item:
     marks = Place(dots, plane=z) if dots else None
     return Item(name, split, Place(image, plane=z), Place(label), markers=marks)
