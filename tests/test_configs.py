@@ -86,7 +86,7 @@ def test_every_part_is_used():
 @pytest.mark.parametrize("file", TABLES, ids=lambda f: f.stem)
 def test_rows_of_an_ablation_change_the_papers_configuration_and_the_toy(file):
     table = Ablation.named(file.stem)
-    assert {row for rows in table.published.values() for row in rows} == set(table.rows)
+    assert table.published
     assert all(set(rows) == set(table.rows) for rows in table.published.values())
     for base in (table.base, ROOT / "toy" / f"{file.stem}_2d.yaml"):
         dumps = {dump(api.load_config(base, changes)) for changes in table.rows.values()}

@@ -75,6 +75,8 @@ _CHALLENGE = "of the Cell Tracking Challenge, over the true nuclei of all images
 SCORES = (
     Column("f1_per_image", "F1, per image", f"2 TP / (2 TP + FP + FN) of {_MATCHED}; mean over images"),
     Column("f1", "F1, pooled", f"2 TP / (2 TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
+    Column("precision", "Precision, per image", "TP / (TP + FP) of pixels, nucleus or not; mean over images"),
+    Column("recall", "Recall, per image", "TP / (TP + FN) of pixels, nucleus or not; mean over images"),
     Column("dice", "Dice, per image", "2 TP / (2 TP + FP + FN) of pixels, nucleus or not; mean over images"),
     Column("dice_pooled", "Dice, pooled", "the same over the pixels of all images"),
     Column("ap", "AP at IoU 0.5", f"TP / (TP + FP + FN) of {_MATCHED}; over the nuclei of all images"),
@@ -133,7 +135,7 @@ def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[st
     return {
         "f1_per_image": sum(map(f1, images)) / len(images),
         "f1": scores["objects"]["f1"],
-        "dice": scores["pixels"]["dice"],
+        **{name: scores["pixels"][name] for name in ("precision", "recall", "dice")},
         "dice_pooled": scores["pixels"]["dice_pooled"],
         "ap": scores["objects"]["ap"],
         "mean_ap": scores["objects_by_iou"]["mean_ap"],

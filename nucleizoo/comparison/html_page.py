@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from nucleizoo.comparison.columns import COSTS, SCORES, Column
 from nucleizoo.comparison.gallery import gallery
 from nucleizoo.comparison.pairs import Pair
+from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.report_text import caution, chance, support, verdict
 from nucleizoo.comparison.result import Entry, Result
-from nucleizoo.comparison.significance import LEVEL, Test
-from nucleizoo.comparison.tables import notes, published_text, spread_text
+from nucleizoo.comparison.significance import LEVEL, Spread, Test
+from nucleizoo.comparison.tables import notes, published_columns, published_text, spread_text
 from nucleizoo.comparison.training_log import Curves
 from nucleizoo.core.format import plural
 from nucleizoo.runs import circumstances
@@ -42,6 +43,10 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
         "rank_by": result.rank_by,
         "tested": result.tested,
         "models": [_model(entry) for entry in result.entries],
+        "published": {
+            "columns": [_column(column) for column in published_columns(result)],
+            "rows": [_published(one) for one in result.published],
+        },
         "tests": [_test(names, test) for names, test in result.tests.items()],
         "images": result.images,
         "machine": _machine(),
@@ -83,17 +88,24 @@ def _column(column: Column) -> dict[str, Any]:
     return {name: getattr(column, name) for name in ("key", "title", "meaning", "better")}
 
 
-def _model(entry: Entry) -> dict[str, Any]:
-    cells = {
+def _cells(figures: Mapping[str, Spread], columns: Iterable[Column]) -> dict[str, Any]:
+    return {
         column.key: {"value": spread.mean, "text": spread_text(column, spread)}
-        for column in (*SCORES, *COSTS)
-        if (spread := entry.figures.get(column.key))
+        for column in columns
+        if (spread := figures.get(column.key))
     }
+
+
+def _published(one: Published) -> dict[str, Any]:
+    return {"name": one.system, "cells": _cells(one.scores, SCORES), "source": one.source}
+
+
+def _model(entry: Entry) -> dict[str, Any]:
     return {
         "name": entry.model.name,
         "seeds": entry.model.seeds,
         "runs": [str(run.path) for run in entry.model.runs],
-        "cells": cells,
+        "cells": _cells(entry.figures, (*SCORES, *COSTS)),
         "published": [{"text": published_text(one), "source": one.source} for one in entry.published],
         "per_image": list(entry.per_image.values()),
         "losses": _curves([history.losses for history in entry.histories]),

@@ -49,6 +49,23 @@ function compare(a, b, order) {
   return sign * (typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b);
 }
 
+function figureCell(cell, best) {
+  const [value, deviation] = cell ? cell.text.split(" \u00b1 ") : ["\u2013"];
+  return make("td", best ? { class: "best" } : {}, value, ...(deviation ? [make("small", {}, `\u00b1 ${deviation}`)] : []));
+}
+
+const valuesOf = (row, columns) => columns.map((column) => row.cells[column.key]?.value ?? null);
+
+function published({ columns, rows }) {
+  at("published-section").hidden = !rows.length;
+  const heads = [{ title: "System", words: true }, ...columns, { title: "In", words: true }];
+  table("published", heads, rows.map((row) => ({
+    node: make("tr", {}, make("th", { scope: "row" }, row.name), ...columns.map((column) => figureCell(row.cells[column.key])),
+      make("td", { class: "words" }, row.source)),
+    values: [row.name, ...valuesOf(row, columns), row.source],
+  })));
+}
+
 function leaderboard(place, columns, published) {
   const best = columns.map((column) => {
     const values = report.models.map((model) => model.cells[column.key]?.value).filter((one) => one !== undefined);
@@ -60,11 +77,9 @@ function leaderboard(place, columns, published) {
     const node = make("tr", {}, make("th", { scope: "row" }, named(index), seeds));
     columns.forEach((column, at) => {
       const cell = model.cells[column.key];
-      const first = cell !== undefined && cell.value === best[at];
-      const [value, deviation] = cell ? cell.text.split(" \u00b1 ") : ["\u2013"];
-      node.append(make("td", first ? { class: "best" } : {}, value, ...(deviation ? [make("small", {}, `\u00b1 ${deviation}`)] : [])));
+      node.append(figureCell(cell, cell !== undefined && cell.value === best[at]));
     });
-    const values = [model.name, ...columns.map((column) => model.cells[column.key]?.value ?? null)];
+    const values = [model.name, ...valuesOf(model, columns)];
     if (published) {
       const lines = model.published.map((one) => make("small", {}, `${one.text} (${one.source})`));
       node.append(make("td", { class: "words" }, ...(lines.length ? lines : ["\u2013"])));
@@ -296,6 +311,7 @@ document.querySelectorAll(".tested").forEach((name) => { name.textContent = repo
 at("machine").textContent = `${report.machine}. This file is self-contained, ${(document.documentElement.outerHTML.length / 1e6).toFixed(1)} MB.`;
 leaderboard("scores", report.scores, report.models.some((model) => model.published.length));
 leaderboard("costs", report.costs, false);
+published(report.published);
 meanings("score-meanings", report.scores);
 meanings("cost-meanings", report.costs);
 tests();

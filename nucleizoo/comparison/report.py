@@ -68,7 +68,7 @@ def compare(
             these names that nucleizoo did not write.
         OSError: when the folder cannot be written to.
     """
-    models, folder = grouped(runs), Path(output)
+    models, folder, theirs = grouped(runs), Path(output), published(dataset)
     folder.mkdir(parents=True, exist_ok=True)
     for kind in KINDS:
         check_replaceable(folder / f"report.{kind}", kind, tables.FIRST)
@@ -93,7 +93,7 @@ def compare(
             Entry.of(
                 m,
                 [applied[run.path].marked(marked) for run in m.runs],
-                published(m.runs[0].config, dataset),
+                theirs,
                 images,
                 scoring.protocol.rank_by,
             )
@@ -101,6 +101,7 @@ def compare(
         ],
         images,
         scoring,
+        theirs,
     )
     page = folder / "report.html"
     write_texts({

@@ -22,7 +22,7 @@ class Entry:
     Attributes:
         model: its runs.
         applied, histories: one per run, in their order.
-        published: scores from papers.
+        published: what papers say of the system that it is.
         figures: by the keys of `COLUMNS`; unknown ones are left out.
         per_image: by image, averaged over seeds, the score that tests compare: F1, unless a protocol ranks by
             another.
@@ -37,16 +37,17 @@ class Entry:
 
     @classmethod
     def of(
-        cls, model: Model, applied: list[Applied], published: list[Published], images: Sequence[str],
+        cls, model: Model, applied: list[Applied], theirs: Sequence[Published], images: Sequence[str],
         rank_by: str,
     ) -> Entry:  # fmt: skip
-        """Compute the figures of a model on `images` alone."""
+        """Compute the figures of a model on `images` alone, and find what papers say of it."""
         histories = [History.of(run) for run in model.runs]
         rows = [figures(one, history, images) for one, history in zip(applied, histories, strict=True)]
         known = [column.key for column in COLUMNS if all(column.key in row for row in rows)]
         _, score = PER_IMAGE[rank_by]
         per_image = {n: sum(score(one.compared[n]) for one in applied) / len(applied) for n in images}
         spreads = {key: Spread.of([row[key] for row in rows]) for key in known}
+        published = [one for one in theirs if one.describes(model.runs[0].config)]
         return cls(model, applied, histories, published, spreads, per_image)
 
 
@@ -59,12 +60,14 @@ class Result:
         images: their names.
         tests: of every pair of entries, the better one first.
         scoring: how labels were scored.
+        published: scores from papers on the same data set, of all systems.
     """
 
     entries: list[Entry]
     images: list[str]
     tests: dict[tuple[str, str], Test]
     scoring: Scoring = PLAIN
+    published: Sequence[Published] = ()
 
     @property
     def rank_by(self) -> str:
@@ -77,7 +80,13 @@ class Result:
         return PER_IMAGE[self.rank_by][0]
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], images: Sequence[str], scoring: Scoring = PLAIN) -> Result:
+    def of(
+        cls,
+        entries: Sequence[Entry],
+        images: Sequence[str],
+        scoring: Scoring = PLAIN,
+        published: Sequence[Published] = (),
+    ) -> Result:
         """Rank and test the models."""
         ranked = sorted(entries, key=lambda entry: -entry.figures[scoring.protocol.rank_by].mean)
         tests = {
@@ -91,4 +100,4 @@ class Result:
                 key: replace(test, corrected=p)
                 for (key, test), p in zip(tests.items(), corrected, strict=True)
             }
-        return cls(ranked, list(images), tests, scoring)
+        return cls(ranked, list(images), tests, scoring, published)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, SCORES, Column, resolution
 from nucleizoo.comparison.published_scores import Published
@@ -29,23 +29,34 @@ def spread_text(column: Column, spread: Spread | None) -> str:
 
 
 def published_text(one: Published) -> str:
-    """A published score with the name of its column."""
-    title = next(column.title for column in SCORES if column.key == one.score)
-    return f"{title} {one.value:.3f}" + ("" if one.sd is None else f" \u00b1 {one.sd:.3f}")
+    """Published scores with the names of their columns."""
+    return "; ".join(f"{c.title} {spread_text(c, one.scores[c.key])}" for c in SCORES if c.key in one.scores)
+
+
+def published_columns(result: Result) -> list[Column]:
+    """Those in which a paper has a score."""
+    return [column for column in SCORES if any(column.key in one.scores for one in result.published)]
 
 
 def models_text(result: Result) -> str:
-    """CSV with a row per model: every mean and standard deviation with six digits, empty where unknown."""
+    """CSV with a row per model: every mean and standard deviation with six digits, empty where unknown.
+
+    Rows of papers follow, without seeds and images.
+    """
     return csv_text([
         {"model": entry.model.name, "seeds": len(entry.model.runs), "images": len(result.images)}
-        | {name: value for column in COLUMNS for name, value in _cells_of(entry, column.key).items()}
+        | _cells_of(entry.figures, [column.key for column in COLUMNS])
         | {
-            "published": "; ".join(f"{published_text(one)} ({one.source})" for one in entry.published),
-            "averaging": "mean over seeds; pooled over images unless named per_image, dice or count_error",
+            "published": _beside(entry),
+            "averaging": "mean over seeds; over images too for per_image, precision, recall, dice and "
+            "count_error, all else pooled over images",
             "resolution": str(result.scoring.protocol.resolution),
             "protocol": result.scoring.protocol.name,
         }
         for entry in result.entries
+    ] + [
+        {"model": f"{one.system} (published)", "published": one.source} | _cells_of(one.scores, one.scores)
+        for one in result.published
     ])  # fmt: skip
 
 
@@ -57,12 +68,18 @@ def notes(result: Result) -> Iterator[str]:
         yield f"{result.scoring}."
 
 
-def _cells_of(entry: Entry, key: str) -> dict[str, str]:
-    spread = entry.figures.get(key, Spread(float("nan"), None))
-    return {
-        name: "" if value is None or value != value else f"{value:.6g}"
-        for name, value in ((key, spread.mean), (f"{key}_sd", spread.sd))
-    }
+def _cells_of(figures: Mapping[str, Spread], keys: Iterable[str]) -> dict[str, str]:
+    cells = {}
+    for key in keys:
+        spread = figures.get(key, Spread(float("nan"), None))
+        for name, value in ((key, spread.mean), (f"{key}_sd", spread.sd)):
+            cells[name] = "" if value is None or value != value else f"{value:.6g}"
+    return cells
+
+
+def _beside(entry: Entry) -> str:
+    """What papers say of a model's system, and where."""
+    return "; ".join(f"{published_text(one)} ({one.source})" for one in entry.published)
 
 
 def markdown_text(result: Result) -> str:
@@ -89,6 +106,12 @@ def markdown_text(result: Result) -> str:
         p = "too few images" if test.corrected is None else chance(test.corrected)
         figures = [f"{test.difference:.3f}", f"{test.better} of {test.images}", str(test.worse), p]
         lines.append(_row([f"{a} against {b}", *figures]))
+    if columns := published_columns(result):
+        lines += ["", *_rows(["published", *(column.title for column in columns), "in"], 1)]
+        lines += [
+            _row([one.system, *(spread_text(c, one.scores.get(c.key)) for c in columns), one.source])
+            for one in result.published
+        ]
     if len(result.images) <= _FEW:
         lines += ["", *_rows([f"{result.tested} of", *(entry.model.name for entry in result.entries)], 1)]
         lines += [
@@ -104,8 +127,7 @@ def markdown_text(result: Result) -> str:
 
 def _cells(entry: Entry) -> list[str]:
     figures = [spread_text(column, entry.figures.get(column.key)) for column in COLUMNS]
-    published = ", ".join(map(published_text, entry.published)) or "\u2013"
-    return [entry.model.name, str(len(entry.model.runs)), *figures, published]
+    return [entry.model.name, str(len(entry.model.runs)), *figures, _beside(entry) or "\u2013"]
 
 
 def _rows(titles: list[str], left: int) -> list[str]:

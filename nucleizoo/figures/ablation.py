@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nucleizoo import api
+from nucleizoo import api, comparison
 from nucleizoo.core import text
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import write_texts
@@ -29,13 +29,15 @@ class Ablation:
         base: configuration that its rows change.
         scores: name -> path of a score in `metrics.summary`; the first is the paper's.
         rows: name -> KEY VALUE pairs.
-        published: data set -> row -> the paper's first score, in [0, 1].
+        published: data set -> row -> the paper's score, in [0, 1].
+        source: the paper, and its table.
     """
 
     base: Path
     scores: Mapping[str, str]
     rows: Mapping[str, list[str]]
     published: Mapping[str, Mapping[str, float]]
+    source: str
 
     @classmethod
     def named(cls, name: str) -> Ablation:
@@ -53,7 +55,12 @@ class Ablation:
             row: [str(word) for pair in changes.items() for word in pair]
             for row, changes in tree["ROWS"].items()
         }
-        return cls(ABLATIONS / tree["BASE"], tree["SCORES"], rows, tree["PUBLISHED"])
+        named = {", ".join([tree["SYSTEM"], row]).removesuffix(", full"): row for row in rows}
+        published: dict[str, dict[str, float]] = {}
+        for one in comparison.of_table(tree["PUBLISHED"]):
+            (score,) = one.scores.values()
+            published.setdefault(one.dataset, {})[named[one.system]] = score.mean
+        return cls(ABLATIONS / tree["BASE"], tree["SCORES"], rows, published, tree["PUBLISHED"])
 
 
 def ablation(
@@ -123,6 +130,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
         ours = [f"{row[s]:.3f}" + (f" ± {row[f'{s} sd']:.3f}" if seeds > 1 else "") for s in table.scores]
         theirs = [f"{row[f'published {place}']:.3f}" for place in table.published]
         lines.append(f"| {' | '.join([row['row'], *ours, *theirs])} |")
+    lines += ["", f"Published: {table.source}."]
     write_texts({path: "\n".join(lines) + "\n"})
 
 

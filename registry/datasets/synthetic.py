@@ -18,8 +18,7 @@ from nucleizoo.ops.synthesis.nucleus_size import measure_sizes
 log = logging.getLogger(__name__)
 
 TRIAL = {2: (256, 256), 3: (64, 128, 128)}
-"""Patch sizes of the paper, for the trial at construction if PATCH is empty."""
-
+"""Crops of the paper, for the trial at construction."""
 
 EASY = (12, 34)
 """Lengths of nuclei, in pixels, that small networks learn well."""
@@ -31,16 +30,16 @@ class Synthetic(Dataset):
 
     Choose `semi_axis` and `count` by your images: how long nuclei are, and how many a crop shows. Ranges
     left empty, [], are measured on the images when a training begins, and recorded in its run. The paper's
-    values per data set, semi-axis and count per patch: Fluo-N2DL-HeLa 13-18, 5-40 (instances 10-40); HaCaT
-    20-30, 5-15; Scaffold-A549 at half resolution 10-15, 50-100 in 64x128x128; BBBC024 30-35, 13-15 in
-    128x512x768. Where voxels are not cubes, nuclei are flattened along z by the spacing of the data.
+    values are in `configs/data`, one file per data set. Where voxels are not cubes, nuclei are flattened
+    along z by the spacing of the data.
 
     Args:
         semi_axis: range of the major semi-axis (a radius), in pixels of the last axis; HeLa: 13-18.
         eccentricity: range of the eccentricity, in [0, 1), 0 is round; paper: 0.25-0.75.
         count: range of the number of nuclei in a patch, at least one; HeLa: 5-40.
-        patch: the size that `count` refers to, as (y, x) or (z, y, x) in voxels; crops of another size
-            get nuclei in proportion to their area or volume. Empty: `count` holds for any crop.
+        patch: the size in which nuclei are placed, as (y, x) or (z, y, x) in voxels; BBBC024: 128, 512, 768.
+            Each crop is cut out of a new patch at a random place, so that it may be empty. Where a crop is
+            larger, the patch grows to it, with nuclei in proportion. Empty: the crop is the patch.
         gap: background voxels kept between two nuclei; paper: 0, they may touch.
 
     Raises:
@@ -78,7 +77,8 @@ class Synthetic(Dataset):
         self.spec = spec
         self.semi_axis, self.eccentricity, self.count = semi_axis, eccentricity, count
         self.patch, self.gap = patch, gap
-        self.sample(np.random.default_rng(0), patch or TRIAL[spec.dims])
+        trial = TRIAL[spec.dims]
+        self.sample(np.random.default_rng(0), tuple(map(min, patch or trial, trial)))
 
     @classmethod
     def unmeasured(cls, settings: Mapping[str, Any]) -> frozenset[str]:
@@ -112,19 +112,22 @@ class Synthetic(Dataset):
         }
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Sample:
-        """Place nuclei in a crop of exactly `size`: labels (*size), no image.
+        """Place nuclei in a patch and cut out a crop of exactly `size`: labels (*size), no image.
 
         Raises:
-            SynthesisError: when every nucleus would be larger than the crop.
+            SynthesisError: when every nucleus would be larger than the patch.
         """
-        share = math.prod(size) / math.prod(self.patch) if self.patch else 1.0
+        patch = tuple(map(max, self.patch or size, size))
+        share = math.prod(patch) / math.prod(self.patch or patch)
+        corner = [int(rng.integers(whole - part + 1)) for whole, part in zip(patch, size, strict=True)]
         labels = place(
             rng,
-            size,
+            patch,
             semi_axis=self.semi_axis,
             eccentricity=self.eccentricity,
             count=tuple(share * n for n in self.count),
             gap=self.gap,
             spacing=self.spec.spacing,
+            crop=tuple(slice(start, start + n) for start, n in zip(corner, size, strict=True)),
         )
         return Sample(labels=labels, spacing=self.spec.spacing)

@@ -54,7 +54,8 @@ def test_scores_are_those_of_predict_and_evaluate(report, good, poor, annotated,
         told[run] = json.loads(json_file.read_text())
     found = rows(report)
     assert list(found) == ["good", poor.name] and found["good"]["seeds"] == "2"
-    for key, path in {"dice": "pixels.dice", "dice_pooled": "pixels.dice_pooled", "f1": "objects.f1",
+    for key, path in {"precision": "pixels.precision", "recall": "pixels.recall", "dice": "pixels.dice",
+                      "dice_pooled": "pixels.dice_pooled", "f1": "objects.f1",
                       "ap": "objects.ap", "mean_ap": "objects_by_iou.mean_ap", "ap50": "ranked.ap50",
                       "ap50_per_image": "ranked_per_image.ap50", "seg": "tracking.seg",
                       "det": "tracking.det", "op_csb": "tracking.op_csb",
@@ -249,14 +250,37 @@ def test_of_a_volume_one_plane_is_shown(cut, toy_images, tmp_path):
     assert re.search(r"32 x 32 .*plane \d+", card["size"])
 
 
-def test_published_scores_stand_beside_ours(good, annotated, tmp_path, monkeypatch):
+def test_published_scores_stand_beside_ours_and_in_a_table_of_their_own(
+    good, annotated, tmp_path, monkeypatch
+):
     from nucleizoo.comparison import published_scores
+    from nucleizoo.comparison.published_scores import Published
+    from nucleizoo.comparison.significance import Spread
 
-    row = {"dataset": "Here", "when": {"METHOD.NAME": "cut"}, "scores": {"dice": 0.5}, "sd": {"dice": 0.25}}
-    monkeypatch.setattr(published_scores, "_rows_of", lambda method: [row | {"source": "A paper, table 1"}])
+    known = [
+        Published("Here", "Cut", {"dice": Spread(0.5, 0.25)}, "A paper, table 1", {"METHOD.NAME": "cut"}),
+        Published(
+            "Here", "Other", {"dice": Spread(0.75, None), "seg": Spread(0.5, None)}, "A paper, table 2", {}
+        ),
+        Published("There", "Other", {"dice": Spread(0.25, None)}, "A paper, table 2", {}),
+    ]
+    monkeypatch.setattr(published_scores, "_all", lambda: known)
     assert compare(good[0], "--data", annotated, "--out", tmp_path, "--dataset", "here") == 0
-    assert "Dice, per image 0.500 \u00b1 0.250" in (tmp_path / "report.md").read_text()
-    assert rows(tmp_path)["good"]["published"] == "Dice, per image 0.500 \u00b1 0.250 (A paper, table 1)"
+    text = (tmp_path / "report.md").read_text()
+    assert "Dice, per image 0.500 \u00b1 0.250 (A paper, table 1) |" in text
+    assert "| published | Dice, per image | SEG | in |" in text
+    assert "| Cut | 0.500 \u00b1 0.250 | \u2013 | A paper, table 1 |" in text
+    assert (
+        "| Other | 0.750 | 0.500 | A paper, table 2 |" in text and "0.250 |" not in text.split("| Other")[1]
+    )
+    table = rows(tmp_path)
+    assert list(table) == ["good", "Cut (published)", "Other (published)"]
+    assert table["good"]["published"] == "Dice, per image 0.500 \u00b1 0.250 (A paper, table 1)"
+    assert table["Cut (published)"]["dice_sd"] == "0.25" and table["Other (published)"]["seg"] == "0.5"
+    assert table["Other (published)"]["seeds"] == table["Other (published)"]["f1"] == ""
+    shown = content(tmp_path)["published"]
+    assert [column["key"] for column in shown["columns"]] == ["dice", "seg"]
+    assert [row["name"] for row in shown["rows"]] == ["Cut", "Other"]
 
 
 def test_a_protocol_chooses_images_ranks_models_and_is_printed(good, poor, annotated, tmp_path, capsys):

@@ -37,6 +37,7 @@ def place(
     count: tuple[float, ...],
     gap: int = 0,
     spacing: tuple[float, ...] = (),
+    crop: tuple[slice, ...] = (),
 ) -> NDArray[np.int32]:
     """Fill a patch with ellipses or ellipsoids, one after the other, until there are enough.
 
@@ -54,9 +55,10 @@ def place(
         gap: background voxels kept between two nuclei, in every direction.
         spacing: voxel size in micrometres, in axis order: coarse z makes nuclei flat in voxels;
             () means isotropic.
+        crop: the part of the patch that is wanted; () is all of it.
 
     Returns:
-        Labels (*size), 0 = background, 1..n in the order of placing.
+        Labels (*size), or those of the crop, 0 = background, 1..n in the order of placing.
 
     Raises:
         ValueError: for an invalid range, naming key and value.
@@ -69,8 +71,10 @@ def place(
     """
     voxel = np.array(voxel_shape(spacing, len(size)))
     _check(size, voxel, semi_axis, eccentricity, count, gap)
-    labels = np.zeros(size, np.int32)
-    taken = np.zeros(size, bool)
+    crop = crop or tuple(slice(0, n) for n in size)
+    labels = np.zeros([part.stop - part.start for part in crop], np.int32)
+    shown = 0
+    taken = np.zeros(size, bool)  # one byte per voxel of the patch; the system gives only what is written to
     wanted, found, misses = rng.uniform(count[0], count[1]), 0, 0
     placed: list[_Solids] = []
     while found < wanted and misses < PATIENCE:
@@ -91,7 +95,7 @@ def place(
             if (room & inside).any():
                 continue
             found, misses = found + 1, 0
-            np.copyto(labels[box], found, where=inside)
+            shown += _paint(labels, crop, box, inside, shown + 1)
             room |= ndimage.maximum_filter(inside, 2 * gap + 1, mode="constant") if gap else inside
             hopeless |= clash[i]
             kept.append(i)
@@ -158,6 +162,26 @@ def _rasterise(
     return tuple(box), value <= 1
 
 
+def _paint(
+    labels: NDArray[np.int32],
+    crop: tuple[slice, ...],
+    box: tuple[slice, ...],
+    inside: NDArray[np.bool_],
+    number: int,
+) -> bool:
+    """Write a number into the labels of a crop where a nucleus is; whether any voxel is there."""
+    here, there = [], []
+    for own, part in zip(box, crop, strict=True):
+        low, high = max(own.start, part.start), min(own.stop, part.stop)
+        if low >= high:
+            return False
+        here.append(slice(low - own.start, high - own.start))
+        there.append(slice(low - part.start, high - part.start))
+    seen = inside[tuple(here)]
+    np.copyto(labels[tuple(there)], number, where=seen)
+    return bool(seen.any())
+
+
 def _check(
     size: tuple[int, ...],
     voxel: NDArray[np.float64],
@@ -187,5 +211,5 @@ def _check(
     if smallest >= np.sqrt(((np.array(size) * voxel) ** 2).sum()):
         raise SynthesisError(
             f"SEMI_AXIS {list(semi_axis)} makes every nucleus larger than the patch {tuple(size)}, whatever "
-            "COUNT is; lower SEMI_AXIS (a radius, in pixels) or raise DATASET.SIZE"
+            "COUNT is; lower SEMI_AXIS (a radius, in pixels), or raise DATASET.SIZE or PATCH"
         )

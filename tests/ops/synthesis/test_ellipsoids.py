@@ -100,6 +100,16 @@ def test_a_full_patch_ends_before_the_count():
     assert 4 < labels.max() < 30
 
 
+def test_a_crop_is_the_patch_cut():
+    for seed in range(5):
+        whole = place(rng(seed), (60, 90), semi_axis=(5, 9), count=(20, 20), gap=1)
+        crop = np.s_[10:42, 30:77]
+        labels = place(rng(seed), (60, 90), semi_axis=(5, 9), count=(20, 20), gap=1, crop=crop)
+        there, renumbered = np.unique(whole[crop], return_inverse=True)
+        assert there[0] == 0 and len(there) < 20
+        np.testing.assert_array_equal(labels, renumbered.reshape(labels.shape))
+
+
 def test_same_seed_same_nuclei():
     one, two = (place(rng(9), (64, 64), semi_axis=(4, 6), count=(5, 9)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
