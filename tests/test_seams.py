@@ -203,7 +203,7 @@ class LSGANR1(GAN_LOSSES.get("lsgan")):
 
 @pytest.mark.parametrize(("name", "key"), [
     ("adgan_2d", "GAN"), ("adgan_3d", "GAN"), ("cyclegan_2d", "GAN"), ("udct_2d", "GAN"),
-    ("udct_2d", "HISTOGRAM_GAN"), ("cysgan_2d", "GAN"), ("cysgan_2d", "MAP_GAN"),
+    ("udct_2d", "HISTOGRAM_GAN"), ("cysgan_2d", "GAN"), ("cysgan_2d", "MAP_GAN"), ("munit_2d", "GAN"),
 ])  # fmt: skip
 def test_every_critic_of_every_method_can_have_a_gradient_penalty(name, key, plugin, load, toy_images):
     from nucleizoo import Clock, build
