@@ -132,6 +132,7 @@ def world(annotated, toy_images, tmp_path, monkeypatch):
         "configs": ROOT / "configs", "tools": ROOT / "tools", "annotated": annotated, "my_images": images,
         "my_annotations": labels, "label_files": labels, "my_data/target": images,
         "my_data/source": annotated, "volumes": toy_images / "volumes",
+        "volume_labels": toy_images / "volume_labels",
     }.items():  # fmt: skip
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).symlink_to(there)
