@@ -54,7 +54,7 @@ def sensitivity(argv: Sequence[str]) -> Draw:
         '--cfg FILE --key DATASET.SOURCE.COUNT --values "[5, 40]" "[20, 80]" \\\n'
         "      --data annotated --out count --seeds 3 DATASET.ROOT my_images",
     )  # fmt: skip
-    parser.add_argument("--cfg", required=True, metavar="FILE", help="configuration")
+    parser.add_argument("--cfg", required=True, nargs="+", metavar="FILE", help="configurations, a line each")
     parser.add_argument("--key", required=True, help="key of a number, or of a range of numbers")
     parser.add_argument("--values", required=True, nargs="+", metavar="VALUE", help='such as 5, or "[5, 40]"')
     _add_trials(parser)
@@ -81,6 +81,64 @@ def ablation(argv: Sequence[str]) -> Draw:
         "ablation", known.name, known.data, known.out,
         cfg=known.cfg, seeds=known.seeds, overrides=pairs, plugins=known.plugin,
     )  # fmt: skip
+
+
+def generation(argv: Sequence[str]) -> Draw:
+    """Images made from masks."""
+    parser = _parser(
+        "generation", "Generate images from masks, and draw the outlines of the masks on them.",
+        "--run runs/hela --out figures --input my_annotations",
+    )  # fmt: skip
+    _add_run(parser, "run folder of a method that translates")
+    parser.add_argument(
+        "--input", nargs="+", default=[], metavar="PATH",
+        help="label files or folders (default: crops of the run's own source)",
+    )  # fmt: skip
+    parser.add_argument("--count", type=int, default=4, help="number of crops without --input (default: 4)")
+    known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how labels are read")
+    inputs, pairs = split([*known.input, *words])
+    return _drawn(
+        "generation", known.run, known.out,
+        inputs=inputs, count=known.count, plugins=known.plugin, overrides=pairs,
+    )  # fmt: skip
+
+
+def translation(argv: Sequence[str]) -> Draw:
+    """There and back."""
+    parser = _parser(
+        "translation", "Draw training crops clean, augmented, translated, and translated back.",
+        "--run runs/mine --out figures",
+    )  # fmt: skip
+    _add_run(parser, "run folder of a method that translates")
+    parser.add_argument("--count", type=int, default=3, help="number of crops per domain (default: 3)")
+    known, pairs = read_words(parser, argv, "keys of INFERENCE, DATASET.IMAGE and SYSTEM")
+    return _drawn(
+        "translation", known.run, known.out, count=known.count, plugins=known.plugin, overrides=pairs
+    )
+
+
+def masks(argv: Sequence[str]) -> Draw:
+    """What several runs find."""
+    parser = _parser(
+        "masks", "Draw the nuclei that several runs find in the same images, side by side.",
+        "count/runs/adgan/*/seed_10 --input my_images --out figures",
+    )  # fmt: skip
+    _add_runs(parser, "run folders, a column each")
+    _add_input(parser)
+    known, words = read_words(parser, argv, "keys of INFERENCE, and of DATASET.IMAGE for how files are read")
+    inputs, pairs = split([*known.input, *words])
+    return _drawn("masks", known.runs, inputs, known.out, plugins=known.plugin, overrides=pairs)
+
+
+def histograms(argv: Sequence[str]) -> Draw:
+    """Before and after histogram matching."""
+    parser = _parser(
+        "histograms", "Draw histograms and cumulative distributions before and after histogram matching.",
+        "--cfg configs/u3dbcd_nucexm_matched_source.yaml --out figures DATASET.ROOT my_data",
+    )  # fmt: skip
+    parser.add_argument("--cfg", required=True, metavar="FILE", help="a configuration that matches them")
+    known, pairs = read_words(parser, argv, "the configuration")
+    return _drawn("histograms", known.cfg, known.out, plugins=known.plugin, overrides=pairs)
 
 
 def volume(argv: Sequence[str]) -> Draw:
@@ -115,6 +173,10 @@ FIGURES: dict[str, Callable[[Sequence[str]], Draw]] = {
     "content": content,
     "sensitivity": sensitivity,
     "ablation": ablation,
+    "generation": generation,
+    "translation": translation,
+    "masks": masks,
+    "histograms": histograms,
     "volume": volume,
 }
 """By their names in `nucleizoo figure`."""
