@@ -13,6 +13,8 @@ _EXAMPLE = """example:
   nucleizoo figure content runs/aligned runs/unaligned --input my_images --out figures
   nucleizoo figure sensitivity --cfg FILE --key METHOD.CYCLE.WEIGHT --values 1 5 20 --data DIR --out cycle
   nucleizoo figure ablation adgan --cfg FILE --data DIR --out table DATASET.ROOT my_images
+  nucleizoo figure generation --run runs/hela --out figures
+  nucleizoo figure masks runs/one runs/two --input my_images --out figures
   nucleizoo figure volume --input labels.tif --picture image.tif --out figures --mesh obj"""
 
 

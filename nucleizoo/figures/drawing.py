@@ -46,6 +46,11 @@ def prepare(out: str | Path, name: str, tables: Mapping[str, tuple[str, ...]]) -
     return folder
 
 
+def counted(count: int) -> str:
+    """'1 nucleus', '2 nuclei'."""
+    return "1 nucleus" if count == 1 else f"{count} nuclei"
+
+
 def sheet(width: float, height: float) -> Figure:
     """An empty figure, its size in inches; it needs no screen and no state of pyplot."""
     from matplotlib.figure import Figure

@@ -16,7 +16,7 @@ from nucleizoo import io
 from nucleizoo.figures import drawing
 from nucleizoo.figures.crops import finished, plane
 from nucleizoo.figures.names import distinct_names
-from nucleizoo.figures.panel import coloured, panel
+from nucleizoo.figures.panel import bright, coloured, panel
 from nucleizoo.metrics.files import write_rows
 
 
@@ -46,7 +46,7 @@ def masks(
     """
     folder = drawing.prepare(out, "masks", {"masks": ("image", "run")})
     files, named = io.find_pictures(*inputs), distinct_names(runs)
-    pictures, table = dict[str, list[NDArray[Any]]](), []
+    pictures, table = dict[str, list[NDArray[Any]]](), list[dict[str, Any]]()
     for name, run in named.items():
         segmenter = finished(run, plugins, overrides)
         for path in files:
@@ -54,10 +54,10 @@ def masks(
             for index, scan in enumerate(scans):
                 image = path.name if len(scans) == 1 else f"{path.name} {index}"
                 labels = segmenter.segment(scan).labels
-                pictures.setdefault(image, [plane(scan.image)]).append(coloured(plane(labels[None])))
+                pictures.setdefault(image, [bright(plane(scan.image))]).append(coloured(plane(labels[None])))
                 told = {"nuclei": int(labels.max()), "foreground": round(float((labels > 0).mean()), 4)}
                 table.append({"image": image, "run": name} | told)
     write_rows(folder / "masks.csv", table)
-    counts = {(row["image"], row["run"]): f"{row['nuclei']} nuclei" for row in table}
+    counts = {(row["image"], row["run"]): drawing.counted(row["nuclei"]) for row in table}
     under = [["", *(counts[image, name] for name in named)] for image in pictures]
     return panel([*pictures.items()], ["image", *named], folder / "masks.png", "nuclei found", under=under)

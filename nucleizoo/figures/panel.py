@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from nucleizoo.figures import drawing
 from nucleizoo.ops.labels.edges import outlines
-from nucleizoo.ops.labels.overlay import colours_apart
+from nucleizoo.ops.labels.overlay import colours_apart, stretched
 
 ROWS = 6
 """Maximum number of rows, evenly taken from all."""
-SIDE = 2.2
-"""Width of a picture in inches."""
+SIDE = (2.2, 4.0)
+"""Least and greatest width of a picture in inches, for 240 pixels and for 440."""
 
 
 def panel(
@@ -34,8 +34,9 @@ def panel(
     """
     chosen = range(0, len(rows), -(-len(rows) // ROWS))
     shapes = [rows[i][1][0].shape for i in chosen]
-    height = sum(SIDE * shape[0] / shape[1] + 0.25 * bool(under) for shape in shapes)
-    figure = drawing.sheet(SIDE * len(titles) + 0.4, height + 0.8)
+    side = min(max(SIDE[0], max(shape[1] for shape in shapes) / 110), SIDE[1])
+    height = sum(side * shape[0] / shape[1] + 0.25 * bool(under) for shape in shapes)
+    figure = drawing.sheet(side * len(titles) + 0.4, height + 0.8)
     places = figure.subplots(
         len(shapes), len(titles), squeeze=False, height_ratios=[shape[0] / shape[1] for shape in shapes]
     )
@@ -52,6 +53,11 @@ def panel(
         place.set_title(title, fontsize=9)
     figure.suptitle(about, fontsize=10)
     return drawing.write(figure, path)
+
+
+def bright(picture: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """A picture of any range in [-1, 1], with the contrast of overlays."""
+    return np.asarray(stretched(picture) / 127.5 - 1, np.float32)
 
 
 def coloured(labels: NDArray[np.int32]) -> NDArray[np.uint8]:

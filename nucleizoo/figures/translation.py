@@ -16,7 +16,7 @@ from nucleizoo import build
 from nucleizoo.core.errors import UserError
 from nucleizoo.figures import drawing
 from nucleizoo.figures.crops import Picture, finished, plane
-from nucleizoo.figures.panel import panel
+from nucleizoo.figures.panel import bright, panel
 from nucleizoo.metrics.files import write_rows
 from nucleizoo.training.batches import Batches
 
@@ -65,7 +65,8 @@ def translation(
             clean, augmented = (batch[key][crop].numpy() for key in (f"{domain}_clean", domain))
             translated = across[domain](augmented)
             back = across[other](translated)
-            rows.append((f"{domain} {crop}", [*map(plane, (clean, augmented, translated, back))]))
+            shown = (clean, augmented, translated, back)
+            rows.append((f"{domain} {crop}", [bright(plane(one)) for one in shown]))
             table.append(_measured(domain, crop, clean, augmented, back))
     write_rows(folder / "translation.csv", table)
     name = Path(run).resolve().name

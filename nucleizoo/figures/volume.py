@@ -136,7 +136,7 @@ def _drawn(whole: Thinned, colours: NDArray[np.uint8], path: Path) -> Path:
     edge = max(n * size for n, size in zip(whole.labels.shape, whole.spacing, strict=True)) / SIDE
     cubes = Cubes(whole.labels.shape, whole.spacing, edge)
     nuclei = projection.smooth_labels(whole.labels, cubes)
-    rows: dict[str, Draw] = {_counted(whole.names.size): partial(projection.shaded, nuclei, colours)}
+    rows: dict[str, Draw] = {drawing.counted(whole.names.size): partial(projection.shaded, nuclei, colours)}
     if whole.picture is not None:
         rows = {"brightest voxels": partial(_bright, linear(whole.picture, nuclei.shape))} | rows
     across = oblique()
@@ -157,10 +157,6 @@ def _drawn(whole: Thinned, colours: NDArray[np.uint8], path: Path) -> Path:
     size = " x ".join(f"{n * size:.3g}" for n, size in zip(whole.labels.shape, whole.spacing, strict=True))
     figure.suptitle(f"{whole.name}: {size} {whole.unit} (z, y, x)", fontsize=10)
     return drawing.write(figure, path)
-
-
-def _counted(count: int) -> str:
-    return "1 nucleus" if count == 1 else f"{count} nuclei"
 
 
 def _bright(picture: NDArray[np.float32], view: View) -> Projected:
