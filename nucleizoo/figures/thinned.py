@@ -23,7 +23,7 @@ from nucleizoo.preprocess.layout import as_ids
 log = logging.getLogger(__name__)
 
 MOST = 2**26
-"""Voxels of a volume that are held, 406 cubed: with its labels and what is drawn of them about 1.5 GB."""
+"""Voxels of a volume that are held: 406 cubed."""
 _ROOM = 2**26
 """Bytes that are read at once."""
 LABELS = LabelFiles()
