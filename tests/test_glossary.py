@@ -17,7 +17,7 @@ MACHINERY = [
 """All of it but the table of old spellings, and the defaults of the slots."""
 PLAIN = {
     "images", "labelled", "simple", "linear", "gaussian", "constant", "mask", "domain", "histogram",
-    "matched", "components", "synthetic", "peaks", "dtype", "planes", "middle", "step",
+    "matched", "components", "synthetic", "peaks", "dtype", "planes", "middle", "step", "translated",
 }  # fmt: skip
 """Names of entries that are words of English too, or of a file format."""
 

@@ -36,6 +36,7 @@ NOT_RUN = {
     r"data fetch": "downloads; tests/published/test_fetch.py has its own server",
     r"torchrun": "several processes, minutes; see tests/training/test_ranks.py",
     r"figure (ablation|sensitivity)": "many trainings, minutes; see tests/figures/test_figures.py",
+    r"figure histograms": "data of two domains; see tests/figures/test_panels.py",
 }
 """Pattern in a line -> why it is not run."""
 NEEDS = {
@@ -134,6 +135,7 @@ def world(annotated, toy_images, tmp_path, monkeypatch):
         "configs": ROOT / "configs", "tools": ROOT / "tools", "annotated": annotated, "my_images": images,
         "my_annotations": labels, "label_files": labels, "my_data/target": images,
         "my_data/source": annotated, "volumes": toy_images / "volumes",
+        "volume_labels": toy_images / "volume_labels",
     }.items():  # fmt: skip
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).symlink_to(there)

@@ -1,7 +1,7 @@
 """The interfaces between the engine and all registered entries."""
 
 from nucleizoo.contracts.blending import Blending
-from nucleizoo.contracts.capabilities import ContentCoder, Interpolator, Translator
+from nucleizoo.contracts.capabilities import ContentCoder, IntensityMatcher, Interpolator, Translator
 from nucleizoo.contracts.dataset import Augment, Dataset, DataSpec, Sample
 from nucleizoo.contracts.decoder import Decoder
 from nucleizoo.contracts.hook import Hook
@@ -13,6 +13,6 @@ from nucleizoo.contracts.target import Channel, Target
 
 __all__ = [
     "Augment", "Blending", "Channel", "Clock", "ContentCoder", "DataSpec", "Dataset", "Decoder", "GANLoss",
-    "Group", "Hook", "Importer", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task",
-    "Translator", "Update",
+    "Group", "Hook", "Importer", "IntensityMatcher", "Interpolator", "Loss", "Method", "Sample", "Scaling",
+    "Target", "Task", "Translator", "Update",
 ]  # fmt: skip

@@ -1,9 +1,11 @@
-"""What a method may be able to do besides segmenting; callers check with `isinstance`."""
+"""What only some methods and datasets can do; callers check with `isinstance`."""
 
 from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -42,4 +44,17 @@ class Interpolator(Protocol):
         """Images (B, C, *S) -> pictures (B, C, *S) with `share` of the source domain, all in [-1, 1].
 
         A share of 0 reconstructs the images, 1 translates them.
+        """
+
+
+@runtime_checkable
+class IntensityMatcher(Protocol):
+    """A dataset whose pictures have been given the distribution of intensities of other pictures."""
+
+    def intensities(self) -> dict[str, NDArray[np.float32]]:
+        """Intensities in [-1, 1], drawn at random but always the same.
+
+        Returns:
+            'source' (N), as they were; 'reference' (M), of the other pictures; 'matched' (N), 'source' as it
+            is given.
         """

@@ -14,6 +14,7 @@ from nucleizoo.core.errors import UserError
 from nucleizoo.figures import drawing
 from nucleizoo.figures.content_codes import FOLDS, KINDS, Cloud, measured
 from nucleizoo.figures.crops import finished
+from nucleizoo.figures.names import distinct_names
 from nucleizoo.metrics.files import write_rows
 
 TITLES = {"whole": "whole codes", "means": "means of channels"}
@@ -55,19 +56,11 @@ def content(
         raise UserError(f"COUNT must be {2 * FOLDS} or more, got {count}")
     folder = drawing.prepare(out, "content", dict.fromkeys(("content", "separability"), ("run", "codes")))
     files = io.find_pictures(*inputs)
-    named = _named([Path(run) for run in runs])
+    named = distinct_names(runs)
     segmenters = {name: finished(run, plugins, overrides) for name, run in named.items()}
     clouds = [cloud for name, one in segmenters.items() for cloud in measured(name, one, files, count)]
     _write_tables(clouds, folder)
     return _drawn(clouds, folder / "content.png")
-
-
-def _named(runs: Sequence[Path]) -> dict[str, Path]:
-    """Runs by the name of their folder, or by their whole path where two have one name."""
-    if len({run.resolve() for run in runs}) < len(runs):
-        raise UserError("a run is given twice; name each once")
-    names = [run.resolve().name for run in runs]
-    return {str(run) if names.count(name) > 1 else name: run for name, run in zip(names, runs, strict=True)}
 
 
 def _write_tables(clouds: Sequence[Cloud], folder: Path) -> None:

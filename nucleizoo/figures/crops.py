@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from nucleizoo.ops.image.crops import crop
 from nucleizoo.runs import Run
 
 Picture = NDArray[np.float32]
+Value = TypeVar("Value", bound=np.generic)
 
 
 def finished(path: str | Path, plugins: Sequence[str], overrides: Sequence[str]) -> Segmenter:
@@ -34,9 +36,9 @@ def tiles(picture: Picture, size: tuple[int, ...]) -> Iterator[Picture]:
         yield crop(picture, [r + p * w for r, p, w in zip(rims, place, size, strict=True)], size)
 
 
-def plane(picture: Picture) -> Picture:
+def plane(picture: NDArray[Value]) -> NDArray[Value]:
     """What is shown of (C, *S): its first channel; for volumes, the middle plane."""
-    shown: Picture = picture[0]
+    shown: NDArray[Value] = picture[0]
     while shown.ndim > 2:
         shown = shown[len(shown) // 2]
     return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from nucleizoo import io
 from nucleizoo.core.errors import UserError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
@@ -44,11 +46,40 @@ def prepare(out: str | Path, name: str, tables: Mapping[str, tuple[str, ...]]) -
     return folder
 
 
+def counted(count: int) -> str:
+    """'1 nucleus', '2 nuclei'."""
+    return "1 nucleus" if count == 1 else f"{count} nuclei"
+
+
 def sheet(width: float, height: float) -> Figure:
     """An empty figure, its size in inches; it needs no screen and no state of pyplot."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def scale_bar(place: Axes, edge: float, unit: str, size: tuple[int, ...]) -> None:
+    """Draw a bar of 1, 2 or 5 times a power of ten units into the lower left corner of a picture.
+
+    Args:
+        place: with a picture of (rows, columns) `size` at its upper left.
+        edge: of a pixel.
+        unit: of the edge, such as 'um'.
+        size: see `place`.
+    """
+    from matplotlib.patheffects import withStroke
+
+    most = 0.35 * size[1] * edge
+    ten = 10 ** math.floor(math.log10(most))
+    length = max(times * ten for times in (1, 2, 5) if times * ten <= most)
+    place.autoscale(False)
+    left, bottom = 0.04 * size[1], size[0] - 0.04 * size[1]
+    rim = [withStroke(linewidth=4, foreground="black")]
+    place.plot([left, left + length / edge], [bottom, bottom], color="white", lw=2, path_effects=rim)
+    place.text(
+        left, bottom - 0.02 * size[1], f"{length:g} {unit}",
+        color="white", fontsize=8, va="bottom", path_effects=[withStroke(linewidth=2, foreground="black")],
+    )  # fmt: skip
 
 
 def write(figure: Figure, path: Path) -> Path:

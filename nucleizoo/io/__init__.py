@@ -10,6 +10,7 @@ from nucleizoo.io.items import ITEMS, Listed, read_items, write_items
 from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, dims_of, is_large, is_lazy, open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.mark import MARK, check_replaceable, is_ours, made_by, replacing
+from nucleizoo.io.meshes import write_obj, write_stl
 from nucleizoo.io.names import LABEL, by_unique_name, first_few, name_of, named
 from nucleizoo.io.pairs import (
     PAIR_BY,
@@ -33,5 +34,5 @@ __all__ = [
     "check_replaceable", "described_in", "dims_of", "find", "find_distinct", "find_pictures",
     "first_few", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files", "made_by", "match",
     "name_of", "named", "open_lazily", "pair", "pairs_of", "read", "read_items", "replacing",
-    "write_image", "write_items", "write_labels", "write_png", "zarr_library",
+    "write_image", "write_items", "write_labels", "write_obj", "write_png", "write_stl", "zarr_library",
 ]  # fmt: skip

@@ -121,5 +121,8 @@ _IN_WORDS = {
     "json": b'"software": "nucleizoo',
     "html": b'<meta name="generator" content="nucleizoo',
     "md": b"<!-- nucleizoo",
+    "stl": b"STL by nucleizoo",
+    "obj": b"# OBJ by nucleizoo",
+    "mtl": b"# MTL by nucleizoo",
 }
 """The mark at the beginning of a file, by its kind."""

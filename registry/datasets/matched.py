@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,17 @@ class MatchedImages(Dataset):
         if draws < 1:
             raise ValueError(f"DRAWS must be 1 or more, got {draws}")
         self.source: Dataset = source(spec)
-        other: Dataset = reference(spec)
+        self.open_reference = partial(reference, spec)  # it is not kept in memory
+        self.drawn = partial(_intensities, spec=spec, draws=draws)
+        other: Dataset = self.open_reference()
         self.files = [*self.source.used_files(), *other.used_files()]
-        self.table = Table.matching(_intensities(self.source, spec, draws), _intensities(other, spec, draws))
+        self.table = Table.matching(self.drawn(self.source), self.drawn(other))
+
+    def intensities(self) -> dict[str, NDArray[np.float32]]:
+        """The intensities that the table was estimated from, and the source's as it maps them."""
+        source = self.drawn(self.source)
+        reference = self.drawn(self.open_reference())
+        return {"source": source, "reference": reference, "matched": self.table(source)}
 
     def used_files(self) -> Sequence[Path]:
         """Those of both domains."""

@@ -210,7 +210,9 @@ def test_sensitivity_has_a_row_a_value_with_the_mean_of_its_seeds(toy_images, tm
     np.testing.assert_allclose([float(row["Dice"]) for row in table], dice.mean(1), atol=2e-4)
     np.testing.assert_allclose([float(row["Dice sd"]) for row in table], dice.std(1, ddof=1), atol=2e-4)
     assert is_picture(tmp_path / "sensitivity.png")
-    assert (tmp_path / "runs" / "DATASET.SOURCE.COUNT=2-6" / "seed_10" / "weights.safetensors").is_file()
+    assert (
+        tmp_path / "runs" / "adgan_2d" / "DATASET.SOURCE.COUNT=2-6" / "seed_10" / "weights.safetensors"
+    ).is_file()
 
 
 @pytest.mark.parametrize(("name", "count"), [("cysgan", 3), pytest.param("adgan", 6, marks=pytest.mark.slow)])

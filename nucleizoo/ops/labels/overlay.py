@@ -55,7 +55,7 @@ def outline(image: NDArray[np.floating[Any]], labels: NDArray[np.int32]) -> NDAr
     gray = stretched(image).repeat(times, 0).repeat(times, 1)
     nuclei = nuclei.repeat(times, 0).repeat(times, 1)
     middles, depths = _middles(nuclei, names.size)
-    colours = _colours(middles)
+    colours = colours_apart(middles)
     edge = outlines(nuclei, 1 + max(gray.shape) // 700)
     picture = np.repeat(gray[..., None], 3, axis=2)
     picture[edge > 0] = colours[edge[edge > 0] - 1]
@@ -103,7 +103,7 @@ def _middles(nuclei: NDArray[np.int32], n: int) -> tuple[NDArray[np.float64], ND
     return places, np.asarray(ndimage.maximum(distance, nuclei, which), float)
 
 
-def _colours(middles: NDArray[np.float64]) -> NDArray[np.uint8]:
+def colours_apart(middles: NDArray[np.float64]) -> NDArray[np.uint8]:
     """A colour for every nucleus, (n, 3), that its five nearest neighbours do not have."""
     n, cycle = len(middles), len(COLOURS)
     picked = np.full(n, -1)

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from nucleizoo.ops.labels.overlay import COLOURS, _colours, marks, outline
+from nucleizoo.ops.labels.overlay import COLOURS, colours_apart, marks, outline
 from nucleizoo.ops.synthesis.ellipsoids import place
 
 
@@ -35,14 +35,14 @@ def test_numbers_fit_into_their_nuclei():
     assert white[inner].mean() < 0.1
 
 
-def test_near_nuclei_have_different_colours():
+def test_near_nuclei_have_differentcolours_apart():
     middles = np.random.default_rng(0).random((200, 2)) * 300
-    colours = _colours(middles)
+    colours = colours_apart(middles)
     apart = np.hypot(*(middles[:, None] - middles[None]).transpose(2, 0, 1)) + 1e9 * np.eye(200)
     nearest = apart.argmin(axis=1)
     assert (colours != colours[nearest]).any(axis=1).mean() > 0.98
-    assert len(_colours(np.zeros((0, 2)))) == 0
-    assert _colours(np.zeros((1, 2))).tolist() == [COLOURS[0].tolist()]
+    assert len(colours_apart(np.zeros((0, 2)))) == 0
+    assert colours_apart(np.zeros((1, 2))).tolist() == [COLOURS[0].tolist()]
 
 
 @pytest.mark.parametrize("shape", [(30, 40), (5, 30, 40)])
