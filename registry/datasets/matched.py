@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +61,14 @@ class MatchedImages(Dataset):
         if draws < 1:
             raise ValueError(f"DRAWS must be 1 or more, got {draws}")
         self.source: Dataset = source(spec)
-        self.open_reference = partial(reference, spec)  # it is not kept in memory
-        self.drawn = partial(_intensities, spec=spec, draws=draws)
-        other: Dataset = self.open_reference()
+        other: Dataset = reference(spec)
         self.files = [*self.source.used_files(), *other.used_files()]
-        self.table = Table.matching(self.drawn(self.source), self.drawn(other))
+        self.drawn = _intensities(self.source, spec, draws), _intensities(other, spec, draws)
+        self.table = Table.matching(*self.drawn)
 
     def intensities(self) -> dict[str, NDArray[np.float32]]:
         """The intensities that the table was estimated from, and the source's as it maps them."""
-        source = self.drawn(self.source)
-        reference = self.drawn(self.open_reference())
+        source, reference = self.drawn
         return {"source": source, "reference": reference, "matched": self.table(source)}
 
     def used_files(self) -> Sequence[Path]:

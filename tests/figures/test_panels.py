@@ -188,3 +188,24 @@ def test_what_cannot_translate_is_refused(run, toy_images, tmp_path, capsys):
 ])  # fmt: skip
 def test_ranges_are_placed_by_their_ends_where_these_differ(values, places):
     assert placing._places(values)[0] == places
+
+
+def test_every_configuration_is_a_line_with_its_own_scores(toy_images, tmp_path, monkeypatch):
+    def perform(planned, data, out):
+        for one in planned:
+            high = one.config.DATASET.SOURCE.COUNT[1] / 40 + 0.5 * (one.config.METHOD.NAME == "adgan")
+            yield placing.trials.Result(one, {"pixels": {"dice": high}, "objects": {"f1": high / 2}})
+
+    monkeypatch.setattr(placing.trials, "perform", perform)
+    words = ["--cfg", TOY / "adgan_2d.yaml", TOY / "udct_2d.yaml", "--key", "DATASET.SOURCE.COUNT"]
+    words += ["--values", "[2, 4]", "[4, 8]", "--data", toy_images, "--out", tmp_path]
+    assert figure("sensitivity", *words, "DATASET.ROOT", toy_images / "images") == 0
+    found = [
+        (row["configuration"], row["DATASET.SOURCE.COUNT"], float(row["Dice"]), float(row["object F1"]))
+        for row in rows(tmp_path / "sensitivity.csv")
+    ]
+    assert found == [
+        ("adgan_2d", "2-4", 0.6, 0.3), ("adgan_2d", "4-8", 0.7, 0.35),
+        ("udct_2d", "2-4", 0.1, 0.05), ("udct_2d", "4-8", 0.2, 0.1),
+    ]  # fmt: skip
+    assert (tmp_path / "sensitivity.png").is_file()
