@@ -23,6 +23,10 @@ _TO_RGB = (6, 7, 33007, 34892)
 _APERIO_YCBCR = 33003
 """A compression that stores YCbCr whatever the photometric interpretation says."""
 
+_OF_PYTHON = "tifffile"
+"""Begins the Software of files by tifffile and what is built on it, such as scikit-image: unless it is told
+another photometric interpretation, it writes True as 1 under WhiteIsZero."""
+
 _ALPHA = (1, 2)
 """Values of the tag ExtraSamples for associated and unassociated alpha; 0 is any other channel."""
 
@@ -76,7 +80,7 @@ def turn_over(path: Path, page: Any, usual: str) -> int | None:
     """What to combine with stored integers, by exclusive or, so that brighter is larger; None for nothing.
 
     Says in the log where a file has WhiteIsZero or a palette. Labels are ids: they are turned over only
-    where they have one bit.
+    where they have one bit. Masks that Python's tifffile wrote are as stored: True is 1 in them.
 
     Args:
         path: for messages.
@@ -93,6 +97,8 @@ def turn_over(path: Path, page: Any, usual: str) -> int | None:
     if page.photometric != _WHITE_IS_ZERO or 262 not in page.tags:
         return None
     if is_label and page.bitspersample != 1:
+        return None
+    if page.bitspersample == 1 and str(page.software).startswith(_OF_PYTHON):
         return None
     if page.dtype.kind == "f":
         warn_once(log, f"{path}: says WhiteIsZero, but has fractions, which have no white; they are read "

@@ -77,6 +77,12 @@ def test_a_fax_is_read_as_it_is_shown(tmp_path, compression):
     same(tmp_path / "a.tif", mask, usual="label")
 
 
+@pytest.mark.parametrize("usual", ["image", "label"])
+def test_a_mask_of_python_is_what_was_written(tmp_path, usual):
+    tifffile.imwrite(tmp_path / "a.tif", GREY > 99)  # as WhiteIsZero, which is tifffile's default for bool
+    same(tmp_path / "a.tif", GREY > 99, usual=usual)
+
+
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("fill", [1, 2])
 @pytest.mark.parametrize("sense", [0, 1])
