@@ -10,6 +10,7 @@ from nucleizoo.io.lazy_open import LAZY_SUFFIXES, described_in, dims_of, is_larg
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.mark import MARK, check_replaceable, is_ours, made_by, replacing
 from nucleizoo.io.names import LABEL, by_unique_name, first_few, name_of, named
+from nucleizoo.io.other_formats import is_jpeg
 from nucleizoo.io.pairs import (
     PAIR_BY,
     find_distinct,
@@ -27,7 +28,8 @@ from nucleizoo.io.zarr_folder import is_zarr
 __all__ = [
     "IMAGE_SUFFIXES", "LABEL", "LAZY_SUFFIXES", "MARK", "MAX_VOXELS", "PAIR_BY", "Handle", "LazyVolume",
     "TooManyVoxels", "Volume", "by_unique_name", "check_replaceable", "described_in", "dims_of", "find",
-    "find_distinct", "find_pictures", "first_few", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files",
+    "find_distinct", "find_pictures", "first_few", "is_jpeg", "is_large", "is_lazy", "is_ours", "is_zarr",
+    "label_files",
     "made_by", "match", "name_of", "named", "open_lazily", "pair", "pairs_of",
     "read", "replacing", "write_image", "write_labels",
     "write_png", "zarr_library",

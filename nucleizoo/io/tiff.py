@@ -55,7 +55,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     check_colours(path, page)
     axes, page_axes = _axes_of(path, opened, series)
     mask = turn_over(path, page, usual)
-    tell_orientation(path, page)
+    tell_orientation(path, page.tags.valueof(274, 1))
     lead = series.shape[: len(axes) - len(page_axes)]
     pages: list[Any] = []
     if series.dataoffset is None:

@@ -109,9 +109,9 @@ def turn_over(path: Path, page: Any, usual: str) -> int | None:
     return int(-1 if page.dtype.kind == "i" else 2**page.bitspersample - 1)
 
 
-def tell_orientation(path: Path, page: Any) -> None:
+def tell_orientation(path: Path, orientation: Any) -> None:
     """Say in the log where rows and columns are to be shown in another order than they are stored."""
-    if page.tags.valueof(274, 1) in range(2, 9):
+    if orientation in range(2, 9):
         warn_once(log, f"{path}: is to be shown turned or mirrored (tag Orientation), which is not applied: "
                        "rows and columns are those that are stored")  # fmt: skip
 

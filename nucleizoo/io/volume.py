@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.format import storage
+from nucleizoo.io.other_formats import check_content
 
 MAX_VOXELS = 2**31
 """Values that one file may declare."""
@@ -147,7 +148,7 @@ def check_file(path: Path) -> None:
     """Refuse what is no file with content.
 
     Raises:
-        ImageReadError: when it is missing, empty, a folder or a device.
+        ImageReadError: when it is missing, empty, a folder or a device, or is not what its name says.
     """
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
@@ -155,6 +156,7 @@ def check_file(path: Path) -> None:
         raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
     if path.stat().st_size == 0:
         raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
+    check_content(path)
 
 
 def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -> Volume:
