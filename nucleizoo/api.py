@@ -209,6 +209,7 @@ def evaluate(
     markers: str | Path | None = None,
     dataset: str = "",
     components: bool = False,
+    empty_chunks: bool = False,
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -225,6 +226,7 @@ def evaluate(
         markers: folder of label files with a dot in each nucleus, for DET, named like the truths.
         dataset: of labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
         components: treat a file with one label as a mask, whose connected parts are nuclei.
+        empty_chunks: treat chunks of HDF5 and Zarr that were never written, and lacking planes, as empty.
 
     Returns:
         See `metrics.folders.compare`.
@@ -241,7 +243,7 @@ def evaluate(
         draw = files.draw_into(output, images)
     result = folders.compare(
         predictions, truths, border=border, planes=planes, markers=markers,
-        dataset=dataset, components=components, draw=draw,
+        dataset=dataset, components=components, empty_chunks=empty_chunks, draw=draw,
     )  # fmt: skip
     texts = dict[Path, str]()
     if json_file is not None:

@@ -45,10 +45,16 @@ def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
     """Make the folder for results, unless it is inside an input.
 
     Raises:
-        UserError: when there is a file of that name, or it is inside a Zarr folder of the input.
+        UserError: when there is a file of that name, when it is called like an image, or when it is inside a
+            Zarr folder of the input.
         OSError: when it cannot be made.
     """
     folder = Path(output)
+    if folder.suffix.lower() in io.IMAGE_SUFFIXES and not folder.is_dir():
+        raise UserError(
+            f"{folder}: --output is the folder in which results are called after their pictures, not the "
+            "name of a result; give a folder"
+        )
     for path in filter(io.is_zarr, inputs):
         root = path.resolve()
         while io.is_zarr(root.parent):

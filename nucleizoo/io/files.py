@@ -33,6 +33,7 @@ from nucleizoo.io.volume import (
     check,
     check_file,
     from_array,
+    is_broken_link,
 )
 from nucleizoo.io.zarr_folder import check_mark, is_former_zarr, is_zarr
 
@@ -109,23 +110,22 @@ def find(path: str | Path) -> list[Path]:
     Returns:
         At least one; hidden files and those with other suffixes are left out, with a warning of pictures in
         formats that are not read. A Zarr folder that has lost
-        its mark is among them, to be refused by name when it is read.
+        its mark and a broken link are among them, to be refused by name when they are read.
 
     Raises:
-        ImageReadError: when there is none, or one is a broken link.
+        ImageReadError: when there is none, and for ''.
     """
+    if not str(path):
+        raise ImageReadError("a path is empty, as of a variable that is not set; name a file or folder")
     path = Path(path)
     if path.is_file() or is_zarr(path) or is_former_zarr(path):
         return [path]
     candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
     shown = [f for f in candidates if f.name[0] != "."]
     pictures = [f for f in shown if f.suffix.lower() in IMAGE_SUFFIXES]
-    for link in pictures:
-        if link.is_symlink() and not link.exists():
-            raise ImageReadError(
-                f"{link}: is a broken link (to {os.readlink(link)}); restore its file, or remove it"
-            )
-    files = [f for f in pictures if f.is_file()] + [f for f in shown if is_zarr(f) or is_former_zarr(f)]
+    files = [f for f in pictures if f.is_file() or is_broken_link(f)] + [
+        f for f in shown if is_zarr(f) or is_former_zarr(f)
+    ]
     others = sorted((f for f in shown if remedy(f) and f not in files), key=_natural)
     left_out = f"{first_few(f.name for f in others)} not read: {remedy(others[0])}" if others else ""
     if files and left_out:

@@ -79,10 +79,13 @@ def open_lazily(
     path = Path(path)
     opener = zarr.open_array if is_zarr(path) else _OPENERS.get(path.suffix.lower())
     if not path.exists():
-        raise ImageReadError(f"{path}: there is no such file; check the path")
+        check_file(path)
     check_mark(path)
     if opener is None:
-        raise ImageReadError(f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
+        raise ImageReadError(
+            f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}, or predict it "
+            "in memory: without --blocks and its options"
+        )
     if opener is not zarr.open_array:
         check_file(path)
     with named(path), ExitStack() as until_checked:

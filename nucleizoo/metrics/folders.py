@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ def compare(
     markers: str | Path | None = None,
     dataset: str = "",
     components: bool = False,
+    empty_chunks: bool = False,
     draw: Draw | None = None,
 ) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
@@ -49,6 +50,7 @@ def compare(
             uses the nuclei themselves.
         dataset: of labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
         components: treat a file with one label as a mask, whose connected parts are nuclei.
+        empty_chunks: treat chunks of HDF5 and Zarr that were never written, and lacking planes, as empty.
         draw: called once per pair of files.
 
     Returns:
@@ -81,7 +83,8 @@ def compare(
     compared, failed, incomplete = dict[str, summary.Compared](), dict[str, UserError](), dict[str, str]()
     for name, (prediction, truth) in files.both.items():
         try:
-            pictures = _pictures(name, prediction, truth, dots.get(name), planes, labels)
+            paths = [prediction, truth, *([dots[name]] if dots else [])]
+            pictures = _pictures(name, paths, planes, labels, empty_chunks)
             scores = _scores(pictures, truth, border)
         except UserError as error:
             failed[name] = error
@@ -127,13 +130,12 @@ def _dots(folder: str | Path | None, truths: str | Path, wanted: Mapping[str, An
 
 
 def _pictures(
-    name: str, prediction: Path, truth: Path, markers: Path | None, planes: bool, files: LabelFiles
+    name: str, paths: Sequence[Path], planes: bool, files: LabelFiles, empty_chunks: bool
 ) -> Pictures:
-    """The files' labels, picture by picture."""
-    paths = [prediction, truth, *([markers] if markers else [])]
-    stacks = [_squeezed(files.read(path).data) for path in paths]
+    """The labels, picture by picture, of the files of a prediction, its truth and, if given, markers."""
+    stacks = [_squeezed(files.read(path, missing=empty_chunks).data) for path in paths]
     for path, stack in zip(paths, stacks, strict=True):
-        check_same_shape(path, [stack.shape], prediction, [stacks[0].shape])
+        check_same_shape(path, [stack.shape], paths[0], [stacks[0].shape])
     apart = planes and stacks[0].ndim > 2
     pictures = [list(one.reshape(-1, *one.shape[-2:])) if apart else [one] for one in stacks]
     for path, one in zip(paths[:2], pictures, strict=False):
