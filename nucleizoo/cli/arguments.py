@@ -104,6 +104,7 @@ def guarded(work: Callable[[], int], *, together: bool = False) -> int:
         if isinstance(stream, io.TextIOWrapper):  # also where the machine has another encoding
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it sees, `io.tiff` says with its remedy
     try:
         with interrupted_by_signals():
             return _told(work, together)
