@@ -486,12 +486,13 @@ def test_a_link_to_nowhere_is_told(tmp_path):
     (tmp_path / "t1.png").touch()
     (tmp_path / "t2.png").symlink_to("not_fetched.png")
     for path in (tmp_path, tmp_path / "*.png", tmp_path / "t2.png"):
+        assert io.find(path)[-1] == tmp_path / "t2.png"
         with pytest.raises(ImageReadError, match=r"t2\.png: .*\blink\b.*not_fetched\.png"):
-            io.find(path)
+            io.read(io.find(path)[-1])
     (tmp_path / "t2.png").unlink()
     (tmp_path / "t2.png").symlink_to("t2.png")
     with pytest.raises(ImageReadError, match=r"t2\.png: .*\blink\b.*t2\.png"):
-        io.find(tmp_path)
+        io.read(io.find(tmp_path)[-1])
 
 
 def test_folders_in_a_circle_are_gone_through_once(tmp_path):
