@@ -278,9 +278,10 @@ def test_a_broken_link_keeps_no_others_from_being_predicted(refused, run, toy_im
     folder = tmp_path / "images"
     folder.mkdir()
     (folder / "a.png").symlink_to(toy_images / "images" / "cell0.png")
-    (folder / "b.png").symlink_to(tmp_path / "gone.png")
+    for name in ("0.tif", "b.png"):
+        (folder / name).symlink_to(tmp_path / "gone.png")
     words = ("predict", "--run", run, "--input", folder, "--output", tmp_path / "out")
-    names(refused(*words, code=1), folder / "b.png", "broken link", tmp_path / "gone.png")
+    names(refused(*words, code=1), folder / "0.tif", folder / "b.png", "broken link", tmp_path / "gone.png")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["a_label.tif"]
 
 

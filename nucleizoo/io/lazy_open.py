@@ -26,7 +26,7 @@ LARGE_BYTES = 2**28
 
 def is_large(path: Path) -> bool:
     """Whether a file takes long to read whole, and can be read part by part."""
-    return path.suffix.lower() in _OPENERS and path.stat().st_size >= LARGE_BYTES
+    return path.suffix.lower() in _OPENERS and path.exists() and path.stat().st_size >= LARGE_BYTES
 
 
 def is_lazy(path: Path) -> bool:
