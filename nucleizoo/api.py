@@ -275,6 +275,7 @@ def evaluate(
     dataset: str = "",
     components: bool = False,
     protocol: str = "",
+    empty_chunks: bool = False,
 ) -> dict[str, Any]:
     """Compare label files of two folders, paired by name.
 
@@ -293,6 +294,7 @@ def evaluate(
         dataset: of labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
         components: treat a file with one label as a mask, whose connected parts are nuclei.
         protocol: how a paper or challenge scores, such as 'ctc'; see `scoring`.
+        empty_chunks: treat chunks of HDF5 and Zarr that were never written, and lacking planes, as empty.
 
     Returns:
         See `metrics.folders.compare`; with a protocol also 'protocol', what was applied in words.
@@ -310,7 +312,7 @@ def evaluate(
     result = folders.compare(
         predictions, truths, border=how.border, planes=planes, markers=how.markers,
         dataset=dataset, components=components, resolution=how.protocol.resolution, holds=how.holds,
-        draw=draw,
+        empty_chunks=empty_chunks, draw=draw,
     )  # fmt: skip
     if protocol:
         result["protocol"] = str(how)

@@ -274,6 +274,24 @@ def test_files_that_cannot_be_used_do_not_keep_others_from_being_predicted(refus
     assert [file.name for file in out.iterdir()] == ["a_good_label.tif"]
 
 
+def test_a_broken_link_keeps_no_others_from_being_predicted(refused, run, toy_images, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "a.png").symlink_to(toy_images / "images" / "cell0.png")
+    for name in ("0.tif", "b.png"):
+        (folder / name).symlink_to(tmp_path / "gone.png")
+    words = ("predict", "--run", run, "--input", folder, "--output", tmp_path / "out")
+    names(refused(*words, code=1), folder / "0.tif", folder / "b.png", "broken link", tmp_path / "gone.png")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["a_label.tif"]
+
+
+def test_an_empty_name_is_not_the_present_folder(refused, run, toy_images, tmp_path, monkeypatch):
+    monkeypatch.chdir(toy_images / "images")
+    names(
+        refused("predict", "--run", run, "--input", "", "--output", tmp_path / "out"), "empty", "name a file"
+    )
+
+
 def test_an_image_that_is_nearly_black_is_refused_with_the_key_that_helps(refused, run, tmp_path):
     picture = np.zeros((100, 100), np.uint8)
     picture[50, 50:55] = 200
@@ -366,6 +384,9 @@ def test_a_folder_for_results_that_is_none_or_lies_in_an_input(refused, run, toy
     (tmp_path / "mine").touch()
     for place in (tmp_path / "mine", tmp_path / "mine" / "out"):
         names(refused(*words, place), place, "--output", "file")
+    for name in ("a_label.tif", "A.PNG"):
+        names(refused(*words, tmp_path / name), tmp_path / name, "--output", "folder")
+        assert not (tmp_path / name).exists()
     zarr = pytest.importorskip("zarr")
     group = tmp_path / "brain.ome.zarr"
     zarr.open_group(group, mode="w")["image"] = np.eye(32, dtype=np.uint8)

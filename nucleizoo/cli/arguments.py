@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,13 @@ _NO_MEMORY = (
     "out of memory: for training lower SOLVER.BATCH, DATASET.SIZE or the WIDTH of the networks; for "
     'prediction set a smaller INFERENCE.WINDOW, such as "[256, 256]", so that large images are predicted in '
     "tiles, or predict by blocks, with --blocks and --max-memory"
+)
+
+
+_NO_THREADS = (
+    "no thread could be started, since this user or container has as many processes and threads as it may; "
+    "end others, allow more (ulimit -u, docker run --pids-limit), or use fewer: OMP_NUM_THREADS=1 in the "
+    "environment, for training SYSTEM.WORKERS 0"
 )
 
 
@@ -96,6 +104,7 @@ def guarded(work: Callable[[], int], *, together: bool = False) -> int:
         if isinstance(stream, io.TextIOWrapper):  # also where the machine has another encoding
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it sees, `io.tiff` says with its remedy
     try:
         with interrupted_by_signals():
             return _told(work, together)
@@ -124,12 +133,23 @@ def _told(work: Callable[[], int], together: bool) -> int:
         print(f"error: {_explained(error)}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
+        if _is_of_a_thread(error):
+            print(f"error: {_NO_THREADS} ({first_line(error)})", file=sys.stderr)
+            return 2
         from nucleizoo.ops.out_of_memory import is_out_of_memory  # loads torch, as what raises it has
 
         if not is_out_of_memory(error):
             raise
         print(f"error: {_NO_MEMORY} ({first_line(error)})", file=sys.stderr)
         return 2
+
+
+def _is_of_a_thread(error: BaseException) -> bool:
+    """Whether an error is that of a thread that could not start, which has neither a type nor a number."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code is threading.Thread.start.__code__
 
 
 def _explained(error: OSError) -> str:

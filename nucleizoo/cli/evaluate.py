@@ -53,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--components", action="store_true",
         help="treat a file with one label as a mask, whose connected parts are nuclei",
     )  # fmt: skip
+    parser.add_argument(
+        "--empty-chunks", action="store_true",
+        help="treat chunks of HDF5 and Zarr files that were never written as empty",
+    )  # fmt: skip
     known = parser.parse_args(argv)
     if known.images and not known.out:
         parser.error("--images needs --out, the folder for the drawings")
@@ -64,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             known.pred, known.truth, known.json,
             output=known.out, images=known.images, border=known.border, planes=known.planes,
             markers=known.markers, dataset=known.dataset, components=known.components,
-            protocol=known.protocol,
+            protocol=known.protocol, empty_chunks=known.empty_chunks,
         )  # fmt: skip
         if known.protocol:
             print(f"{result['protocol']}.")

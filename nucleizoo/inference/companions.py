@@ -5,10 +5,11 @@ from __future__ import annotations
 import glob
 import logging
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from nucleizoo import io
+from nucleizoo.core.errors import ForeignFileError
 from nucleizoo.inference import nuclei_table
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.inference.weights_hash import weights_hash
@@ -53,9 +54,35 @@ def _companions(result: Path) -> Iterator[Path]:
     table = folder / f"{name}_nuclei.csv"
     if io.is_ours(table, nuclei_table.COLUMNS):
         yield table
-    overlay = re.compile(rf"({re.escape(name)}(_\d{{4,}})?)_overlay\.png")
+    overlay = re.compile(rf"{re.escape(name)}(_\d{{4,}})?_overlay\.png")
     for file in folder.iterdir():
-        made = overlay.fullmatch(file.name)
-        is_another = made and made[2] and any(folder.glob(f"{glob.escape(made[1])}{io.LABEL}.*"))
-        if made and not is_another and io.is_ours(file):
+        if overlay.fullmatch(file.name) and not _of_another(file, result) and io.is_ours(file):
             yield file
+
+
+def check_overlays(overlays: Iterable[Path], result: Path) -> None:
+    """Refuse overlays in the place of another picture's: plane 1 of a stack `a` and `a_0001` have one name.
+
+    Args:
+        overlays: to be written.
+        result: the labels, `<name>_label` and a suffix, before they are written.
+
+    Raises:
+        ForeignFileError: naming the overlay.
+    """
+    for overlay in overlays:
+        if overlay.exists() and (other := _of_another(overlay, result)):
+            raise ForeignFileError(
+                f"{overlay}: would be replaced, but is the overlay of '{other}', one of which is a stack and "
+                "the other called like a plane of it; choose another --output for one, or leave out --overlay"
+            )
+
+
+def _of_another(overlay: Path, result: Path) -> str:
+    """The name of another picture with labels that an overlay is of, or may be; '' for none."""
+    own, whole = io.name_of(result).removesuffix(io.LABEL), overlay.name.removesuffix("_overlay.png")
+    if own == whole and result.exists():
+        return ""
+    other = re.sub(r"_\d{4,}$", "", whole) if own == whole else whole
+    is_there = other != own and any(result.parent.glob(f"{glob.escape(other)}{io.LABEL}.*"))
+    return other if is_there else ""

@@ -45,10 +45,16 @@ def make_folder(output: str | Path, inputs: Iterable[Path]) -> Path:
     """Make the folder for results, unless it is inside an input.
 
     Raises:
-        UserError: when there is a file of that name, or it is inside a Zarr folder of the input.
+        UserError: when there is a file of that name, when it is called like an image, or when it is inside a
+            Zarr folder of the input.
         OSError: when it cannot be made.
     """
     folder = Path(output)
+    if folder.suffix.lower() in io.IMAGE_SUFFIXES and not folder.is_dir():
+        raise UserError(
+            f"{folder}: --output is the folder in which results are called after their pictures, not the "
+            "name of a result; give a folder"
+        )
     for path in filter(io.is_zarr, inputs):
         root = path.resolve()
         while io.is_zarr(root.parent):
@@ -94,7 +100,11 @@ def write_labels(
         io.check_replaceable(drawing, "png")
     segmenter, volume = segmenter.opened(path)
     scans = segmenter.reader.prepare(volume, str(path))
-    if not overlay:
+    endings = [f"_{index:04d}" for index in range(len(scans))] if len(scans) > 1 else [""]
+    drawings = [drawing.with_name(f"{name_of(path)}{plane}_overlay.png") for plane in endings]
+    if overlay:
+        companions.check_overlays(drawings, result)
+    else:
         del volume  # as large as its scans, and no longer needed
     found, rows = list[NDArray[np.int32]](), list[nuclei_table.Row]()
     for index, scan in enumerate(scans):
@@ -111,9 +121,8 @@ def write_labels(
         nuclei_table.write(rows_file, rows, found[0].ndim, scans[0].file_spacing)
     if overlay:
         pictures = segmenter.reader.show(volume, str(path))
-        for index, (picture, labels) in enumerate(zip(pictures, found, strict=True)):
-            plane = f"_{index:04d}" if len(pictures) > 1 else ""
-            io.write_png(drawing.with_name(f"{name_of(path)}{plane}_overlay.png"), outline(picture, labels))
+        for place, picture, labels in zip(drawings, pictures, found, strict=True):
+            io.write_png(place, outline(picture, labels))
     return Prediction(path, result, sum(int(labels.max()) for labels in found), segmenter.scale)
 
 

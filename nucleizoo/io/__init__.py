@@ -12,6 +12,7 @@ from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.mark import MARK, check_replaceable, is_ours, made_by, replacing
 from nucleizoo.io.meshes import write_obj, write_stl
 from nucleizoo.io.names import LABEL, by_unique_name, first_few, name_of, named
+from nucleizoo.io.other_formats import is_jpeg
 from nucleizoo.io.pairs import (
     PAIR_BY,
     Pair,
@@ -32,7 +33,7 @@ __all__ = [
     "IMAGE_SUFFIXES", "ITEMS", "LABEL", "LAZY_SUFFIXES", "MARK", "MAX_VOXELS", "PAIR_BY", "Handle",
     "LazyVolume", "Listed", "Pair", "TooManyVoxels", "Volume", "annotated", "by_unique_name",
     "check_replaceable", "described_in", "dims_of", "find", "find_distinct", "find_pictures",
-    "first_few", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files", "made_by", "match",
+    "first_few", "is_jpeg", "is_large", "is_lazy", "is_ours", "is_zarr", "label_files", "made_by", "match",
     "name_of", "named", "open_lazily", "pair", "pairs_of", "read", "read_items", "replacing",
     "write_image", "write_items", "write_labels", "write_obj", "write_png", "write_stl", "zarr_library",
 ]  # fmt: skip

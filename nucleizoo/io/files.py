@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 import warnings
@@ -12,13 +13,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.said import warn_once
 from nucleizoo.io import hdf5, tiff
 from nucleizoo.io.decoder_errors import is_lack_of_memory, named
 from nucleizoo.io.lazy_open import open_lazily
 from nucleizoo.io.lazy_volume import LazyVolume
+from nucleizoo.io.names import first_few
+from nucleizoo.io.other_formats import remedy
+from nucleizoo.io.tiff_values import tell_orientation
 from nucleizoo.io.volume import (
     MAX_VOXELS,
     SMALLER,
@@ -28,8 +33,11 @@ from nucleizoo.io.volume import (
     check,
     check_file,
     from_array,
+    is_broken_link,
 )
 from nucleizoo.io.zarr_folder import check_mark, is_former_zarr, is_zarr
+
+log = logging.getLogger(__name__)
 
 _AS_COLOUR = ("P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
 _AS_GREY = ("LA", "La")
@@ -73,10 +81,8 @@ def read(
     if not is_zarr(path):
         check_file(path)
         if path.suffix.lower() not in IMAGE_SUFFIXES:
-            raise ImageReadError(
-                f"{path}: '{path.suffix}' files are not supported; save it as one of "
-                f"{' '.join(IMAGE_SUFFIXES)}"
-            )
+            what = remedy(path) or f"save it as one of {' '.join(IMAGE_SUFFIXES)}"
+            raise ImageReadError(f"{path}: '{path.suffix}' files are not supported; {what}")
     reader = _READERS.get(path.suffix.lower())
     try:
         with named(path):
@@ -102,29 +108,36 @@ def find(path: str | Path) -> list[Path]:
             where ** includes subfolders. A Zarr folder counts as a file.
 
     Returns:
-        At least one; hidden files and those with other suffixes are left out. A Zarr folder that has lost
-        its mark is among them, to be refused by name when it is read.
+        At least one; hidden files and those with other suffixes are left out, with a warning of pictures in
+        formats that are not read. A Zarr folder that has lost
+        its mark and a broken link are among them, to be refused by name when they are read.
 
     Raises:
-        ImageReadError: when there is none, or one is a broken link.
+        ImageReadError: when there is none, and for ''.
     """
+    if not str(path):
+        raise ImageReadError("a path is empty, as of a variable that is not set; name a file or folder")
     path = Path(path)
     if path.is_file() or is_zarr(path) or is_former_zarr(path):
         return [path]
     candidates = list(path.iterdir()) if path.is_dir() else _matches(path)
     shown = [f for f in candidates if f.name[0] != "."]
     pictures = [f for f in shown if f.suffix.lower() in IMAGE_SUFFIXES]
-    for link in pictures:
-        if link.is_symlink() and not link.exists():
-            raise ImageReadError(
-                f"{link}: is a broken link (to {os.readlink(link)}); restore its file, or remove it"
-            )
-    files = [f for f in pictures if f.is_file()] + [f for f in shown if is_zarr(f) or is_former_zarr(f)]
+    files = [f for f in pictures if f.is_file() or is_broken_link(f)] + [
+        f for f in shown if is_zarr(f) or is_former_zarr(f)
+    ]
+    others = sorted((f for f in shown if remedy(f) and f not in files), key=_natural)
+    left_out = f"{first_few(f.name for f in others)} not read: {remedy(others[0])}" if others else ""
+    if files and left_out:
+        warn_once(log, f"{others[0].parent}: {left_out}")
     if not files:
         if not path.exists() and not glob.has_magic(str(path)):
             raise ImageReadError(f"{path}: there is no such file or folder; check the path")
         what = "the folder holds" if path.is_dir() else "there is"
-        raise ImageReadError(f"{path}: {what} no image file; looked for {' '.join(IMAGE_SUFFIXES)} and Zarr")
+        raise ImageReadError(
+            f"{path}: {what} no image file; "
+            + (left_out or f"looked for {' '.join(IMAGE_SUFFIXES)} and Zarr")
+        )
     return sorted(files, key=_natural)
 
 
@@ -148,18 +161,34 @@ def _read_bitmap(path: Path, allowed: Check) -> Volume:
 
     Raises:
         ValueError: for a PNG of 16 bits in several channels, which Pillow would cut to 8.
-        Exception: whatever Pillow raises on a damaged file, and its bomb warning.
+        Exception: as `_opened`, and whatever Pillow raises when it decodes a damaged file.
     """
     _refuse_deep_colour(path)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=("PNG", "JPEG", "BMP")) as picture:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `allowed` has limits of its own
+        with _opened(path) as picture:
             colour, grey = picture.mode in _AS_COLOUR, picture.mode in _AS_GREY
             samples = 3 if colour else len(picture.getbands())
             allowed((picture.height, picture.width, samples), np.uint8)
             mode = "RGB" if colour else "L" if grey else picture.mode
             data = np.asarray(picture.convert(mode))
+            tell_orientation(path, picture.getexif().get(ExifTags.Base.Orientation, 1))
     return from_array(data, "YXS"[: data.ndim])
+
+
+def _opened(path: Path) -> Image.Image:
+    """The picture, not yet decoded.
+
+    Raises:
+        TooManyVoxels: for more pixels than Pillow opens.
+        Exception: whatever Pillow raises on a damaged file.
+    """
+    try:
+        return Image.open(path, formats=("PNG", "JPEG", "BMP"))
+    except Image.DecompressionBombError as error:
+        raise TooManyVoxels(
+            f"{path}: has too many pixels for its format ({error}); save it as TIFF, in tiles"
+        ) from error
 
 
 def _refuse_deep_colour(path: Path) -> None:

@@ -26,7 +26,7 @@ LARGE_BYTES = 2**28
 
 def is_large(path: Path) -> bool:
     """Whether a file takes long to read whole, and can be read part by part."""
-    return path.suffix.lower() in _OPENERS and path.stat().st_size >= LARGE_BYTES
+    return path.suffix.lower() in _OPENERS and path.exists() and path.stat().st_size >= LARGE_BYTES
 
 
 def is_lazy(path: Path) -> bool:
@@ -79,10 +79,13 @@ def open_lazily(
     path = Path(path)
     opener = zarr.open_array if is_zarr(path) else _OPENERS.get(path.suffix.lower())
     if not path.exists():
-        raise ImageReadError(f"{path}: there is no such file; check the path")
+        check_file(path)
     check_mark(path)
     if opener is None:
-        raise ImageReadError(f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}")
+        raise ImageReadError(
+            f"{path}: cannot be read by blocks; save it as one of {' '.join(LAZY_SUFFIXES)}, or predict it "
+            "in memory: without --blocks and its options"
+        )
     if opener is not zarr.open_array:
         check_file(path)
     with named(path), ExitStack() as until_checked:

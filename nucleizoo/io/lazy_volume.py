@@ -93,7 +93,8 @@ class LazyVolume:
                 f"{self.name}: lacks {plural(count, self._noun)} ({'; '.join(itertools.islice(words, 3))}"
                 f"{'; ...' * (count > 3)}) of {math.prod(self._counts)}; copy it again. If what is missing "
                 "was left out because it is empty, set the key EMPTY_CHUNKS (in prediction "
-                "DATASET.IMAGE.EMPTY_CHUNKS true); to treat it as black in prediction, add --skip-damaged"
+                "DATASET.IMAGE.EMPTY_CHUNKS true, in evaluate --empty-chunks); to treat it as black in "
+                "prediction, add --skip-damaged"
             )
         if count:
             lost = np.zeros(self._counts, bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -16,13 +17,18 @@ _OME = ".ome"
 """What precedes the suffix of OME-TIFF and OME-Zarr: no part of a picture's name."""
 
 _RESULT = re.compile(r"(.+)_(label|maps|source|image|overlay|errors)")
+_BY_HAND = re.compile(r"(.+?)_(labels?|masks?|cp_masks|seg)")
+"""What people and other programs, such as Cellpose, call the labels of a picture."""
+_PICTURES = ("", "_image", "_img")
+"""What may follow the name of a picture whose labels are called so."""
 _OF_A_PLANE = re.compile(r"(.+?)(_\d{4,}|\[\d+\])")
 """What precedes `_overlay` and `_errors` of one plane of a stack: `a_0003`, `a[3]`."""
 
 
 def name_of(path: Path) -> str:
     """The name of a picture, by which it is paired and its results are called: the file's, or Zarr folder's,
-    without the suffix of the format, be it .h5, .ome.tif or .ome.zarr.
+    without the suffix of the format, be it .h5, .ome.tif or .ome.zarr. Accents are composed (NFC): macOS
+    stores them apart, and names that look the same are the same.
 
     Example:
         >>> name_of(Path("t2/brain.ome.tif"))
@@ -30,6 +36,7 @@ def name_of(path: Path) -> str:
     """
     is_plain_folder = path.is_dir() and path.suffix.lower() != ".zarr"
     name = path.name if is_plain_folder else path.stem
+    name = unicodedata.normalize("NFC", name)
     return name[: -len(_OME)] if name.lower().endswith(_OME) else name
 
 
@@ -49,6 +56,17 @@ def pictures_of(result: str) -> Iterator[str]:
 def is_beside_its_picture(path: Path, names: Collection[str]) -> bool:
     """Whether a file is called like a result or the labels of one of the pictures with these names."""
     return any(name in names for name in pictures_of(name_of(path)))
+
+
+def is_labels_by_hand(path: Path, names: Collection[str]) -> bool:
+    """Whether a file is called as people call the labels of one of the pictures with these names.
+
+    Example:
+        >>> [is_labels_by_hand(Path(f"a_{end}"), ["a"]) for end in ("mask.png", "seg.npy", "dapi.png")]
+        [True, True, False]
+    """
+    made = _BY_HAND.fullmatch(name_of(path))
+    return made is not None and any(f"{made[1]}{end}" in names for end in _PICTURES)
 
 
 def named(files: Iterable[Path], ending: str = "") -> dict[str, Path]:

@@ -19,6 +19,7 @@ from nucleizoo.io.names import (
     by_unique_name,
     first_few,
     is_beside_its_picture,
+    is_labels_by_hand,
     name_of,
     named,
     pictures_of,
@@ -199,8 +200,9 @@ def label_files(folder: str | Path, *, whole: bool = False) -> dict[str, Path]:
 def find_pictures(*paths: str | Path) -> list[Path]:
     """The pictures that paths name, each once; labels and results beside them are left out, and logged.
 
-    These are called as in `names.pictures_of`. In a folder or pattern, labels, maps and overlays that
-    nucleizoo wrote are left out, too, where their picture is not there.
+    These are called as in `names.pictures_of`, or as people call labels: `a_mask.png`, `a_seg.npy`. In a
+    folder or pattern, labels, maps and overlays that nucleizoo wrote are left out, too, where their picture
+    is not there.
 
     Raises:
         ImageReadError: as `find`, and when there are only results.
@@ -211,7 +213,9 @@ def find_pictures(*paths: str | Path) -> list[Path]:
     results = [
         file
         for place, file in found.items()
-        if is_beside_its_picture(file, names) or (place not in given and _is_alone(file))
+        if is_beside_its_picture(file, names)
+        or is_labels_by_hand(file, names)
+        or (place not in given and _is_alone(file))
     ]
     pictures = [file for file in found.values() if file not in results]
     if not pictures:

@@ -55,7 +55,7 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     check_colours(path, page)
     axes, page_axes = _axes_of(path, opened, series)
     mask = turn_over(path, page, usual)
-    tell_orientation(path, page)
+    tell_orientation(path, page.tags.valueof(274, 1))
     lead = series.shape[: len(axes) - len(page_axes)]
     pages: list[Any] = []
     if series.dataoffset is None:
@@ -112,7 +112,18 @@ def _only_series(path: Path, tiff: Any) -> Any:
     planes = math.prod(n for n, axis in zip(series.shape, series.axes, strict=True) if axis not in "YXS")
     if planes < declared:
         raise ImageReadError(f"{path}: is truncated, {planes} of {declared} planes are there; copy it again")
+    if len(tiff.pages) > planes:
+        _tell_surplus(path, tiff, series, planes)
     return series
+
+
+def _tell_surplus(path: Path, tiff: Any, series: Any, planes: int) -> None:
+    """Say in the log when there are more planes than the metadata know of."""
+    rest = [tiff.pages.get(number) for number in range(planes, len(tiff.pages))]
+    shape = series.keyframe.shape
+    if more := sum(page.shape == shape and not (page.is_reduced or page.is_mask) for page in rest):
+        warn_once(log, f"{path}: has {planes + more} planes, but its metadata know of {planes}; the others "
+                       "are left out: if they are wanted, save it again")  # fmt: skip
 
 
 def _axes_of(path: Path, tiff: Any, series: Any) -> tuple[str, str]:
@@ -155,7 +166,7 @@ def _pages_of(path: Path, tiff: Any, series: Any, planes: int) -> list[Any]:
             or when a strip or tile unpacks to far more than it is.
     """
     try:
-        pages = list(series.pages)
+        pages = list(series.pages)[:planes]
     except IndexError:  # the metadata promise more than there are
         pages = list(tiff.pages)
     if len(pages) != planes:

@@ -23,6 +23,10 @@ _TO_RGB = (6, 7, 33007, 34892)
 _APERIO_YCBCR = 33003
 """A compression that stores YCbCr whatever the photometric interpretation says."""
 
+_OF_PYTHON = "tifffile"
+"""Begins the Software of files by tifffile and what is built on it, such as scikit-image: unless it is told
+another photometric interpretation, it writes True as 1 under WhiteIsZero."""
+
 _ALPHA = (1, 2)
 """Values of the tag ExtraSamples for associated and unassociated alpha; 0 is any other channel."""
 
@@ -76,7 +80,7 @@ def turn_over(path: Path, page: Any, usual: str) -> int | None:
     """What to combine with stored integers, by exclusive or, so that brighter is larger; None for nothing.
 
     Says in the log where a file has WhiteIsZero or a palette. Labels are ids: they are turned over only
-    where they have one bit.
+    where they have one bit. Masks that Python's tifffile wrote are as stored: True is 1 in them.
 
     Args:
         path: for messages.
@@ -94,6 +98,8 @@ def turn_over(path: Path, page: Any, usual: str) -> int | None:
         return None
     if is_label and page.bitspersample != 1:
         return None
+    if page.bitspersample == 1 and str(page.software).startswith(_OF_PYTHON):
+        return None
     if page.dtype.kind == "f":
         warn_once(log, f"{path}: says WhiteIsZero, but has fractions, which have no white; they are read "
                        "as stored")  # fmt: skip
@@ -103,9 +109,9 @@ def turn_over(path: Path, page: Any, usual: str) -> int | None:
     return int(-1 if page.dtype.kind == "i" else 2**page.bitspersample - 1)
 
 
-def tell_orientation(path: Path, page: Any) -> None:
+def tell_orientation(path: Path, orientation: Any) -> None:
     """Say in the log where rows and columns are to be shown in another order than they are stored."""
-    if page.tags.valueof(274, 1) in range(2, 9):
+    if orientation in range(2, 9):
         warn_once(log, f"{path}: is to be shown turned or mirrored (tag Orientation), which is not applied: "
                        "rows and columns are those that are stored")  # fmt: skip
 

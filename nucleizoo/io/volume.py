@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.format import storage
+from nucleizoo.io.other_formats import check_content
 
 MAX_VOXELS = 2**31
 """Values that one file may declare."""
@@ -143,18 +145,28 @@ def check_picture(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         raise ImageReadError(f"{path}: is empty, its shape is {size}; save it again or remove it")
 
 
+def is_broken_link(path: Path) -> bool:
+    """Whether a path is a link to what does not exist."""
+    return path.is_symlink() and not path.exists()
+
+
 def check_file(path: Path) -> None:
     """Refuse what is no file with content.
 
     Raises:
-        ImageReadError: when it is missing, empty, a folder or a device.
+        ImageReadError: when it is missing, empty, a folder or a device, or is not what its name says.
     """
+    if is_broken_link(path):
+        raise ImageReadError(
+            f"{path}: is a broken link (to {os.readlink(path)}); restore its file, or remove it"
+        )
     if not path.exists():
         raise ImageReadError(f"{path}: there is no such file; check the path")
     if not path.is_file():
         raise ImageReadError(f"{path}: is a folder or device, not a file; name one image file")
     if path.stat().st_size == 0:
         raise ImageReadError(f"{path}: is an empty file (0 bytes); copy it again or remove it")
+    check_content(path)
 
 
 def from_array(data: NDArray[Any], axes: str, spacing: tuple[float, ...] = ()) -> Volume:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def compare(
     components: bool = False,
     resolution: Resolution = Resolution(),
     holds: Callable[[str], bool] = lambda name: True,
+    empty_chunks: bool = False,
     draw: Draw | None = None,
 ) -> dict[str, Any]:
     """Score every prediction against the truth of the same name: `a_label.tif` and `a.png` are both `a`.
@@ -56,6 +58,7 @@ def compare(
         components: treat a file with one label as a mask, whose connected parts are nuclei.
         resolution: at which labels are scored.
         holds: which names are scored.
+        empty_chunks: treat chunks of HDF5 and Zarr that were never written, and lacking planes, as empty.
         draw: called once per pair of files.
 
     Returns:
@@ -97,7 +100,7 @@ def compare(
     detected = dict[str, Overlap]()
     for pair in pairs:
         try:
-            pictures, dotted = _pictures(pair, planes, labels, resolution)
+            pictures, dotted = _pictures(pair, planes, labels, resolution, empty_chunks)
             scores = _scores(pictures, pair, border)
             detected |= {name: _detected(*one, border, pair.markers) for name, one in dotted.items()}
         except UserError as error:
@@ -136,15 +139,16 @@ def compare(
 
 
 def _pictures(
-    pair: io.Pair, planes: bool, files: LabelFiles, resolution: Resolution
+    pair: io.Pair, planes: bool, files: LabelFiles, resolution: Resolution, empty_chunks: bool
 ) -> tuple[Pictures, Pictures]:
     """The pictures of a pair, against their truth and against markers, at the resolution of the score."""
-    prediction = files.read(pair.picture)
+    read = partial(files.read, missing=empty_chunks)
+    prediction = read(pair.picture)
     found = _squeezed(prediction.data)
     apart = planes and found.ndim > 2
 
     def against(path: Path, *, doubt: bool) -> Pictures:
-        other = files.read(path)
+        other = read(path)
         true = _squeezed(other.data)
         check_same_shape(path, [true.shape], pair.picture, [found.shape])
         stacks = [list(one.reshape(-1, *one.shape[-2:])) if apart else [one] for one in (found, true)]
@@ -160,7 +164,7 @@ def _pictures(
 
     pictures = against(pair.truth, doubt=True) if pair.truth else {}
     for name, z, path in pair.planes:
-        other = files.read(path)
+        other = read(path)
         flat = _squeezed(other.data)
         if found.ndim != 3 or z >= len(found):
             raise ImageReadError(f"{pair.picture}: has no plane {z}, for its shape is {found.shape}")

@@ -80,8 +80,7 @@ def check_lossless(path: Path) -> None:
     Raises:
         ImageReadError: for a JPEG, and a TIFF compressed as such.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".jpg", ".jpeg") or (suffix in (".tif", ".tiff") and _is_lossy(path)):
+    if io.is_jpeg(path) or (path.suffix.lower() in (".tif", ".tiff") and _is_lossy(path)):
         raise ImageReadError(
             f"{path}: is compressed as JPEG, which changes labels at their borders; save them again "
             "from their source, as PNG or as TIFF with another compression"

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -72,6 +73,15 @@ def test_full_memory_is_known_by_type_and_number(error):
 @pytest.mark.parametrize("make", NOT_FULL.values(), ids=NOT_FULL)
 def test_other_errors_are_not_taken_for_full_memory(make):
     assert not is_out_of_memory(raised(make))
+
+
+def test_a_thread_that_cannot_start_is_told(capsys):
+    size = threading.stack_size(2**46)  # more than any address space has
+    try:
+        assert guarded(lambda: threading.Thread(target=print).start() or 0) == 2
+    finally:
+        threading.stack_size(size)
+    names(capsys.readouterr().err, "error", "thread", "ulimit -u", "OMP_NUM_THREADS", "SYSTEM.WORKERS")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])

@@ -13,6 +13,7 @@ from support.toy_methods import Duo, Plain
 from nucleizoo import io
 from nucleizoo.api import load_config
 from nucleizoo.contracts import Channel, Task
+from nucleizoo.core.errors import ForeignFileError
 from nucleizoo.inference import nuclei_table, writers
 from nucleizoo.inference.segmenter import Segmenter
 from nucleizoo.kinds import TARGETS
@@ -138,6 +139,26 @@ def test_labels_are_shown_to_the_method_with_the_voxel_size_of_their_file(tmp_pa
     found = io.read(tmp_path / "many_image.tif")
     assert found.spacing == pytest.approx((0.5, 0.5, 0.5)) and found.data.shape == (12, 12, 10, 2)
     assert found.data[..., 1].max() == 1.0
+
+
+@pytest.mark.parametrize("overlaid", [True, False])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_overlay_of_another_picture_is_kept(tmp_path, order, overlaid):
+    stack = a_stack(tmp_path, "TYX")[0].rename(tmp_path / "a.tif")
+    plane = tmp_path / "a_0001.tif"
+    io.write_image(plane, io.read(stack).data[1])
+    first, second = (stack, plane)[::order]
+    writers.write_labels(segmenter(2), first, tmp_path, overlay=True)
+    shared = tmp_path / "a_0001_overlay.png"
+    before = shared.read_bytes()
+    if overlaid:
+        with pytest.raises(ForeignFileError) as refused:
+            writers.write_labels(segmenter(2), second, tmp_path, overlay=True)
+        names(refused.value, shared, io.name_of(first), "--output")
+        writers.write_labels(segmenter(2), first, tmp_path, overlay=True)  # its own are replaced
+    else:
+        writers.write_labels(segmenter(2), second, tmp_path)
+    assert shared.read_bytes() == before
 
 
 def test_planes_of_an_unknown_distance_have_no_voxel_size(tmp_path):

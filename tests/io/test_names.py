@@ -30,7 +30,8 @@ def found(*paths):
 
 @pytest.mark.parametrize("result", [
     "a_label.tif", "a_label.h5", "a_label.ome.tif", "a_maps.tif", "a_source.tif", "a_image.tif",
-    "a_overlay.png", "a_0003_overlay.png", "a_errors.png", "a[2]_errors.png",
+    "a_overlay.png", "a_0003_overlay.png", "a_errors.png", "a[2]_errors.png", "a_labels.png", "a_mask.png",
+    "a_masks.tif", "a_cp_masks.png", "a_seg.npy",
 ])  # fmt: skip
 def test_a_result_beside_its_picture_is_no_picture_and_the_log_says_so(make, caplog, result):
     folder = make("a.png", "b.png", result)
@@ -46,6 +47,21 @@ def test_pictures_may_be_called_like_results_of_pictures_that_are_not_there(make
     folder = make("cell_image.png", "cell_source.png", "x_label.png", "label.png", "a_overlays.png", "a.png")
     assert found(folder) == ["a.png", "a_overlays.png", "cell_image.png", "cell_source.png", "label.png",
                              "x_label.png"]  # fmt: skip
+
+
+def test_labels_by_hand_beside_a_picture_that_is_called_image_are_no_pictures(make):
+    folder = make(
+        "1_image.png", "1_label.png", "2_img.png", "2_mask.png", "3_mask.png", "4_dapi.png", "4.png"
+    )
+    assert found(folder) == ["1_image.png", "2_img.png", "3_mask.png", "4.png", "4_dapi.png"]
+
+
+def test_names_that_look_the_same_are_the_same(make):
+    composed, apart = "zell\u00e4", "zella\u0308"
+    folder, labels = make(f"i/{composed}.png") / "i", make(f"l/{apart}_label.tif") / "l"
+    assert io.pairs_of(folder, labels) == [(folder / f"{composed}.png", labels / f"{apart}_label.tif")]
+    with pytest.raises(ImageReadError, match="have the same name"):
+        io.find_distinct([make(f"i/{apart}.png") / "i"])
 
 
 def test_the_picture_may_be_in_ome_format_and_in_another_folder_of_the_pattern(make):

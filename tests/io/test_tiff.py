@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from support.naming import names
 from support.raw_tiff import raw_tiff
 
 from nucleizoo import io
@@ -77,6 +78,12 @@ def test_a_fax_is_read_as_it_is_shown(tmp_path, compression):
     same(tmp_path / "a.tif", mask, usual="label")
 
 
+@pytest.mark.parametrize("usual", ["image", "label"])
+def test_a_mask_of_python_is_what_was_written(tmp_path, usual):
+    tifffile.imwrite(tmp_path / "a.tif", GREY > 99)  # as WhiteIsZero, which is tifffile's default for bool
+    same(tmp_path / "a.tif", GREY > 99, usual=usual)
+
+
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("fill", [1, 2])
 @pytest.mark.parametrize("sense", [0, 1])
@@ -98,6 +105,24 @@ def test_white_is_zero_is_turned_over_but_for_ids_and_said_once(tmp_path, caplog
     same(tmp_path / "a.tif", stored if dtype == np.float32 else np.bitwise_not(stored))
     assert caplog.text.count("a.tif: says WhiteIsZero") == 1
     same(tmp_path / "a.tif", stored, usual="label")
+
+
+@pytest.mark.parametrize(("name", "known"), [
+    ("a.ome.tif", [(b'SizeZ="6"', b'SizeZ="5"')]),
+    ("a.tif", [(b"images=6", b"images=5"), (b"slices=6", b"slices=5")]),
+])  # fmt: skip
+def test_planes_that_the_metadata_do_not_know_of_are_told(tmp_path, caplog, name, known):
+    stack, path = np.arange(6 * 8 * 9, dtype=np.uint16).reshape(6, 8, 9), tmp_path / name
+    tifffile.imwrite(path, stack, imagej=name == "a.tif", metadata={"axes": "ZYX"}, compression="zlib")
+    same(path, stack)
+    caplog.clear()
+    content = path.read_bytes()
+    for right, wrong in known:
+        assert right in content
+        content = content.replace(right, wrong)
+    path.write_bytes(content)
+    same(path, stack[:5])
+    names(caplog.text, path, "6 planes", "know of 5")
 
 
 def test_without_a_photometric_interpretation_nothing_is_turned_over(tmp_path):

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -148,6 +149,18 @@ def test_one_label_in_several_pieces_is_told_to_be_a_mask(write, tmp_path, caplo
     folders.compare(tmp_path / "found", tmp_path / "truth")
     (told,) = caplog.records
     names(told.message, path, "255", "2 pieces")
+
+
+def test_chunks_that_were_never_written_are_empty_only_if_asked_for(tmp_path, capsys, pairs):
+    for name in "ab":
+        (tmp_path / f"truth/{name}.tif").unlink()
+        with h5py.File(tmp_path / f"truth/{name}.h5", "w") as file:
+            half = file.create_dataset("label", TWO.shape, TWO.dtype, chunks=(20, 20))
+            half[20:, 20:] = TWO[20:, 20:]
+    assert evaluate(tmp_path) == 2
+    names(capsys.readouterr().err, tmp_path / "truth" / "a.h5", "3 chunks", "--empty-chunks")
+    assert evaluate(tmp_path, "--empty-chunks") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("2 matched, 0 missed, 2 invented")
 
 
 def test_a_truth_without_the_ending_of_the_others_is_not_dropped(write, tmp_path, capsys, pairs):
