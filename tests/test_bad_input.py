@@ -79,7 +79,7 @@ def refused_training(refused, toy_images, tmp_path):
     ("TARGET 3", ["TARGET", "3", "TARGET.NAME"]),
     # ranges
     ("SOLVER.BATCH 0", ["SOLVER.BATCH", "1", "0"]),
-    ("SOLVER.TOTAL -1", ["SOLVER.TOTAL", "1", "-1"]),
+    ("SOLVER.TOTAL -1", ["SOLVER.TOTAL", "0 or more", "-1"]),
     ("SOLVER.OPTIMISER.NAME adamx", ["SOLVER.OPTIMISER.NAME", "'adamx'", "'adam'"]),
     ("SOLVER.SCHEDULE cosine", ["SOLVER.SCHEDULE", "'cosine'", "SOLVER.SCHEDULE.NAME cosine"]),
     ("SOLVER.LR -1e-4", ["SOLVER.LR", "0", "-0.0001"]),

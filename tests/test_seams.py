@@ -115,13 +115,13 @@ def middle(length):
     ramp[length // 4 : length - length // 4] = 1
     return ramp
 
-@BLENDINGS.register("middle")
+@BLENDINGS.register("middle_half")
 class Middle(Blending):
     """The middle half of a window counts, its rim only where there is nothing else."""
     def terms(self):
         return ((1.0, middle), (1e-6, torch.ones))
 '''
-    pairs = ["INFERENCE.BLENDING.NAME", "middle", "INFERENCE.WINDOW", "[16, 16]", "SOLVER.TOTAL", "1"]
+    pairs = ["INFERENCE.BLENDING.NAME", "middle_half", "INFERENCE.WINDOW", "[16, 16]", "SOLVER.TOTAL", "1"]
     config = load("supervised_2d", plugin(code), *pairs)
     from nucleizoo import build
 
