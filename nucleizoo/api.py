@@ -12,7 +12,7 @@ from typing import Any
 from yacs.config import CfgNode
 
 from nucleizoo import blockwise, comparison, io, published, ranges
-from nucleizoo.comparison import Comparison, find_pairs
+from nucleizoo.comparison import Comparison, find_pairs, scoring
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import ForeignFileError, ImageReadError, UserError
 from nucleizoo.core.files import is_too_long, write_texts
@@ -24,7 +24,7 @@ from nucleizoo.inference import writers
 from nucleizoo.inference.segmenters import Segmenters
 from nucleizoo.io.join_planes import join_planes as joined
 from nucleizoo.metrics import files, folders
-from nucleizoo.metrics import protocol as protocols
+from nucleizoo.metrics.protocol import PLAIN, Scoring
 from nucleizoo.ops.nn.device import pick_device
 from nucleizoo.ops.out_of_memory import is_out_of_memory
 from nucleizoo.ops.synthesis.nucleus_size import Sizes
@@ -199,69 +199,6 @@ def join_planes(
     yield from joined(found, Path(output), tuple(spacing), gaps=gaps)
 
 
-def scoring(
-    protocol: str,
-    truths: str | Path,
-    *,
-    dataset: str = "",
-    border: int | None = None,
-    markers: str | Path | None = None,
-) -> protocols.Scoring:
-    """How a protocol scores a folder of labels.
-
-    Args:
-        protocol: its name, such as 'ctc', or a file; '' for none.
-        truths: the labels. What `arrange_data` wrote beside them says their data set and split, and has
-            markers.
-        dataset: name of the data set, whose border a protocol may take; '' for what is written there.
-        border: pixels within which SEG and DET ignore nuclei; None for that of the protocol, or 0.
-        markers: folder of label files with a dot in each nucleus; None for what the protocol says.
-
-    Raises:
-        UserError: for an unknown protocol, one of another data set or border, or a border that is not known.
-    """
-    told = protocols.named(protocol) if protocol else protocols.Protocol()
-    folder, doubts = Path(truths).resolve().parent, list[str]()
-    items = io.read_items(folder)
-    sets = {item.dataset for item in items.values()} - {""}
-    here = {dataset} if dataset else sets
-    if told.dataset and here and told.dataset.lower() not in map(str.lower, here):
-        raise UserError(
-            f"the protocol {told.name} is for {told.dataset}, and {folder} holds {', '.join(sorted(here))}; "
-            "give labels of that set, or leave out --protocol"
-        )
-    title = told.dataset or (min(here) if len(here) == 1 else "")
-    wanted = told.border
-    if wanted is None and told.name:
-        wanted = {name.lower(): one.border for name, one in published.table().items()}.get(title.lower())
-    if border is None and wanted is None and told.name:
-        raise UserError(
-            f"the protocol {told.name} has the border of the data set, and that of {title or folder} is not "
-            "known; give it with --border"
-        )
-    if border is not None and wanted is not None and border != wanted:
-        raise UserError(
-            f"the protocol {told.name} ignores nuclei within {wanted} pixels of the edge, not {border}; "
-            "leave out --border"
-        )
-    if markers is None and told.markers:
-        markers = folder / "markers"
-        if not markers.is_dir():
-            doubts.append(f"there are no markers in {markers}")
-            markers = None
-    only = (
-        {name for name, item in items.items() if item.split == told.split} if told.split and items else None
-    )
-    if told.split and not items:
-        doubts.append(
-            f"which images are of the split {told.split} is not told, for {folder} has no {io.ITEMS}"
-        )
-    return protocols.Scoring(
-        told, title, border if border is not None else wanted or 0,
-        Path(markers) if markers is not None else None, only, tuple(doubts),
-    )  # fmt: skip
-
-
 def evaluate(
     predictions: str | Path,
     truths: str | Path,
@@ -352,7 +289,7 @@ def compare(
     output: str | Path,
     *,
     dataset: str = "",
-    scoring: protocols.Scoring = protocols.PLAIN,
+    scoring: Scoring = PLAIN,
     label_dataset: str = "",
     components: bool = False,
     plugins: Sequence[str] = (),
