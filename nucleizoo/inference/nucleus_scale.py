@@ -44,8 +44,11 @@ PENALTY = 0.15
 FRAGMENT = 0.25
 """Share of the median size below which an object is debris or a piece of a nucleus."""
 
-SURE = 0.75
-"""The score above which what was found is not in doubt."""
+CLEAR = 0.85
+"""The score above which what was found is not in doubt, and nothing else is tried."""
+
+COMPARED = 3
+"""How many of the best are measured at their own zoom, where none is clear: there the right one is surer."""
 
 ROUNDS = 2
 """Corrections of the zoom."""
@@ -80,7 +83,7 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
     Args:
         segment: applies the network.
         looks: the image (C, *S) in [-1, 1] by whether nuclei are taken for dark, of cubic voxels, as the
-            network would see it without zoom; one or both. The second is not tried if the first is `SURE`.
+            network would see it without zoom; one or both. The second is not tried if the first is `CLEAR`.
         nominal: diameter of the nuclei that the network knows, in pixels.
         diameter: that of the nuclei in the image, where it is known; 0 finds it.
 
@@ -91,17 +94,25 @@ def find(segment: Segment, looks: dict[bool, Picture], nominal: float, diameter:
     diameters = [diameter] if diameter else [nominal * 2.0**octave for octave in OCTAVES[dims]]
     tried = list[Scale]()
     for dark, image in looks.items():
-        if any(one.score > SURE for one in tried):
+        if any(one.score > CLEAR for one in tried):
             break
         every = (_tried(segment, image, size, dark, nominal) for size in diameters)
         tried += [one for one in every if one]
-    for best in sorted(tried, key=lambda one: one.score, reverse=True):
-        if diameter:
-            return replace(best, diameter=diameter)
-        best = _refined(segment, looks[best.dark], best, nominal, diameters[0])
-        if best.score > DOUBT and _is_seen_from_afar(segment, looks[best.dark], best, nominal):
-            return best
+    ranked = sorted(tried, key=_score, reverse=True)
+    if diameter:
+        return replace(ranked[0], diameter=diameter) if ranked else None
+    clear = bool(ranked) and ranked[0].score > CLEAR
+    near = 1 if clear else COMPARED
+    for group in (ranked[:near], *([one] for one in ranked[near:])):
+        measured = [_refined(segment, looks[one.dark], one, nominal, diameters[0]) for one in group]
+        for best in sorted(measured, key=_score, reverse=True):
+            if best.score > DOUBT and _is_seen_from_afar(segment, looks[best.dark], best, nominal):
+                return best
     return None
+
+
+def _score(one: Scale) -> float:
+    return one.score
 
 
 def _refined(segment: Segment, image: Picture, best: Scale, nominal: float, least: float) -> Scale:
@@ -116,7 +127,7 @@ def _refined(segment: Segment, image: Picture, best: Scale, nominal: float, leas
 
 def _is_seen_from_afar(segment: Segment, image: Picture, found: Scale, nominal: float) -> bool:
     """Whether nuclei that were magnified are sure, or seen at half of it too; noise is neither."""
-    if found.score > SURE or found.diameter >= nominal / 2:
+    if found.score > CLEAR or found.diameter >= nominal / 2:
         return True
     whole, half = (_tried(segment, image, times * found.diameter, found.dark, nominal) for times in (1, 2))
     return whole is not None and half is not None and half.density > KEPT * whole.density

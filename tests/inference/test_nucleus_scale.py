@@ -59,6 +59,17 @@ def test_dark_nuclei_are_told_from_bright_ones():
     assert not find(segment, {False: bright, True: -bright}, KNOWN).dark
 
 
+def test_the_best_guesses_are_compared_at_their_own_zoom():
+    between, decoy = shown(discs((300, 300), 23, gap=15)), shown(discs((300, 300), 16, gap=15)) * 0.86
+
+    def dimmed(picture):
+        labels, sure = segment(picture)
+        return labels, sure * picture.max()
+
+    found = find(dimmed, {False: decoy, True: between}, KNOWN)  # at first, what has just the size is surer
+    assert found.dark and found.diameter == pytest.approx(23, rel=0.08)
+
+
 def test_a_known_diameter_is_kept_and_the_polarity_found():
     bright = shown(discs((300, 300), 20, gap=15))
     found = find(segment, {False: -bright, True: bright}, KNOWN, 21.0)
