@@ -60,9 +60,7 @@ def own_random_numbers():
     trainings differ, in nothing but that generator's state.
     """
     with pytest.MonkeyPatch.context() as patch:
-        own = random.Random()
-        for module in (session, randomness):
-            patch.setattr(module, "random", own)
+        patch.setattr(randomness, "random", random.Random())
         yield
 
 
