@@ -18,7 +18,7 @@ from nucleizoo.blockwise.pipeline import Pipeline
 from nucleizoo.blockwise.plan.budget import default_limit
 from nucleizoo.blockwise.plan.plan import Plan
 from nucleizoo.blockwise.step import run_steps
-from nucleizoo.checks.check import NotApplicableError, expect
+from nucleizoo.checks.check import NotApplicableError, PromiseError, expect
 from nucleizoo.checks.steps import Steps
 from nucleizoo.checks.toys import has_rules, prediction, shaken, size_for, training
 from nucleizoo.contracts import Decoder
@@ -31,6 +31,10 @@ from nucleizoo.ops.labels.rules import Maps
 
 LEVEL = 1 / 255
 """Maps by blocks are stored with 256 values."""
+
+DECODED: dict[int, tuple[int, ...]] = {2: (40, 50), 3: (12, 24, 26)}
+BLOCK: dict[int, tuple[int, ...]] = {2: (16, 20), 3: (6, 13, 9)}
+"""Sizes of maps and of their blocks, by dimensions."""
 
 
 def predicts_alike_by_blocks(steps: Steps) -> None:
@@ -72,9 +76,22 @@ def decodes_alike_by_blocks(recipe: Recipe, dims: int) -> None:
     decoder: Decoder = recipe()
     if not has_rules(type(decoder)):
         raise NotApplicableError("it has no rules, and decodes in memory only")
-    shape, block = {2: ((40, 50), (16, 20)), 3: ((12, 24, 26), (6, 13, 9))}[dims]
-    maps, grid = some_maps(decoder, shape), Grid(shape, block)
-    whole, found = decoder(maps), np.zeros(shape, np.int32)
+    maps = some_maps(decoder, DECODED[dims])
+    whole = decoder(maps)
+    remedy = (
+        "foreground, seeds and height of its rules must see no further than 'reach' voxels, and only maps"
+    )
+    try:
+        found = _by_blocks(decoder, maps, Grid(DECODED[dims], BLOCK[dims]))
+    except ValueError as error:  # of faces that do not fit
+        raise PromiseError(f"blocks disagree where they meet ({error}): {remedy}") from error
+    apart = float((found != whole).mean())
+    expect(not apart, f"labels differ at {apart:.0%} of the voxels: {remedy}")
+
+
+def _by_blocks(decoder: Decoder, maps: Maps, grid: Grid) -> NDArray[np.int32]:
+    """Labels that are decoded block by block."""
+    found, dims = np.zeros(grid.shape, np.int32), len(grid.shape)
     with tempfile.TemporaryDirectory() as folder:
         rules = check_rules(decoder.rules(Voxels(dims)))
         decoding = Decoding(rules, partial(_part, maps), grid, Path(folder), (2,) * dims)
@@ -83,12 +100,7 @@ def decodes_alike_by_blocks(recipe: Recipe, dims: int) -> None:
         labels = decoding.labels()
         for index in range(len(grid)):
             found[grid.box(index)] = labels.read(grid.box(index))
-    apart = float((found != whole).mean())
-    expect(
-        not apart,
-        f"labels differ at {apart:.0%} of the voxels: foreground, seeds and height of its rules must see no "
-        "further than 'reach' voxels, and nothing but the maps",
-    )
+    return found
 
 
 def some_maps(decoder: Decoder, shape: tuple[int, ...]) -> Maps:

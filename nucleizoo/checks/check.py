@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -75,7 +77,8 @@ class Check:
             NotApplicableError: when it does not apply.
             Exception: any other of the entry itself.
         """
-        self.promise(*self.given)
+        with torch.enable_grad():  # whatever mode a method that yields inside a `with` has left
+            self.promise(*self.given)
 
     def result(self) -> Result:
         """Try it, and tell what happened; only an interruption ends it."""

@@ -47,7 +47,7 @@ def gives_a_rate_at_any_time(recipe: Recipe) -> None:
     factors = [schedule(Clock(time, total)) for time in times]
     for time, factor in zip(times, factors, strict=True):
         fits = isinstance(factor, float | int) and math.isfinite(factor) and factor >= 0
-        expect(fits, f"at step {time} of {total} the factor is {factor}")
+        expect(fits, f"at step {time} of {total} the factor is {factor:.3g}")
     again = [schedule(Clock(time, total)) for time in reversed(times)]
     expect(again[::-1] == factors, "asked again it gives other factors; it must depend on the clock alone")
     expect(factors[0] > 0, "it begins with a learning rate of 0; SOLVER.WARMUP is for that")

@@ -30,7 +30,7 @@ class Applied:
         losses: their names.
         step: whether an optimiser steps after it.
         wanted: parameters that it asks gradient for.
-        moved: parameters that have changed.
+        moved: parameters that have changed meanwhile.
         left: parameters that have gradient which no optimiser has used yet.
         spared: parameters outside its `only` whose gradient has changed in spite of that.
     """
@@ -55,12 +55,16 @@ class Seen:
 
     Attributes:
         method: after them.
+        groups: parameters by group.
         applied: the updates in order.
+        outside: parameters that have changed between them, or after the last.
         gradients: names of the parameters that an optimiser found gradient for -> whether any was not 0.
     """
 
     method: Method
+    groups: dict[str, set[str]]
     applied: list[Applied]
+    outside: set[str]
     gradients: dict[str, bool]
 
 
@@ -117,29 +121,38 @@ class Steps:
 
     def _watched(self) -> Seen:
         method = self.learning()
-        seen, plain, groups = Seen(method, [], {}), method.train_step, method.groups()
+        plain, groups = method.train_step, method.groups()
         names = {id(p): name for name, p in method.named_parameters()}
+        owned = {name: {names[id(p)] for p in group.parameters} for name, group in groups.items()}
+        seen = Seen(method, owned, [], set(), {})
+        before = {name: p.detach().clone() for name, p in method.named_parameters()}
         spared: dict[str, Tensor | None] = {}
         touched = set[str]()
+
+        def changed() -> set[str]:
+            """Parameters that have changed since this was called last."""
+            moved = {name for name, p in method.named_parameters() if not p.equal(before[name])}
+            before.update(
+                (name, p.detach().clone()) for name, p in method.named_parameters() if name in moved
+            )
+            return moved
 
         def watched(batch: dict[str, Tensor], clock: Clock) -> Iterator[Update]:
             for update in plain(batch, clock):
                 _check(update, groups)
                 if update.only is not None:  # the trainer may go through it once
                     update = replace(update, only=list(update.only))
-                owned = groups[update.group].parameters
-                wanted = {names[id(p)] for p in (owned if update.only is None else update.only)}
+                wanted = owned[update.group] if update.only is None else {names[id(p)] for p in update.only}
                 spared.update(
                     (names[id(p)], None if p.grad is None else p.grad.clone())
-                    for p in owned if names[id(p)] not in wanted
+                    for p in groups[update.group].parameters if names[id(p)] not in wanted
                 )  # fmt: skip
-                before = {name: p.detach().clone() for name, p in method.named_parameters()}
+                seen.outside.update(changed())
                 yield update
                 # what is behind a yield runs once the update is applied
-                moved = {name for name, p in method.named_parameters() if not p.equal(before[name])}
                 left = {name for name, p in method.named_parameters() if p.grad is not None and p.grad.any()}
                 told = update.group, tuple(update.losses), update.step
-                seen.applied.append(Applied(*told, wanted, moved, left, set(touched)))
+                seen.applied.append(Applied(*told, set(wanted), changed(), left, set(touched)))
                 spared.clear()
                 touched.clear()
 
@@ -157,6 +170,7 @@ class Steps:
             optimiser.register_step_pre_hook(look)
         trainer.train([batch_for(method)] * STEPS)
         method.train_step = plain  # type: ignore[method-assign]
+        seen.outside.update(changed())
         return seen
 
 

@@ -9,18 +9,18 @@ from nucleizoo.core.format import listed
 
 def moves_only_what_it_names(steps: Steps) -> None:
     """An update moves the parameters of the group that it names, and no other to the bit."""
-    seen, groups = steps.seen(), steps.method().groups()
-    gathered: dict[str, set[str]] = {
-        group: set() for group in groups
-    }  # what updates leave for one that steps
+    seen = steps.seen()
+    gathered: dict[str, set[str]] = {group: set() for group in seen.groups}  # for an update that steps
     stepped = set[str]()
     for one in seen.applied:
+        beyond = one.wanted - seen.groups[one.group]
+        expect(not beyond, f"{one.told} has {listed(sorted(beyond))} of another group in its 'only'")
         gathered[one.group] |= one.wanted
         strange = one.moved - (gathered[one.group] if one.step else set())
         expect(
             not strange,
-            f"{one.told} moved {listed(sorted(strange))}, for which it asks no gradient; leave weights to "
-            "the optimisers of their groups, and name in 'only' nothing of another group",
+            f"with {one.told} moved {listed(sorted(strange))}, for which it asks no gradient; leave weights "
+            "to the optimisers of their groups",
         )
         if one.step:
             expect(one.moved, f"{one.told} moved nothing; its losses do not depend on that group")
@@ -32,7 +32,12 @@ def moves_only_what_it_names(steps: Steps) -> None:
             f"{one.told} gave gradient to {listed(sorted(left))}, for which it does not ask; leave backward "
             "to the trainer",
         )
-    for group in groups:
+    expect(
+        not seen.outside,
+        f"{listed(sorted(seen.outside))} moved while no update was applied; leave weights to the optimisers "
+        "of their groups",
+    )
+    for group in seen.groups:
         expect(group in stepped, f"no update steps the group '{group}'; yield one, or merge the group")
         waiting = listed(sorted(gathered[group]))
         expect(not waiting, f"step=False gathered gradient for {waiting} that no update of '{group}' uses")
@@ -40,8 +45,8 @@ def moves_only_what_it_names(steps: Steps) -> None:
 
 def reaches_every_parameter(steps: Steps) -> None:
     """Every parameter gets a gradient."""
-    method, seen = steps.method(), steps.seen()
-    every = [name for name, _ in method.named_parameters()]
+    seen = steps.seen()
+    every = [name for name, _ in seen.method.named_parameters()]
     unreached = [name for name in every if name not in seen.gradients]
     expect(
         not unreached,
