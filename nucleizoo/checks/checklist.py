@@ -44,7 +44,6 @@ METHOD: Sequence[Promise] = (
     resume.predicts_from_saved_weights,
     resume.resumes_exactly,
     blocks.predicts_alike_by_blocks,
-    ranks.trains_in_two_processes,
 )
 """Of a method and its steps."""
 
@@ -97,6 +96,8 @@ def _of_kind(entry: Entry) -> Iterator[Check]:
         if kind == "METHODS":
             first = steps.Steps(entry, dims)
             yield from (Check(promise, (first,), f"{dims}D") for promise in METHOD)
+            if dims == DIMS[0]:  # what processes exchange is the same in 3D
+                yield Check(ranks.trains_in_two_processes, (first,), f"{dims}D")
         if kind == "DATASETS":
             opened = datasets.Opened(entry, dims)
             yield from (Check(promise, (opened,), f"{dims}D") for promise in DATASET)
