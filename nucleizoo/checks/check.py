@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from nucleizoo.core.errors import UserError
+
 PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -96,6 +98,8 @@ class Check:
 
 def raised(error: Exception) -> str:
     """An error with the line that raised it: the last one outside of this package and libraries, if any."""
+    if isinstance(error, UserError):  # it says where
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(PACKAGE) and _is_own(frame.filename)]
     frame = (own or frames)[-1]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import torch
 
-from nucleizoo.checks.check import expect
+from nucleizoo.checks.check import PromiseError, expect
 from nucleizoo.checks.steps import Steps
-from nucleizoo.checks.toys import batch_for, built
+from nucleizoo.checks.toys import batch_for
 from nucleizoo.contracts import ContentCoder, Interpolator, Translator
+from nucleizoo.core.errors import ConfigError
 
 
 def is_built_from_its_defaults(steps: Steps) -> None:
     """It is built from its defaults."""
-    with torch.device("meta"):  # as every training does first, to find mistakes
-        built(steps.recipe, steps.dims)
+    if isinstance(steps.flaw, ConfigError):
+        raise PromiseError(
+            f"{steps.flaw}. What a network must be able to do, where it is not a translator or a critic, the "
+            "method says in 'roles', such as {'network': 'segmenter'}"
+        ) from steps.flaw
+    if steps.flaw:
+        raise steps.flaw
 
 
 def has_every_parameter_in_one_group(steps: Steps) -> None:
@@ -82,7 +88,8 @@ def does_what_its_protocols_say(steps: Steps) -> None:
 def draws_for_the_log(steps: Steps) -> None:
     """Its snapshot has pictures of the size of its images."""
     method = steps.method()
-    batch = batch_for(method, keys=method.needs | {"image"})
+    batch = batch_for(method, keys=method.needs or frozenset({"image"}))
+    size = next(iter(batch.values())).shape[2:]
     for name, picture in method.snapshot(batch).items():
-        expect(picture.shape[2:] == batch["image"].shape[2:], f"'{name}' is {tuple(picture.shape[2:])} large")
+        expect(picture.shape[2:] == size, f"'{name}' is {tuple(picture.shape[2:])} large, not {tuple(size)}")
         expect(not picture.requires_grad, f"'{name}' has a gradient; decorate snapshot with torch.no_grad()")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nucleizoo.checks.check import NotApplicableError, expect
 from nucleizoo.checks.entry import Entry
-from nucleizoo.checks.toys import batch_for, toy, training
+from nucleizoo.checks.toys import batch_for, built, toy, training
 from nucleizoo.contracts import Clock, Group, Method, Update
 from nucleizoo.core.registry import Recipe
 from nucleizoo.training.trainer import Trainer
@@ -84,8 +84,26 @@ class Steps:
         """Of the entry, as it is."""
         return self.entry.recipe
 
+    @cached_property
+    def flaw(self) -> Exception | None:
+        """The error that keeps it from being built; `methods.is_built_from_its_defaults` raises it."""
+        try:
+            training(self.recipe, STEPS)
+            with torch.device("meta"):  # as every training does first, to find mistakes
+                built(self.recipe, self.dims)
+            toy(self.recipe, self.dims)
+        except Exception as error:  # of code that is on trial
+            return error
+        return None
+
     def method(self) -> Method:
-        """A small one, new and always the same."""
+        """A small one, new and always the same.
+
+        Raises:
+            NotApplicableError: when it is not built, which a check of its own tells.
+        """
+        if self.flaw:
+            raise NotApplicableError("it is not built, see above")
         return toy(self.recipe, self.dims)
 
     def learning(self) -> Method:
