@@ -94,10 +94,10 @@ def _of_kind(entry: Entry) -> Iterator[Check]:
         for promise in IN_DIMENSIONS.get(kind, ()):
             yield Check(promise, (recipe, dims), f"{dims}D")
         if kind == "METHODS":
-            first = steps.Steps(entry, dims)
-            yield from (Check(promise, (first,), f"{dims}D") for promise in METHOD)
+            tried = steps.Steps(entry, dims)
+            yield from (Check(promise, (tried,), f"{dims}D") for promise in METHOD)
             if dims == DIMS[0]:  # what processes exchange is the same in 3D
-                yield Check(ranks.trains_in_two_processes, (first,), f"{dims}D")
+                yield Check(ranks.trains_in_two_processes, (tried,), f"{dims}D")
         if kind == "DATASETS":
             opened = datasets.Opened(entry, dims)
             yield from (Check(promise, (opened,), f"{dims}D") for promise in DATASET)

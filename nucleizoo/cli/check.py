@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if result.state == "failed":
                 failed.append(result.check.title)
         print(f"\n{known.entry}: {total} checks, {len(failed)} failed, in {seconds:.0f} s")
+        if failed:
+            print(textwrap.fill(f"It does not keep what its kind promises: {'; '.join(failed)}.", 108))
         return 1 if failed else 0
 
     return guarded(work)
