@@ -12,6 +12,7 @@ from typing import Any
 from yacs.config import CfgNode
 
 from nucleizoo import blockwise, comparison, io, published, ranges
+from nucleizoo.checks import check
 from nucleizoo.comparison import Comparison, find_pairs, scoring
 from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import ForeignFileError, ImageReadError, UserError
@@ -43,7 +44,7 @@ _TOO_LARGE = (
 )
 
 __all__ = [
-    "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
+    "arrange_data", "check", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
     "import_checkpoint", "join_planes", "load_config", "predict", "sample", "scoring", "train", "train_seeds",
 ]  # fmt: skip
 

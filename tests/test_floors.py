@@ -17,7 +17,7 @@ FLOORS = [
     {"training"},
     {"comparison", "blockwise"},
     {"experiments"},
-    {"api", "catalogue", "figures"},
+    {"api", "catalogue", "checks", "figures"},
     {"cli"},
     {"__main__"},
 ]

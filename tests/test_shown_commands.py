@@ -65,6 +65,18 @@ WRITES = {
 """What a command leaves in the folder that an option of it names; "" is the file itself."""
 
 
+def files_of(page):
+    """The plugin that a page shows and its configuration, by the names that its commands give them."""
+    text = page.read_text()
+    for fence, name, word in (
+        ("python", r"--plugin (\w+\.py)", "register"),
+        ("yaml", r"--cfg (\w+\.yaml)", ""),
+    ):
+        blocks = [one for one in re.findall(rf"^```{fence}\n(.*?)^```", text, re.M | re.S) if word in one]
+        if blocks:
+            yield re.search(name, text)[1], blocks[0]
+
+
 class Shown(NamedTuple):
     """A command of a document: page and section, the whole line, and the words behind `nucleizoo`."""
 
@@ -142,6 +154,8 @@ def world(annotated, toy_images, tmp_path, monkeypatch):
         Path(name).symlink_to(there)
     published_sets.ctc(Path("data/Fluo-N2DL-HeLa"), shape=(48, 64))
     torch.save(published_checkpoints.adgan(), "10000.pth")
+    for name, text in (file for page in PAGES for file in files_of(page)):
+        Path(name).write_text(text)
     _, volume = toy_picture(0, (12, 32, 32), np.uint8)
     Path("my_volumes").mkdir()
     for file in (toy_images / "volumes").iterdir():
@@ -182,7 +196,8 @@ def in_seconds(words):
         return words
     if words[0] == "sample":
         words += ["--count", "2", "--size", "48", "48"]
-    config = api.load_config(words[words.index("--cfg") + 1])
+    plugins = [word for option, word in pairwise(words) if option == "--plugin"]
+    config = api.load_config(words[words.index("--cfg") + 1], plugins=plugins)
     sizes = {"DATASET.SIZE": "[32, 32]"}
     if len(config.DATASET.SIZE) == 3:
         sizes = dict.fromkeys(("DATASET.SIZE", "INFERENCE.WINDOW"), "[8, 32, 32]")

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-_SAME = "train", "predict", "models", "evaluate", "compare", "sample", "estimate", "data", "figure"
+_SAME = "train", "predict", "models", "evaluate", "compare", "sample", "estimate", "data", "figure", "check"
 
 COMMANDS = {
     **dict(zip(_SAME, _SAME, strict=True)),

@@ -51,7 +51,7 @@ class Group:
     """Parameters that one optimiser owns.
 
     Attributes:
-        parameters: no other group holds them.
+        parameters: no other group holds them; what `Module.parameters()` gives becomes a tuple.
         lr_scale: multiplies `SOLVER.LR`.
         pace: how many times as fast the learning rate runs through its schedule.
     """
@@ -59,6 +59,9 @@ class Group:
     parameters: tuple[Parameter, ...]
     lr_scale: float = 1.0
     pace: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(self.parameters))
 
 
 @dataclass(frozen=True)
@@ -134,5 +137,5 @@ class Method(nn.Module):
     @torch.no_grad()
     def snapshot(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Pictures for the log by name, each (B, C, *S) in [-1, 1], rows of one panel."""
-        maps = self(batch["image"])
-        return {"image": batch["image"], "prediction": self.task.target.as_image(maps)}
+        seen = "image" if "image" in batch else "source"  # a batch holds what `needs` names
+        return {seen: batch[seen], "prediction": self.task.target.as_image(self(batch[seen]))}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
 from yacs.config import CfgNode
 
 from nucleizoo import build
@@ -29,6 +26,7 @@ from nucleizoo.training.distributed.ranks import Ranks
 from nucleizoo.training.hooks import Average, Every, Save
 from nucleizoo.training.label_free import LabelFree
 from nucleizoo.training.norm_statistics import Remembered
+from nucleizoo.training.randomness import seed_everything
 from nucleizoo.training.report import Report
 from nucleizoo.training.signals import stopped_by_signals
 from nucleizoo.training.trainer import Trainer
@@ -109,7 +107,7 @@ def _prepared(
 ) -> tuple[Trainer, Batches]:
     """The trainer of a run, before its first step, and the batches of this rank."""
     config = run.config
-    _seed(ranks.seed(config.SYSTEM.SEED))
+    seed_everything(ranks.seed(config.SYSTEM.SEED))
     experiment = Experiment.of(config)
     batches = Batches.of(
         config, (ranks.number, ranks.count), target=experiment.method.task.target, images=images
@@ -179,12 +177,6 @@ def _continue(trainer: Trainer, run: Run) -> None:
         ) from error
     if trainer.ranks.is_first:
         run.write_config()
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 def _hooks(

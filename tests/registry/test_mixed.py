@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from support.drawn import drawn
 
+from nucleizoo.checks.datasets import drawn
 from nucleizoo.contracts import Dataset, DataSpec, Sample
 from nucleizoo.core.errors import ConfigError
 from nucleizoo.kinds import DATASETS

@@ -416,3 +416,16 @@ def test_a_worker_that_is_killed_during_a_step_is_told_with_the_ways_out():
     with pytest.raises(UserError, match=r"SYSTEM\.WORKERS"):
         trainer(Duo(), [Kill(), Recorder("a", events)]).train(stream(Crops(), 0, 50, workers=1))
     assert events == ["a before 0", "a close"]
+
+
+def test_a_group_may_be_given_the_iterator_that_a_module_gives():
+    layer = nn.Linear(2, 2)
+    group = Group(layer.parameters())
+    assert group.parameters == tuple(layer.parameters()) == group.parameters
+
+
+def test_a_method_that_never_sees_images_draws_its_source():
+    source = torch.full((1, 1, 2, 2), 0.25)
+    drawn = Duo(made=2.0).snapshot({"source": source})
+    assert list(drawn) == ["source", "prediction"]
+    torch.testing.assert_close(drawn["prediction"], 2 * source)

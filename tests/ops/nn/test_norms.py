@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from support.networks import called, ways
 from torch import nn
 
+from nucleizoo.checks.networks import called, roles_of
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import KINDS
 from nucleizoo.ops.nn.adain import adain, instance_norm
@@ -61,7 +61,8 @@ def test_norms_that_do_not_ask_are_found():
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize(("kind", "name", "role"), [
-    (kind, *way) for kind in ("GENERATORS", "DISCRIMINATORS") for way in ways(KINDS[kind])
+    (kind, name, role) for kind in ("GENERATORS", "DISCRIMINATORS") for name in KINDS[kind].names()
+    for role in roles_of(KINDS[kind], name)
 ])  # fmt: skip
 def test_every_network_asks_for_statistics_and_can_be_differentiated_twice(kind, name, role, dims):
     registry = KINDS[kind]
