@@ -18,6 +18,9 @@ from nucleizoo.ops.image.geometry import voxel_shape
 UNIT = 32.0
 """Maps of offsets are in units of so many pixels of the last axis; longer ones are clipped."""
 
+_AT_ONCE = 2**15
+"""Voxels that are followed together, so that they fit into the processor's cache."""
+
 
 def middles(labels: NDArray[np.int32], spacing: tuple[float, ...] = ()) -> NDArray[np.intp]:
     """The voxel of every nucleus that is nearest to the median of its coordinates.
@@ -123,6 +126,14 @@ def follow(
     Returns:
         How far each has come, (axes, N), in voxels.
     """
+    parts = range(0, max(len(voxels), 1), _AT_ONCE)
+    gone = [_followed(flow, voxels[i : i + _AT_ONCE], steps, furthest) for i in parts]
+    return np.concatenate(gone, axis=1)
+
+
+def _followed(
+    flow: NDArray[np.float32], voxels: NDArray[np.intp], steps: int, furthest: tuple[int, ...]
+) -> NDArray[np.float32]:
     shape, dims = flow.shape[1:], len(flow)
     start = np.stack(np.unravel_index(voxels, shape)).astype(np.intp)
     strides = [math.prod(shape[axis + 1 :]) for axis in range(dims)]
