@@ -13,12 +13,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from scipy import ndimage
 from skimage import filters
 from torch import Tensor
 
 from nucleizoo.contracts import Clock, Group, Method, Task, Update
 from nucleizoo.core.registry import Recipe
 from nucleizoo.kinds import GENERATORS, LOSSES, METHODS
+from nucleizoo.ops.labels.components import label
 from nucleizoo.ops.labels.flow import UNIT
 
 NOISE = (0.0, 1.0)
@@ -49,14 +51,15 @@ class Cellulus(Method):
         copies: noisy copies of a picture, of each of two kinds, of which mean and variance are taken
             (code: 16).
         noise: share of the voxels of a copy that are set to grey, or to white (code: 0.01).
-        halo: False takes of each foreground only what is brighter than Otsu's threshold within it (code:
-            POST_PROCESSING nucleus, per object), since offsets around a nucleus lead to it, too.
+        halo: False takes of each connected part of the foreground only what is brighter than Otsu's threshold
+            within it (code: POST_PROCESSING nucleus), since offsets around a nucleus lead to it, too.
 
     Raises:
         ValueError: for a setting outside its range, or a target that needs what it does not give.
 
     Differs: the loss is a mean over pairs, not a sum, which Adam does not see; [2] regularises positions and
-        offsets together. Otsu's threshold on the brightness is one per picture, there one per object.
+        offsets together. Otsu's threshold on the brightness is one per part of the foreground, there one per
+        object.
 
     References: [1, 2] of this module.
     """
@@ -175,10 +178,13 @@ class Cellulus(Method):
         values = spread.cpu().numpy().astype(np.float64)
         threshold = _otsu(values)
         likely = threshold / np.maximum(threshold + values, np.finfo(float).tiny)
-        if not self.halo and (likely > 0.5).any():
+        if not self.halo:
             bright = picture.amax(0).cpu().numpy().astype(np.float64)
-            above = (bright - _otsu(bright[likely > 0.5])) / 4 + 0.5
-            likely = np.minimum(likely, np.clip(above, 0, 1))
+            regions = label(likely > 0.5)
+            for number, box in enumerate(ndimage.find_objects(regions), start=1):
+                inside = regions[box] == number
+                dim = inside & (bright[box] <= _otsu(bright[box][inside]))
+                likely[box][dim] *= 0.5
         return torch.from_numpy(likely).to(spread)
 
 
