@@ -201,7 +201,7 @@ class Job:
             self.input.resizing, voxel_shape(self.input.spacing, len(self.input.shape)),
             self.pipeline.budget(peak()),
             window=self.pipeline.tiling.window, step=self.pipeline.tiling.step,
-            regions=REGIONS_PER_WORKER * self.workers,
+            reach=self.pipeline.rules.reach, regions=REGIONS_PER_WORKER * self.workers,
             windows=math.inf if self.workers else REGION_SECONDS / seconds,
         )  # fmt: skip
         maps = len(self.segmenter.target.channels)

@@ -59,6 +59,8 @@ CASES = [
     ("ternary", {"foreground": 0.2, "core": 0.9, "keep_coreless": False, "smooth": 0.0}),
     ("components", {"foreground": 0.6, "connectivity": "full", "min_size": 9, "smooth": 0.7}),
     ("components", {"foreground": 0.4, "split": 4.0}),
+    ("flow", {"radius": 2.0, "min_size": 4, "steps": 6, "max_error": 1.5}),
+    ("embedding", {"radius": 2.0, "min_size": 4, "bandwidth": 1.0, "grow": 1.0, "shrink": 1.5}),
 ]
 
 
@@ -71,11 +73,22 @@ def test_blocks_give_the_labels_of_the_whole(tmp_path, name, settings, shape, bl
     for levels in (3, 255):  # few levels make ties, and seeds that whole blocks lie between
         rng = np.random.default_rng(levels)
         maps = {channel: field(rng, shape, 1.2, levels) for channel in sorted(decoder.reads)}
-        if "distance" in maps:
-            maps["distance"] = maps["distance"] * 2 - 1
+        for channel in maps.keys() - {"binary", "contour", "mask", "probability", "ternary"}:
+            maps[channel] = maps[channel] * 2 - 1
         whole = decoder(maps)
         assert whole.any()
         np.testing.assert_array_equal(by_blocks(tmp_path / str(levels), decoder, maps, block), whole)
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES[-2:])
+def test_blocks_see_far_enough_to_follow_vectors(tmp_path, name, settings):
+    """The middle block reads a part of the array: all that its vectors, and those that meet them, need."""
+    decoder, rng = DECODERS.get(name)(**settings), np.random.default_rng(4)
+    maps = {channel: field(rng, (260, 24), 2.0) * 2 - 1 for channel in sorted(decoder.reads)}
+    maps["probability"] = np.abs(maps["probability"]) ** 0.5
+    whole = decoder(maps)
+    assert 2 * decoder.rules(Voxels(2)).reach[0] + 60 < 260 and whole.max() > 20
+    np.testing.assert_array_equal(by_blocks(tmp_path, decoder, maps, (60, 24)), whole)
 
 
 @pytest.mark.parametrize("block", [(64, 64), (9, 64), (8, 7)])

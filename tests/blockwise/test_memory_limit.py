@@ -50,6 +50,17 @@ def test_a_plan_takes_what_it_says_and_what_is_asked_for_is_enough(shape, costs)
         planned(least / 1.02 - 0.1)
 
 
+def test_a_block_is_no_narrower_than_what_its_decoder_sees_around_it():
+    shape, costs = (64, 900, 900), Costs(DECODING, 5.0, 28.0)
+    settings = {"window": (16, 128, 128), "step": (16, 128, 128)}
+    near, far = (
+        plan(Resizing(shape, shape), (1.0, 1.0, 1.0), Budget(4e9, 5e8, costs), reach=reach, **settings)
+        for reach in ((3, 3, 3), (90, 90, 90))
+    )
+    assert near.margin == (16, 16, 16) and far.margin == (90, 90, 90)
+    assert max(far.block) < max(near.block) and far.memory <= 4e9
+
+
 @pytest.mark.parametrize(("windows", "rows"), [(1, 2), (100, 2), (400 * 3, 3), (400 * 7.5, 7), (1e9, 16)])
 def test_regions_are_cut_along_the_first_axis_for_as_few_windows_as_are_wanted(windows, rows):
     """Rows of 20 x 20 steps; never less than a window, of two rows, or more than eight."""

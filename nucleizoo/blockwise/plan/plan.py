@@ -42,7 +42,8 @@ class Plan:
 
 def plan(
     resizing: Resizing, voxel: tuple[float, ...], budget: Budget, *,
-    window: tuple[int, ...], step: tuple[int, ...], regions: int = 1, windows: float = math.inf,
+    window: tuple[int, ...], step: tuple[int, ...], reach: tuple[int, ...] = (), regions: int = 1,
+    windows: float = math.inf,
 ) -> Plan:  # fmt: skip
     """Choose blocks and regions that fit in memory.
 
@@ -52,6 +53,7 @@ def plan(
         budget: of a process; the file is scanned before decoding begins.
         window: of the network, voxels per axis.
         step: from one window to the next.
+        reach: of the decoder's rules, voxels of the file per axis; a margin is no smaller.
         regions: number wanted, as long as a region stays three windows long.
         windows: most windows wanted in a region; to meet it, a region is cut along the first axis, to no
             less than one window.
@@ -60,7 +62,7 @@ def plan(
         UserError: when nothing fits.
     """
     reading, free, taken = budget.reading, budget.free, budget.taken
-    margin = tuple(math.ceil(MARGIN / edge) for edge in voxel)
+    margin = tuple(map(max, (math.ceil(MARGIN / edge) for edge in voxel), reach or (0,) * len(voxel)))
     block = _block(resizing.old, margin, free / budget.costs.decoding / SAFETY)
     region, row = _region(resizing.new, window, step, budget, regions, windows)
     decoding = budget.costs.decoding * _padded(block, margin)
