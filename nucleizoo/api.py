@@ -18,6 +18,7 @@ from nucleizoo.core.files import is_too_long, write_texts
 from nucleizoo.core.format import first_line
 from nucleizoo.core.plugins import located
 from nucleizoo.experiments import trials
+from nucleizoo.experiments.grid import open_grid
 from nucleizoo.experiments.pipeline import load_config, load_pipeline
 from nucleizoo.inference import writers
 from nucleizoo.inference.segmenters import Segmenters
@@ -43,7 +44,8 @@ _TOO_LARGE = (
 
 __all__ = [
     "arrange_data", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
-    "import_checkpoint", "join_planes", "load_config", "load_pipeline", "predict", "sample", "scoring", "train", "train_seeds",
+    "import_checkpoint", "join_planes", "load_config", "load_pipeline", "open_grid", "predict", "sample",
+    "scoring", "train", "train_seeds",
 ]  # fmt: skip
 
 arrange_data, check_data = published.arrange, published.check

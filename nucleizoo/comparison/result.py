@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from nucleizoo.comparison.columns import COLUMNS, PER_IMAGE, figures
@@ -26,6 +26,7 @@ class Entry:
         figures: by the keys of `COLUMNS`; unknown ones are left out.
         per_image: by image, averaged over seeds, the score that tests compare: F1, unless a protocol ranks by
             another.
+        rows: the figures of every run alone.
     """
 
     model: Model
@@ -34,6 +35,7 @@ class Entry:
     published: list[Published]
     figures: dict[str, Spread]
     per_image: dict[str, float]
+    rows: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -48,7 +50,7 @@ class Entry:
         per_image = {n: sum(score(one.compared[n]) for one in applied) / len(applied) for n in images}
         spreads = {key: Spread.of([row[key] for row in rows]) for key in known}
         published = [one for one in theirs if one.describes(model.runs[0].config)]
-        return cls(model, applied, histories, published, spreads, per_image)
+        return cls(model, applied, histories, published, spreads, per_image, rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,16 @@ def models_text(result: Result) -> str:
     ])  # fmt: skip
 
 
+def runs_of(result: Result) -> list[dict[str, str | int | float]]:
+    """A row per run: model, seed, number of images, and its figures with six digits."""
+    return [
+        {"model": entry.model.name, "seed": seed, "images": len(result.images)}
+        | {key: float(f"{value:.6g}") for key, value in row.items()}
+        for entry in result.entries
+        for seed, row in zip(entry.model.seeds, entry.rows, strict=True)
+    ]
+
+
 def notes(result: Result) -> Iterator[str]:
     """How scores are averaged, at which resolution labels were scored, and the protocol, if there is one."""
     yield AVERAGING

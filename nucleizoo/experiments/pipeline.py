@@ -72,8 +72,8 @@ def following(config: CfgNode, first: str, run: Path) -> CfgNode:
     named = f"{RUNS}/{first}"
     if named not in _texts(config):
         raise ConfigError(
-            f"a configuration that is trained after {first} must name its run: DATASET.SOURCE.RUN {named}, or "
-            f"SOLVER.FROM {named}"
+            f"a configuration that is trained after {first} must name its run: DATASET.SOURCE.RUN {named}, "
+            f"or SOLVER.FROM {named}"
         )
     whole = CfgNode(_replaced(config, named, str(run)))
     whole.freeze()

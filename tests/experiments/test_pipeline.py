@@ -73,6 +73,6 @@ def test_every_seed_of_a_pipeline_learns_from_the_first_stage_of_its_own_seed(fi
     stamps = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("weights.safetensors")}
     assert [run.is_finished for run in trials.train(planned, place)] == [True, True] and len(stamps) == 4
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
-    made = api.compare([run.path for run in runs], api.find_pairs(toy_images / "images", toy_images / "labels")[0],
-                       tmp_path / "report")  # fmt: skip
+    pairs, _ = api.find_pairs(toy_images / "images", toy_images / "labels")
+    made = api.compare([run.path for run in runs], pairs, tmp_path / "report")
     assert "| segment | 2 |" in made.page.with_name("report.md").read_text()
