@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from nucleizoo.comparison import evaluate_run, html_page, report_text, tables
 from nucleizoo.comparison.evaluate_run import Applied
@@ -41,7 +42,7 @@ class Comparison:
     verdict: str
     page: Path
     failed: dict[str, str]
-    rows: list[dict[str, str | int | float]]
+    rows: list[dict[str, Any]]
 
 
 def compare(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from nucleizoo.comparison.columns import COLUMNS, PER_IMAGE, figures
+from nucleizoo.comparison.columns import COLUMNS, PER_IMAGE, SCORES, figures
 from nucleizoo.comparison.evaluate_run import Applied
+from nucleizoo.comparison.label_free import Likeness, likenesses
 from nucleizoo.comparison.models import Model
 from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.significance import Spread, Test, compared, holm
@@ -75,6 +76,11 @@ class Result:
     def rank_by(self) -> str:
         """The key of the column by which models are ranked."""
         return self.scoring.protocol.rank_by
+
+    def likenesses(self, key: str) -> list[Likeness]:
+        """How alike the scores without labels and one with them, by its key, order all runs."""
+        true = next(column for column in SCORES if column.key == key)
+        return likenesses([row for entry in self.entries for row in entry.rows], true)
 
     @property
     def tested(self) -> str:

@@ -14,7 +14,7 @@ from nucleizoo.comparison import Comparison
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.experiments import trials
 from nucleizoo.experiments.grid_file import Annotated, GridFile
-from nucleizoo.experiments.pipeline import load_pipeline
+from nucleizoo.experiments.pipeline import load_config, load_pipeline
 from nucleizoo.experiments.progress import Progress
 from nucleizoo.experiments.trials import Trial
 from nucleizoo.metrics.files import prepare, write_rows
@@ -55,7 +55,7 @@ class Grid:
         return [one for one in staged if one.config.SOLVER.TOTAL or seed == first]
 
     def perform(self) -> Iterator[Comparison]:
-        """Train what is not trained yet, seed by seed, and report on all sets after each seed.
+        """Train what is not trained yet, seed by seed; after each, report on all sets so far.
 
         Raises:
             UserError: for data, configurations or runs that cannot be used, before anything is trained.
@@ -63,9 +63,11 @@ class Grid:
         """
         self._check()
         for seed in self.file.seeds:
-            for trial in self.trials(seed):
+            waiting = [trial for trial in self.trials(seed) if self._finished(trial) is None]
+            for trial in waiting:
                 self._train(trial)
-            yield from self.report()
+            if waiting or seed == self.file.seeds[-1]:
+                yield from self.report()
 
     def report(self) -> Iterator[Comparison]:
         """Score what is finished on every set: a report each, and a CSV with a row per training.
@@ -151,8 +153,19 @@ def open_grid(
     if out is not None:
         file = replace(file, out=Path(out), results=Path(out))
     pairs = [*file.overrides, *overrides]
-    systems = [load_pipeline(files, pairs, plugins) for files in file.systems]
+    systems = [load_pipeline(files, _meant(pairs, files[-1], plugins), plugins) for files in file.systems]
     names = [[*stages][-1] for stages in systems] + [*file.models]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(f"{path}: CONFIGS has {twice[0]} twice; name each once")
     return Grid(file, systems, plugins)
+
+
+def _meant(pairs: Sequence[str], path: Path, plugins: Sequence[str]) -> list[str]:
+    """The pairs for a configuration; what learns nothing has no use for those of SOLVER."""
+    learns = load_config(path, (), plugins).SOLVER.TOTAL > 0
+    return [
+        word
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True)
+        if learns or not key.startswith("SOLVER.")
+        for word in (key, value)
+    ]

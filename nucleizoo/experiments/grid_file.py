@@ -117,7 +117,7 @@ class GridFile:
             )
         pairs = _mapping(tree.get("SETTINGS", {}), "SETTINGS", path)
         if "ROOT" in tree:
-            pairs = {"DATASET.ROOT": str(_data(tree["ROOT"]))} | pairs
+            pairs = {"DATASET.ROOT": str(_data(tree["ROOT"])), **pairs}
         return cls(
             path,
             [row for row in rows if isinstance(row, list)],

@@ -131,7 +131,7 @@ def train(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> Iterator[R
 def check(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> None:
     """Build what the trainings build that are not finished, so that no mistake shows after hours of others.
 
-    What an earlier stage will give cannot be opened before it is trained.
+    What an earlier stage gives is opened when it is its turn, for it may not be trained yet.
 
     Raises:
         UserError: for a configuration or a run that cannot be used, or finds no nuclei.
@@ -144,7 +144,7 @@ def check(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> None:
             experiment = Experiment.check(stage.config)
             if stage is trial:
                 experiment.check_segments()
-            if stage is coming[0]:
+            if stage is stages[0]:
                 data[str(stage.config.DATASET)] = experiment
     for experiment in data.values() if len(trials) > 1 else ():  # one alone finds out as soon itself
         config, images = completed(experiment.config)
