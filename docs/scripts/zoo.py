@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
@@ -42,13 +42,14 @@ def table(*, short: bool = False) -> str:
     """
     load_plugins()
     heads = ["method", "paper", "published", "ours, on a CPU", "for a CPU"] + ["full size"] * (not short)
+    rows = [one for dataset in comparison.datasets() for one in published(dataset)]
     files = sorted((ROOT / "configs").glob("*.yaml"))
     configs = {file.stem: setting(file, "METHOD", "NAME") for file in files}
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for name in METHODS.names():
         mine = [config for config, method in configs.items() if method == name]
         small = [config for config in mine if is_small(config)]
-        theirs, here = published_of(name), list(ours(mine))
+        theirs, here = published_of(name, rows), list(ours(mine))
         if short:
             theirs = sorted(theirs, key=lambda one: (one[1].dataset != FIRST, -main(one[1])[1].mean))[:1]
             small = sorted(small or mine, key=lambda one: ("hela" not in one, len(one)))[:1]
@@ -95,9 +96,8 @@ def main(one: Published) -> tuple[str, Spread]:
     return next(column.title for column in SCORES if column.key == key).split(",")[0], one.scores[key]
 
 
-def published_of(method: str) -> list[tuple[str, Published]]:
+def published_of(method: str, rows: Sequence[Published]) -> list[tuple[str, Published]]:
     """Scores of the systems that are this method, in words; not of those that lack a part of it."""
-    rows = [one for dataset in comparison.datasets() for one in published(dataset)]
     mine = [one for one in rows if one.settings.get("METHOD.NAME") == method and ", no " not in one.system]
     first = {
         (one.system, one.dataset): one for one in reversed(mine) if any(key in one.scores for key in MAIN)
