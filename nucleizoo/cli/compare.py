@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nucleizoo.cli import compare_grid as grids
+from nucleizoo.cli import compare_grid
 from nucleizoo.cli.arguments import guarded, parser_of, read_words, split
 
 _EXAMPLE = """example:
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", metavar="DIR", help="folder of the images, instead of --data")
     parser.add_argument("--truth", metavar="DIR", help="folder of the annotated labels, with --images")
     parser.add_argument("--out", metavar="DIR", help="folder for the report; of a grid, for everything")
-    grids.add_arguments(parser)
+    compare_grid.add_arguments(parser)
     parser.add_argument(
         "--cfg", nargs="+", default=[], metavar="FILE", help="configurations to train first, or to reuse"
     )
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser, argv, "keys of INFERENCE and DATASET.IMAGE of all runs; with --cfg, any keys of the trainings"
     )
     if known.grid:
-        return grids.main(parser, known, words)
+        return guarded(compare_grid.work_of(parser, known, words))
     if not known.out:
         parser.error("give the folder for the report with --out")
     images, truth = _folders(parser, known)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from nucleizoo.cli.arguments import guarded, split, steady_threads
+from nucleizoo.cli.arguments import split, steady_threads
 
 _OF_ONE = ("data", "images", "truth", "cfg", "dataset", "border", "markers", "protocol", "label_dataset")
 """Options that a grid has in its file, or does not have."""
@@ -21,8 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--finished", action="store_true", help="of a grid, only report on what is finished")
 
 
-def main(parser: argparse.ArgumentParser, known: argparse.Namespace, words: list[str]) -> int:
-    """Perform a grid, or say what it would do."""
+def work_of(
+    parser: argparse.ArgumentParser, known: argparse.Namespace, words: list[str]
+) -> Callable[[], int]:
+    """What performs a grid, or says what it would do."""
     runs, pairs = split(words)
     if runs or any(getattr(known, name) not in ("", None, []) for name in _OF_ONE):
         parser.error("--grid takes runs, configurations and data from its file; leave out theirs")
@@ -46,4 +49,4 @@ def main(parser: argparse.ArgumentParser, known: argparse.Namespace, words: list
             print(f"left out: {why}", file=sys.stderr)
         return 1 if grid.failed or left_out else 0
 
-    return guarded(work)
+    return work
