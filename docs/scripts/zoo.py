@@ -46,7 +46,7 @@ def table(*, short: bool = False) -> str:
     files = sorted((ROOT / "configs").glob("*.yaml"))
     configs = {file.stem: setting(file, "METHOD", "NAME") for file in files}
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
-    for name in METHODS.names():
+    for name in shelf():
         mine = [config for config, method in configs.items() if method == name]
         small = [config for config in mine if is_small(config)]
         theirs, here = published_of(name, rows), list(ours(mine))
@@ -60,6 +60,11 @@ def table(*, short: bool = False) -> str:
         cells += [] if short else [", ".join(f"`{one}`" for one in mine if not is_small(one))]
         lines.append(f"| {' | '.join(cell or 'none' for cell in cells)} |")
     return "\n".join(lines)
+
+
+def shelf() -> list[str]:
+    """Names of the methods that come with nucleizoo."""
+    return [one for one in METHODS.names() if METHODS.get(one).__module__.startswith("nucleizoo.registry")]
 
 
 def is_small(config: str) -> bool:
