@@ -11,16 +11,16 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from nucleizoo import blockwise, comparison, io, published, ranges
+from nucleizoo import blockwise, comparison, io, published
 from nucleizoo.checks import check
 from nucleizoo.comparison import Comparison, find_pairs, scoring
-from nucleizoo.core import config as configuration
 from nucleizoo.core.errors import ForeignFileError, ImageReadError, UserError
 from nucleizoo.core.files import is_too_long, write_texts
 from nucleizoo.core.format import first_line
 from nucleizoo.core.plugins import located
-from nucleizoo.defaults import DEFAULTS
 from nucleizoo.experiments import trials
+from nucleizoo.experiments.grid import open_grid
+from nucleizoo.experiments.pipeline import load_config, load_pipeline
 from nucleizoo.inference import writers
 from nucleizoo.inference.segmenters import Segmenters
 from nucleizoo.io.join_planes import join_planes as joined
@@ -45,22 +45,12 @@ _TOO_LARGE = (
 
 __all__ = [
     "arrange_data", "check", "check_data", "compare", "estimate", "evaluate", "fetch_data", "find_pairs",
-    "import_checkpoint", "join_planes", "load_config", "predict", "sample", "scoring", "train", "train_seeds",
+    "import_checkpoint", "join_planes", "load_config", "load_pipeline", "open_grid", "predict", "sample",
+    "scoring", "train", "train_seeds",
 ]  # fmt: skip
 
 arrange_data, check_data = published.arrange, published.check
 import_checkpoint = imported.import_checkpoint
-
-
-def load_config(path: str | Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> CfgNode:
-    """Load and check a configuration: the file over the defaults, the `KEY VALUE` pairs over both.
-
-    Raises:
-        ConfigError: listing everything that is wrong.
-    """
-    config = configuration.load(path, overrides, defaults=DEFAULTS, plugins=plugins)
-    ranges.check(config, str(path))
-    return config
 
 
 def predict(

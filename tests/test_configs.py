@@ -16,7 +16,7 @@ PARTS = ("data", "presets")
 ALL = sorted(ROOT.rglob("*.yaml"))
 TABLES = [file for file in ALL if file.parent.name == "ablations"]
 """What nucleizoo figure ablation reads."""
-WHOLE = [file for file in ALL if file.parent.name not in PARTS and file not in TABLES]
+WHOLE = [file for file in ALL if file.parent.name not in (*PARTS, "ablations", "grids")]
 
 
 def bases(file):

@@ -81,7 +81,7 @@ def configs(plugin):
         try:
             loaded.append(api.load_config(file))
         except ConfigError:  # a part of others
-            assert file.parent.name in ("ablations", "data", "presets")
+            assert file.parent.name in ("ablations", "data", "grids", "presets")
     return loaded
 
 

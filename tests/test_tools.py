@@ -63,7 +63,7 @@ def test_a_training_leaves_a_whole_run_folder(trained):
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [row["iteration"] for row in rows if "loss" in row] == [2, 4, 6]
     assert [set(row["unlabelled"]) for row in rows if "unlabelled" in row] == [
-        {"agreement", "polarity", "stability", "sizes", "offset"}
+        {"agreement", "polarity", "stability", "sizes", "solidity", "offset"}
     ]
     assert all(
         np.isfinite(list(row["loss"].values())).all() and len(row["loss"]) == 6

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nucleizoo.cli import compare_grid
 from nucleizoo.cli.arguments import guarded, parser_of, read_words, split
 
 _EXAMPLE = """example:
   nucleizoo compare runs/adgan runs/cyclegan --data annotated --out report
   nucleizoo compare runs/a_seed10 runs/a_seed11 runs/b --images my_images --truth my_labels --out report
-  nucleizoo compare --cfg a.yaml b.yaml --seeds 3 --data annotated --out report DATASET.ROOT my_images"""
+  nucleizoo compare --cfg a.yaml b.yaml --seeds 3 --data annotated --out report DATASET.ROOT my_images
+  nucleizoo compare --grid configs/grids/hela_cpu.yaml --dry-run"""
 
 _IN_USE = ("INFERENCE.", "DATASET.IMAGE.")
 
@@ -26,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="DIR", help="folder with images/ and labels/, paired by name")
     parser.add_argument("--images", metavar="DIR", help="folder of the images, instead of --data")
     parser.add_argument("--truth", metavar="DIR", help="folder of the annotated labels, with --images")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the report")
+    parser.add_argument("--out", metavar="DIR", help="folder for the report; of a grid, for everything")
+    compare_grid.add_arguments(parser)
     parser.add_argument(
         "--cfg", nargs="+", default=[], metavar="FILE", help="configurations to train first, or to reuse"
     )
@@ -69,6 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     known, words = read_words(
         parser, argv, "keys of INFERENCE and DATASET.IMAGE of all runs; with --cfg, any keys of the trainings"
     )
+    if known.grid:
+        return guarded(compare_grid.work_of(parser, known, words))
+    if not known.out:
+        parser.error("give the folder for the report with --out")
     images, truth = _folders(parser, known)
     runs, pairs = split(words)
     files, more = split(known.cfg)

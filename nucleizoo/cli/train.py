@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="start from the weights of a model that ships, such as nuclei_2d, or of a run folder",
     )
     parser.add_argument("--plugin", action="append", default=[], help="a .py file, folder or module")
-    known, words = read_words(parser, argv, "the configuration")
+    known, words = read_words(parser, argv, "the configuration; of several, all that have the key")
     configs, pairs = split([*known.cfg, *words])
     pairs += ["SOLVER.FROM", known.start] if known.start else []
     if known.out and len(configs) > 1:
@@ -45,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from nucleizoo.training.distributed.process_group import process_group
 
         with process_group() as ranks:
-            for file in configs:
-                out = Path(known.out) if known.out else Path("runs") / Path(file).stem
-                run = api.train(api.load_config(file, pairs, known.plugin), out, resume=known.resume)
+            for name, config in api.load_pipeline(configs, pairs, known.plugin).items():
+                out = Path(known.out) if known.out else Path("runs") / name
+                run = api.train(config, out, resume=known.resume)
                 if ranks.is_first:
                     print(f"run folder: {run.path}")
                 if ranks.any(ranks.is_first and not run.is_finished):

@@ -91,6 +91,20 @@ SCORES = (
         _nuclei,
     ),
 )  # fmt: skip
+_FOUND = "the nuclei found"
+LABEL_FREE = (
+    Column(
+        "agreement", "Agreement",
+        f"object F1 of {_FOUND} in an image and in one made from them, or from its translation",
+    ),
+    Column("stability", "Stability", f"object F1 of {_FOUND} in an image and in a darker, noisier one"),
+    Column("polarity", "Polarity", "correlation of an image and its translation"),
+    Column("sizes", "Sizes", f"1 - Kolmogorov-Smirnov distance of the sizes of {_FOUND} and the source's"),
+    Column("solidity", "Solidity", f"1 - difference of mean solidity between {_FOUND} and the source's"),
+    Column("offset", "Offset", f"displacement of {_FOUND} from the images, in pixels of the network", LESS),
+)  # fmt: skip
+"""What the log says of a trained method at its last look, on crops of the images that it was trained on."""
+
 COSTS = (
     Column(
         "training_seconds", "Training time",
@@ -111,7 +125,7 @@ COSTS = (
         LESS, _bytes,
     ),
 )  # fmt: skip
-COLUMNS = (*SCORES, *COSTS)
+COLUMNS = (*SCORES, *LABEL_FREE, *COSTS)
 AVERAGING = (
     "Averaging: mean over seeds \u00b1 sample standard deviation over seeds, if there are several; over "
     "images as each score says."
@@ -143,6 +157,7 @@ def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[st
         "ap50_per_image": scores["ranked_per_image"]["ap50"],
         **scores["tracking"],
         "count_error": scores["counting"]["error"],
+        **{c.key: curve[-1][1] for c in LABEL_FREE if (curve := history.unlabelled.get(c.key))},
         "training_seconds": history.seconds,
         "steps": history.steps,
         "parameters": everything,

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from nucleizoo.comparison.columns import COSTS, SCORES, Column
+from nucleizoo.comparison.columns import COLUMNS, COSTS, LABEL_FREE, SCORES, Column
 from nucleizoo.comparison.gallery import gallery
 from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.published_scores import Published
-from nucleizoo.comparison.report_text import caution, chance, support, verdict
+from nucleizoo.comparison.report_text import caution, chance, likeness_text, support, verdict
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import LEVEL, Spread, Test
 from nucleizoo.comparison.tables import notes, published_columns, published_text, spread_text
@@ -38,6 +38,10 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
         "facts": _facts(result, dataset),
         "failed": list(failed.values()),
         "scores": [_column(column) for column in SCORES],
+        "label_free": [
+            _column(one) for one in LABEL_FREE if any(one.key in e.figures for e in result.entries)
+        ],
+        "likeness": likeness_text(result),
         "costs": [_column(column) for column in COSTS],
         "notes": [*notes(result)],
         "rank_by": result.rank_by,
@@ -105,7 +109,7 @@ def _model(entry: Entry) -> dict[str, Any]:
         "name": entry.model.name,
         "seeds": entry.model.seeds,
         "runs": [str(run.path) for run in entry.model.runs],
-        "cells": _cells(entry.figures, (*SCORES, *COSTS)),
+        "cells": _cells(entry.figures, COLUMNS),
         "published": [{"text": published_text(one), "source": one.source} for one in entry.published],
         "per_image": list(entry.per_image.values()),
         "losses": _curves([history.losses for history in entry.histories]),

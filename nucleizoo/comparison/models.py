@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from yacs.config import CfgNode
 
 from nucleizoo.build import Experiment
 from nucleizoo.core import config as configuration
@@ -14,6 +17,10 @@ from nucleizoo.runs import Run
 
 _ALIKE = ("SYSTEM.SEED", "SYSTEM.DEVICE", "SYSTEM.WORKERS", "SYSTEM.PLUGINS", "MONITOR.")
 """Keys in which runs of one model may differ: the seed, and those that do not affect the result."""
+
+
+_SEED = re.compile(r"_seed\d+$")
+"""How the name of a run ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +87,23 @@ def grouped(runs: Sequence[Run]) -> list[Model]:
 
 
 def _alike(one: Run, other: Run) -> bool:
-    lines = configuration.differences(one.config, other.config)
+    lines = configuration.differences(_unseeded(one.config), _unseeded(other.config))
     return all(line.startswith(_ALIKE) or ".CACHE_GB:" in line for line in lines)
+
+
+def _unseeded(node: Mapping[str, Any]) -> CfgNode:
+    """A configuration with the name that the run of its earlier stage has for every seed."""
+    return CfgNode({
+        key: _unseeded(value) if isinstance(value, Mapping)
+        else _SEED.sub("", value) if key in ("RUN", "FROM")
+        else value
+        for key, value in node.items()
+    })  # fmt: skip
 
 
 def _names(groups: Sequence[Sequence[Run]]) -> list[str]:
     """Folder names without their seeds; full paths where two names would be the same."""
-    short = [re.sub(r"_seed\d+$", "", group[0].path.resolve().name) for group in groups]
+    short = [_SEED.sub("", group[0].path.resolve().name) for group in groups]
     return [
         name if short.count(name) == 1 else str(group[0].path)
         for name, group in zip(short, groups, strict=True)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from nucleizoo.comparison import evaluate_run, html_page, report_text, tables
 from nucleizoo.comparison.evaluate_run import Applied
@@ -35,11 +36,13 @@ class Comparison:
         verdict: which model is best, by how much, and whether the test supports it.
         page: report.html; report.csv and report.md are beside it.
         failed: the reason why a pair could not be used, by name; these are left out of all scores.
+        rows: 'model', 'seed', 'images' and the figures of every run, by the keys of columns.
     """
 
     verdict: str
     page: Path
     failed: dict[str, str]
+    rows: list[dict[str, Any]]
 
 
 def compare(
@@ -109,4 +112,5 @@ def compare(
         folder / "report.md": tables.markdown_text(result),
         page: html_page.text(result, pairs, failed, dataset),
     })  # fmt: skip
-    return Comparison(f"{report_text.verdict(result)} {report_text.support(result)}".strip(), page, failed)
+    said = f"{report_text.verdict(result)} {report_text.support(result)}".strip()
+    return Comparison(said, page, failed, tables.runs_of(result))

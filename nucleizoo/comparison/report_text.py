@@ -72,6 +72,28 @@ def caution(result: Result) -> str:
     return " ".join(said)
 
 
+def likeness_text(result: Result) -> str:
+    """How the scores without labels order the trainings; '' where there are too few of them."""
+    kinds = {key: result.likenesses(key) for key in dict.fromkeys((result.rank_by, "dice"))}
+    told = [
+        f"with {next(column.title for column in SCORES if column.key == key)}: "
+        + ", ".join(
+            f"{one.column.title.lower()} {_rho(one.rho)} ({plural(one.runs, 'run')})" for one in found
+        )
+        for key, found in kinds.items()
+        if found
+    ]
+    if not told:
+        return ""
+    return (
+        f"Rank correlation over trainings (Spearman; 1: the same order, -1: the opposite), {'; '.join(told)}."
+    )
+
+
+def _rho(rho: float | None) -> str:
+    return "undefined" if rho is None else f"{rho:.2f}"
+
+
 def _of(result: Result) -> str:
     return "" if result.rank_by == "f1_per_image" else f" on {result.tested} per image"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from nucleizoo.comparison.columns import COLUMNS, PER_IMAGE, figures
+from nucleizoo.comparison.columns import COLUMNS, PER_IMAGE, SCORES, figures
 from nucleizoo.comparison.evaluate_run import Applied
+from nucleizoo.comparison.label_free import Likeness, likenesses
 from nucleizoo.comparison.models import Model
 from nucleizoo.comparison.published_scores import Published
 from nucleizoo.comparison.significance import Spread, Test, compared, holm
@@ -26,6 +27,7 @@ class Entry:
         figures: by the keys of `COLUMNS`; unknown ones are left out.
         per_image: by image, averaged over seeds, the score that tests compare: F1, unless a protocol ranks by
             another.
+        rows: the figures of every run alone.
     """
 
     model: Model
@@ -34,6 +36,7 @@ class Entry:
     published: list[Published]
     figures: dict[str, Spread]
     per_image: dict[str, float]
+    rows: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -48,7 +51,7 @@ class Entry:
         per_image = {n: sum(score(one.compared[n]) for one in applied) / len(applied) for n in images}
         spreads = {key: Spread.of([row[key] for row in rows]) for key in known}
         published = [one for one in theirs if one.describes(model.runs[0].config)]
-        return cls(model, applied, histories, published, spreads, per_image)
+        return cls(model, applied, histories, published, spreads, per_image, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,11 @@ class Result:
     def rank_by(self) -> str:
         """The key of the column by which models are ranked."""
         return self.scoring.protocol.rank_by
+
+    def likenesses(self, key: str) -> list[Likeness]:
+        """How alike the scores without labels and one with them, by its key, order all runs."""
+        true = next(column for column in SCORES if column.key == key)
+        return likenesses([row for entry in self.entries for row in entry.rows], true)
 
     @property
     def tested(self) -> str:

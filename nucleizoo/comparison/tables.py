@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, SCORES, Column, resolution
 from nucleizoo.comparison.published_scores import Published
-from nucleizoo.comparison.report_text import caution, chance, support, verdict
+from nucleizoo.comparison.report_text import caution, chance, likeness_text, support, verdict
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
 from nucleizoo.core.csv_text import csv_text
@@ -58,6 +59,16 @@ def models_text(result: Result) -> str:
         {"model": f"{one.system} (published)", "published": one.source} | _cells_of(one.scores, one.scores)
         for one in result.published
     ])  # fmt: skip
+
+
+def runs_of(result: Result) -> list[dict[str, Any]]:
+    """A row per run: model, seed, number of images, and its figures with six digits."""
+    return [
+        {"model": entry.model.name, "seed": seed, "images": len(result.images)}
+        | {key: float(f"{value:.6g}") for key, value in row.items()}
+        for entry in result.entries
+        for seed, row in zip(entry.model.seeds, entry.rows, strict=True)
+    ]
 
 
 def notes(result: Result) -> Iterator[str]:
@@ -119,7 +130,7 @@ def markdown_text(result: Result) -> str:
             for name in result.images
         ]
     lines += ["", *(f"- {column.title}: {column.meaning}." for column in COLUMNS)]
-    lines += [f"- {note}" for note in notes(result)]
+    lines += [f"- {note}" for note in (*notes(result), *filter(None, [likeness_text(result)]))]
     sources = dict.fromkeys(one.source for entry in result.entries for one in entry.published)
     lines += [f"- Published: {source}." for source in sources]
     return "\n".join(lines) + "\n"

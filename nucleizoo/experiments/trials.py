@@ -16,6 +16,7 @@ from nucleizoo.build import Experiment
 from nucleizoo.comparison import Pair, evaluate_run, find_pairs
 from nucleizoo.core.errors import UserError
 from nucleizoo.core.files import write_texts
+from nucleizoo.experiments.pipeline import following
 from nucleizoo.metrics import files, summary
 from nucleizoo.runs import Run
 from nucleizoo.training import session
@@ -27,11 +28,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: of a variant, by its name, with a seed."""
+    """One training: of a variant, by its name, with a seed.
+
+    Attributes:
+        variant, seed, config: of the training.
+        before: what is trained before it, the earlier stages of a pipeline, whose runs `config` names.
+    """
 
     variant: str
     seed: int
     config: CfgNode
+    before: tuple[Trial, ...] = ()
 
     def run(self, out: Path) -> Path:
         """Its run folder."""
@@ -74,11 +81,30 @@ def plan(variants: Mapping[str, CfgNode], seeds: int) -> list[Trial]:
     ]
 
 
+def staged(stages: Mapping[str, CfgNode], seed: int, place: Callable[[Trial], Path]) -> Trial:
+    """The trial of a pipeline with one seed: of its last stage, the earlier ones before it.
+
+    Args:
+        stages: name -> configuration, in the order of training; from `load_pipeline`.
+        seed: of all of them.
+        place: gives the run folder of a trial.
+
+    Raises:
+        ConfigError: when a stage does not name the run of the one before it.
+    """
+    trials: tuple[Trial, ...] = ()
+    for name, config in stages.items():
+        if trials:
+            config = following(config, trials[-1].variant, place(trials[-1]))
+        trials += (Trial(name, seed, _seeded(config, seed), trials),)
+    return trials[-1]
+
+
 def train(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> Iterator[Run]:
     """Train what is not trained yet; yields the run of every trial.
 
     All configurations are checked before the first training begins. A training that was interrupted
-    resumes, one that is finished is taken as it is.
+    resumes, one that is finished is taken as it is, as are the earlier stages of a pipeline.
 
     Args:
         trials: from `plan`.
@@ -90,13 +116,39 @@ def train(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> Iterator[R
     Raises:
         UserError: for a configuration or a run that cannot be used, or finds no nuclei.
     """
-    _check([trial for trial in trials if session.finished(place(trial), trial.config) is None])
+    check(trials, place)
     for trial in trials:
-        path, config = place(trial), trial.config
-        run = session.finished(path, config) or session.train(config, path, resume=True)
+        for stage in (*trial.before, trial):
+            path, config = place(stage), stage.config
+            run = session.finished(path, config) or session.train(config, path, resume=True)
+            if not run.is_finished:
+                break
         yield run
         if not run.is_finished:
             return
+
+
+def check(trials: Sequence[Trial], place: Callable[[Trial], Path]) -> None:
+    """Build what the trainings build that are not finished, so that no mistake shows after hours of others.
+
+    What an earlier stage gives is opened when it is its turn, for it may not be trained yet.
+
+    Raises:
+        UserError: for a configuration or a run that cannot be used, or finds no nuclei.
+    """
+    data = {}
+    for trial in trials:
+        stages = (*trial.before, trial)
+        coming = [one for one in stages if session.finished(place(one), one.config) is None]
+        for stage in coming:
+            experiment = Experiment.check(stage.config)
+            if stage is trial:
+                experiment.check_segments()
+            if stage is stages[0]:
+                data[str(stage.config.DATASET)] = experiment
+    for experiment in data.values() if len(trials) > 1 else ():  # one alone finds out as soon itself
+        config, images = completed(experiment.config)
+        Batches.of(config, target=experiment.method.task.target, images=images)
 
 
 def perform(trials: Sequence[Trial], data: Path, out: Path) -> Iterator[Result]:
@@ -149,18 +201,6 @@ def _seeded(config: CfgNode, seed: int) -> CfgNode:
     one.SYSTEM.SEED = seed
     one.freeze()
     return one
-
-
-def _check(trials: Sequence[Trial]) -> None:
-    """Build what a training builds, so that no mistake shows after hours of other trainings."""
-    data = {}
-    for trial in trials:
-        experiment = Experiment.check(trial.config)
-        experiment.check_segments()
-        data[str(trial.config.DATASET)] = experiment
-    for experiment in data.values() if len(trials) > 1 else ():  # one alone finds out as soon itself
-        config, images = completed(experiment.config)
-        Batches.of(config, target=experiment.method.task.target, images=images)
 
 
 def _scored(run: Run, pairs: Sequence[Pair], path: Path) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def test_a_segmenter_of_one_mind_scores_one():
 
 def test_finding_nothing_agrees_with_nothing():
     assert scores(Threshold(level=2.0)) == {
-        "stability": 0, "sizes": 0, "agreement": 0, "polarity": pytest.approx(1), "offset": 0
+        "stability": 0, "sizes": 0, "solidity": 0, "agreement": 0, "polarity": pytest.approx(1), "offset": 0
     }  # fmt: skip
 
 
@@ -86,6 +86,19 @@ def test_a_threshold_in_the_background_is_not_stable():
 
 def test_nuclei_of_other_sizes_than_those_of_the_source_are_told():
     assert scores(Threshold(), true_axis=9.0)["sizes"] < 0.1
+
+
+def test_nuclei_with_holes_are_less_solid_than_those_of_the_source():
+    """A ring of radii r and r / 2 fills three quarters of its hull."""
+
+    class Rings(Threshold):
+        def maps(self, image):
+            nuclei = super().maps(image)
+            depth = ndimage.distance_transform_edt(nuclei[0])
+            return (nuclei * (depth < 3.5)).astype(np.float32)
+
+    assert scores(Threshold())["solidity"] > 0.98
+    assert scores(Rings())["solidity"] == pytest.approx(0.75, abs=0.06)
 
 
 def test_a_method_that_only_segments_has_no_agreement():
