@@ -90,23 +90,23 @@ def test_one_seed_of_all_comes_before_the_next_and_what_learns_nothing_has_one(g
 def test_a_grid_scores_every_training_on_every_set_and_trains_nothing_twice(
     grid, tmp_path, monkeypatch, capsys
 ):
-    command = ["compare", "--grid", str(grid())]
+    command = ["compare", "--grid", str(grid(SEEDS=[5]))]
     assert cli.main([*command, "--finished"]) == 2 and "no finished run" in capsys.readouterr().err
     assert cli.main(command) == 0
     for name in ("one", "two"):
         assert (tmp_path / "out" / f"report_{name}" / "report.html").is_file()
         found = rows(tmp_path, name)
         assert {(row["model"], row["seed"], row["images"]) for row in found} == {
-            ("threshold_2d", "5", "3"), ("adgan_2d", "5", "3"), ("adgan_2d", "6", "3"),
+            ("threshold_2d", "5", "3"), ("adgan_2d", "5", "3"),
         }  # fmt: skip
-        assert [float(row["steps"]) for row in found if row["model"] == "adgan_2d"] == [1, 1]
+        assert [float(row["steps"]) for row in found if row["model"] == "adgan_2d"] == [1]
     (threshold,) = [row for row in found if row["model"] == "threshold_2d"]
     assert float(threshold["dice"]) > 0.8 and threshold["solidity"] == ""
     capsys.readouterr()
     assert cli.main([*command, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "threshold_2d, seed 5: nothing to train" in said and said.count("finished, took") == 2
-    assert said.splitlines()[-1] == "0 of 3 trainings to do"
+    assert "threshold_2d, seed 5: nothing to train" in said and said.count("finished, took") == 1
+    assert said.splitlines()[-1] == "0 of 2 trainings to do"
     monkeypatch.setattr(session, "train", lambda *a, **k: pytest.fail("trained again"))
     assert cli.main(command) == 0
     assert [row["dice"] for row in rows(tmp_path, "two")] == [row["dice"] for row in found]
