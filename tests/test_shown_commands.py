@@ -18,6 +18,7 @@ import pytest
 import tifffile
 import torch
 from support import published_checkpoints, published_sets
+from support.free_run import own_plugin
 from support.toy_picture import toy_picture
 
 from nucleizoo import api, cli
@@ -157,6 +158,12 @@ def world(annotated, toy_images, tmp_path, monkeypatch):
     torch.save(published_checkpoints.adgan(), "10000.pth")
     for name, text in (file for page in PAGES for file in files_of(page)):
         Path(name).write_text(text)
+    with own_plugin():
+        yield small_volumes(toy_images)
+
+
+def small_volumes(toy_images):
+    """`my_volumes`, and one volume as the folder `planes`; gives that."""
     _, volume = toy_picture(0, (12, 32, 32), np.uint8)
     Path("my_volumes").mkdir()
     for file in (toy_images / "volumes").iterdir():

@@ -12,9 +12,10 @@ import h5py
 import numpy as np
 import pytest
 
-from nucleizoo import METHODS, build
+from nucleizoo import build
 from nucleizoo.api import load_config
 from nucleizoo.core.plugins import load_plugins
+from nucleizoo.kinds import KINDS
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import Run
 
@@ -44,11 +45,12 @@ class Bright(Method):
 
 @contextmanager
 def own_plugin():
-    """A block after which the plugin of `make` is forgotten: of one name, a process loads one."""
+    """A block after which the plugins loaded in it are forgotten: of one name, a process loads one."""
     load_plugins()
     with pytest.MonkeyPatch.context() as patch:
-        for names in ("_entries", "_places"):
-            patch.setattr(METHODS, names, dict(getattr(METHODS, names)))
+        for registry in KINDS.values():
+            for names in ("_entries", "_places"):
+                patch.setattr(registry, names, dict(getattr(registry, names)))
         yield
 
 
