@@ -21,7 +21,7 @@ from nucleizoo.training import autoconfig
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
 EMPTY = ["DATASET.SOURCE.SEMI_AXIS", "[]", "DATASET.SOURCE.COUNT", "[]"]
-SHORT = ["SOLVER.TOTAL", "1", "MONITOR.SNAPSHOT", "0"]
+SHORT = ["SOLVER.TOTAL", "1", "MONITOR.SNAPSHOT", "0", "MONITOR.VALIDATE", "0"]
 
 
 def completed(config, known=None):
