@@ -63,7 +63,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("shape", "block"), [((40, 50), (16, 20)), ((19, 50), (5, 50)), ((12, 24, 26), (6, 13, 9))]
+    ("shape", "block"), [((40, 50), (16, 20)), ((19, 50), (5, 50)), ((10, 20, 20), (5, 11, 9))]
 )
 @pytest.mark.parametrize(("name", "settings"), CASES)
 def test_blocks_give_the_labels_of_the_whole(tmp_path, name, settings, shape, block):

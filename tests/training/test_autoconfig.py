@@ -28,6 +28,12 @@ def completed(config, known=None):
     return autoconfig.completed(config, known)[0]
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Windows enough to measure; there are more where few images give many."""
+    monkeypatch.setattr(autoconfig, "MOST", 6)
+
+
 @pytest.fixture(scope="module")
 def ellipses(tmp_path_factory):
     """Two pictures of 256x256 with some 20 nuclei whose semi-axes are 8 pixels, dim ones among them."""
@@ -113,7 +119,7 @@ def balls(folder, spacing, count=30):
 
 @pytest.mark.parametrize("thick", [1.0, 4.0])
 def test_as_many_nuclei_are_drawn_whatever_the_thickness_of_planes(tmp_path, thick, monkeypatch):
-    monkeypatch.setattr("nucleizoo.training.autoconfig.MOST", 3)
+    monkeypatch.setattr(autoconfig, "MOST", 2)
     spacing = (thick, 1.0, 1.0)
     whole = api.load_config(
         TOY.with_name("adgan_3d.yaml"),
