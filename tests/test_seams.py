@@ -368,7 +368,7 @@ def test_what_a_network_is_for_is_checked_when_the_configuration_is_read(words, 
 
 def test_early_stop_ends_when_a_score_no_longer_rises(load, toy_images, tmp_path):
     pairs = [
-        "SOLVER.TOTAL", "9", "MONITOR.VALIDATE", "1", "SOLVER.LR", "1e-12",
+        "SOLVER.TOTAL", "9", "MONITOR.VALIDATE", "1", "MONITOR.SAVE", "9", "SOLVER.LR", "1e-12",
         "MONITOR.HOOKS.EARLY_STOP", "{PATIENCE: 2, SCORE: truth/dice}",
         "MONITOR.PICTURES", str(toy_images / "images"), "MONITOR.TRUTH", str(toy_images / "labels"),
     ]  # fmt: skip
@@ -379,6 +379,16 @@ def test_early_stop_ends_when_a_score_no_longer_rises(load, toy_images, tmp_path
     assert max(row["iteration"] for row in rows if "truth" in row) == 3
 
 
+@pytest.fixture
+def awaiting(load, toy_images):
+    """Gives a configuration that waits for a score, with further pairs."""
+    known = [
+        "SOLVER.TOTAL", "2", "MONITOR.VALIDATE", "2", "MONITOR.HOOKS.EARLY_STOP.PATIENCE", "5",
+        "MONITOR.PICTURES", str(toy_images / "images"), "MONITOR.TRUTH", str(toy_images / "labels"),
+    ]  # fmt: skip
+    return lambda *pairs: load("adgan_2d", [], *known, *pairs)
+
+
 @pytest.mark.parametrize(("pairs", "told"), [
     (["MONITOR.HOOKS.EARLY_STOP.SCORE", "truth/dise"], ["'truth/dise'", "truth/dice", "unlabelled/sizes"]),
     (["MONITOR.TRUTH", ""], ["'truth/object_f1'", "MONITOR.TRUTH", "unlabelled/agreement"]),
@@ -386,17 +396,18 @@ def test_early_stop_ends_when_a_score_no_longer_rises(load, toy_images, tmp_path
     (["MONITOR.VALIDATE", "0", "MONITOR.TRUTH", ""], ["MONITOR.VALIDATE", "MONITOR.TRUTH"]),
 ])  # fmt: skip
 def test_early_stop_of_a_score_that_will_not_come_is_refused_before_the_first_step(
-    pairs, told, load, toy_images, tmp_path
+    pairs, told, awaiting, tmp_path
 ):
-    known = [
-        "SOLVER.TOTAL", "2", "MONITOR.VALIDATE", "2", "MONITOR.HOOKS.EARLY_STOP.PATIENCE", "5",
-        "MONITOR.PICTURES", str(toy_images / "images"), "MONITOR.TRUTH", str(toy_images / "labels"),
-    ]  # fmt: skip
     with pytest.raises(ConfigError) as caught:
-        api.train(load("adgan_2d", [], *known, *pairs), tmp_path / "run")
+        api.train(awaiting(*pairs), tmp_path / "run")
     names(caught.value, "MONITOR.HOOKS.EARLY_STOP.SCORE", *told)
     assert Run.open(tmp_path / "run").iteration == 0
-    assert api.train(load("adgan_2d", [], *known), tmp_path / "run").is_finished
+
+
+def test_what_was_refused_before_the_first_step_is_trained_when_it_is_mended(awaiting, tmp_path):
+    with pytest.raises(ConfigError, match="dise"):
+        api.train(awaiting("MONITOR.HOOKS.EARLY_STOP.SCORE", "truth/dise"), tmp_path / "run")
+    assert api.train(awaiting(), tmp_path / "run").is_finished
 
 
 @pytest.mark.parametrize("name", ["adgan_2d", "cyclegan_2d", "supervised_2d"])

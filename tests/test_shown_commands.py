@@ -183,6 +183,7 @@ def make_given(option, word):
         volumes = word in VOLUMES
         config = f"configs/toy/{'adgan_3d' if volumes else 'adgan_2d'}.yaml"
         data = ["DATASET.ROOT", "volumes" if volumes else "my_images"]
+        data += ["MONITOR.VALIDATE", "0", "MONITOR.SNAPSHOT", "0", "MONITOR.TENSORBOARD", "False"]
         seed = ["SYSTEM.SEED", str(len(list(Path().glob("runs/*"))))]  # so that no two runs are the same
         assert cli.main(in_seconds(["train", "--cfg", config, "--out", word, *data, *seed])) == 0
     elif option == "--pred":

@@ -317,9 +317,9 @@ class Segmenter:
         return _finite(through).cpu()
 
     @torch.no_grad()
-    def watch(self, picture: NDArray[np.float32], into: Statistics) -> None:
-        """Add the norm statistics of predicting the maps of a picture (C, *S) in [-1, 1] to `into`."""
-        self._through(self.method, torch.from_numpy(picture)[None].to(self.device), into=into)
+    def watch(self, pictures: NDArray[np.float32], into: Statistics) -> None:
+        """Add the norm statistics of predicting the maps of pictures (B, C, *S) in [-1, 1] to `into`."""
+        self._through(self.method, torch.from_numpy(pictures).to(self.device), into=into)
 
     @torch.no_grad()
     def _apply(

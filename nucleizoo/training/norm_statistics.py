@@ -18,6 +18,9 @@ from nucleizoo.training.batches import draw
 CROPS, FEWEST, VOXELS = 64, 8, 2**24
 """Crops that statistics are pooled over: at most, at least, and about how many voxels in total."""
 
+PASS = 2**16
+"""Voxels that pass the networks at once: alone, a small crop or a volume takes up to three times as long."""
+
 
 class Remembered:
     """Norm statistics of a training's networks, pooled over augmented crops of its images.
@@ -44,9 +47,10 @@ class Remembered:
         return self._known[1]
 
     def _seen(self, segmenter: Segmenter) -> Statistics:
-        seen = Statistics()
-        for crop in self._crops:
-            segmenter.watch(crop, into=seen)
+        seen, crops = Statistics(), self._crops
+        together = max(PASS // math.prod(self.config.DATASET.SIZE), 2)
+        for first in range(0, len(crops), together):
+            segmenter.watch(np.stack(crops[first : first + together]), into=seen)
             if not seen.layers:  # no norms over space
                 break
         return seen

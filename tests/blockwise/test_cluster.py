@@ -15,6 +15,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+import torch
 from support.free_run import PLUGIN, make, own_plugin
 from support.naming import names
 from support.toy_picture import toy_picture
@@ -22,7 +23,7 @@ from support.toy_picture import toy_picture
 from nucleizoo import api
 from nucleizoo.blockwise import Options, RunSpec, cluster, predict_volume
 from nucleizoo.blockwise import job as jobs
-from nucleizoo.blockwise.dask import scheduler
+from nucleizoo.blockwise.dask import local, scheduler
 from nucleizoo.blockwise.dask import workers as dask_workers
 from nucleizoo.blockwise.maps import intensities
 from nucleizoo.blockwise.plan import plan
@@ -77,9 +78,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def workers(folder):
-    """Two processes."""
-    with cluster("2", RunSpec(str(folder / "run"), (str(folder / "bright.py"),))) as workers:
-        yield workers
+    """Two processes, of a machine of which they see a GPU each; the run uses none."""
+    spec = RunSpec(str(folder / "run"), (str(folder / "bright.py"),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "cores", lambda: 4)
+        patch.setattr(torch.cuda, "device_count", lambda: 2)
+        patch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-x")
+        with cluster("local", spec, torch.device("cuda")) as workers:
+            yield workers
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +119,15 @@ def finished(job, executor):
 def assert_same(found, wanted):
     for one, other in zip(found[:2], wanted[:2], strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def environment():
+    return os.environ["CUDA_VISIBLE_DEVICES"], os.environ["OMP_NUM_THREADS"]
+
+
+def test_workers_on_one_machine_see_a_gpu_each(workers):
+    assert len(workers) == 2
+    assert sorted(workers.client.run(environment).values()) == [("5", "2"), ("GPU-x", "2")]
 
 
 def test_workers_give_the_maps_and_labels_of_one_process(folder, tmp_path, segmenter, workers, wanted):

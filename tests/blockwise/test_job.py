@@ -132,8 +132,7 @@ def limits_after(made, path, folder, stop):
 
 @pytest.mark.parametrize("scaling", ["minmax", "percentile", "dtype"])
 @pytest.mark.parametrize("over", ["volume", "image"])
-@pytest.mark.parametrize("kind", ["u2", "i2", "f4"])
-@pytest.mark.parametrize("stop", [1, 4])
+@pytest.mark.parametrize(("kind", "stop"), [("u2", 1), ("i2", 4), ("f4", 1), ("f4", 4)])
 def test_intensities_are_scaled_as_in_memory(tmp_path, small, volume, monkeypatch, scaling, over, kind, stop):
     monkeypatch.setattr(intensities, "TASK_BYTES", 1)
     with h5py.File(volume, "r+") as file:

@@ -1,13 +1,10 @@
-"""Processes on this machine: how many there are, and which GPU each of them sees."""
-
-import os
+"""Processes on this machine: how many there are, and which GPU each of them is given."""
 
 import pytest
 import torch
 from yacs.config import CfgNode
 
 from nucleizoo import api
-from nucleizoo.blockwise import RunSpec, cluster
 from nucleizoo.blockwise.dask import local
 from nucleizoo.core.errors import UserError
 from nucleizoo.inference.segmenter import Segmenter
@@ -73,15 +70,3 @@ def test_the_device_is_that_of_the_run_and_not_where_its_weights_lie(monkeypatch
     with pytest.raises(UserError, match=r"^local cuda$"):
         list(api.predict("run", [file], tmp_path, dask="local"))
     assert asked == ["auto"]
-
-
-def test_processes_of_a_cluster_see_a_gpu_each(machine):
-    pytest.importorskip("distributed")
-    machine(cores=4, gpus=2, visible="5,GPU-x")
-    with cluster("local", RunSpec("run"), GPU) as workers:
-        assert len(workers) == 2
-        assert sorted(workers.client.run(environment).values()) == [("5", "2"), ("GPU-x", "2")]
-
-
-def environment():
-    return os.environ["CUDA_VISIBLE_DEVICES"], os.environ["OMP_NUM_THREADS"]

@@ -635,7 +635,7 @@ _LEAVES = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(_LEAVES)
 def test_dumped_tree_is_loaded_equal(tree):
     config = loads(text.write({"METHOD": tree}), defaults=DEFAULTS)

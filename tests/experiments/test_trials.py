@@ -18,6 +18,7 @@ from nucleizoo.training import session
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
 FAST = [
     "SYSTEM.WORKERS", "0", "SOLVER.TOTAL", "1", "MONITOR.SNAPSHOT", "0", "MONITOR.TENSORBOARD", "False",
+    "MONITOR.VALIDATE", "0",
 ]  # fmt: skip
 
 

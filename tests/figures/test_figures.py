@@ -23,6 +23,7 @@ from nucleizoo.figures import content_codes, crops, drawing, tables
 TOY = Path(__file__).parents[2] / "configs" / "toy"
 FAST = [
     "SYSTEM.WORKERS", "0", "SOLVER.TOTAL", "2", "MONITOR.SNAPSHOT", "0", "MONITOR.TENSORBOARD", "False",
+    "MONITOR.VALIDATE", "0",
 ]  # fmt: skip
 
 

@@ -230,14 +230,17 @@ def test_statistics_of_the_training_are_kept_with_its_weights(tmp_path, average)
     config = load_config(TOY / "adgan_2d.yaml", [*trained_on(tmp_path), *keys])
     made = Segmenter.open(train(config, tmp_path / "run"))
     rng, seen = np.random.default_rng(config.SYSTEM.SEED), Statistics()
-    for _ in range(norm_statistics.CROPS):
-        made.watch(draw(build.image_dataset(config), build.augment(config), rng, (32, 32)).image, seen)
+    images, augment = build.image_dataset(config), build.augment(config)
+    for _ in range(norm_statistics.CROPS):  # one by one, where the training takes many at once
+        made.watch(draw(images, augment, rng, (32, 32)).image[None], seen)
     assert seen.layers[0].count == norm_statistics.CROPS * 32 * 32
     for one, other in zip(seen.layers, made.remembered.layers, strict=True):
-        assert torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)
+        assert one.count == other.count
+        torch.testing.assert_close(one.mean, other.mean, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(one.variance, other.variance, atol=1e-6, rtol=1e-6)
     picture = noise(32, 32)
     np.testing.assert_array_equal(
-        made.maps(picture), made.tiles(torch.from_numpy(picture)[None], given=seen)[0]
+        made.maps(picture), made.tiles(torch.from_numpy(picture)[None], given=made.remembered)[0]
     )
     tile = Segmenter.open(Run.open(tmp_path / "run", (), ["INFERENCE.STATISTICS", "tile"]))
     assert np.abs(tile.maps(picture) - made.maps(picture)).max() > 1e-3

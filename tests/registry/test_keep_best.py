@@ -120,11 +120,11 @@ class StopAt(Hook):
 
 
 def test_a_resumed_training_keeps_the_same_weights_to_the_bit(toy_images, tmp_path):
-    config = api.load_config(TOY / "adgan_2d.yaml", [*words(toy_images), "SOLVER.TOTAL", "5"])
+    config = api.load_config(TOY / "adgan_2d.yaml", [*words(toy_images), "SOLVER.TOTAL", "3"])
     whole = api.train(config, tmp_path / "whole")
     scored = whole.latest()["hooks"]["KeepBest"]["scores"]
-    assert list(scored) == [0, 2, 4, 5] and len(set(scored.values())) > 1
-    for iteration in (1, 3, 4):
+    assert list(scored) == [0, 2, 3] and len(set(scored.values())) > 1
+    for iteration in (1, 2):
         path = tmp_path / f"run{iteration}"
         api.train(config, path, hooks=[StopAt(iteration)])
         run = api.train(config, path, resume=True)

@@ -21,11 +21,17 @@ from nucleizoo.training import autoconfig
 
 TOY = Path(__file__).parents[2] / "configs" / "toy" / "adgan_2d.yaml"
 EMPTY = ["DATASET.SOURCE.SEMI_AXIS", "[]", "DATASET.SOURCE.COUNT", "[]"]
-SHORT = ["SOLVER.TOTAL", "1", "MONITOR.SNAPSHOT", "0"]
+SHORT = ["SOLVER.TOTAL", "1", "MONITOR.SNAPSHOT", "0", "MONITOR.VALIDATE", "0"]
 
 
 def completed(config, known=None):
     return autoconfig.completed(config, known)[0]
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Windows enough to measure; there are more where few images give many."""
+    monkeypatch.setattr(autoconfig, "MOST", 6)
 
 
 @pytest.fixture(scope="module")
@@ -98,22 +104,19 @@ def test_nuclei_too_large_to_learn_well_are_told_with_the_zoom_that_helps(tmp_pa
 
 
 def balls(folder, spacing, count=30):
-    """Two volumes of some 30 balls of 6 um in 40x128x128 um, with planes as thick as `spacing` says."""
+    """A volume of some 30 balls of 6 um in 40x128x128 um, with planes as thick as `spacing` says."""
     rng, depth = np.random.default_rng(0), round(40 / spacing[0])
-    for i in range(2):
-        labels = place(
-            rng, (40, 128, 128), semi_axis=(6, 6), eccentricity=(0, 0), count=(count, count), gap=2,
-        )  # fmt: skip
-        blurred = ndimage.gaussian_filter(np.where(labels > 0, 200.0, 10.0), 1)
-        thick = blurred.reshape(depth, -1, 128, 128).mean(1)
-        noisy = thick + rng.normal(0, 2, thick.shape)
-        io.write_image(folder / f"{i}.tif", noisy.astype(np.float32), spacing, "ZYX")
+    labels = place(rng, (40, 128, 128), semi_axis=(6, 6), eccentricity=(0, 0), count=(count, count), gap=2)
+    blurred = ndimage.gaussian_filter(np.where(labels > 0, 200.0, 10.0), 1)
+    thick = blurred.reshape(depth, -1, 128, 128).mean(1)
+    noisy = thick + rng.normal(0, 2, thick.shape)
+    io.write_image(folder / "balls.tif", noisy.astype(np.float32), spacing, "ZYX")
     return folder
 
 
 @pytest.mark.parametrize("thick", [1.0, 4.0])
 def test_as_many_nuclei_are_drawn_whatever_the_thickness_of_planes(tmp_path, thick, monkeypatch):
-    monkeypatch.setattr("nucleizoo.training.autoconfig.MOST", 3)
+    monkeypatch.setattr(autoconfig, "MOST", 1)
     spacing = (thick, 1.0, 1.0)
     whole = api.load_config(
         TOY.with_name("adgan_3d.yaml"),
@@ -124,7 +127,7 @@ def test_as_many_nuclei_are_drawn_whatever_the_thickness_of_planes(tmp_path, thi
     assert source.DATASET.SOURCE.PATCH[0] == round(40 / thick)
     drawn = build.source_dataset(source)
     shape = (round(40 / thick), 128, 128)
-    counts = [drawn.sample(np.random.default_rng(i), shape).labels.max() for i in range(8)]
+    counts = [drawn.sample(np.random.default_rng(i), shape).labels.max() for i in range(4)]
     assert 20 <= np.mean(counts) <= 45
     assert api.estimate([tmp_path]).window == source.DATASET.SOURCE.PATCH
 

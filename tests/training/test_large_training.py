@@ -25,6 +25,7 @@ from nucleizoo.ops.memory import peak
 folder, peaks = Path(sys.argv[1]), []
 for name in sys.argv[2:]:
     pairs = ["SYSTEM.WORKERS", "0", "SOLVER.TOTAL", "2", "DATASET.SIZE", "[8, 32, 32]"]
+    pairs += ["MONITOR.SNAPSHOT", "0", "MONITOR.TENSORBOARD", "False"]
     pairs += ["DATASET.ROOT", str(folder), "DATASET.SOURCE.NAME", "labelled", "DATASET.SOURCE.IMAGES", name]
     pairs += ["DATASET.SOURCE.CACHE_GB", "0.05", "DATASET.SOURCE.MIN_LABELLED", "10"]
     train(load_config("configs/toy/supervised_2d.yaml", pairs), folder / f"run_{name}")

@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[2]
 TOY = ROOT / "configs" / "toy"
 FAST = [
     "SYSTEM.DEVICE", "cpu", "SYSTEM.WORKERS", "0", "MONITOR.TENSORBOARD", "False", "SOLVER.AVERAGE", "0.9",
+    "MONITOR.VALIDATE", "0",
 ]  # fmt: skip
 
 
@@ -147,9 +148,10 @@ def test_images_that_changed_meanwhile_are_told(monkeypatch, toy_images, tmp_pat
             names(one, run.path, "changed", *told)
 
 
-def test_workers_log_and_pictures_change_nothing(monkeypatch, toy_images, tmp_path, whole):
+def test_workers_log_scores_and_pictures_change_nothing(monkeypatch, toy_images, tmp_path, whole):
     run = stopped(monkeypatch, config(toy_images), tmp_path / "run", 3)
-    other = ["SYSTEM.WORKERS", "2", "MONITOR.SNAPSHOT", "1", "MONITOR.LOG", "1", "MONITOR.SAVE", "1"]
+    other = [f"MONITOR.{name}" for name in ("SNAPSHOT", "LOG", "SAVE", "VALIDATE")]
+    other = ["SYSTEM.WORKERS", "2", *(word for key in other for word in (key, "1"))]
     api.train(config(toy_images, *other), run.path, resume=True)
     assert_same_run(run.path, whole)
 

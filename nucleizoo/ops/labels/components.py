@@ -73,7 +73,7 @@ def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """
     filled = labels.copy()
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is not None:
+        if box is not None and min(side.stop - side.start for side in box) > 2:  # fewer cannot enclose any
             whole = ndimage.binary_fill_holes(labels[box] == number)
             np.copyto(filled[box], number, where=whole & (labels[box] == 0))
     return filled

@@ -62,6 +62,8 @@ def test_holes_fill_but_a_nucleus_inside_and_an_open_bay_do_not():
     bay = np.ones((5, 5), np.int32)
     bay[2, 2:] = 0
     np.testing.assert_array_equal(fill_holes(bay), bay)
+    least = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.int32)  # the smallest object with a hole
+    np.testing.assert_array_equal(fill_holes(least), [[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 
 
 def test_a_pocket_fills_when_it_is_small_and_one_nucleus_surrounds_it():

@@ -57,8 +57,8 @@ def test_nothing_to_measure_is_an_error():
     [("hela_n2dl", (13, 20), 15), ("round_dense", (8, 15), 38), ("u2os_20x", (14, 23), 21)],
 )
 def test_real_sets_are_within_a_quarter_of_what_their_labels_say(name, semi_axis, count):
-    files = sorted((DATA / name / "train" / "images").glob("*.png"))[::4]
-    sizes = measure_sizes([np.asarray(Image.open(file)) for file in files])
+    files = sorted((DATA / name / "train" / "images").glob("*.png"))[::8]
+    sizes = measure_sizes([np.asarray(Image.open(file))[:600, :600] for file in files])
     for found, true in zip(sizes.semi_axis, semi_axis, strict=True):
         assert abs(found - true) <= 0.25 * true
     assert sizes.count[0] <= count <= sizes.count[1]
