@@ -44,7 +44,7 @@ def load_pipeline(
     def meant(config: CfgNode | None) -> list[str]:
         return [
             word
-            for pair in zip(overrides[::2], overrides[1::2], strict=True)
+            for pair in (overrides[at : at + 2] for at in range(0, len(overrides), 2))
             if config is None or _has(config, pair[0]) or not any(_has(o, pair[0]) for o in plain.values())
             for word in pair
         ]
