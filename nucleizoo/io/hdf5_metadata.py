@@ -59,11 +59,12 @@ def spacing_of(name: str, data: Any, axes: str) -> tuple[float, ...]:
         values = np.asarray(() if told is None else told)
         if values.dtype.kind not in "uif" or values.ndim != 1:
             continue
-        letters = sorted(spatial, reverse=True) if attribute.endswith("zyx") else spatial
-        if values.size == 3 > len(letters):
-            values = values[-len(letters) :]  # of a volume, for one of its planes
-        elif values.size == len(axes) > len(letters):
+        is_zyx = attribute.endswith("zyx")
+        letters = sorted(spatial, reverse=True) if is_zyx else spatial
+        if values.size == len(axes) and not is_zyx:
             values = values[[axes.index(letter) for letter in letters]]
+        elif values.size == 3 > len(letters):
+            values = values[-len(letters) :]  # of a volume, for one of its planes
         if values.size != len(letters) or not (np.isfinite(values).all() and (values > 0).all()):
             continue
         units = _units(name, data, values) if attribute == "resolution" else [1.0] * values.size
