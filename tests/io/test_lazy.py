@@ -259,7 +259,7 @@ def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp
         (["dim_0", "dim_1", "dim_2"], "ZYX"), (["a", "b", "c"], "ZYX"),
         ([None, "y", "x"], "ZYX"), (["Depth", "Height", "width"], "ZYX"), (["axis_z", "row", "/x"], "ZYX"),
         (["column", "row", "plane"], "XYZ"), (["x", "z", "y"], "XZY"), (["channel", "row", "col"], "CYX"),
-        (["time", "y", "x"], "TYX"),
+        (["time", "y", "x"], "TYX"), (["time", "lat", "lon"], "TYX"), (["c", None, None], "CYX"),
     ],
 )  # fmt: skip
 def test_names_of_dimensions_tell_axes_where_they_are_those_of_axes(tmp_path, names, axes):
