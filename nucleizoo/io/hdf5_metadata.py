@@ -59,9 +59,8 @@ def spacing_of(name: str, data: Any, axes: str) -> tuple[float, ...]:
         values = np.asarray(() if told is None else told)
         if values.dtype.kind not in "uif" or values.ndim != 1:
             continue
-        is_zyx = attribute.endswith("zyx")
-        letters = sorted(spatial, reverse=True) if is_zyx else spatial
-        if values.size == len(axes) and not is_zyx:
+        letters = sorted(spatial, reverse=True) if attribute.endswith("zyx") else spatial
+        if values.size == len(axes) and (attribute == "resolution" or values.size > 3):
             values = values[[axes.index(letter) for letter in letters]]
         elif values.size == 3 > len(letters):
             values = values[-len(letters) :]  # of a volume, for one of its planes
