@@ -21,8 +21,8 @@ _PORTION = 1 << 22
 _ROWS = 1 << 16
 """Nuclei that are converted to Python numbers at once."""
 
-COLUMNS = ("picture", "label", "voxels")
-"""The first columns, by which a table is known."""
+COLUMNS = ("picture", "label", "voxels", "*", "confidence")
+"""The first columns and the last, by which a table is known; see `io.mark.kind_of_ours`."""
 
 _UNITS = {2: "um2", 3: "um3"}
 """Unit of the size of a nucleus, by the number of axes."""
@@ -118,7 +118,7 @@ def write(path: Path, table: Iterable[Row], axes: int, spacing: tuple[float, ...
         ForeignFileError: when there is a file that nucleizoo did not write.
         OSError: when the disk is full.
     """
-    head = [*COLUMNS, *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]
+    head = ["picture", "label", "voxels", *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]
     with (
         io.replacing(path, "csv", COLUMNS) as part,
         part.open("w", encoding="utf-8", newline="") as file,

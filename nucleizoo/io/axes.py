@@ -43,6 +43,10 @@ def axes_of(name: str, names: Sequence[str], shape: tuple[int, ...]) -> str:
     letters = "".join(map(letter_of, names))
     if letters and "?" not in letters and {*SPATIAL} & {*letters}:
         return letters  # also y, y, x, which the caller refuses
+    if completed := _completed(letters):
+        words = ", ".join("time" if letter == "T" else _WORDS[letter] for letter in completed)
+        assume(name, f"does not name all of its axes; they are taken for {words}")
+        return completed
     guessed = _guessed(shape)
     told = letters if {*SPATIAL} & {*letters} else ""
     pairs = zip(told, guessed.replace("S", "C"), strict=False)
@@ -64,6 +68,15 @@ def letter_of(name: str) -> str:
     """The letter of an axis by its name, such as 'z', 'Depth', 'axis_z' or '/array/z'; '?' for another."""
     end = re.split(r"[^a-z0-9]", name.lower())[-1]
     return _LETTERS.get(end, end.upper() if len(end) == 1 and end.isalpha() else "?")
+
+
+def _completed(letters: str) -> str:
+    """TYX for T??: axes of space in order, where the file names only the others; '' where it does not."""
+    space = letters.count("?")
+    if space not in (2, 3) or not {*letters} <= {*"CT?"} or letters == "?" * space:
+        return ""
+    rest = iter(SPATIAL[-space:])
+    return "".join(next(rest) if letter == "?" else letter for letter in letters)
 
 
 def _guessed(shape: tuple[int, ...]) -> str:

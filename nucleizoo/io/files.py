@@ -172,6 +172,9 @@ def _read_bitmap(path: Path, allowed: Check) -> Volume:
             allowed((picture.height, picture.width, samples), np.uint8)
             mode = "RGB" if colour else "L" if grey else picture.mode
             data = np.asarray(picture.convert(mode))
+            if (frames := getattr(picture, "n_frames", 1)) > 1:
+                warn_once(log, f"{path}: holds {frames} pictures, of which the first is read; if the others "
+                               "are wanted, save them as TIFF")  # fmt: skip
             tell_orientation(path, picture.getexif().get(ExifTags.Base.Orientation, 1))
     return from_array(data, "YXS"[: data.ndim])
 

@@ -60,10 +60,10 @@ def spacing_of(name: str, data: Any, axes: str) -> tuple[float, ...]:
         if values.dtype.kind not in "uif" or values.ndim != 1:
             continue
         letters = sorted(spatial, reverse=True) if attribute.endswith("zyx") else spatial
-        if values.size == 3 > len(letters):
-            values = values[-len(letters) :]  # of a volume, for one of its planes
-        elif values.size == len(axes) > len(letters):
+        if values.size == len(axes) and (attribute == "resolution" or values.size > 3):
             values = values[[axes.index(letter) for letter in letters]]
+        elif values.size == 3 > len(letters):
+            values = values[-len(letters) :]  # of a volume, for one of its planes
         if values.size != len(letters) or not (np.isfinite(values).all() and (values > 0).all()):
             continue
         units = _units(name, data, values) if attribute == "resolution" else [1.0] * values.size

@@ -26,7 +26,8 @@ def kind_of_ours(path: Path, columns: tuple[str, ...] = ()) -> str:
 
     Args:
         path: what exists.
-        columns: the first of a CSV file, in which there is no room for another mark.
+        columns: the first of a CSV file, in which there is no room for another mark, and behind a '*' the
+            last: with more behind them it is somebody's own.
     """
     if is_zarr(path):
         return "zarr" if MARK in _attributes(path) else ""
@@ -39,9 +40,16 @@ def kind_of_ours(path: Path, columns: tuple[str, ...] = ()) -> str:
     if begin.startswith(_HDF5):
         return "h5" if _says(_of_hdf5, path) else ""
     line = begin.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
-    if columns and line.split(",")[: len(columns)] == list(columns):
+    if columns and _has_columns(line.split(","), columns):
         return "csv"
     return next((kind for kind, said in _IN_WORDS.items() if said in begin), "")
+
+
+def _has_columns(cells: list[str], columns: tuple[str, ...]) -> bool:
+    """Whether the first line of a CSV file has these columns; see `kind_of_ours`."""
+    count = columns.index("*") if "*" in columns else len(columns)
+    last = columns[count + 1 :]
+    return cells[:count] == [*columns[:count]] and cells[len(cells) - len(last) :] == [*last]
 
 
 def is_ours(path: Path, columns: tuple[str, ...] = ()) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.core.format import storage
 from nucleizoo.core.said import warn_once
+from nucleizoo.io.assumptions import assume
 from nucleizoo.io.chunks import Cut, Load
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.tiff_chain import check_pages
@@ -67,7 +68,11 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         inner = series.shape[len(lead) :]
     samples = len(lead) + page_axes.index("S") if "S" in page_axes else None
     chunks = (1,) * len(lead) + inner
-    load, shape, chunks = _without_alpha(load, series.shape, chunks, samples_kept(page), samples)
+    kept = samples_kept(page)
+    if samples is not None and len(kept) < page.samplesperpixel:
+        assume(str(path), "has a channel that it calls alpha (transparency), which is left out; if it is a "
+                          "picture, save it again as a channel (tag ExtraSamples 0)")  # fmt: skip
+    load, shape, chunks = _without_alpha(load, series.shape, chunks, kept, samples)
     lacking = [number for number, one in enumerate(pages) if one is None]
 
     def absent() -> tuple[int, Iterator[tuple[int, ...]]]:

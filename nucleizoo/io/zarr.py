@@ -119,7 +119,8 @@ def _found(path: Path, dataset: str, usual: str) -> Any:
     _check_known(path, zarr)
     from nucleizoo.io.zarr_store import GuardedStore  # needs the package
 
-    node = zarr.open(GuardedStore(path), mode="r")
+    # copies of metadata in one place (consolidated) may be older than the arrays
+    node = zarr.open(GuardedStore(path), mode="r", use_consolidated=False)
     if isinstance(node, zarr.Group) and (name := dataset or usual):
         item = _member(path, node, name, zarr)
         if item is None and usual != "image":

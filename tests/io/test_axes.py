@@ -163,6 +163,8 @@ def test_voxel_sizes_follow_their_axes(tmp_path):
     assert both(path).spacing == (2.0, 0.5, 0.25)
     path = hdf5(tmp_path / "c.h5", VOLUME[None], labels="czyx", element_size_um=[1.0, 2.0, 0.5, 0.25])
     assert both(path).spacing == (2.0, 0.5, 0.25)
+    path = hdf5(tmp_path / "d.h5", VOLUME[..., :2], labels="yxc", resolution=[0.5, 0.25, 1.0], units="um")
+    assert both(path).spacing == (0.5, 0.25)
 
 
 @pytest.mark.parametrize(("name", "letter"), [

@@ -259,7 +259,7 @@ def test_zarr_metadata_that_claim_far_more_than_there_is_are_refused_at_once(tmp
         (["dim_0", "dim_1", "dim_2"], "ZYX"), (["a", "b", "c"], "ZYX"),
         ([None, "y", "x"], "ZYX"), (["Depth", "Height", "width"], "ZYX"), (["axis_z", "row", "/x"], "ZYX"),
         (["column", "row", "plane"], "XYZ"), (["x", "z", "y"], "XZY"), (["channel", "row", "col"], "CYX"),
-        (["time", "y", "x"], "TYX"),
+        (["time", "y", "x"], "TYX"), (["time", "lat", "lon"], "TYX"), (["c", None, None], "CYX"),
     ],
 )  # fmt: skip
 def test_names_of_dimensions_tell_axes_where_they_are_those_of_axes(tmp_path, names, axes):
@@ -397,6 +397,19 @@ def test_zarr_2_of_any_order_and_separator_is_read(tmp_path):
         np.testing.assert_array_equal(open_lazily(path).read(BOX), VOLUME[BOX][None])
         (path / separator.join("111")).unlink()
         refused(path, r"\b1 chunk \(chunk 1\.1\.1 \(zyx 4:7, 16:32, 16:32\)\).*EMPTY_CHUNKS")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array_is_read_as_it_says_itself_and_not_as_an_older_copy_of_its_metadata(tmp_path, version):
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "a.zarr"
+    zarr.create_group(path, zarr_format=version).create_array("image", data=VOLUME)
+    zarr.consolidate_metadata(path)
+    turned = np.ascontiguousarray(VOLUME.transpose(0, 2, 1)).astype(">i4")
+    shutil.rmtree(path / "image")
+    zarr.create_array(path / "image", data=turned, zarr_format=version)
+    np.testing.assert_array_equal(open_lazily(path).whole(), turned)
+    np.testing.assert_array_equal(io.read(path).data, turned)
 
 
 def test_what_is_no_picture_is_refused(tmp_path):

@@ -12,6 +12,7 @@ from support.naming import names
 
 from nucleizoo import io
 from nucleizoo.core.errors import ForeignFileError
+from nucleizoo.inference import nuclei_table
 
 LABELS = np.arange(64, dtype=np.uint16).reshape(8, 8)
 GREY = LABELS.astype(np.uint8)
@@ -96,6 +97,16 @@ def test_a_table_is_ours_by_its_first_columns(tmp_path):
         path.write_bytes(text.encode())
         assert io.is_ours(path, ("picture", "label")) is is_ours
         assert not io.is_ours(path)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+@pytest.mark.parametrize("spacing", [(), (1.0, 0.5, 0.5)])
+def test_a_table_of_nuclei_to_which_somebody_added_a_column_is_theirs(tmp_path, axes, spacing):
+    path = tmp_path / "a_nuclei.csv"
+    nuclei_table.write(path, [], axes, spacing[-axes:])
+    assert io.is_ours(path, nuclei_table.COLUMNS)
+    path.write_text(path.read_text(encoding="utf-8").rstrip() + ",phenotype\n", encoding="utf-8")
+    assert not io.is_ours(path, nuclei_table.COLUMNS)
 
 
 def test_hdf5_json_and_zarr_say_so_in_a_field(tmp_path):

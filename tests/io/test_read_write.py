@@ -705,3 +705,14 @@ def test_label_files_are_those_marked_so_where_some_are(tmp_path):
     assert set(io.label_files(tmp_path)) == {"a", "b"}
     with pytest.raises(ImageReadError, match=r"a_label\.tif.* c\.png"):
         io.label_files(tmp_path, whole=True)
+
+
+@pytest.mark.parametrize(("name", "format"), [("a.png", "PNG"), ("a.jpg", "MPO")])
+def test_pictures_behind_the_first_of_a_png_or_jpeg_are_told(tmp_path, caplog, name, format):
+    first, *rest = (Image.fromarray(np.full((16, 16), grey, np.uint8)) for grey in (10, 200, 90))
+    first.save(tmp_path / name, format, save_all=True, append_images=rest)
+    assert (io.read(tmp_path / name).data == 10).all()
+    assert caplog.text.count("holds 3 pictures") == 1
+    caplog.clear()
+    first.save(tmp_path / f"one_{name}")
+    assert (io.read(tmp_path / f"one_{name}").data == 10).all() and not caplog.text

@@ -16,6 +16,7 @@ from support.raw_tiff import raw_tiff
 
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.io import assumptions
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 31), np.uint8)
 STACK = np.random.default_rng(1).integers(0, 60000, (6, 40, 48)).astype(np.uint16)
@@ -251,6 +252,19 @@ def test_thumbnails_masks_and_smaller_levels_are_left_aside(tmp_path):
 def test_a_picture_that_calls_itself_a_thumbnail_is_read_where_there_is_no_other(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", STACK, subfiletype=1, photometric="minisblack")
     same(tmp_path / "a.tif", STACK)
+
+
+def test_a_fourth_plane_that_is_called_alpha_is_left_out_and_said_once(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(assumptions, "_SAID", set())
+    caplog.set_level("INFO")
+    for name in "ab":  # what programs write that take four planes for a picture with transparency
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif", STACK[:4], photometric="rgb", planarconfig="separate",
+            extrasamples=["unassalpha"],
+        )  # fmt: skip
+        np.testing.assert_array_equal(whole(tmp_path / f"{name}.tif"), np.moveaxis(STACK[:3], 0, -1))
+    assert caplog.text.count("alpha") == 1
+    names(caplog.text, tmp_path / "a.tif", "ExtraSamples 0")
 
 
 def test_an_orientation_is_told_and_not_applied(tmp_path, caplog):
