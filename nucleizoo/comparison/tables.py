@@ -12,6 +12,7 @@ from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
 from nucleizoo.core.csv_text import csv_text
 from nucleizoo.io import MARK
+from nucleizoo.runs import origin
 
 FIRST = ("model", "seeds", "images")
 """The first columns of the table, by which it is known."""
@@ -62,12 +63,13 @@ def models_text(result: Result) -> str:
 
 
 def runs_of(result: Result) -> list[dict[str, Any]]:
-    """A row per run: model, seed, number of images, and its figures with six digits."""
+    """A row per run: model, seed, number of images, figures with six digits, and where it was trained."""
     return [
         {"model": entry.model.name, "seed": seed, "images": len(result.images)}
         | {key: float(f"{value:.6g}") for key, value in row.items()}
+        | origin(run.begun)
         for entry in result.entries
-        for seed, row in zip(entry.model.seeds, entry.rows, strict=True)
+        for run, seed, row in zip(entry.model.runs, entry.model.seeds, entry.rows, strict=True)
     ]
 
 

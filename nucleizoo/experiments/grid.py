@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from yacs.config import CfgNode
 
@@ -72,6 +74,9 @@ class Grid:
     def report(self) -> Iterator[Comparison]:
         """Score what is finished on every set: a report each, and a CSV with a row per training.
 
+        Rows that a CSV has of trainings of this grid which are not in OUT stay, so that machines can share
+        the work.
+
         Raises:
             UserError: when nothing is finished, or data or runs cannot be used.
         """
@@ -84,8 +89,17 @@ class Grid:
             made = comparison.compare(
                 ready, pairs, self._report(one), dataset=one.dataset or scoring.dataset, scoring=scoring
             )
-            write_rows(self._table(one), made.rows)
+            write_rows(self._table(one), [*made.rows, *self._others(one, made.rows)])
             yield made
+
+    def _others(self, one: Annotated, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """Rows in the table of a set of trainings of this grid that are not in OUT: of another machine."""
+        every = {(trial.variant, str(trial.seed)) for trial in self._every()}
+        wanted = every - {(row["model"], str(row["seed"])) for row in rows}
+        if not self._table(one).exists():
+            return []
+        with self._table(one).open(encoding="utf-8", newline="") as file:
+            return [row for row in csv.DictReader(file) if (row["model"], row["seed"]) in wanted]
 
     def progress(self) -> list[Progress]:
         """How far every training is, in the order in which they come."""

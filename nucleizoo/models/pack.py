@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from safetensors.torch import save_file
 from nucleizoo import build
 from nucleizoo.core.files import atomic
 from nucleizoo.models.card import WEIGHTS, Card, digest
-from nucleizoo.runs import Run
+from nucleizoo.runs import Run, origin
 
 
 def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, dict[str, float]]) -> Card:
@@ -37,12 +36,12 @@ def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, 
     with atomic(folder / WEIGHTS) as part:
         save_file(half, part, metadata)
     _write_example(folder)
-    begun = json.loads((run.path / "run.json").read_text())
+    begun = origin(run.begun)
     card = Card(
         name=folder.name, about=about, dims=len(run.config.DATASET.SIZE), command=command,
-        commit=begun["commit"], date=begun["started"][:10], steps=run.iteration,
+        commit=begun["commit"], date=begun["date"], steps=run.iteration,
         hours=round(max((row["seconds"] for row in run.log()), default=0.0) / 3600, 1),
-        hardware=begun["gpu"] or f"{begun['machine']} with {begun['processor']}, {begun['threads']} threads",
+        hardware=begun["hardware"],
         licence="MIT; trained on synthetic data only", sha256=digest(folder / WEIGHTS), scores=scores,
     )  # fmt: skip
     card.write(folder)

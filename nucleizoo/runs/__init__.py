@@ -10,8 +10,8 @@ snapshots/           picture panels
 events.*             the same for TensorBoard
 """
 
-from nucleizoo.runs.provenance import circumstances
+from nucleizoo.runs.provenance import circumstances, origin
 from nucleizoo.runs.run import Run
 from nucleizoo.runs.saved_state import weights_of
 
-__all__ = ["Run", "circumstances", "weights_of"]
+__all__ = ["Run", "circumstances", "origin", "weights_of"]

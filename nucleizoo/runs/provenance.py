@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def circumstances() -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def origin(told: Mapping[str, Any]) -> dict[str, str]:
+    """Commit, hardware and day of what `circumstances` gave; nothing of what is not known."""
+    if not told:
+        return {}
+    hardware = told["gpu"] or f"{told['machine']} with {told['processor']}, {told['threads']} threads"
+    return {"commit": told["commit"] or "", "hardware": hardware, "date": told["started"][:10]}
 
 
 def _commit() -> str | None:

@@ -73,7 +73,7 @@ class Run:
             (path / "run.json").is_file()
             and (path / "config.yaml").is_file()
             and begun <= {saved_state.UNTRAINED}
-            and not _is_imported(path)
+            and "imported" not in _begun(path)
         ):
             return
         # `create` writes run.json first: alone, it was left by a start that was killed
@@ -210,7 +210,12 @@ class Run:
     @property
     def is_imported(self) -> bool:
         """Whether another program trained its weights; it cannot be resumed."""
-        return _is_imported(self.path)
+        return "imported" in self.begun
+
+    @property
+    def begun(self) -> dict[str, Any]:
+        """Where, when and with which versions it began; {} where that is not known, as for shipped models."""
+        return _begun(self.path)
 
     @property
     def iteration(self) -> int:
@@ -250,8 +255,8 @@ class Run:
         return saved_state.load_statistics(self.path)
 
 
-def _is_imported(run: Path) -> bool:
+def _begun(run: Path) -> dict[str, Any]:
     try:
-        return "imported" in json.loads((run / "run.json").read_text(encoding="utf-8"))
+        return dict(json.loads((run / "run.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):  # what does not say so was trained here
-        return False
+        return {}

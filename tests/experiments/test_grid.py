@@ -162,3 +162,26 @@ def test_a_configuration_that_is_wrong_shows_before_anything_is_trained(grid, tm
     with pytest.raises(ConfigError, match=r"METHOD\.WIDHT"):
         api.open_grid(grid(SETTINGS=FAST | {"METHOD.WIDHT": 3}))
     assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_trainings_made_elsewhere_stay_in_the_table(grid, tmp_path):
+    file = grid(SETS={"one": {"IMAGES": "images", "LABELS": "labels"}})
+    opened = api.open_grid(file)
+    session.train(opened.trials(5)[1].config, opened.place(opened.trials(5)[1]))
+    table = tmp_path / "results" / "one.csv"
+    table.parent.mkdir()
+    table.write_text(
+        "model,seed,images,dice,count_error,commit\n"
+        "adgan_2d,5,3,0.125,-1.0,a\n"  # made here anew
+        "adgan_2d,6,3,0.25,-2.5,0012e34\n"
+        "adgan_2d,7,3,0.375,0,a\n"  # no seed of this grid
+        "removed,5,3,0.5,0,a\n"
+    )
+    list(opened.report())
+    found = {(row["model"], row["seed"]): row for row in rows(tmp_path, "one")}
+    assert set(found) == {("adgan_2d", "5"), ("adgan_2d", "6")}
+    assert found["adgan_2d", "5"]["dice"] != "0.125"
+    assert found["adgan_2d", "5"]["hardware"] and found["adgan_2d", "5"]["date"].startswith("20")
+    elsewhere = found["adgan_2d", "6"]
+    assert float(elsewhere["dice"]) == 0.25 and float(elsewhere["count_error"]) == -2.5
+    assert elsewhere["f1"] == "" and elsewhere["commit"] == "0012e34"
