@@ -133,7 +133,8 @@ class Job:
             executor: does the tasks.
 
         Raises:
-            UserError: for a damaged chunk, or when objects need more memory than is allowed.
+            UserError: for a damaged chunk, for an input that changed meanwhile, or when objects need more
+                memory than is allowed.
             OSError: when the disk is full.
         """
         pipeline = self.pipeline
@@ -141,6 +142,7 @@ class Job:
         if pipeline.is_blank:
             log.warning("%s: has one value everywhere; no nuclei are looked for in it", self.input.path)
         yield from run_steps(pipeline.decoding.steps, executor)
+        self._check_unchanged()
         count = pipeline.decoding.labels().count
         if self.table:
             yield from run_steps({"table": pipeline.table}, executor)
@@ -207,6 +209,14 @@ class Job:
         maps = len(self.segmenter.target.channels)
         _check_disk(self.result.parent, maps * math.prod(self.input.extent))
         self.pipeline.begin(cut, what=now, job=secrets.token_hex(8))
+
+    def _check_unchanged(self) -> None:
+        began = json.loads(job_file(self.scratch).read_text())["what"]
+        if different := changes(began, fingerprint(self.segmenter, self.input.path)):
+            raise UserError(
+                f"{self.input.path}: was written to while it was predicted ({different}), so that its labels "
+                f"would be of two pictures; predict again when it is complete, after removing {self.scratch}"
+            )
 
     def estimate(self) -> str:
         """Time, memory and disk that the job needs, in words."""

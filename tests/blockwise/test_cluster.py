@@ -224,16 +224,19 @@ def test_a_worker_killed_while_it_works_loses_nothing(folder, tmp_path, segmente
 def test_damage_and_a_full_disk_are_told_in_the_words_of_one_process(
     folder, tmp_path, segmenter, workers, wanted
 ):
-    shutil.copy(folder / "brain.h5", tmp_path)
-    job = jobs.Job(segmenter, tmp_path / "brain.h5", tmp_path, Options("h5"), workers=2)
-    with h5py.File(tmp_path / "brain.h5") as file:
+    (tmp_path / "damaged").mkdir()
+    shutil.copy(folder / "brain.h5", tmp_path / "damaged")
+    with h5py.File(tmp_path / "damaged" / "brain.h5") as file:
         place = file["image"].id.get_chunk_info_by_coord((8, 16, 16))
-    whole = (tmp_path / "brain.h5").read_bytes()
-    damaged = whole[: place.byte_offset] + bytes(range(64)) + whole[place.byte_offset + 64 :]
-    (tmp_path / "brain.h5").write_bytes(damaged)
+    with (tmp_path / "damaged" / "brain.h5").open("r+b") as file:
+        file.seek(place.byte_offset)
+        file.write(bytes(range(64)))
+    job = jobs.Job(
+        segmenter, tmp_path / "damaged" / "brain.h5", tmp_path / "damaged", Options("h5"), workers=2
+    )
     with pytest.raises(ImageReadError, match=r"chunk 2\.1\.1 .* read .*--skip-damaged"):
         finished(job, executor_of(workers, job))
-    (tmp_path / "brain.h5").write_bytes(whole)
+    job = jobs.Job(segmenter, folder / "brain.h5", tmp_path, Options("h5"), workers=2)
     workers.client.run(fill_disk)
     with pytest.raises(OSError, match="No space left"):
         finished(job, executor_of(workers, job))

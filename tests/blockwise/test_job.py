@@ -299,6 +299,17 @@ def test_work_interrupted_anywhere_goes_on_to_the_same_labels(tmp_path, small, v
     assert len(written) > 1 or kind == "h5"  # interrupted there too
 
 
+def test_a_file_that_is_written_to_while_it_is_predicted_gives_no_labels(tmp_path, small, volume):
+    job = jobs.Job(segmenter(), volume, tmp_path, Options("h5"), table=True)
+    steps = job.run()
+    next(steps)
+    with volume.open("r+b") as file:  # as another program does
+        file.write(b"\x89")
+    with pytest.raises(UserError, match=r"brain\.h5: was written to .* predict again .*\.brain_blocks"):
+        list(steps)
+    assert not job.result.exists() and not (tmp_path / "brain_nuclei.csv").exists()
+
+
 def test_work_that_stops_between_its_result_and_its_end_goes_on(tmp_path, small, volume, monkeypatch):
     pytest.importorskip("zarr")
     with monkeypatch.context() as patch:
