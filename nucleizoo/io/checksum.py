@@ -68,7 +68,8 @@ def with_checksum(text: str) -> str:
 
 def of_text(text: str) -> str:
     """The checksum of a text, as it is in a file."""
-    return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:_DIGITS]
+    blank = _SAID.sub(BLANK.encode(), text.encode("utf-8", "backslashreplace"), count=1)
+    return sha256(blank).hexdigest()[:_DIGITS]
 
 
 def is_changed(path: Path) -> bool:
@@ -119,9 +120,8 @@ def _scanned(path: Path) -> _Found:
         file.seek(0)
         while piece := file.read(_AT_ONCE):
             text = rest + piece
-            for match in pattern.finditer(text) if _BEFORE.encode() in text else ():
-                if place < 0:
-                    said, place = match[1].decode(), start + match.start(1)
+            if place < 0 and _BEFORE.encode() in text and (match := pattern.search(text)):
+                said, place = match[1].decode(), start + match.start(1)
                 begin, end = match.start(1), match.end()
                 text = text[:begin] + b"0" * (end - begin) + text[end:]
             done = max(len(text) - _LONGEST, 0)

@@ -241,3 +241,15 @@ def test_what_cannot_be_read_is_kept(tmp_path):
     io.note_of(tmp_path / "a.csv").chmod(0)
     with pytest.raises(ForeignFileError, match="permission"):
         WRITE["a.csv"](tmp_path / "a.csv")
+
+
+def test_a_picture_called_like_a_checksum_changes_nothing(tmp_path):
+    name = f"x, checksum {'a' * 32}"
+    for score in (0.5, 0.25):
+        scores = {name: {"pixels": {"precision": score}}}
+        texts = {"a.json": files.json_text({"images": scores}), "a.csv": files.images_text(scores)}
+        io.write_results({tmp_path / file: text for file, text in texts.items()})
+    for file in texts:
+        assert not io.is_changed(tmp_path / file)
+        (tmp_path / file).write_text((tmp_path / file).read_text().replace("0.25", "0.75"))
+        assert io.is_changed(tmp_path / file)
