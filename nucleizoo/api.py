@@ -15,7 +15,7 @@ from nucleizoo import blockwise, comparison, io, published
 from nucleizoo.checks import check
 from nucleizoo.comparison import Comparison, find_pairs, scoring
 from nucleizoo.core.errors import ForeignFileError, ImageReadError, UserError
-from nucleizoo.core.files import is_too_long, write_texts
+from nucleizoo.core.files import is_too_long
 from nucleizoo.core.format import first_line
 from nucleizoo.core.plugins import located
 from nucleizoo.experiments import trials
@@ -71,8 +71,9 @@ def predict(
 ) -> Iterator[writers.Prediction]:
     """Segment files; yields after each file, so that a caller can show progress.
 
-    A file that cannot be used, or whose result would replace a file that nucleizoo did not write, is left
-    out, and raised when all others are done. Table and overlay of older labels of a file are removed.
+    A file that cannot be used, or whose result would replace what nucleizoo did not write or somebody
+    changed, is left out, and raised when all others are done. Table and overlay of older labels of a file
+    are removed.
 
     Args:
         run: the folder of a training; None takes a model that ships with nucleizoo.
@@ -250,7 +251,7 @@ def evaluate(
     if output is not None:
         texts[Path(output) / "metrics.json"] = files.json_text(result)
         texts[Path(output) / "images.csv"] = files.images_text(result["images"])
-    write_texts(texts)
+    io.write_results(texts)
     return result
 
 

@@ -46,7 +46,10 @@ _RANGES: dict[str, tuple[Check, str]] = {
     "INFERENCE.OVERLAP": _SHARE,
     "INFERENCE.STATISTICS": _one_of("auto", "training", "image", "tile"),
     "INFERENCE.NOMINAL_DIAMETER": _LENGTH,
-    "INFERENCE.DIAMETER": _LENGTH,
+    "INFERENCE.DIAMETER": (
+        lambda x: x == 0 or 2 <= x < math.inf,
+        "0 (found in every file), or the diameter of nuclei in pixels of the files, 2 or more",
+    ),
     "INFERENCE.POLARITY": _one_of("auto", "bright", "dark"),
     "MONITOR.PAIR_BY": _one_of("name", "order"),
     "MONITOR.LOG": _COUNT,

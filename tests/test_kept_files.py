@@ -1,19 +1,24 @@
 """No command replaces a file that nucleizoo did not write; results of one prediction belong together."""
 
 import csv
+import os
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from support.cuts import CONFIG, Cut, words
 from support.naming import names
 from support.toy_picture import toy_picture
 
 from nucleizoo import METHODS, api, io
+from nucleizoo.blockwise.write import ome_zarr
 from nucleizoo.cli import main
+from nucleizoo.inference import nuclei_table
 
 LABELS, PICTURE = toy_picture(0, (48, 64), np.uint8)
 
@@ -97,6 +102,129 @@ def test_labels_by_hand_alone_are_an_error(predict, images, capsys):
     assert content(kept) == before
 
 
+def correct(path):
+    """Change a result in place, as people do who correct it, and as its mark survives."""
+    if path.suffix == ".zarr":
+        array = io.zarr_library().open_array(path / "0", mode="r+")
+        array[:9, :9] = 7
+    elif path.suffix == ".h5":
+        with h5py.File(path, "r+") as file:
+            file["label"][:9, :9] = 7
+    elif path.suffix in (".png", ".tif"):
+        with Image.open(path) as image:
+            pixels, info, tags = np.array(image), PngInfo(), getattr(image, "tag_v2", None)
+            info.add_text("Software", str(image.info.get("Software")))
+        pixels[:9, :9] = 7
+        Image.fromarray(pixels).save(path, **({"tiffinfo": tags} if tags else {"pnginfo": info}))
+    else:
+        text = path.read_text()
+        path.write_text(text.replace("1", "7"))
+        assert path.read_text() != text
+
+
+@pytest.mark.parametrize(("end", "more"), [
+    ("_label.tif", []), ("_overlay.png", ["--overlay"]), ("_nuclei.csv", ["--table"]),
+    ("_label.tif", ["--blocks"]), ("_nuclei.csv", ["--blocks", "--table"]), ("_label.h5", ["--format", "h5"]),
+    ("_label.ome.zarr", ["--format", "ome-zarr"]), ("_maps.tif", ["--to", "maps"]),
+])  # fmt: skip
+def test_results_that_somebody_corrected_are_kept_and_others_replaced(predict, tmp_path, capsys, end, more):
+    assert predict(*more, output=tmp_path / "made") == 0
+    out = shutil.copytree(tmp_path / "made", tmp_path / "out", copy_function=shutil.copyfile)
+    assert predict(*more, run=1, output=out) == 0  # a copy with other dates is replaced without a word
+    newer = content(out / f"b{end}")
+    correct(out / f"a{end}")
+    assert io.is_ours(out / f"a{end}", nuclei_table.COLUMNS)
+    before = {file: content(file) for file in out.iterdir() if file.name.startswith("a_")}
+    capsys.readouterr()
+    assert predict(*more, output=out) == 1
+    names(capsys.readouterr().err, out / f"a{end}", "changed", "kept", "--output")
+    assert {file: content(file) for file in out.iterdir() if file.name.startswith("a_")} == before
+    assert content(out / f"b{end}") != newer
+    shutil.move(out / f"a{end}", tmp_path / "mine")
+    assert predict(*more, output=out) == 0
+
+
+@pytest.mark.parametrize("format_", ["tif", "h5", "ome-zarr"])
+def test_resuming_leaves_corrected_labels_alone(predict, tmp_path, format_):
+    out, end = tmp_path / "out", {"tif": "tif", "h5": "h5", "ome-zarr": "ome.zarr"}[format_]
+    words = ["--blocks", "--format", format_]
+    assert predict(*words, output=out) == 0
+    if format_ != "tif":  # no program that keeps the mark keeps the OME metadata of a TIFF
+        correct(out / f"a_label.{end}")
+    before = content(out / f"a_label.{end}")
+    assert predict(*words, "--resume", output=out) == 0
+    assert content(out / f"a_label.{end}") == before
+
+
+def test_labels_corrected_while_they_are_predicted_again_are_kept(predict, tmp_path, monkeypatch, capsys):
+    out, add = tmp_path / "out", ome_zarr.add_checksum
+    words = ["--format", "ome-zarr"]
+    assert predict(*words, output=out) == 0
+
+    def corrected_meanwhile(path):
+        add(path)
+        if path.parent.name == ".a_blocks":
+            correct(out / "a_label.ome.zarr")
+
+    monkeypatch.setattr(ome_zarr, "add_checksum", corrected_meanwhile)
+    assert predict(*words, output=out) == 1
+    names(capsys.readouterr().err, out / "a_label.ome.zarr", "changed", "kept")
+    monkeypatch.undo()
+    shutil.move(out / "a_label.ome.zarr", tmp_path / "mine")
+    assert (io.zarr_library().open_array(tmp_path / "mine" / "0", mode="r")[:9, :9] == 7).all()
+    assert predict(*words, "--resume", output=out) == 0
+    assert not io.is_changed(out / "a_label.ome.zarr") and not list(out.glob(".*"))
+
+
+@pytest.mark.parametrize("format_", ["tif", "h5", "ome-zarr"])
+def test_a_prediction_cut_off_at_any_replacement_is_resumed(predict, images, tmp_path, monkeypatch, format_):
+    """What is left, whichever of the files is older, is not taken for changed."""
+    (images / "b.tif").unlink()
+    out, replace = tmp_path / "out", os.replace
+    words = ["--blocks", "--table", "--format", format_]
+    assert predict(*words, output=out) == 0
+    for cut in ("a_nuclei", "a_label", ".a_nuclei"):
+
+        def stops(source, target, *, cut=cut):
+            if Path(target).parent == out and Path(target).name.startswith(cut):
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", stops)
+        assert predict(*words, run=1, output=out) == 130
+        monkeypatch.setattr(os, "replace", replace)
+        assert predict(*words, "--resume", run=1, output=out) == 0
+        assert not any(map(io.is_changed, out.glob("a_*"))) and len([*out.glob("a_*")]) == 2
+
+
+@pytest.mark.parametrize("blocks", [[], ["--blocks"]])
+def test_corrected_companions_of_older_labels_are_kept_and_named(predict, tmp_path, caplog, blocks):
+    out = tmp_path / "out"
+    assert predict("--table", "--overlay", output=out) == 0
+    correct(out / "a_nuclei.csv"), correct(out / "b_overlay.png")
+    before = content(out / "a_nuclei.csv"), content(out / "b_overlay.png")
+    assert predict(*blocks, run=1, output=out) == 0
+    assert (content(out / "a_nuclei.csv"), content(out / "b_overlay.png")) == before
+    assert not (out / "b_nuclei.csv").exists() and not (out / "a_overlay.png").exists()
+    assert [file.name for file in out.glob(".*")] == [".a_nuclei.csv.sum"]
+    warned = "\n".join(record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    names(warned, "a_nuclei.csv", "b_overlay.png", "kept", "changed")
+
+
+@pytest.mark.parametrize("kept", ["metrics.json", "images.csv", "a_errors.png"])
+def test_scores_that_somebody_changed_are_kept(images, tmp_path, capsys, kept):
+    tifffile.imwrite(tmp_path / "a.tif", LABELS.astype(np.uint16))
+    out = tmp_path / "out"
+    command = ["evaluate", "--pred", tmp_path / "a.tif", "--truth", tmp_path / "a.tif", "--out", out]
+    for _ in range(2):
+        assert main([str(word) for word in command]) == 0
+    correct(out / kept)
+    before = content(out / kept)
+    assert main([str(word) for word in command]) == (1 if kept == "a_errors.png" else 2)
+    names(capsys.readouterr().err, out / kept, "changed", "kept")
+    assert content(out / kept) == before
+
+
 @pytest.mark.parametrize("format_", ["tif", "h5", "ome-zarr"])
 def test_own_results_are_replaced_in_every_format(predict, images, format_):
     words = ["--format", format_, "--table"] if format_ != "tif" else ["--table", "--overlay"]
@@ -108,7 +236,7 @@ def test_own_results_are_replaced_in_every_format(predict, images, format_):
 def test_results_beside_pictures_are_not_predicted_again(predict, images, caplog):
     with caplog.at_level("INFO"):
         assert [predict("--overlay", "--table") for _ in range(3)] == [0, 0, 0]
-    assert sorted(file.name for file in images.iterdir()) == sorted(
+    assert sorted(file.name for file in images.iterdir() if not file.name.startswith(".")) == sorted(
         f"{name}{end}" for name in "ab" for end in (".tif", "_label.tif", "_overlay.png", "_nuclei.csv")
     )
     names(caplog.text, "a_label.tif", "left out")

@@ -21,9 +21,17 @@ def config(*pairs):
     "SOLVER.SCHEDULE.HOLD 1",
     "SOLVER.AVERAGE 0", "SOLVER.WARMUP 0", "SYSTEM.SEED 0", "SYSTEM.WORKERS -1", "MONITOR.SNAPSHOT 0",
     "INFERENCE.WINDOW []", "INFERENCE.WINDOW [1,1]", "INFERENCE.OVERLAP 0", "DATASET.SPACING [0.1,0.1]",
+    "INFERENCE.DIAMETER 0", "INFERENCE.DIAMETER 2",
 ])  # fmt: skip
 def test_the_ends_of_a_range_belong_to_it(pair):
     config(*pair.split())
+
+
+@pytest.mark.parametrize("told", ["0.001", "1.9", "-3.0"])
+def test_a_diameter_that_no_nucleus_has_is_refused_with_one_that_it_can_have(told):
+    with pytest.raises(ConfigError) as caught:
+        config("INFERENCE.DIAMETER", told)
+    names(caught.value, "INFERENCE.DIAMETER", told, "0", "2 or more", "pixels")
 
 
 def test_a_decimal_comma_in_zoom_is_told(caplog):

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         required=True,
         metavar="DIR",
         help="folder for <stem>_label.tif; an older result is replaced when the new one is complete, a file "
-        "that nucleizoo did not write is kept",
+        "that nucleizoo did not write, or that was changed, is kept",
     )
     parser.add_argument(
         "--overlay", action="store_true", help="also draw the outlines of nuclei on each image"

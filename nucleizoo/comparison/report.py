@@ -16,9 +16,8 @@ from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.published_scores import published
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import write_texts
 from nucleizoo.core.format import plural
-from nucleizoo.io import check_replaceable
+from nucleizoo.io import check_replaceable, write_results
 from nucleizoo.metrics.protocol import PLAIN, Scoring
 from nucleizoo.runs import Run
 
@@ -107,7 +106,7 @@ def compare(
         theirs,
     )
     page = folder / "report.html"
-    write_texts({
+    write_results({
         folder / "report.csv": tables.models_text(result),
         folder / "report.md": tables.markdown_text(result),
         page: html_page.text(result, pairs, failed, dataset),

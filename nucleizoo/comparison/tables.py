@@ -11,7 +11,7 @@ from nucleizoo.comparison.report_text import caution, chance, likeness_text, sup
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.comparison.significance import Spread
 from nucleizoo.core.csv_text import csv_text
-from nucleizoo.io import MARK
+from nucleizoo.io import FULL_MARK
 from nucleizoo.runs import origin
 
 FIRST = ("model", "seeds", "images")
@@ -98,7 +98,7 @@ def _beside(entry: Entry) -> str:
 def markdown_text(result: Result) -> str:
     """The leaderboard, the tests and what the columns mean."""
     said = " ".join(filter(None, (verdict(result), support(result), caution(result))))
-    lines = [f"<!-- {MARK} -->", "", "# Comparison", "", _plain(said), ""]
+    lines = [f"<!-- {FULL_MARK} -->", "", "# Comparison", "", _plain(said), ""]
     lines += _rows(["model", "seeds", *(column.title for column in COLUMNS), "published"], 1)
     lines += [_row(_cells(entry)) for entry in result.entries]
     if result.tests:

@@ -18,7 +18,7 @@ class ImageReadError(UserError):
 
 
 class ForeignFileError(UserError):
-    """Where a result should go, there is a file that nucleizoo did not write; the message names it."""
+    """Where a result should go, there is a file that nucleizoo did not write, or somebody changed."""
 
 
 class SynthesisError(UserError):

@@ -13,13 +13,15 @@ from yacs.config import CfgNode
 
 from nucleizoo import build, comparison, models
 from nucleizoo.comparison import Comparison
-from nucleizoo.core.errors import ConfigError, UserError
+from nucleizoo.core.csv_text import csv_text
+from nucleizoo.core.errors import ConfigError, ForeignFileError, UserError
+from nucleizoo.core.files import write_texts
 from nucleizoo.experiments import trials
 from nucleizoo.experiments.grid_file import Annotated, GridFile
 from nucleizoo.experiments.pipeline import load_config, load_pipeline
 from nucleizoo.experiments.progress import Progress
 from nucleizoo.experiments.trials import Trial
-from nucleizoo.metrics.files import prepare, write_rows
+from nucleizoo.metrics.files import prepare
 from nucleizoo.runs import Run
 from nucleizoo.training import session
 
@@ -59,6 +61,8 @@ class Grid:
     def perform(self) -> Iterator[Comparison]:
         """Train what is not trained yet, seed by seed; after each, report on all sets so far.
 
+        A report that somebody has changed meanwhile is kept, and ends the grid after the last training.
+
         Raises:
             UserError: for data, configurations or runs that cannot be used, before anything is trained.
             KeyboardInterrupt: when a training was told to stop; it has been saved.
@@ -68,8 +72,13 @@ class Grid:
             waiting = [trial for trial in self.trials(seed) if self._finished(trial) is None]
             for trial in waiting:
                 self._train(trial)
-            if waiting or seed == self.file.seeds[-1]:
-                yield from self.report()
+            try:
+                if waiting or seed == self.file.seeds[-1]:
+                    yield from self.report()
+            except ForeignFileError as error:
+                if seed == self.file.seeds[-1]:
+                    raise
+                log.error("there is no report yet, and the trainings go on: %s", error)
 
     def report(self) -> Iterator[Comparison]:
         """Score what is finished on every set: a report each, and a CSV with a row per training.
@@ -89,7 +98,10 @@ class Grid:
             made = comparison.compare(
                 ready, pairs, self._report(one), dataset=one.dataset or scoring.dataset, scoring=scoring
             )
-            write_rows(self._table(one), [*made.rows, *self._others(one, made.rows)])
+            rows = csv_text([*made.rows, *self._others(one, made.rows)])
+            write_texts(
+                {self._table(one): rows}
+            )  # no checksum: it is for version control, and rows are added
             yield made
 
     def _others(self, one: Annotated, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -15,7 +15,6 @@ from nucleizoo import build, io
 from nucleizoo.build import Experiment
 from nucleizoo.comparison import Pair, evaluate_run, find_pairs
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import write_texts
 from nucleizoo.experiments.pipeline import following
 from nucleizoo.metrics import files, summary
 from nucleizoo.runs import Run
@@ -210,6 +209,6 @@ def _scored(run: Run, pairs: Sequence[Pair], path: Path) -> dict[str, Any]:
         raise UserError(next(iter(applied.failed.values())))
     result = summary.with_images(applied.compared)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_texts({path: files.json_text(result)})
+    io.write_results({path: files.json_text(result)})
     log.info("%s: Dice %.4f, object F1 %.4f", run.path, result["pixels"]["dice"], result["objects"]["f1"])
     return result

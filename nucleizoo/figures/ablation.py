@@ -10,11 +10,10 @@ from typing import Any
 from nucleizoo import api, comparison
 from nucleizoo.core import text
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import write_texts
 from nucleizoo.experiments import trials
 from nucleizoo.figures import drawing
 from nucleizoo.figures.tables import RUNS, averaged, write_runs
-from nucleizoo.io import MARK, check_replaceable
+from nucleizoo.io import FULL_MARK, check_replaceable, write_results
 from nucleizoo.metrics.files import write_rows
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"
@@ -122,8 +121,9 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
     first = next(iter(table.scores))
     seeds = rows[0]["runs"]
     heads = ["row", *table.scores, *(f"{first}, published, {place}" for place in table.published)]
+    spread = f"mean ± sd of {seeds} seeds" if seeds > 1 else "one seed"
     lines = [
-        f"Ours: {about}, {f'mean ± sd of {seeds} seeds' if seeds > 1 else 'one seed'}. <!-- {MARK} -->", "",
+        f"Ours: {about}, {spread}. <!-- {FULL_MARK} -->", "",
         f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}",
     ]  # fmt: skip
     for row in rows:
@@ -131,7 +131,7 @@ def _write_markdown(path: Path, rows: Sequence[Mapping[str, Any]], table: Ablati
         theirs = [f"{row[f'published {place}']:.3f}" for place in table.published]
         lines.append(f"| {' | '.join([row['row'], *ours, *theirs])} |")
     lines += ["", f"Published: {table.source}."]
-    write_texts({path: "\n".join(lines) + "\n"})
+    write_results({path: "\n".join(lines) + "\n"})
 
 
 def _drawn(rows: Sequence[Mapping[str, Any]], table: Ablation, about: str, path: Path) -> Path:

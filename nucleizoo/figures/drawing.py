@@ -85,5 +85,5 @@ def scale_bar(place: Axes, edge: float, unit: str, size: tuple[int, ...]) -> Non
 def write(figure: Figure, path: Path) -> Path:
     """Write a figure as a PNG of 150 dots per inch."""
     with io.replacing(path, "png") as part:
-        figure.savefig(part, format="png", dpi=150, metadata={"Software": io.MARK})
+        figure.savefig(part, format="png", dpi=150, metadata={"Software": io.FULL_MARK})
     return path

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 def remove(result: Path, segmenter: Segmenter, kept: Collection[Path | None] = ()) -> None:
     """Remove the companions of older labels, which would be taken for those of the new ones, and log it.
 
+    What somebody has changed is kept, and named.
+
     Args:
         result: the labels, `<name>_label` and a suffix.
         segmenter: that makes the new labels; maps and translations of other weights go, too.
@@ -28,9 +30,17 @@ def remove(result: Path, segmenter: Segmenter, kept: Collection[Path | None] = (
     Raises:
         OSError: when one cannot be removed.
     """
-    stale = sorted({*_companions(result), *_of_other_weights(result, segmenter)} - {*kept})
+    older = sorted({*_companions(result), *_of_other_weights(result, segmenter)} - {*kept})
+    changed = [file for file in older if io.is_changed(file)]
+    stale = [file for file in older if file not in changed]
     for file in stale:
         file.unlink()
+        io.note_of(file).unlink(missing_ok=True)
+    if changed:
+        log.warning(
+            "%s: of older labels of the same picture, but kept, since changed after they were written: %s",
+            result.parent, io.first_few(file.name for file in changed),
+        )  # fmt: skip
     if stale:
         log.info(
             "%s: removed, since they were of older labels of the same picture: %s",

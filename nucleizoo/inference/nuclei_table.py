@@ -115,7 +115,7 @@ def write(path: Path, table: Iterable[Row], axes: int, spacing: tuple[float, ...
         spacing: that `rows` was given.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         OSError: when the disk is full.
     """
     head = ["picture", "label", "voxels", *[_UNITS[axes]] * bool(spacing), *"zyx"[-axes:], "confidence"]

@@ -86,7 +86,7 @@ def write_labels(
     Table and overlays of older labels of the picture are removed, so that all that is there belongs together.
 
     Raises:
-        ForeignFileError: before any work, when there is a file that nucleizoo did not write.
+        ForeignFileError: before any work, when there is a file that is not ours, or was changed.
         ImageReadError: when the picture cannot be used.
         OSError: when the disk is full.
     """
@@ -165,7 +165,7 @@ def _free(result: Path) -> Path:
     """The path of a TIFF, which may be written to.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
     """
     io.check_replaceable(result, "tif")
     return result

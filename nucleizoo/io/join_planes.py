@@ -43,7 +43,7 @@ def join_planes(
         The number of parts written so far, and of all parts.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         UserError: for an output that is not .h5 or .hdf5, or planes with gaps.
         ImageReadError: for a plane that cannot be read, or is not like the first.
         OSError: when the disk is full.
@@ -64,7 +64,7 @@ def join_planes(
     grid = Grid(shape, (chunk[0], rows, shape[2]))
     out.parent.mkdir(parents=True, exist_ok=True)
     with io.replacing(out, "h5") as part, Disk(part, "r+") as disk, h5py.File(disk, "w") as file:
-        file.attrs["software"] = io.MARK
+        file.attrs["software"] = io.FULL_MARK
         data = file.create_dataset(
             "image", shape, like.dtype.newbyteorder("="),
             chunks=chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,

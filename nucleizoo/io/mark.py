@@ -1,24 +1,24 @@
-"""The mark of what nucleizoo wrote: only that is replaced by new results, other files are kept."""
+"""The mark of what nucleizoo wrote, by which it is known from files of others."""
 
 from __future__ import annotations
 
 import json
-import os
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import tifffile
 
-from nucleizoo.core.errors import ForeignFileError
-from nucleizoo.core.files import atomic
+from nucleizoo.io.checksum import BLANK
 from nucleizoo.io.zarr_folder import is_zarr
 
 MARK = "nucleizoo"
-"""What the field `software` says in TIFF, PNG, HDF5 and JSON, and the generator in texts; a key in Zarr."""
+"""How the field `software` begins in TIFF, PNG, HDF5 and JSON, and the generator in texts; a key in Zarr."""
+
+FULL_MARK = MARK + BLANK
+"""The mark as it is written; the checksum is filled in when the result is complete."""
 
 
 def kind_of_ours(path: Path, columns: tuple[str, ...] = ()) -> str:
@@ -59,42 +59,8 @@ def is_ours(path: Path, columns: tuple[str, ...] = ()) -> bool:
 
 def made_by(path: Path) -> str:
     """What a TIFF says of the weights that made it, see `write_image`; '' for other files."""
-    return _of_tiff(path).removeprefix(MARK).strip() if kind_of_ours(path) == "tif" else ""
-
-
-def check_replaceable(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> None:
-    """Refuse a path at which there is something else than an older result; call it before any work.
-
-    Args:
-        path: of the result.
-        kind: of file, as in `kind_of_ours`.
-        columns: see there.
-
-    Raises:
-        ForeignFileError: when there is.
-    """
-    path = Path(path)
-    if os.path.lexists(path) and kind_of_ours(path, columns) != kind:
-        there = "a folder" if path.is_dir() else "a file"
-        raise ForeignFileError(
-            f"{path}: {there} is in the place of the result, and it is kept, since it is no older result of "
-            "this kind; move it away, or choose another place (--output, --out)"
-        )
-
-
-@contextmanager
-def replacing(
-    path: str | Path, kind: str, columns: tuple[str, ...] = (), *, within: Path | None = None
-) -> Iterator[Path]:
-    """Write a file as `atomic` does, in the place of an older result, but of nothing else.
-
-    Raises:
-        ForeignFileError: as `check_replaceable`.
-        OSError: as `atomic`.
-    """
-    check_replaceable(path, kind, columns)
-    with atomic(path, within=within) as part:
-        yield part
+    said = _of_tiff(path) if kind_of_ours(path) == "tif" else ""
+    return said.partition(",")[0].removeprefix(MARK).strip()
 
 
 def _attributes(path: Path) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleizoo.io.mark import MARK, replacing
+from nucleizoo.io.mark import FULL_MARK
+from nucleizoo.io.replacement import replacing
 
 if TYPE_CHECKING:
     from nucleizoo.ops.labels.mesh import Mesh  # loads skimage
@@ -21,11 +22,11 @@ def write_stl(path: str | Path, meshes: Iterable[Mesh]) -> None:
     """Write all surfaces as one binary STL; it knows neither nuclei nor units.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         OSError: when the file cannot be written; nothing is left behind.
     """
     with replacing(path, "stl") as part, part.open("wb") as file:
-        file.write(f"STL by {MARK}".encode().ljust(80) + bytes(4))
+        file.write(f"STL by {FULL_MARK}".encode().ljust(80) + bytes(4))
         count = 0
         for one in meshes:
             triangles = np.zeros(len(one.faces), _TRIANGLE)
@@ -50,7 +51,7 @@ def write_obj(path: str | Path, meshes: Iterable[tuple[str, NDArray[np.uint8], M
     path = Path(path)
     colours = dict[str, str]()
     with replacing(path, "obj") as part, part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f"# OBJ by {MARK}\nmtllib {path.stem}.mtl\n")
+        file.write(f"# OBJ by {FULL_MARK}\nmtllib {path.stem}.mtl\n")
         before = 1  # vertices are counted from 1, through all groups
         for name, colour, one in meshes:
             material = "colour_" + bytes(colour).hex()
@@ -61,4 +62,4 @@ def write_obj(path: str | Path, meshes: Iterable[tuple[str, NDArray[np.uint8], M
             before += len(one.vertices)
         with replacing(path.with_suffix(".mtl"), "mtl") as other:
             lines = (f"newmtl {material}\nKd {colour}\n" for material, colour in colours.items())
-            other.write_text(f"# MTL by {MARK}\n" + "".join(lines), encoding="utf-8")
+            other.write_text(f"# MTL by {FULL_MARK}\n" + "".join(lines), encoding="utf-8")

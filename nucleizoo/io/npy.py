@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.format import plural
+from nucleizoo.core.said import warn_once
 from nucleizoo.io.axes import axes_of
 from nucleizoo.io.chunks import Cut
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.volume import planes_of
+
+log = logging.getLogger(__name__)
 
 
 def open_array(path: Path, dataset: str = "", usual: str = "") -> LazyVolume:
@@ -24,6 +29,9 @@ def open_array(path: Path, dataset: str = "", usual: str = "") -> LazyVolume:
     _check_objects(path)
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     axes, shape, dtype = axes_of(str(path), (), mapped.shape), mapped.shape, mapped.dtype
+    if (rest := path.stat().st_size - mapped.offset - mapped.nbytes) > 0:
+        warn_once(log, f"{path}: has {plural(rest, 'byte')} behind its array, as of arrays saved one after "
+                       "another; the first is read: save each as a file of its own")  # fmt: skip
     del mapped
 
     def load(cut: Cut) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nucleizoo.core.errors import ImageReadError
+from nucleizoo.core.said import warn_once
 from nucleizoo.io.volume import DATASET_KEY
 from nucleizoo.io.zarr_folder import MARKS, attributes_of, is_zarr, shape_of
+
+log = logging.getLogger(__name__)
 
 
 def image_in(group: Path, usual: str) -> Path | None:
@@ -36,6 +40,9 @@ def image_in(group: Path, usual: str) -> Path | None:
         labels = group / "labels"
         if usual != "image" and labels.is_dir() and "image-label" not in told:
             return image_in(_only(labels, _listed_labels(labels), "labels", usual), usual)
+        if len(scales) > 1:
+            warn_once(log, f"{group}: describes {len(scales)} images, of which the first is read; for "
+                           f"another, name its array with {DATASET_KEY}")  # fmt: skip
         return _finest(group, scales[0])
     if images := [one for one in _groups(group) if multiscales(attributes_of(one))]:
         return image_in(_only(group, images, "labels" if "labels" in told else "images", usual), usual)

@@ -20,7 +20,14 @@ from nucleizoo.io.assumptions import assume
 from nucleizoo.io.chunks import Cut, Load
 from nucleizoo.io.lazy_volume import LazyVolume
 from nucleizoo.io.tiff_chain import check_pages
-from nucleizoo.io.tiff_parts import COPIES, by_segments, contiguous, segment_shape
+from nucleizoo.io.tiff_parts import (
+    COPIES,
+    by_segments,
+    contiguous,
+    segment_shape,
+    stored_differently,
+    whole_pages,
+)
 from nucleizoo.io.tiff_spacing import spacing_of
 from nucleizoo.io.tiff_values import check_colours, check_decoder, samples_kept, tell_orientation, turn_over
 from nucleizoo.io.volume import is_suspicious
@@ -49,8 +56,8 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
         Exception: whatever tifffile raises on a damaged file.
     """
     with path.open("rb") as file:
-        check_pages(path, file)
-    opened, series = _opened(path)  # stays open: planes are decoded when they are needed
+        alike = check_pages(path, file)
+    opened, series = _opened(path, alike)  # stays open: planes are decoded when they are needed
     page = series.keyframe
     check_decoder(path, page)
     check_colours(path, page)
@@ -59,8 +66,8 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     tell_orientation(path, page.tags.valueof(274, 1))
     lead = series.shape[: len(axes) - len(page_axes)]
     pages: list[Any] = []
-    if series.dataoffset is None:
-        pages = _pages_of(path, opened, series, math.prod(lead))
+    if series.dataoffset is None or not alike:
+        pages = _pages_of(path, opened, series, math.prod(lead), alike)
         load = by_segments(series, pages, page_axes, mask)
         inner = tuple(n for n, axis in zip(segment_shape(page), page.axes, strict=True) if axis in page_axes)
     else:
@@ -86,12 +93,21 @@ def open_array(path: Path, dataset: str, usual: str = "image") -> LazyVolume:
     )  # fmt: skip
 
 
-def _opened(path: Path) -> tuple[Any, Any]:
-    """The file, and the one picture in it; without the metadata of a program that cannot be parsed."""
+def _opened(path: Path, alike: bool) -> tuple[Any, Any]:
+    """The file, and the one picture in it; without the metadata of a program that cannot be parsed.
+
+    Args:
+        path: of the file.
+        alike: whether all pages are stored alike, without which tifffile may not make a stack of them.
+    """
     # Other files of an OME set are not opened: each file is read by itself.
     try:
         opened = tifffile.TiffFile(path, _multifile=False)
         return opened, _only_series(path, opened)
+    except RuntimeError as error:
+        if alike:
+            raise
+        raise stored_differently(path) from error
     except _BROKEN_METADATA as error:
         plain: dict[str, Any] = dict.fromkeys((f"is_{kind}" for kind in tifffile.TIFF.FILE_FLAGS), False)
         opened = tifffile.TiffFile(path, _multifile=False, **plain)
@@ -163,12 +179,12 @@ def _axes_of(path: Path, tiff: Any, series: Any) -> tuple[str, str]:
     return "".join(a if a not in axes[:i] else next(spare) for i, a in enumerate(axes)), kept
 
 
-def _pages_of(path: Path, tiff: Any, series: Any, planes: int) -> list[Any]:
+def _pages_of(path: Path, tiff: Any, series: Any, planes: int, alike: bool) -> list[Any]:
     """The pages of a series, None where one is missing that the metadata promise.
 
     Raises:
-        ImageReadError: when there are not as many as `planes`, when one lies beyond the end of the file,
-            or when a strip or tile unpacks to far more than it is.
+        ImageReadError: when there are not as many as `planes`, when one lies beyond the end of the file or is
+            stored in another way, or when a strip or tile unpacks to far more than it is.
     """
     try:
         pages = list(series.pages)[:planes]
@@ -179,6 +195,7 @@ def _pages_of(path: Path, tiff: Any, series: Any, planes: int) -> list[Any]:
             f"{path}: has {len(pages)} of the {planes} planes that its metadata promise; copy it again"
         )
     size, first = path.stat().st_size, series.keyframe
+    pages = pages if alike else whole_pages(path, pages, first)
     stored, unpacked = max(first.databytecounts), math.prod(segment_shape(first)) * first.dtype.itemsize
     if is_suspicious(stored, unpacked):
         raise ImageReadError(

@@ -16,16 +16,22 @@ _TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 
 _PRIVATE = 32768
 """Tags from here on are of single programs, and the pixels are whole without them."""
 
+_OF_STORAGE = (259, 262, 266, 277, 278, 284, 317, 322, 323)
+"""Tags of one value that say how the pixels are stored: compression, predictor, strips or tiles and so on."""
+
 _OF_AXES = (34412, 50838, 50839)
 """Private tags that say what the planes are: LSM, ImageJ."""
 
 log = logging.getLogger(__name__)
 
 
-def check_pages(path: Path, file: BinaryIO) -> None:
+def check_pages(path: Path, file: BinaryIO) -> bool:
     """Follow the chain of pages to its end.
 
     Otherwise a truncated file would read as one with fewer pages, or without its metadata.
+
+    Returns:
+        Whether all pages say the same of how they are stored.
 
     Raises:
         ImageReadError: when it is not a TIFF file, or truncated, or has no end.
@@ -40,6 +46,7 @@ def check_pages(path: Path, file: BinaryIO) -> None:
         return struct.unpack(order + layout, file.read(struct.calcsize(order + layout)))
 
     seen: set[int] = set()
+    ways = set[frozenset[tuple[int, int]]]()
     try:
         big = numbers("H", 2)[0] == 43
         count_type, entry, word = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
@@ -54,7 +61,11 @@ def check_pages(path: Path, file: BinaryIO) -> None:
             if first + tags * step > size:
                 raise struct.error
             # all tags in one read, for stacks of thousands of pages
-            values = iter(numbers(entry * tags, first))
+            read = numbers(entry * tags, first)
+            ways.add(
+                frozenset(one for one in zip(read[::4], read[3::4], strict=True) if one[0] in _OF_STORAGE)
+            )
+            values = iter(read)
             for tag, kind, count, offset in zip(values, values, values, values, strict=True):
                 length = _TYPE_BYTES.get(kind, 1) * count
                 if length <= struct.calcsize(word) or offset + length <= size:
@@ -67,3 +78,4 @@ def check_pages(path: Path, file: BinaryIO) -> None:
         raise ImageReadError(
             f"{path}: is truncated, page {len(seen)} lies beyond its end ({size} bytes); copy it again"
         ) from None
+    return len(ways) <= 1

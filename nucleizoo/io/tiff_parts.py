@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from nucleizoo.core.errors import ImageReadError
 from nucleizoo.io.chunks import Cut, Load, seen_from
-from nucleizoo.io.tiff_values import turned_over
+from nucleizoo.io.tiff_values import check_decoder, turned_over
 
 COPIES = 4
 """Copies of a segment in memory at most: as stored, decoded, put in order, and the previous one."""
@@ -76,6 +77,38 @@ def by_segments(series: Any, pages: Sequence[Any], page_axes: str, mask: int | N
     return load
 
 
+def whole_pages(path: Path, pages: Sequence[Any], first: Any) -> list[Any]:
+    """Pages with tags of their own, where tifffile takes those of the first for all.
+
+    Args:
+        path: of the file.
+        pages: None where one is missing.
+        first: the page whose shape, tiles or strips and colours the others must have; compression, predictor
+            and order of bits may differ.
+
+    Raises:
+        ImageReadError: when one differs.
+    """
+    whole = [one.aspage() if isinstance(one, tifffile.TiffFrame) else one for one in pages]
+
+    def layout(page: Any) -> tuple[Any, ...]:
+        return page.shape, page.dtype, page.axes, page.photometric, page.planarconfig, segment_shape(page)
+
+    if any(one is not None and layout(one) != layout(first) for one in whole):
+        raise stored_differently(path)
+    for one in filter(None, whole):
+        check_decoder(path, one)
+    return whole
+
+
+def stored_differently(path: Path) -> ImageReadError:
+    """The error for a stack whose planes differ in more than their compression."""
+    return ImageReadError(
+        f"{path}: its planes are stored in different ways (shape, type, strips or tiles, or meaning of the "
+        "values), so that they are no one stack; save it again as one"
+    )
+
+
 class _Pages:
     """The pages of a series, decoded by segments; the last one decoded is kept."""
 
@@ -112,7 +145,8 @@ class _Pages:
         file.seek(page.dataoffsets[index])
         stored = file.read(page.databytecounts[index])
         tables = page.jpegtables or self.first.jpegtables
-        found = self.first.decode(stored, index, jpegtables=tables, jpegheader=self.first.jpegheader)[0]
+        own: Any = page if isinstance(page, tifffile.TiffPage) else self.first
+        found = own.decode(stored, index, jpegtables=tables, jpegheader=own.jpegheader)[0]
         # tifffile gives (depth, length, width, samples)
         order = "SZYX" if self.first.planarconfig == 2 else "ZYXS"
         found = np.moveaxis(found, -1, 0) if self.first.planarconfig == 2 else found

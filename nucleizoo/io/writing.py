@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from nucleizoo.io.mark import MARK, replacing
+from nucleizoo.io.checksum import BLANK
+from nucleizoo.io.mark import FULL_MARK, MARK
+from nucleizoo.io.replacement import replacing
 
 _IMAGEJ_TYPES = (np.uint8, np.uint16, np.float32)
 _IMAGEJ_BYTES = 2**32 - 2**25
@@ -31,7 +33,7 @@ def write_labels(
         axes: letters of TZCYX in this order; '' for the last of ZYX.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         ValueError: for labels that are not integers or out of range, or if axes or spacing do not
             fit them.
         OSError: when the file cannot be written; nothing is left behind.
@@ -62,33 +64,33 @@ def write_image(
         made_by: the weights that made it, to be read by `mark.made_by`.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         ValueError: for another type, or if axes or spacing do not fit.
         OSError: when the file cannot be written; nothing is left behind.
     """
     if image.dtype not in _IMAGEJ_TYPES:
         raise ValueError(f"pictures must be float32, uint8 or uint16, got {image.dtype}")
-    _write_tiff(path, image, spacing, axes, f"{MARK} {made_by}".strip())
+    _write_tiff(path, image, spacing, axes, f"{MARK} {made_by}".strip() + BLANK)
 
 
 def write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
     """Write (y, x) or (y, x, 3) of uint8 as a PNG.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         ValueError: for another type or shape.
         OSError: when the file cannot be written; nothing is left behind.
     """
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
         raise ValueError(f"a PNG must be uint8 (y, x) or (y, x, 3), got {picture.dtype} {picture.shape}")
     info = PngInfo()
-    info.add_text("Software", MARK)
+    info.add_text("Software", FULL_MARK)
     with replacing(path, "png") as part:
         Image.fromarray(np.ascontiguousarray(picture)).save(part, format="PNG", pnginfo=info)
 
 
 def _write_tiff(
-    path: str | Path, array: NDArray[Any], spacing: tuple[float, ...], axes: str, software: str = MARK
+    path: str | Path, array: NDArray[Any], spacing: tuple[float, ...], axes: str, software: str = FULL_MARK
 ) -> None:
     """Write ImageJ TIFF where it can hold the array, else OME-TIFF."""
     axes = axes or "ZYX"[-array.ndim :]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nucleizoo import io
 from nucleizoo.core.csv_text import csv_text
 from nucleizoo.core.errors import UserError
-from nucleizoo.core.files import is_too_long, write_texts
+from nucleizoo.core.files import is_too_long
 from nucleizoo.metrics.errors import Errors
 from nucleizoo.metrics.folders import Draw, Labels
 from nucleizoo.ops.labels.overlay import marks
@@ -43,7 +43,7 @@ def prepare(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> None:
         columns: see there.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         UserError: when the file could not be written.
         OSError: when the folder cannot be made.
     """
@@ -56,8 +56,8 @@ def prepare(path: str | Path, kind: str, columns: tuple[str, ...] = ()) -> None:
 
 
 def json_text(result: Mapping[str, Any]) -> str:
-    """All scores, and that nucleizoo made them; an undefined one (a ratio to 0) is null."""
-    return json.dumps({"software": io.MARK} | _valued(result), indent=2, allow_nan=False) + "\n"
+    """All scores, for `io.write_results`; an undefined one (a ratio to 0) is null."""
+    return json.dumps({"software": io.FULL_MARK} | _valued(result), indent=2, allow_nan=False) + "\n"
 
 
 def images_text(images: Mapping[str, Mapping[str, Any]]) -> str:
@@ -69,11 +69,11 @@ def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a table of at least one row as CSV, in the place of an older one; missing values stay empty.
 
     Raises:
-        ForeignFileError: when there is a file that nucleizoo did not write.
+        ForeignFileError: when there is a file that nucleizoo did not write, or that was changed.
         OSError: when the disk is full.
     """
     io.check_replaceable(path, "csv", tuple(rows[0])[:2])
-    write_texts({Path(path): csv_text(rows)})
+    io.write_results({Path(path): csv_text(rows)})
 
 
 def draw_into(folder: str | Path, images: str | Path | None = None) -> Draw:

@@ -136,7 +136,7 @@ def test_workers_give_the_maps_and_labels_of_one_process(folder, tmp_path, segme
     found = finished(job, executor_of(workers, job))
     assert_same(found, wanted)
     assert {name for name, _ in found[2]} == set(job.steps()) - {"watershed"}
-    assert sorted(os.listdir(tmp_path)) == ["brain_label.h5", "brain_nuclei.csv"]
+    assert sorted(os.listdir(tmp_path)) == [".brain_nuclei.csv.sum", "brain_label.h5", "brain_nuclei.csv"]
     table = (tmp_path / "brain_nuclei.csv").read_text()
     assert table == (folder / "alone" / "brain_nuclei.csv").read_text() and "confidence" in table
 

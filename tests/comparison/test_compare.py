@@ -192,7 +192,7 @@ def test_a_full_disk_leaves_the_report_that_was_there(good, annotated, tmp_path,
     monkeypatch.setattr(os, "fsync", full)
     assert compare(*command) == 2
     names(capsys.readouterr().err, "disk", "full", "intact")
-    assert sorted(old) == ["report.csv", "report.html", "report.md"]
+    assert sorted(old) == [".report.csv.sum", "report.csv", "report.html", "report.md"]
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == old
 
 

@@ -5,9 +5,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from support.naming import names
 
 from nucleizoo import api, cli
-from nucleizoo.core.errors import ConfigError, DivergedError, UserError
+from nucleizoo.core.errors import ConfigError, DivergedError, ForeignFileError, UserError
 from nucleizoo.experiments.grid_file import GridFile
 from nucleizoo.experiments.pipeline import load_config
 from nucleizoo.training import session
@@ -127,6 +128,19 @@ def test_what_fails_is_told_and_the_others_go_on(grid, tmp_path, monkeypatch, ca
     assert {(row["model"], row["seed"]) for row in rows(tmp_path, "one")} == {
         ("threshold_2d", "5"), ("adgan_2d", "6"),
     }  # fmt: skip
+
+
+def test_a_report_that_somebody_changed_is_kept_and_the_trainings_go_on(grid, tmp_path, caplog):
+    opened, seen = api.open_grid(grid(SEEDS=[5, 6, 7])), []
+    with pytest.raises(ForeignFileError) as caught:
+        for made in opened.perform():
+            seen.append(made)
+            page = tmp_path / "out" / "report_one" / "report.md"
+            page.write_text(page.read_text() + "mine\n") if len(seen) == 2 else None
+    names(caught.value, page, "changed", "kept")
+    assert page.read_text().endswith("mine\n") and len(seen) == 2
+    assert (tmp_path / "out" / "adgan_2d_seed7").is_dir()
+    names(caplog.text, page, "no report yet", "go on")
 
 
 def test_a_training_that_is_told_to_stop_stops_the_grid(grid, tmp_path, monkeypatch):

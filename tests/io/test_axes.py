@@ -7,6 +7,7 @@ import re
 import h5py
 import numpy as np
 import pytest
+from support.naming import names
 
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
@@ -107,8 +108,8 @@ def test_attributes_of_unknown_types_do_not_keep_from_the_pixels(tmp_path):
 
 
 def test_names_that_contradict_each_other_are_refused(tmp_path):
-    for names in (["x", "q1", "z"], ["dim_0", "x", "y"], ["c", "y", "dim_2"], ["y", "y", "x"]):
-        path = hdf5(tmp_path / "a.h5", VOLUME, labels=names)
+    for labels in (["x", "q1", "z"], ["dim_0", "x", "y"], ["c", "y", "dim_2"], ["y", "y", "x"]):
+        path = hdf5(tmp_path / "a.h5", VOLUME, labels=labels)
         with pytest.raises(ImageReadError, match=r"a\.h5.*axes"):
             io.read(path)
 
@@ -181,3 +182,16 @@ def test_files_that_are_written_here_leave_nothing_open(tmp_path, said):
     list(join_planes(io.find(tmp_path), tmp_path / "a.h5", (2.0, 0.5, 0.25)))
     found = both(tmp_path / "a.h5")
     assert (found.axes, found.spacing) == ("ZYX", (2.0, 0.5, 0.25)) and not said.messages
+
+
+def test_an_array_saved_behind_another_is_left_out_with_a_word(tmp_path, caplog):
+    path = tmp_path / "a.npy"
+    np.save(path, VOLUME)
+    io.read(path)
+    assert "bytes behind" not in caplog.text
+    with path.open("ab") as file:
+        np.save(file, VOLUME[:1])
+    for _ in range(2):
+        np.testing.assert_array_equal(io.read(path).data, VOLUME)
+    (record,) = [one for one in caplog.records if "bytes behind" in one.getMessage()]
+    names(record.getMessage(), path, f"{VOLUME[:1].nbytes + 128} bytes", "first")

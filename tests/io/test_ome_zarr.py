@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from support.naming import names
 
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError
@@ -336,3 +337,20 @@ def test_paths_that_lead_out_of_a_group_are_refused(tmp_path):
     image(tmp_path / "a.zarr", {"0": FINE}, axes=axes_named("zyx"), datasets=[level("../b.zarr", 2, 1, 1)])
     with pytest.raises(ImageReadError, match=r"a\.zarr: .*'\.\./b\.zarr', which is outside"):
         io.read(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_of_several_images_in_one_group_the_first_is_read_and_told(tmp_path, said, version):
+    path = tmp_path / "a.zarr"
+    told = [{"axes": axes_named("yx"), "datasets": [level(name, 1, 1)], "version": version} for name in "ab"]
+    image(
+        path, {"a": PICTURE[0], "b": PICTURE[1]}, version, axes=told[0]["axes"], datasets=told[0]["datasets"]
+    )
+    np.testing.assert_array_equal(io.read(path).data, PICTURE[0])
+    assert "images" not in said.text
+    put(zarr.open_group(path), "multiscales", told, version)
+    for _ in range(2):
+        np.testing.assert_array_equal(io.read(path).data, PICTURE[0])
+    (record,) = [one for one in said.records if "2 images" in one.getMessage()]
+    names(record.getMessage(), path, "first", "DATASET")
+    np.testing.assert_array_equal(io.read(path, dataset="b").data, PICTURE[1])

@@ -249,6 +249,7 @@ def test_a_name_too_long_for_its_drawing_is_scored(write, tmp_path, capsys):
     assert evaluate(tmp_path, "--out", tmp_path / "out") == 1
     names(capsys.readouterr().err, "b" * 245, "too long", "rename")
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        ".images.csv.sum",
         "a_errors.png",
         "images.csv",
         "metrics.json",

@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from nucleizoo.blockwise.write.result import Result, write_grid
-from nucleizoo.io import MARK, replacing
+from nucleizoo.io import FULL_MARK, replacing
 from nucleizoo.ops.grid import Box, Grid
 
 MULTIPLE = 16
@@ -39,7 +39,7 @@ def write_tiff(path: Path, result: Result) -> None:
     ):
         file.write(
             _tiles(result), shape=result.shape, dtype=result.dtype, tile=_tile(result), compression="zlib",
-            photometric="minisblack", software=MARK,
+            photometric="minisblack", software=FULL_MARK,
             metadata={"axes": result.axes.upper(), **sizes, **said, **note},
         )  # fmt: skip
 

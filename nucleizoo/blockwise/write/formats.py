@@ -15,7 +15,7 @@ from nucleizoo.blockwise.step import Step
 from nucleizoo.blockwise.write.bigtiff import write_tiff
 from nucleizoo.blockwise.write.ome_zarr import level_steps, write_ome_zarr
 from nucleizoo.blockwise.write.result import Result, write_grid
-from nucleizoo.io import MARK, name_of, replacing
+from nucleizoo.io import FULL_MARK, name_of, replacing
 from nucleizoo.io.hdf5 import Disk
 from nucleizoo.io.hdf5_metadata import name_axes
 
@@ -31,7 +31,7 @@ def write_hdf5(path: Path, result: Result) -> None:
         Disk(part, "r+") as disk,
         h5py.File(disk, "w") as file,
     ):
-        file.attrs["software"] = MARK
+        file.attrs["software"] = FULL_MARK
         data = file.create_dataset(
             "label", result.shape, result.dtype,
             chunks=result.chunk, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,

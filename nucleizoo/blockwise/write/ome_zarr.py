@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nucleizoo.blockwise.state.block_store import done_in
 from nucleizoo.blockwise.step import Step
 from nucleizoo.blockwise.write.result import Result, write_grid
-from nucleizoo.io import MARK, zarr_library
+from nucleizoo.io import FULL_MARK, MARK, add_checksum, check_replaceable, zarr_library
 from nucleizoo.ops.grid import Box, Grid
 
 SMALLEST = 256
@@ -124,14 +124,17 @@ def write_ome_zarr(path: Path, result: Result) -> None:
     An older result is moved to the scratch folder and removed with it, because moving takes no time.
 
     Raises:
+        ForeignFileError: when there is something else at the path.
         UserError: without the package zarr.
         OSError: when the disk is full.
     """
     with TemporaryDirectory(dir=result.scratch) as part:
         group = zarr_library().open_group(part, mode="w", zarr_format=3)
         group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(path, result)]}
-        group.attrs[MARK] = result.metadata
+        group.attrs[MARK] = {"software": FULL_MARK} | result.metadata
         os.replace(Path(part) / "zarr.json", _pyramid(result) / "zarr.json")
+    add_checksum(_pyramid(result))
+    check_replaceable(path, "zarr")
     if os.path.lexists(path):
         os.replace(path, result.scratch / f"replaced-{secrets.token_hex(4)}")
     os.replace(_pyramid(result), path)
