@@ -8,7 +8,18 @@ from collections.abc import Callable
 
 from nucleizoo.cli.arguments import split, steady_threads
 
-_OF_ONE = ("data", "images", "truth", "cfg", "dataset", "border", "markers", "protocol", "label_dataset")
+_OF_ONE = (
+    "data",
+    "images",
+    "truth",
+    "cfg",
+    "dataset",
+    "border",
+    "markers",
+    "protocol",
+    "label_dataset",
+    "labels",
+)
 """Options that a grid has in its file, or does not have."""
 
 

@@ -11,6 +11,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build, comparison, models
 from nucleizoo.comparison import Comparison
+from nucleizoo.comparison.label_rows import label_files
 from nucleizoo.core.errors import ConfigError, UserError
 from nucleizoo.experiments import trials
 from nucleizoo.experiments.grid_file import Annotated, GridFile
@@ -82,7 +83,12 @@ class Grid:
         for one in self.file.sets:
             scoring, pairs = one.scored()
             made = comparison.compare(
-                ready, pairs, self._report(one), dataset=one.dataset or scoring.dataset, scoring=scoring
+                ready,
+                pairs,
+                self._report(one),
+                labels=one.rows,
+                dataset=one.dataset or scoring.dataset,
+                scoring=scoring,
             )
             write_rows(self._table(one), made.rows)
             yield made
@@ -121,6 +127,8 @@ class Grid:
                 if pair.truth is not None:  # refuses what does not fit before anything is trained
                     reader = build.reader([*self.systems[0].values()][-1])
                     reader.annotated(pair.picture, pair.truth)
+            for row, folder in one.rows.items():
+                label_files(row, folder, pairs)
         for name in self.file.models:
             models.named(name)
         trials.check(self._every(), self.place)
