@@ -281,6 +281,7 @@ def compare(
     output: str | Path,
     *,
     labels: Mapping[str, str | Path] = MappingProxyType({}),
+    floor: bool = True,
     dataset: str = "",
     scoring: Scoring = PLAIN,
     label_dataset: str = "",
@@ -296,6 +297,7 @@ def compare(
         pairs: pictures with their truth, from `find_pairs`.
         output: folder to write to, made if missing.
         labels: folders of label files of any program, named like the pictures, by the names of their rows.
+        floor: also show the methods that learn nothing and take seconds, which every other should beat.
         dataset: name of the data set, such as 'Fluo-N2DL-HeLa', to show published scores.
         scoring: border, markers and protocol, from the function of this name.
         label_dataset: of the truth in HDF5 files and Zarr groups that have several; '' takes 'label'.
@@ -308,7 +310,8 @@ def compare(
     """
     opened = [comparison.open_run(run, plugins, overrides) for run in runs]
     return comparison.compare(
-        opened, pairs, output, labels=labels, dataset=dataset or scoring.dataset, scoring=scoring,
+        opened, pairs, output, labels=labels, floor=floor,
+        dataset=dataset or scoring.dataset, scoring=scoring,
         label_dataset=label_dataset, components=components,
     )  # fmt: skip
 

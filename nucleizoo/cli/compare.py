@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         '"My tool=its_labels"',
 
     )  # fmt: skip
+    parser.add_argument(
+        "--no-floor", action="store_true",
+        help="leave out the methods that learn nothing, which are shown unasked as a floor",
+    )  # fmt: skip
     compare_grid.add_arguments(parser)
     parser.add_argument(
         "--cfg", nargs="+", default=[], metavar="FILE", help="configurations to train first, or to reuse"
@@ -111,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 130  # it was stopped
             every.append(str(run.path))
         made = api.compare(
-            every, found, known.out, labels=labels,
+            every, found, known.out, labels=labels, floor=not known.no_floor,
             dataset=known.dataset, scoring=scoring,
             label_dataset=known.label_dataset, components=known.components, plugins=known.plugin,
             overrides=_in_use(pairs) if files else pairs,

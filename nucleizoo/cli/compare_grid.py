@@ -38,7 +38,7 @@ def work_of(
 ) -> Callable[[], int]:
     """What performs a grid, or says what it would do."""
     runs, pairs = split(words)
-    if runs or any(getattr(known, name) not in ("", None, []) for name in _OF_ONE):
+    if runs or known.no_floor or any(getattr(known, name) not in ("", None, []) for name in _OF_ONE):
         parser.error("--grid takes runs, configurations and data from its file; leave out theirs")
 
     def work() -> int:

@@ -76,7 +76,7 @@ def _part(name: str) -> str:
 
 
 def _facts(result: Result, dataset: str) -> str:
-    seeds = sum(len(entry.model.runs) for entry in result.entries)
+    seeds = sum(len(entry.model.runs) for entry in result.entries if entry.model.learns)
     of = f" of {dataset}" if dataset else ""
     models = plural(len(result.entries), "row")
     return f"{models}, {plural(seeds, 'training')}, {plural(len(result.images), 'image')}{of}"

@@ -38,6 +38,11 @@ class Model:
     labels: Mapping[str, Path] = field(default_factory=dict)
 
     @property
+    def learns(self) -> bool:
+        """Whether it was trained, so that its scores depend on a seed."""
+        return any(run.config.SOLVER.TOTAL for run in self.runs)
+
+    @property
     def seeds(self) -> list[int]:
         """The seeds, in ascending order."""
         return [run.config.SYSTEM.SEED for run in self.runs]

@@ -13,6 +13,8 @@ from typing import Any
 from nucleizoo.comparison import evaluate_run, html_page, label_rows, report_text, tables
 from nucleizoo.comparison.annotations import LABELS
 from nucleizoo.comparison.applied import Applied
+from nucleizoo.comparison.floor import about
+from nucleizoo.comparison.floor import floor as floor_of
 from nucleizoo.comparison.label_rows import GreyReader
 from nucleizoo.comparison.models import Model, grouped
 from nucleizoo.comparison.pairs import Pair
@@ -56,6 +58,7 @@ def compare(
     output: str | Path,
     *,
     labels: Mapping[str, str | Path] = MappingProxyType({}),
+    floor: bool = True,
     dataset: str = "",
     scoring: Scoring = PLAIN,
     label_dataset: str = "",
@@ -68,6 +71,8 @@ def compare(
         pairs: pictures with true labels; a pair that one run cannot use is left out for all.
         output: folder to write to, made if missing.
         labels: folders of labels that other programs made of the pictures, by the names of their rows.
+        floor: also show the methods that learn nothing and take seconds, set by the size of the nuclei; left
+            out, with a warning, where they cannot use a picture that all others can.
         dataset: its name, to put published scores beside ours.
         scoring: border, resolution, and the score that ranks models.
         label_dataset: of the labels in HDF5 files and Zarr groups that have several; '' takes 'label'.
@@ -87,6 +92,10 @@ def compare(
     files = replace(LABELS, dataset=label_dataset, components=components)
     reader = _reader(runs, pairs)
     applied = [_applied(model, pairs, scoring, files, reader) for model in models]
+    note = ""
+    if floor:
+        lowest, below, note = _floor(runs, pairs, scoring, files, reader, models, applied)
+        models, applied = [*models, *lowest], [*applied, *below]
     every = [one for ones in applied for one in ones]
     failed = {name: why for one in every for name, why in one.failed.items()}
     images = [name for name in every[0].compared if all(name in one.compared for one in every)]
@@ -97,7 +106,7 @@ def compare(
         Entry.of(m, [one.marked(marked) for one in ones], theirs, images, scoring.protocol.rank_by)
         for m, ones in zip(models, applied, strict=True)
     ]
-    result = Result.of(entries, images, scoring, theirs)
+    result = Result.of(entries, images, scoring, theirs, note)
     page = folder / "report.html"
     write_texts({
         folder / "report.csv": tables.models_text(result),
@@ -143,3 +152,30 @@ def _applied(
         made.append(evaluate_run.apply(run, pairs, draw=not made, scoring=scoring, files=files))
         log.info("%s: %s", run.path, plural(len(made[-1].compared), "image"))
     return made
+
+
+def _floor(
+    runs: Sequence[Run],
+    pairs: Sequence[Pair],
+    scoring: Scoring,
+    files: LabelFiles,
+    reader: GreyReader,
+    models: Sequence[Model],
+    applied: Sequence[Sequence[Applied]],
+) -> tuple[list[Model], list[list[Applied]], str]:
+    """The rows of the floor on the pictures that all others can use, and what is to be said of them."""
+    failed = {name for ones in applied for one in ones for name in one.failed}
+    usable = [pair for pair in pairs if pair.name not in failed]
+    try:
+        lowest = [run for run in floor_of(runs, usable, reader) if str(run.path) not in _names(models)]
+        below = [evaluate_run.apply(run, usable, draw=True, scoring=scoring, files=files) for run in lowest]
+        if why := [why for one in below for why in one.failed.values()]:
+            raise UserError(why[0])
+    except UserError as error:
+        log.warning("no floor is shown: %s", error)
+        return [], [], f"No floor is shown: {error}."
+    return [Model(run.path.name, [run]) for run in lowest], [[one] for one in below], about(lowest)
+
+
+def _names(models: Sequence[Model]) -> set[str]:
+    return {model.name for model in models}

@@ -64,6 +64,7 @@ class Result:
         tests: of every pair of entries, the better one first.
         scoring: how labels were scored.
         published: scores from papers on the same data set, of all systems.
+        note: what is to be said of the rows that were not asked for; '' for nothing.
     """
 
     entries: list[Entry]
@@ -71,6 +72,7 @@ class Result:
     tests: dict[tuple[str, str], Test]
     scoring: Scoring = PLAIN
     published: Sequence[Published] = ()
+    note: str = ""
 
     @property
     def rank_by(self) -> str:
@@ -94,6 +96,7 @@ class Result:
         images: Sequence[str],
         scoring: Scoring = PLAIN,
         published: Sequence[Published] = (),
+        note: str = "",
     ) -> Result:
         """Rank and test the models."""
         ranked = sorted(entries, key=lambda entry: -entry.figures[scoring.protocol.rank_by].mean)
@@ -108,4 +111,4 @@ class Result:
                 key: replace(test, corrected=p)
                 for (key, test), p in zip(tests.items(), corrected, strict=True)
             }
-        return cls(ranked, list(images), tests, scoring, published)
+        return cls(ranked, list(images), tests, scoring, published, note)

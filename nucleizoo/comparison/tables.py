@@ -79,6 +79,8 @@ def notes(result: Result) -> Iterator[str]:
     yield resolution(result.scoring.protocol)
     if result.scoring.protocol.name:
         yield f"{result.scoring}."
+    if result.note:
+        yield result.note
 
 
 def _cells_of(figures: Mapping[str, Spread], keys: Iterable[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from nucleizoo.comparison.columns import COSTS, LABEL_FREE, SCORES
 
 
 def compare(*words):
-    return main(["compare", *map(str, words)])
+    return main(["compare", "--no-floor", *map(str, words)])
 
 
 def rows(out):
