@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from yacs.config import CfgNode
@@ -280,6 +281,8 @@ def compare(
     pairs: Sequence[comparison.Pair],
     output: str | Path,
     *,
+    labels: Mapping[str, str | Path] = MappingProxyType({}),
+    floor: bool = True,
     dataset: str = "",
     scoring: Scoring = PLAIN,
     label_dataset: str = "",
@@ -287,12 +290,15 @@ def compare(
     plugins: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> Comparison:
-    """Compare trained runs on annotated pictures: report.html, .csv and .md.
+    """Compare trained runs, and labels of other programs, on annotated pictures: report.html, .csv and .md.
 
     Args:
-        runs: finished run folders; those that differ only in SYSTEM.SEED are one model.
+        runs: finished run folders; those that differ only in SYSTEM.SEED are one model. May be empty where
+            there are `labels`.
         pairs: pictures with their truth, from `find_pairs`.
         output: folder to write to, made if missing.
+        labels: folders of label files of any program, named like the pictures, by the names of their rows.
+        floor: also show the methods that learn nothing and take seconds, which every other should beat.
         dataset: name of the data set, such as 'Fluo-N2DL-HeLa', to show published scores.
         scoring: border, markers and protocol, from the function of this name.
         label_dataset: of the truth in HDF5 files and Zarr groups that have several; '' takes 'label'.
@@ -305,7 +311,8 @@ def compare(
     """
     opened = [comparison.open_run(run, plugins, overrides) for run in runs]
     return comparison.compare(
-        opened, pairs, output, dataset=dataset or scoring.dataset, scoring=scoring,
+        opened, pairs, output, labels=labels, floor=floor,
+        dataset=dataset or scoring.dataset, scoring=scoring,
         label_dataset=label_dataset, components=components,
     )  # fmt: skip
 

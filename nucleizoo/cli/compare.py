@@ -13,6 +13,7 @@ from nucleizoo.cli.arguments import guarded, parser_of, read_words, split
 _EXAMPLE = """example:
   nucleizoo compare runs/adgan runs/cyclegan --data annotated --out report
   nucleizoo compare runs/a_seed10 runs/a_seed11 runs/b --images my_images --truth my_labels --out report
+  nucleizoo compare --labels "My tool=its_labels" runs/a --data annotated --out report
   nucleizoo compare --cfg a.yaml b.yaml --seeds 3 --data annotated --out report DATASET.ROOT my_images
   nucleizoo compare --grid configs/grids/hela_cpu.yaml --dry-run"""
 
@@ -20,15 +21,28 @@ _IN_USE = ("INFERENCE.", "DATASET.IMAGE.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare several runs in one report."""
+    """Compare several runs, and labels of other programs, in one report."""
     parser = parser_of(
-        "compare", "Compare trained runs on annotated images; writes report.html, .csv and .md.", _EXAMPLE
+        "compare",
+        "Compare trained runs, and labels of other programs, on annotated images; writes report.html, .csv "
+        "and .md.",
+        _EXAMPLE,
     )
     parser.usage = "nucleizoo compare [RUN ...] --data DIR --out DIR [option ...] [KEY VALUE ...]"
     parser.add_argument("--data", metavar="DIR", help="folder with images/ and labels/, paired by name")
     parser.add_argument("--images", metavar="DIR", help="folder of the images, instead of --data")
     parser.add_argument("--truth", metavar="DIR", help="folder of the annotated labels, with --images")
     parser.add_argument("--out", metavar="DIR", help="folder for the report; of a grid, for everything")
+    parser.add_argument(
+        "--labels", action="append", default=[], metavar="NAME=DIR",
+        help="add a row NAME: label files that any program wrote, named like the images, such as "
+        '"My tool=its_labels"',
+
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-floor", action="store_true",
+        help="leave out the methods that learn nothing, which are shown unasked as a floor",
+    )  # fmt: skip
     compare_grid.add_arguments(parser)
     parser.add_argument(
         "--cfg", nargs="+", default=[], metavar="FILE", help="configurations to train first, or to reuse"
@@ -80,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs, pairs = split(words)
     files, more = split(known.cfg)
     pairs += more
+    labels = _labels(parser, known.labels)
     if len({Path(file).stem for file in files}) < len(files):
         parser.error("two --cfg files have the same name, and would be trained into one folder; rename one")
 
@@ -100,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 130  # it was stopped
             every.append(str(run.path))
         made = api.compare(
-            every, found, known.out,
+            every, found, known.out, labels=labels, floor=not known.no_floor,
             dataset=known.dataset, scoring=scoring,
             label_dataset=known.label_dataset, components=known.components, plugins=known.plugin,
             overrides=_in_use(pairs) if files else pairs,
@@ -123,6 +138,19 @@ def _folders(parser: argparse.ArgumentParser, known: argparse.Namespace) -> tupl
     if known.data:
         return Path(known.data) / "images", Path(known.data) / "labels"
     return Path(known.images), Path(known.truth)
+
+
+def _labels(parser: argparse.ArgumentParser, told: Sequence[str]) -> dict[str, str]:
+    """Folders of labels by the names of their rows."""
+    labels = dict[str, str]()
+    for one in told:
+        name, _, folder = (part.strip() for part in one.partition("="))
+        if not name or not folder:
+            parser.error(f"--labels takes NAME=DIR, such as --labels \"My tool=its_labels\"; got '{one}'")
+        if name in labels:
+            parser.error(f"--labels has '{name}' twice; give each folder a name of its own")
+        labels[name] = folder
+    return labels
 
 
 def _in_use(pairs: list[str]) -> list[str]:

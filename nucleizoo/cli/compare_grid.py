@@ -8,7 +8,18 @@ from collections.abc import Callable
 
 from nucleizoo.cli.arguments import split, steady_threads
 
-_OF_ONE = ("data", "images", "truth", "cfg", "dataset", "border", "markers", "protocol", "label_dataset")
+_OF_ONE = (
+    "data",
+    "images",
+    "truth",
+    "cfg",
+    "dataset",
+    "border",
+    "markers",
+    "protocol",
+    "label_dataset",
+    "labels",
+)
 """Options that a grid has in its file, or does not have."""
 
 
@@ -27,7 +38,7 @@ def work_of(
 ) -> Callable[[], int]:
     """What performs a grid, or says what it would do."""
     runs, pairs = split(words)
-    if runs or any(getattr(known, name) not in ("", None, []) for name in _OF_ONE):
+    if runs or known.no_floor or any(getattr(known, name) not in ("", None, []) for name in _OF_ONE):
         parser.error("--grid takes runs, configurations and data from its file; leave out theirs")
 
     def work() -> int:

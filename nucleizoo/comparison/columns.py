@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nucleizoo.comparison.evaluate_run import Applied
+from nucleizoo.comparison.applied import Applied, Costs
 from nucleizoo.comparison.training_log import History
 from nucleizoo.core.format import duration
 from nucleizoo.metrics import objects, summary, tracking
@@ -101,9 +101,14 @@ LABEL_FREE = (
     Column("polarity", "Polarity", "correlation of an image and its translation"),
     Column("sizes", "Sizes", f"1 - Kolmogorov-Smirnov distance of the sizes of {_FOUND} and the source's"),
     Column("solidity", "Solidity", f"1 - difference of mean solidity between {_FOUND} and the source's"),
-    Column("offset", "Offset", f"displacement of {_FOUND} from the images, in pixels of the network", LESS),
+    Column(
+        "offset", "Offset",
+        f"displacement of {_FOUND} from the images, in pixels of the network; of labels without a run, in "
+        "pixels of the files", LESS,
+    ),
 )  # fmt: skip
-"""What the log says of a trained method at its last look, on crops of the images that it was trained on."""
+"""What the log says of a trained method at its last look, on crops of the images that it was trained on; of
+labels without a run, what can be known of them on the images that are scored."""
 
 COSTS = (
     Column(
@@ -137,15 +142,14 @@ def resolution(protocol: Protocol) -> str:
     return f"Resolution: {protocol.resolution}."
 
 
-def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[str, float]:
-    """The values of all columns for one run, on the images that all runs have in common.
+def figures(applied: Applied, history: History | None, names: Sequence[str]) -> dict[str, float]:
+    """The values of all columns for one run, or labels without one, on the images that all have in common.
 
-    A figure that cannot be measured on this system is left out.
+    A figure that is unknown, or cannot be measured on this system, is left out.
     """
     images = [applied.compared[name] for name in names]
     scores = summary.of_images(images, list(applied.detected.values()) or None)
     f1 = PER_IMAGE["f1_per_image"][1]
-    everything, needed = applied.parameters
     return {
         "f1_per_image": sum(map(f1, images)) / len(images),
         "f1": scores["objects"]["f1"],
@@ -157,10 +161,18 @@ def figures(applied: Applied, history: History, names: Sequence[str]) -> dict[st
         "ap50_per_image": scores["ranked_per_image"]["ap50"],
         **scores["tracking"],
         "count_error": scores["counting"]["error"],
-        **{c.key: curve[-1][1] for c in LABEL_FREE if (curve := history.unlabelled.get(c.key))},
-        "training_seconds": history.seconds,
-        "steps": history.steps,
-        "parameters": everything,
-        "parameters_needed": needed,
-        "pixels_per_second": applied.speed,
-    } | ({} if applied.memory is None else {"peak_bytes": applied.memory})
+        **applied.unlabelled,
+        **({} if history is None else _of_training(history)),
+        **({} if applied.costs is None else _of_prediction(applied.costs)),
+    }
+
+
+def _of_training(history: History) -> dict[str, float]:
+    last = {c.key: curve[-1][1] for c in LABEL_FREE if (curve := history.unlabelled.get(c.key))}
+    return {**last, "training_seconds": history.seconds, "steps": history.steps}
+
+
+def _of_prediction(costs: Costs) -> dict[str, float]:
+    everything, needed = costs.parameters
+    told = {"parameters": everything, "parameters_needed": needed, "pixels_per_second": costs.speed}
+    return told if costs.memory is None else {**told, "peak_bytes": costs.memory}

@@ -7,24 +7,29 @@ from typing import Any
 
 from nucleizoo import build
 from nucleizoo.comparison import page_pictures
+from nucleizoo.comparison.annotations import names_of
+from nucleizoo.comparison.applied import Drawn
 from nucleizoo.comparison.columns import PER_IMAGE
-from nucleizoo.comparison.evaluate_run import Drawn, names_of
 from nucleizoo.comparison.pairs import Pair
 from nucleizoo.comparison.result import Entry, Result
 from nucleizoo.metrics.files import COLOURS
+from nucleizoo.preprocess import Reader
 
 SHOWN = 48
 """Pictures on the page, those with the lowest scores."""
 
 
-def gallery(result: Result, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Pictures for the page, and the colours in them: those with the lowest mean score first."""
+def gallery(result: Result, pairs: Sequence[Pair], plain: Reader) -> dict[str, Any]:
+    """Pictures for the page, and the colours in them: those with the lowest mean score first.
+
+    `plain` reads pictures where the best row is no run.
+    """
     means = {
         name: sum(entry.per_image[name] for entry in result.entries) / len(result.entries)
         for name in result.images
     }
     worst = sorted(result.images, key=means.__getitem__)[:SHOWN]
-    pictures = _pictures_of(result, pairs, set(worst))
+    pictures = _pictures_of(result, pairs, set(worst), plain)
     return {
         "gallery": [_card(result, name, pictures[name], means[name]) for name in worst],
         "colours": {kind: _hexadecimal(colour) for kind, colour in COLOURS.items()},
@@ -32,10 +37,11 @@ def gallery(result: Result, pairs: Sequence[Pair]) -> dict[str, Any]:
     }
 
 
-def _pictures_of(result: Result, pairs: Sequence[Pair], wanted: set[str]) -> dict[str, str]:
+def _pictures_of(result: Result, pairs: Sequence[Pair], wanted: set[str], plain: Reader) -> dict[str, str]:
     """Grey pictures by name, as the best model reads the files."""
     first = result.entries[0]
-    reader, made = build.reader(first.model.runs[0].config), dict[str, str]()
+    reader = build.reader(first.model.runs[0].config) if first.model.runs else plain
+    made = dict[str, str]()
     for pair in pairs:
         flat = {name: z for name, z, _ in pair.planes if name in wanted}
         if not flat and not any(n == pair.name or n.startswith(f"{pair.name} plane ") for n in wanted):

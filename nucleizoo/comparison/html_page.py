@@ -17,13 +17,14 @@ from nucleizoo.comparison.significance import LEVEL, Spread, Test
 from nucleizoo.comparison.tables import notes, published_columns, published_text, spread_text
 from nucleizoo.comparison.training_log import Curves
 from nucleizoo.core.format import plural
+from nucleizoo.preprocess import Reader
 from nucleizoo.runs import circumstances
 
 POINTS = 160
 """Most points of a curve."""
 
 
-def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset: str) -> str:
+def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset: str, plain: Reader) -> str:
     """The page as HTML.
 
     Args:
@@ -31,6 +32,7 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
         pairs: all pictures, for the gallery.
         failed: the reason why a pair was left out, by name.
         dataset: its name; '' if it has none.
+        plain: reads pictures where the best row is no run.
     """
     content = {
         "verdict": verdict(result),
@@ -54,7 +56,7 @@ def text(result: Result, pairs: Sequence[Pair], failed: dict[str, str], dataset:
         "tests": [_test(names, test) for names, test in result.tests.items()],
         "images": result.images,
         "machine": _machine(),
-    } | gallery(result, pairs)
+    } | gallery(result, pairs, plain)
     page = _part("page.html").replace("/* page.css */", _part("page.css"))
     page = page.replace("/* page.js */", _part("page.js"))
     before, after = page.split("/* content */")
@@ -74,9 +76,9 @@ def _part(name: str) -> str:
 
 
 def _facts(result: Result, dataset: str) -> str:
-    seeds = sum(len(entry.model.runs) for entry in result.entries)
+    seeds = sum(len(entry.model.runs) for entry in result.entries if entry.model.learns)
     of = f" of {dataset}" if dataset else ""
-    models = plural(len(result.entries), "model")
+    models = plural(len(result.entries), "row")
     return f"{models}, {plural(seeds, 'training')}, {plural(len(result.images), 'image')}{of}"
 
 
@@ -108,13 +110,18 @@ def _model(entry: Entry) -> dict[str, Any]:
     return {
         "name": entry.model.name,
         "seeds": entry.model.seeds,
-        "runs": [str(run.path) for run in entry.model.runs],
+        "runs": [str(run.path) for run in entry.model.runs] or [_folder(entry)],
         "cells": _cells(entry.figures, COLUMNS),
         "published": [{"text": published_text(one), "source": one.source} for one in entry.published],
         "per_image": list(entry.per_image.values()),
         "losses": _curves([history.losses for history in entry.histories]),
         "truths": _curves([history.scores for history in entry.histories]),
     }
+
+
+def _folder(entry: Entry) -> str:
+    """Where label files are that no run has made."""
+    return str(next(iter(entry.model.labels.values())).parent)
 
 
 def _curves(runs: Sequence[Curves]) -> dict[str, list[list[tuple[int, float]]]]:

@@ -1,10 +1,10 @@
-"""Models: runs that differ only in their seed are one model."""
+"""Models, a row each: runs that differ only in their seed are one, and so is a folder of labels."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,22 @@ _SEED = re.compile(r"_seed\d+$")
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One configuration, trained once or with several seeds.
+    """One configuration, trained once or with several seeds; or labels of which nothing else is known.
 
     Attributes:
         name: unique in the comparison.
-        runs: in the order of their seeds.
+        runs: in the order of their seeds; none of labels.
+        labels: label files by the names of their pictures, where there is no run.
     """
 
     name: str
     runs: list[Run]
+    labels: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def learns(self) -> bool:
+        """Whether it was trained, so that its scores depend on a seed."""
+        return any(run.config.SOLVER.TOTAL for run in self.runs)
 
     @property
     def seeds(self) -> list[int]:
@@ -59,10 +66,8 @@ def grouped(runs: Sequence[Run]) -> list[Model]:
     """Group runs that differ only in their seed, in the order in which they were given.
 
     Raises:
-        UserError: for no run, a training given twice, or runs for both images and volumes.
+        UserError: for a training given twice, or runs for both images and volumes.
     """
-    if not runs:
-        raise UserError("no run to compare; give run folders, or configurations with --cfg")
     dims = {len(run.config.DATASET.SIZE): run for run in runs}
     if len(dims) > 1:
         raise UserError(

@@ -73,7 +73,7 @@ function leaderboard(place, columns, published) {
     return column.better && values.some((one) => one !== top) ? top : undefined;
   });
   const rows = report.models.map((model, index) => {
-    const seeds = make("small", { title: model.runs.join("\n") }, model.seeds.length === 1 ? "1 seed" : `${model.seeds.length} seeds`);
+    const seeds = make("small", { title: model.runs.join("\n") }, ["labels", "1 seed"][model.seeds.length] ?? `${model.seeds.length} seeds`);
     const node = make("tr", {}, make("th", { scope: "row" }, named(index), seeds));
     columns.forEach((column, at) => {
       const cell = model.cells[column.key];
@@ -282,6 +282,7 @@ function curves() {
     place.append(make("h3", {}, "Scores on labelled images (MONITOR.TRUTH)"), key, make("div", { class: "curves" }, ...charts));
   }
   report.models.forEach((model, index) => {
+    if (!model.seeds.length) return; // labels that nothing is known of
     const charts = Object.entries(model.losses).map(([name, lines]) => curve(name.replaceAll("_", " "), lines, lines.map(() => own(index))));
     const all = charts.length ? make("div", { class: "curves" }, ...charts) : make("p", { class: "small" }, "no log");
     place.append(make("details", { open: report.models.length < 4 }, make("summary", {}, make("b", {}, named(index), ": losses")), all));

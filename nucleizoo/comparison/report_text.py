@@ -65,9 +65,10 @@ def caution(result: Result) -> str:
     ahead = best.figures["dice"].mean - result.entries[0].figures["dice"].mean
     if ahead >= _SAME and result.rank_by != "dice":
         said.append(f"By Dice, which counts pixels and not nuclei, {best.model.name} is ahead.")
-    once = [entry.model.name for entry in result.entries if len(entry.model.runs) == 1]
+    trained = [entry for entry in result.entries if entry.model.learns]
+    once = [entry.model.name for entry in trained if len(entry.model.runs) == 1]
     if once and len(result.entries) > 1:
-        whose = "each model" if len(once) == len(result.entries) else ", ".join(once)
+        whose = "each model" if len(once) == len(trained) else ", ".join(once)
         said.append(f"There is only one seed of {whose}: with another, scores may change by several points.")
     return " ".join(said)
 

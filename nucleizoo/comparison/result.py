@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, zip_longest
 
+from nucleizoo.comparison.applied import Applied
 from nucleizoo.comparison.columns import COLUMNS, PER_IMAGE, SCORES, figures
-from nucleizoo.comparison.evaluate_run import Applied
 from nucleizoo.comparison.label_free import Likeness, likenesses
 from nucleizoo.comparison.models import Model
 from nucleizoo.comparison.published_scores import Published
@@ -22,7 +22,7 @@ class Entry:
 
     Attributes:
         model: its runs.
-        applied, histories: one per run, in their order.
+        applied, histories: one per run, in their order; of labels one, without a history.
         published: what papers say of the system that it is.
         figures: by the keys of `COLUMNS`; unknown ones are left out.
         per_image: by image, averaged over seeds, the score that tests compare: F1, unless a protocol ranks by
@@ -45,12 +45,12 @@ class Entry:
     ) -> Entry:  # fmt: skip
         """Compute the figures of a model on `images` alone, and find what papers say of it."""
         histories = [History.of(run) for run in model.runs]
-        rows = [figures(one, history, images) for one, history in zip(applied, histories, strict=True)]
+        rows = [figures(*one, images) for one in zip_longest(applied, histories)]
         known = [column.key for column in COLUMNS if all(column.key in row for row in rows)]
         _, score = PER_IMAGE[rank_by]
         per_image = {n: sum(score(one.compared[n]) for one in applied) / len(applied) for n in images}
         spreads = {key: Spread.of([row[key] for row in rows]) for key in known}
-        published = [one for one in theirs if one.describes(model.runs[0].config)]
+        published = [one for one in theirs if model.runs and one.describes(model.runs[0].config)]
         return cls(model, applied, histories, published, spreads, per_image, rows)
 
 
@@ -64,6 +64,7 @@ class Result:
         tests: of every pair of entries, the better one first.
         scoring: how labels were scored.
         published: scores from papers on the same data set, of all systems.
+        note: what is to be said of the rows that were not asked for; '' for nothing.
     """
 
     entries: list[Entry]
@@ -71,6 +72,7 @@ class Result:
     tests: dict[tuple[str, str], Test]
     scoring: Scoring = PLAIN
     published: Sequence[Published] = ()
+    note: str = ""
 
     @property
     def rank_by(self) -> str:
@@ -80,7 +82,7 @@ class Result:
     def likenesses(self, key: str) -> list[Likeness]:
         """How alike the scores without labels and one with them, by its key, order all runs."""
         true = next(column for column in SCORES if column.key == key)
-        return likenesses([row for entry in self.entries for row in entry.rows], true)
+        return likenesses([row for entry in self.entries if entry.model.runs for row in entry.rows], true)
 
     @property
     def tested(self) -> str:
@@ -94,6 +96,7 @@ class Result:
         images: Sequence[str],
         scoring: Scoring = PLAIN,
         published: Sequence[Published] = (),
+        note: str = "",
     ) -> Result:
         """Rank and test the models."""
         ranked = sorted(entries, key=lambda entry: -entry.figures[scoring.protocol.rank_by].mean)
@@ -108,4 +111,4 @@ class Result:
                 key: replace(test, corrected=p)
                 for (key, test), p in zip(tests.items(), corrected, strict=True)
             }
-        return cls(ranked, list(images), tests, scoring, published)
+        return cls(ranked, list(images), tests, scoring, published, note)

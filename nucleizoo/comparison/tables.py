@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from nucleizoo.comparison.columns import AVERAGING, COLUMNS, COSTS, SCORES, Column, resolution
@@ -17,6 +18,7 @@ from nucleizoo.runs import origin
 FIRST = ("model", "seeds", "images")
 """The first columns of the table, by which it is known."""
 
+_UNKNOWN = "\u2013"
 _FEW = 10
 """Images of which each is listed."""
 
@@ -24,7 +26,7 @@ _FEW = 10
 def spread_text(column: Column, spread: Spread | None) -> str:
     """Mean and standard deviation in readable form; a dash if unknown."""
     if spread is None:
-        return "\u2013"
+        return _UNKNOWN
     if spread.sd is None or (column in COSTS and not spread.sd):
         return column.shown(spread.mean)
     return f"{column.shown(spread.mean)} \u00b1 {column.shown(spread.sd)}"
@@ -46,7 +48,7 @@ def models_text(result: Result) -> str:
     Rows of papers follow, without seeds and images.
     """
     return csv_text([
-        {"model": entry.model.name, "seeds": len(entry.model.runs), "images": len(result.images)}
+        {"model": entry.model.name, "seeds": len(entry.model.runs) or "", "images": len(result.images)}
         | _cells_of(entry.figures, [column.key for column in COLUMNS])
         | {
             "published": _beside(entry),
@@ -63,13 +65,20 @@ def models_text(result: Result) -> str:
 
 
 def runs_of(result: Result) -> list[dict[str, Any]]:
-    """A row per run: model, seed, number of images, figures with six digits, and where it was trained."""
+    """A row per run: model, seed, number of images, figures with six digits, and where it was trained.
+
+    Rows of labels have an empty seed.
+    """
     return [
-        {"model": entry.model.name, "seed": seed, "images": len(result.images)}
+        {
+            "model": entry.model.name,
+            "seed": run.config.SYSTEM.SEED if run else "",
+            "images": len(result.images),
+        }
         | {key: float(f"{value:.6g}") for key, value in row.items()}
-        | origin(run.begun)
+        | (origin(run.begun) if run else {})
         for entry in result.entries
-        for run, seed, row in zip(entry.model.runs, entry.model.seeds, entry.rows, strict=True)
+        for run, row in zip_longest(entry.model.runs, entry.rows)
     ]
 
 
@@ -79,6 +88,8 @@ def notes(result: Result) -> Iterator[str]:
     yield resolution(result.scoring.protocol)
     if result.scoring.protocol.name:
         yield f"{result.scoring}."
+    if result.note:
+        yield result.note
 
 
 def _cells_of(figures: Mapping[str, Spread], keys: Iterable[str]) -> dict[str, str]:
@@ -140,7 +151,8 @@ def markdown_text(result: Result) -> str:
 
 def _cells(entry: Entry) -> list[str]:
     figures = [spread_text(column, entry.figures.get(column.key)) for column in COLUMNS]
-    return [entry.model.name, str(len(entry.model.runs)), *figures, _beside(entry) or "\u2013"]
+    seeds = str(len(entry.model.runs) or _UNKNOWN)
+    return [entry.model.name, seeds, *figures, _beside(entry) or _UNKNOWN]
 
 
 def _rows(titles: list[str], left: int) -> list[str]:

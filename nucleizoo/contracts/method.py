@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +98,10 @@ class Method(nn.Module):
     """Setting -> the role that the network of that slot must serve in, where it is not the default of its
     kind: 'translator' for GENERATORS, 'critic' for DISCRIMINATORS; see `kinds`. A subclass names only those
     that it changes, also of slots that it inherits."""
+
+    floor: ClassVar[Mapping[str, Any] | None] = None
+    """Settings by their keys with which every report shows it beside the others, unasked: of a method that
+    learns nothing and takes seconds, and whose maps the default decoder reads. None: it is not shown."""
 
     offset_advice: ClassVar[str] = ""
     """What a user can do when all labels are displaced from the nuclei."""

@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build, comparison, models
 from nucleizoo.comparison import Comparison
+from nucleizoo.comparison.label_rows import label_files
 from nucleizoo.core.csv_text import csv_text
 from nucleizoo.core.errors import ConfigError, ForeignFileError, UserError
 from nucleizoo.core.files import write_texts
@@ -96,12 +97,15 @@ class Grid:
         for one in self.file.sets:
             scoring, pairs = one.scored()
             made = comparison.compare(
-                ready, pairs, self._report(one), dataset=one.dataset or scoring.dataset, scoring=scoring
+                ready,
+                pairs,
+                self._report(one),
+                labels=one.rows,
+                dataset=one.dataset or scoring.dataset,
+                scoring=scoring,
             )
             rows = csv_text([*made.rows, *self._others(one, made.rows)])
-            write_texts(
-                {self._table(one): rows}
-            )  # no checksum: it is for version control, and rows are added
+            write_texts({self._table(one): rows})  # no checksum: others add rows, through git
             yield made
 
     def _others(self, one: Annotated, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -147,6 +151,8 @@ class Grid:
                 if pair.truth is not None:  # refuses what does not fit before anything is trained
                     reader = build.reader([*self.systems[0].values()][-1])
                     reader.annotated(pair.picture, pair.truth)
+            for row, folder in one.rows.items():
+                label_files(row, folder, pairs)
         for name in self.file.models:
             models.named(name)
         trials.check(self._every(), self.place)

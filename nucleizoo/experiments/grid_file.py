@@ -13,11 +13,12 @@
         LABELS: hela_n2dl/train/labels
         DATASET: Fluo-N2DL-HeLa
         BORDER: 25
+        ROWS: {My tool: its_labels}   # rows of other programs: their label files of these images
     OUT: runs/hela_cpu             # runs, and a report per set
     RESULTS: docs/results          # a CSV per set, with a row per training
 
-ROOT, IMAGES and LABELS are in the folder that the variable NUCLEIZOO_DATA of the environment names; without
-it they start, as OUT and RESULTS do, from the folder that the command runs in.
+ROOT, IMAGES, LABELS and ROWS are in the folder that the variable NUCLEIZOO_DATA of the environment names;
+without it they start, as OUT and RESULTS do, from the folder that the command runs in.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ DATA = "NUCLEIZOO_DATA"
 
 _NEEDED = ("CONFIGS", "SETS", "OUT")
 _KEYS = (*_NEEDED, "SEEDS", "ROOT", "SETTINGS", "RESULTS")
-_OF_A_SET = ("IMAGES", "LABELS", "DATASET", "BORDER", "PROTOCOL")
+_OF_A_SET = ("IMAGES", "LABELS", "DATASET", "BORDER", "PROTOCOL", "ROWS")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Annotated:
         dataset: its name among published scores; '' if there are none.
         border: pixels within which SEG and DET ignore nuclei; None for that of the protocol.
         protocol: how it is scored; '' for none.
+        rows: folders of labels that other programs made, by the names of their rows.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Annotated:
     dataset: str
     border: int | None
     protocol: str
+    rows: Mapping[str, Path]
 
     def scored(self) -> tuple[Scoring, list[Pair]]:
         """How it is scored, and its pictures with their labels.
@@ -150,9 +153,10 @@ def _set(name: str, told: Any, path: Path) -> Annotated:
     border = told.get("BORDER")
     if border is not None and (type(border) is not int or border < 0):
         raise ConfigError(f"{where}: BORDER must be a number of pixels, 0 or more; got {text.brief(border)}")
+    rows = _mapping(told.get("ROWS", {}), f"SETS.{name}.ROWS", path)
     return Annotated(
         name, _data(told["IMAGES"]), _data(told["LABELS"]), str(told.get("DATASET", "")), border,
-        str(told.get("PROTOCOL", "")),
+        str(told.get("PROTOCOL", "")), {str(row): _data(folder) for row, folder in rows.items()},
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +118,7 @@ class LabelFree:
             "stability": _alike(found, changed),
             "sizes": self._like_sizes(found),
             "solidity": self._like_solidity(found),
-            "offset": _offset([crop.image for crop in self.crops if crop.image is not None], found),
+            "offset": offset([crop.image for crop in self.crops if crop.image is not None], found),
         }
         return scores | (
             self._of_translations(segmenter, found) if isinstance(segmenter.method, Translator) else {}
@@ -157,8 +158,11 @@ class LabelFree:
         return ball_radius(float(np.median(self.true_sizes)), len(self.config.DATASET.SIZE))
 
 
-def _offset(images: list[Picture], found: list[Labels]) -> float:
-    """Length of the displacement of nuclei (*S) at which they correlate best with the images (C, *S)."""
+def offset(images: Sequence[Picture], found: Sequence[Labels]) -> float:
+    """Length of the displacement of nuclei (*S) at which they correlate best with the images (C, *S).
+
+    All have one shape. 0 where they correlate at none.
+    """
     shape, powers = found[0].shape, np.zeros(2)
     spectrum = np.zeros((*shape[:-1], shape[-1] // 2 + 1), complex)
     for image, labels in zip(images, found, strict=True):

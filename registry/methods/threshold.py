@@ -61,6 +61,8 @@ class Threshold(Classical):
     References: [1, 2, 3, 4] of this module.
     """
 
+    floor = {"STRATEGY": "adaptive"}
+
     def __init__(
         self,
         task: Task,

@@ -32,7 +32,7 @@ def browser():
 def address(good, poor, annotated, tmp_path_factory):
     out = tmp_path_factory.mktemp("page")
     runs = [str(run) for run in (*good, poor)]
-    assert main(["compare", *runs, "--data", str(annotated), "--out", str(out)]) == 0
+    assert main(["compare", "--no-floor", *runs, "--data", str(annotated), "--out", str(out)]) == 0
     return (out / "report.html").as_uri()
 
 

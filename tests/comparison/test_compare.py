@@ -19,7 +19,7 @@ from nucleizoo.comparison.columns import COLUMNS
 
 
 def compare(*words):
-    return main(["compare", *map(str, words)])
+    return main(["compare", "--no-floor", *map(str, words)])
 
 
 def rows(out):

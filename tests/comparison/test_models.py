@@ -51,8 +51,6 @@ def test_what_finds_no_nuclei_and_what_is_no_run_is_refused(cut, tmp_path, annot
         opened(blind)
     with pytest.raises(UserError, match=r"config\.yaml.*--out"):
         opened(tmp_path)
-    with pytest.raises(UserError, match="--cfg"):
-        grouped([])
     config = api.load_config(CONFIG, words(annotated, 0, 1, "METHOD.BLIND", "true"))
     with pytest.raises(UserError, match=r"METHOD 'cut' .*translates"):
         list(api.train_seeds({"blind": config}, 1, tmp_path))

@@ -19,7 +19,9 @@ def result(scores, dice=None):
         mean = sum(values) / len(values)
         figures = {"f1_per_image": Spread(mean, None), "dice": Spread((dice or {}).get(name, mean), None)}
         per_image = dict(zip(map(str, range(len(values))), values, strict=True))
-        entries.append(Entry(SimpleNamespace(name=name, runs=[None]), [], [], [], figures, per_image))
+        entries.append(
+            Entry(SimpleNamespace(name=name, runs=[None], learns=True), [], [], [], figures, per_image)
+        )
     return Result.of(entries, [str(i) for i in range(len(values))])
 
 

@@ -18,6 +18,7 @@ SHIPPED = sorted((CONFIGS / "grids").glob("*.yaml"))
 FAST = {
     "SYSTEM.WORKERS": 0, "SOLVER.TOTAL": 1, "MONITOR.SNAPSHOT": 0, "MONITOR.TENSORBOARD": False,
 }  # fmt: skip
+FOLDERS = {"IMAGES": "images", "LABELS": "labels"}
 
 
 @pytest.fixture
@@ -26,13 +27,12 @@ def grid(toy_images, tmp_path, monkeypatch):
     import yaml
 
     monkeypatch.setenv("NUCLEIZOO_DATA", str(toy_images))
-    folders = {"IMAGES": "images", "LABELS": "labels"}
     keys = {
         "CONFIGS": [str(CONFIGS / "threshold_2d.yaml"), str(CONFIGS / "toy" / "adgan_2d.yaml")],
         "SEEDS": [5, 6],
         "ROOT": "images",
         "SETTINGS": FAST,
-        "SETS": {"one": folders, "two": folders | {"BORDER": 2}},
+        "SETS": {"one": FOLDERS, "two": FOLDERS | {"BORDER": 2}},
         "OUT": str(tmp_path / "out"),
         "RESULTS": str(tmp_path / "results"),
     }
@@ -57,6 +57,8 @@ def rows(tmp_path, name):
     ({"SETS": None}, r"SETS is missing"),
     ({"SETS": {"one": {"IMAGES": "images"}}}, r"SETS\.one: LABELS is missing"),
     ({"SETS": {"one": {"IMAGES": "i", "LABELS": "l", "BORDER": "wide"}}}, r"BORDER .*'wide'"),
+    ({"SETS": {"one": FOLDERS | {"ROWS": ["labels"]}}}, r"SETS\.one\.ROWS"),
+    ({"SETS": {"one": FOLDERS | {"ROWS": {"Mine": "volumes"}}}}, r"'Mine'.*stack0"),
     ({"CONFIGS": [{"a.yaml": 1}]}, r"CONFIGS .*\[FIRST, SECOND\]"),
     ({"CONFIGS": ["adgan"]}, r"no model is called 'adgan'"),
     ({"CONFIGS": [str(CONFIGS / "toy" / "adgan_2d.yaml")] * 2}, r"adgan_2d twice"),
@@ -122,11 +124,11 @@ def test_what_fails_is_told_and_the_others_go_on(grid, tmp_path, monkeypatch, ca
         return train(config, out, **how)
 
     monkeypatch.setattr(session, "train", failing)
-    only = {"one": {"IMAGES": "images", "LABELS": "labels"}}
+    only = {"one": FOLDERS | {"ROWS": {"Mine": "labels"}}}
     assert cli.main(["compare", "--grid", str(grid(SETS=only))]) == 1
     assert "failed: adgan_2d_seed5: a loss is not finite" in capsys.readouterr().err
     assert {(row["model"], row["seed"]) for row in rows(tmp_path, "one")} == {
-        ("threshold_2d", "5"), ("adgan_2d", "6"),
+        ("threshold_2d", "5"), ("adgan_2d", "6"), ("Mine", ""),
     }  # fmt: skip
 
 
