@@ -18,8 +18,8 @@ _KINDS = (
 )  # fmt: skip
 _CONTRACTS = (
     "Augment", "Blending", "Channel", "Clock", "ContentCoder", "DataSpec", "Dataset", "Decoder", "GANLoss",
-    "Group", "Hook", "Importer", "Interpolator", "Loss", "Method", "Sample", "Scaling", "Target", "Task",
-    "Translator", "Update",
+    "Group", "Hook", "Importer", "Interpolator", "LabelProgram", "Loss", "Method", "Program", "Sample",
+    "Scaling", "Target", "Task", "Translator", "Update",
 )  # fmt: skip
 __all__ = [*_CONTRACTS, *_KINDS, "Recipe"]
 

@@ -22,6 +22,7 @@ from nucleizoo.contracts import (
     Decoder,
     Hook,
     Method,
+    Program,
     Target,
     Task,
 )  # fmt: skip
@@ -78,8 +79,7 @@ class Experiment:
         with torch.device("meta"):
             made = cls.of(config)
         decoder(config, made.method.task.target)
-        if config.SOLVER.TOTAL and not made.method.groups():
-            raise ConfigError(f"METHOD '{config.METHOD.NAME}' learns nothing; set SOLVER.TOTAL to 0")
+        _check_total(config, made.method)
         optimiser(config)
         schedule(config)
         frozen(config, made.method)
@@ -124,6 +124,12 @@ def method(config: CfgNode) -> Method:
     Raises:
         ConfigError: when the datasets do not provide what it needs, or a setting does not fit.
     """
+    known = METHODS.get(config.METHOD.NAME).dims
+    if len(config.DATASET.SIZE) not in known:
+        raise ConfigError(
+            f"METHOD '{config.METHOD.NAME}' is for {' and '.join(f'{n}D' for n in known)}, but DATASET.SIZE "
+            f"{config.DATASET.SIZE} is {len(config.DATASET.SIZE)}D"
+        )
     made: Method = _make("METHOD", recipe_of(config.METHOD, METHODS), task(config))
     given, names = _provided(config), (config.DATASET.IMAGE.NAME, config.DATASET.SOURCE.NAME)
     if missing := made.needs - given:
@@ -131,6 +137,12 @@ def method(config: CfgNode) -> Method:
         raise ConfigError(
             f"METHOD '{config.METHOD.NAME}' needs {', '.join(sorted(missing))}, which the datasets "
             f"'{names[0]}' (image) and '{names[1]}' (source) do not provide; {'; '.join(fitting)}"
+        )
+    if any(channel.is_number for channel in made.task.target.channels) and made.groups():
+        raise ConfigError(
+            f"TARGET '{config.TARGET.NAME}' holds numbers, which no network can learn; METHOD "
+            f"'{config.METHOD.NAME}' needs maps: set TARGET.NAME to mask, or another, and the "
+            "INFERENCE.DECODER that reads it"
         )
     step, size = made.divisor, config.DATASET.SIZE
     if step > 1 and any(length % step or length < 2 * step for length in size):
@@ -247,6 +259,20 @@ def reader(config: CfgNode) -> Reader:
     except ValueError as error:
         raise ConfigError(f"DATASET.IMAGE '{recipe.name}': {error}") from error
     return made
+
+
+def _check_total(config: CfgNode, method: Method) -> None:
+    """Refuse steps of a method that takes none, and any number but one of a program that learns."""
+    if method.groups():
+        return
+    learns, name = isinstance(method, Program) and method.learns, config.METHOD.NAME
+    if learns and config.SOLVER.TOTAL != 1:
+        raise ConfigError(
+            f"METHOD '{name}' learns in one step, from one batch; set SOLVER.TOTAL to 1, and SOLVER.BATCH to "
+            "the number of pictures that it learns from"
+        )
+    if config.SOLVER.TOTAL and not learns:
+        raise ConfigError(f"METHOD '{name}' learns nothing; set SOLVER.TOTAL to 0")
 
 
 def _dataset(section: str, node: CfgNode, config: CfgNode) -> Dataset:

@@ -18,6 +18,7 @@ MACHINERY = [
 PLAIN = {
     "images", "labelled", "simple", "linear", "gaussian", "constant", "mask", "domain", "histogram",
     "matched", "components", "synthetic", "peaks", "dtype", "planes", "middle", "step", "translated",
+    "labels",
 }  # fmt: skip
 """Names of entries that are words of English too, or of a file format."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from nucleizoo.core.errors import UserError
+from nucleizoo.core.errors import MissingProgramError, UserError
 
 PACKAGE = str(Path(__file__).parents[1])
 
@@ -80,7 +80,10 @@ class Check:
             Exception: any other of the entry itself.
         """
         with torch.enable_grad():  # whatever mode a method that yields inside a `with` has left
-            self.promise(*self.given)
+            try:
+                self.promise(*self.given)
+            except MissingProgramError as error:
+                raise NotApplicableError(str(error)) from error
 
     def result(self) -> Result:
         """Try it, and tell what happened; only an interruption ends it."""

@@ -93,7 +93,7 @@ def _of_kind(entry: Entry) -> Iterator[Check]:
     for dims in DIMS:
         for promise in IN_DIMENSIONS.get(kind, ()):
             yield Check(promise, (recipe, dims), f"{dims}D")
-        if kind == "METHODS":
+        if kind == "METHODS" and dims in entry.registry.get(entry.name).dims:
             tried = steps.Steps(entry, dims)
             yield from (Check(promise, (tried,), f"{dims}D") for promise in METHOD)
             if dims == DIMS[0]:  # what processes exchange is the same in 3D

@@ -110,18 +110,18 @@ class Steps:
         """The same.
 
         Raises:
-            NotApplicableError: when it learns nothing.
+            NotApplicableError: when it has no parameters.
         """
         method = self.method()
         if not method.groups():
-            raise NotApplicableError("it learns nothing")
+            raise NotApplicableError("it has no parameters")
         return method
 
     def seen(self) -> Seen:
         """What its steps have shown.
 
         Raises:
-            NotApplicableError: when it learns nothing, or its steps fail, which a check of its own tells.
+            NotApplicableError: when it has no parameters, or its steps fail, which a check of its own tells.
         """
         if isinstance(self.outcome, Seen):
             return self.outcome

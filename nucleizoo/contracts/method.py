@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -109,6 +109,9 @@ class Method(nn.Module):
     divisor: int = 1
     """Stride of the coarsest features: crops must be multiples of it, and inference pads to one. Settings of
     a method may change it."""
+
+    dims: ClassVar[Sequence[int]] = (2, 3)
+    """Whether it is for images (2), volumes (3), or both."""
 
     windowed: ClassVar[bool] = True
     """Whether pictures can be predicted in windows and blocks; False if `forward` measures whole pictures."""

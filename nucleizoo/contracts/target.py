@@ -18,6 +18,9 @@ class Channel:
     name: str
     activation: str
     """'sigmoid' for a map in [0, 1], 'tanh' for a map in [-1, 1]."""
+    is_number: bool = False
+    """Whether values are numbers of something, so that none between two of them has a meaning: voxels are
+    then resampled to the nearest, and no network learns it."""
 
     def to_bytes(self, map_: NDArray[np.float32]) -> NDArray[np.uint8]:
         """A map in its range -> 0 to 255, rounded.

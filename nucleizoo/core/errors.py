@@ -35,3 +35,11 @@ class RankError(UserError):
 
 class DivergedError(UserError):
     """A loss is no longer a finite number; the message names the term and the iteration."""
+
+
+class ProgramError(UserError):
+    """Another program failed; the message has the last of what it said."""
+
+
+class MissingProgramError(ProgramError):
+    """Another program, or its weights, is missing; the message says what to install, or where they belong."""

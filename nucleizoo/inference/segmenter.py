@@ -23,7 +23,7 @@ from nucleizoo.inference.nucleus_scale import Scale, central, find
 from nucleizoo.io import Volume
 from nucleizoo.kinds import METHODS
 from nucleizoo.ops.image.geometry import voxel_shape
-from nucleizoo.ops.image.resize import linear
+from nucleizoo.ops.image.resize import linear, nearest
 from nucleizoo.ops.nn.device import autocast, pick_device, pick_precision
 from nucleizoo.ops.nn.layout import to_channels_last
 from nucleizoo.ops.nn.norm_statistics import Statistics, watched
@@ -219,9 +219,9 @@ class Segmenter:
         """
         rounded = self.rounded(maps)
         named = {
-            name: linear(one, scan.shape, blur=False)
-            for name, one in zip(self.target.names, rounded, strict=True)
-            if name in self.decoder.reads
+            channel.name: (nearest if channel.is_number else partial(linear, blur=False))(one, scan.shape)
+            for channel, one in zip(self.target.channels, rounded, strict=True)
+            if channel.name in self.decoder.reads
         }
         labels = self.decoder(named, scan.voxels)
         return Segmentation(labels, lambda: linear(self.target.likelihood(rounded), scan.shape, blur=False))

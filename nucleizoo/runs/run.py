@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor
 from yacs.config import CfgNode
 
 from nucleizoo import build, ranges
-from nucleizoo.contracts import Method
+from nucleizoo.contracts import Method, Program
 from nucleizoo.core import config as configuration
 from nucleizoo.core.check import keys_called
 from nucleizoo.core.errors import RunError
@@ -23,6 +24,8 @@ from nucleizoo.defaults import DEFAULTS
 from nucleizoo.ops.nn.norm_statistics import Statistics
 from nucleizoo.runs import log_rows, saved_state
 from nucleizoo.runs.provenance import circumstances
+
+log = logging.getLogger(__name__)
 
 _LOCK = ".lock"
 """File that the process that trains keeps locked."""
@@ -43,18 +46,22 @@ class Run:
     def __init__(self, path: Path, config: CfgNode) -> None:
         self.path, self.config = path, config
 
-    def create(self, imported: Mapping[str, str] | None = None) -> Run:
+    def create(
+        self, imported: Mapping[str, str] | None = None, program: Mapping[str, str] | None = None
+    ) -> Run:
         """Create the folder and write the configuration into it; returns the run itself.
 
         Args:
             imported: where its weights are from, if another program trained them.
+            program: `Program.versions`, if its method is another program.
 
         Raises:
             RunError: when there is a run already, or anything else in the folder.
         """
         self.check_free(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        begun = circumstances() | ({"imported": dict(imported)} if imported else {})
+        told = {"imported": imported, "program": program}
+        begun = circumstances() | {key: dict(what) for key, what in told.items() if what}
         write_texts({self.path / "run.json": json.dumps(begun, indent=2) + "\n"})
         self.write_config()  # last: it makes the folder a run
         return self
@@ -241,10 +248,25 @@ class Run:
 
         Raises:
             RunError: when there are no weights, or not those of this configuration.
+            MissingProgramError: when the method is a program that is not here.
         """
         method = build.method(self.config)
         saved_state.load_weights(self.path, method)
+        if isinstance(method, Program):
+            self._tell_other_versions(method.versions())
         return method
+
+    def _tell_other_versions(self, now: Mapping[str, str]) -> None:
+        """Warn when a program, or its weights, are not those that the run began with."""
+        then = self.begun.get("program", {})
+        changed = [
+            f"{name} {now.get(name)} in place of {one}" for name, one in then.items() if one != now.get(name)
+        ]
+        if changed:
+            log.warning(
+                "%s: %s; results may differ from those of before: make a new run, or restore what was there",
+                self.path, ", ".join(changed),
+            )  # fmt: skip
 
     def statistics(self) -> Statistics | None:
         """What the norms of `method` saw in training; None where that was not kept.
@@ -256,7 +278,8 @@ class Run:
 
 
 def _begun(run: Path) -> dict[str, Any]:
+    """What run.json says; {} where it cannot be read."""
     try:
         return dict(json.loads((run / "run.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):  # what does not say so was trained here
+    except (OSError, ValueError, TypeError):  # what does not say so was trained here
         return {}

@@ -43,7 +43,7 @@ class Average(Hook):
             if value.is_floating_point():
                 self.mean[name].lerp_(value, 1 - decay)
             else:
-                self.mean[name].copy_(value)
+                self.mean[name] = value.clone()  # of another size, if a program has put its model there
 
     def state_dict(self) -> dict[str, Any]:
         """The mean."""

@@ -12,7 +12,7 @@ from yacs.config import CfgNode
 
 from nucleizoo import build
 from nucleizoo.build import Experiment
-from nucleizoo.contracts import Dataset, Hook
+from nucleizoo.contracts import Dataset, Hook, Method, Program
 from nucleizoo.core.config import entries_plugins
 from nucleizoo.core.errors import RunError
 from nucleizoo.core.format import listed
@@ -57,7 +57,7 @@ def train(config: CfgNode, out: str | Path, *, resume: bool = False, hooks: Sequ
         run, begun = ranks.from_first(lambda: _opened(config, Path(out), resume, opened, held))
         trainer, batches = _prepared(run, ranks, hooks, *opened)
         if not begun and ranks.is_first:
-            run.create()
+            run.create(program=_versions(trainer.method))
         if ranks.is_first:
             _note_files(run, batches, begun)
         if begun:
@@ -109,6 +109,8 @@ def _prepared(
     config = run.config
     seed_everything(ranks.seed(config.SYSTEM.SEED))
     experiment = Experiment.of(config)
+    if isinstance(experiment.method, Program):
+        experiment.method.folder = run.path / "program"
     batches = Batches.of(
         config, (ranks.number, ranks.count), target=experiment.method.task.target, images=images
     )
@@ -118,6 +120,15 @@ def _prepared(
         experiment.check_segments()
     kept = _hooks(experiment, run, batches, ranks, hooks)
     return Trainer(experiment.method, config, kept, ranks), batches
+
+
+def _versions(method: Method) -> dict[str, str]:
+    """Those of the program that a method is, if it is one.
+
+    Raises:
+        MissingProgramError: when it is not there.
+    """
+    return method.versions() if isinstance(method, Program) else {}
 
 
 def _note_files(run: Run, batches: Batches, begun: bool) -> None:
