@@ -44,8 +44,7 @@ def arrange(
     """Write `images/<item>.tif`, `labels/<item>.tif` and, where the set has them, `markers/<item>.tif`.
 
     All are TIFF with the voxel size, for training, prediction and scoring; `items.csv` says of which set and
-    split each is. The folder appears when all
-    is written; yields after each item.
+    split each is. The folder appears when all is written; yields after each item.
 
     Args:
         folder: an unpacked data set; it is only read.

@@ -42,7 +42,8 @@ def picture(item: Item, spacing: tuple[float, ...] = ()) -> Picture:
         spacing: voxel size of its set; the item's own has precedence over it, and it over the file's.
 
     Raises:
-        UserError: when a file cannot be read, or image, labels and markers have different shapes.
+        UserError: when a file cannot be read, image, labels and markers have different shapes, or the image
+            is its labels.
     """
     labels = item.read_labels() if item.is_labelled else None
     volume = item.image.read()
@@ -55,6 +56,11 @@ def picture(item: Item, spacing: tuple[float, ...] = ()) -> Picture:
         if found is not None:
             path = place.path if place else item.masks[0].parent
             check_same_shape(path, [found.shape], item.image.path, [shape], "unpack the set again")
+    if labels is not None and labels.any() and np.array_equal(image, labels):
+        raise UserError(
+            f"{item.image.path}: is equal to its labels, so one of both is not what it is called; unpack the "
+            "set again"
+        )
     return Picture(image, axes, size[-len(space) :] if len(size) >= len(space) else (), labels, markers)
 
 

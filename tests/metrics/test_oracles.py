@@ -1,7 +1,7 @@
 """Our definitions against stardist's and py-ctcmetrics' code: typed results, and the code where installed.
 
 The typed ones are of stardist 0.9.2 and py-ctcmetrics 1.3.3 with numpy 2.4.6, given by the calls of the last
-two tests for every pair of the fixture (`pip install stardist py-ctcmetrics`).
+three tests for every pair of the fixtures (`pip install stardist py-ctcmetrics`).
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from support.shapes import balls
 
+from nucleizoo import api
 from nucleizoo.metrics import objects, tracking
 from nucleizoo.metrics.overlap import Overlap
 
@@ -38,6 +39,10 @@ DET = {
     2: [0.826667, 0.743333, 0.786667, 0.72069, 0.741379, 0.773333, 0.596552, 0.706667],
     3: [0.533333, 0.603333, 0.448276, 0.468966, 0.489655, 0.737037, 0.546667, 0.513333],
 }
+
+
+BORDERS = {0: (0.298254, 0.552727), 9: (0.249146, 0.432353)}
+"""Pixels of border -> SEG and DET of `sequence`."""
 
 
 @pytest.fixture(params=[(90, 100), (20, 40, 50)], ids=["2d", "3d"])
@@ -88,3 +93,61 @@ def test_seg_and_det_are_those_of_the_cell_tracking_challenge(pairs, tmp_path):
             FP=len(found) - len(claims), num_vertices=len(true),
         )  # fmt: skip
         assert tracking.det([table]) == pytest.approx(theirs)
+
+
+@pytest.fixture
+def sequence(tmp_path):
+    """Three volumes, with markers each, of which one has no nuclei and two have an annotated plane, in files.
+
+    Gives the pairs that count for SEG and for DET.
+    """
+    rng = np.random.default_rng(3)
+    volumes = [balls(rng, (12, 60, 70), count) for count in (30, 25, 0)]
+    planes, marked = [], []
+    for frame, (prediction, truth) in enumerate(volumes):
+        dots = np.zeros_like(truth)
+        for nucleus in np.unique(truth)[1:]:
+            voxels = np.argwhere(truth == nucleus)
+            dots[tuple(voxels[len(voxels) // 2])] = nucleus
+        written = {f"found/02_t{frame}_label.tif": prediction, f"markers/02_t{frame}.tif": dots}
+        marked.append((prediction, dots))
+        if frame != 1:
+            written[f"labels/02_t{frame}_z005.tif"] = truth[5]
+            planes.append((prediction[5], truth[5]))
+        for name, labels in written.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / name, labels.astype(np.uint16), photometric="minisblack")
+    return planes, marked
+
+
+def tracked(folder, border):
+    settings = {"markers": folder / "markers", "border": border}
+    return api.evaluate(folder / "found", folder / "labels", **settings)["tracking"]
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_planes_and_markers_in_files_score_what_the_challenges_code_gave(sequence, border, tmp_path):
+    seg, det = BORDERS[border]
+    wanted = {"seg": seg, "det": det, "op_csb": (seg + det) / 2}
+    assert tracked(tmp_path, border) == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_planes_and_markers_in_files_score_what_the_challenges_code_gives(sequence, border, tmp_path):
+    representations = pytest.importorskip("ctc_metrics.utils.representations")
+    technical = pytest.importorskip("ctc_metrics.metrics.technical")
+    matches = []
+    for pairs in sequence:
+        matches.append([])
+        for pair in pairs:
+            files = [str(tmp_path / name) for name in ("truth.tif", "prediction.tif")]
+            for file, labels in zip(files, reversed(pair), strict=True):
+                middle = np.s_[..., border : labels.shape[-2] - border, border : labels.shape[-1] - border]
+                seen = [nucleus for nucleus in np.unique(labels) if (labels[middle] == nucleus).any()]
+                tifffile.imwrite(file, np.where(np.isin(labels, seen), labels, 0).astype(np.uint16))
+            matches[-1].append(representations.match(*files))
+    (true, _, _, _, ious), dots = (list(zip(*one, strict=True)) for one in matches)
+    operations = representations.count_acyclic_graph_correction_operations(None, None, *dots[:4])
+    found = tracked(tmp_path, border)
+    assert found["seg"] == pytest.approx(technical.seg.seg(true, ious), rel=1e-12)
+    assert found["det"] == pytest.approx(technical.det.det(**operations), rel=1e-12)

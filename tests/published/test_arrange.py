@@ -243,6 +243,23 @@ def test_names_that_do_not_tell_labels_from_pictures_or_volumes_are_asked_about(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("build", "name", "labels", "misplaced"), [
+    (sets.bbbc024, "BBBC024", "image-labels_0000.tif", "image-final_0000_labels.tif"),
+    (sets.bbbc024, "BBBC024", "image-labels_0000.tif", "labels/image-final_0000.tif"),
+    (sets.scaffold, "Scaffold-A549", "test/sf_a549_21_Label.npy", "test/sf_a549_21_label.npy"),
+    (sets.scaffold, "Scaffold-A549", "test/sf_a549_21_Label.npy", "train/sf_a549_21_GT.npy"),
+    (sets.nucmm, "NucMM-Z", "Label/train/seg_0000_0576_0768.h5", "Image/train/img_0000_0576_0768_seg.h5"),
+])  # fmt: skip
+def test_labels_that_lie_where_pictures_do_are_asked_about(build, name, labels, misplaced, tmp_path):
+    root = build(tmp_path / name)
+    (root / misplaced).parent.mkdir(exist_ok=True)
+    (root / labels).rename(root / misplaced)
+    for command in (published.check, lambda folder: arranged(folder, tmp_path / "out", every=True)):
+        with pytest.raises(UserError, match=rf"{name}: .*pictures, or labels\?.*: {misplaced};"):
+            command(root)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("folder", ["Zebrafish (NucMM-Z)", "NucMM-Z", "wrapped/NucMM-Z_release"])
 def test_a_set_is_known_by_its_name_in_that_of_the_folder(folder, tmp_path, caplog):
     sets.nucmm(tmp_path / folder)

@@ -53,6 +53,20 @@ def test_a_lost_folder_of_markers_is_one_problem(tmp_path):
     assert published.check(tmp_path / "set").problems == ("missing: 01_GT/TRA/man_track*.tif",)
 
 
+@pytest.mark.parametrize(("build", "lost", "told"), [
+    (sets.ctc, ["02"], "02/t*.tif"),
+    (sets.ctc, ["02", "02_GT", "02_ST"], "02/t*.tif"),
+    (sets.ctc, ["01", "01_GT", "01_ST"], "01/t*.tif"),
+    (sets.ctc_test, ["Fluo-N2DL-HeLa/01"], "01/t*.tif"),
+])  # fmt: skip
+def test_a_lost_sequence_is_one_problem(build, lost, told, tmp_path):
+    name = "Fluo-N2DL-HeLa-test" if build == sets.ctc_test else "Fluo-N2DL-HeLa"
+    root = build(tmp_path / name)
+    for folder in lost:
+        shutil.rmtree(root / folder)
+    assert published.check(root).problems == (f"missing: {told}",)
+
+
 @pytest.mark.parametrize("hidden", ["__MACOSX/a1/images/._a1.png", ".cache/index", "a1/masks/._1.png"])
 def test_what_systems_leave_in_a_folder_is_no_picture(hidden, tmp_path):
     root = sets.dsb2018(tmp_path / "DSB2018")
@@ -111,6 +125,28 @@ def test_a_plane_that_is_missing_is_named(tmp_path):
         (root / kind / "V1" / "0003.png").unlink()
     problems = published.check(root).problems
     assert len(problems) == 2 and all("0000.png" in told and "number 3 " in told for told in problems)
+
+
+def test_a_picture_that_is_its_labels_is_a_problem(tmp_path):
+    root = sets.nucmm(tmp_path / "NucMM-Z")
+    shutil.rmtree(root / "Image" / "val")
+    shutil.copytree(root / "Label" / "val", root / "Image" / "val")
+    for file in (root / "Image" / "val").iterdir():
+        file.rename(file.with_name(file.name.replace("seg", "img")))
+    (problem,) = published.check(root).problems
+    assert "val/img_0000_0576_0768.h5: is equal to its labels" in problem
+
+
+def test_test_data_with_truth_are_taken_for_the_training_data_that_they_are(tmp_path):
+    """Both archives have one name; sequence 02, to be tested on, would be trained on."""
+    with pytest.raises(UserError, match=r"Fluo-N2DL-HeLa-test: has truth \(01_GT, .*training data.*--name"):
+        published.check(sets.ctc(tmp_path / "Fluo-N2DL-HeLa-test"))
+
+
+def test_archives_in_an_unpacked_archive_are_named(tmp_path):
+    sets.zipped(tmp_path / "inner.zip", {"V1_im.h5": "x"})
+    with pytest.raises(UserError, match=r"looked for .*; unpack first .*: inner\.zip$"):
+        published.check(tmp_path, "NucExM")
 
 
 @pytest.mark.parametrize("name", ["", "Fluo-N2DL-HeLa"])

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
 
+from nucleizoo import io
 from nucleizoo.core.errors import UserError
 from nucleizoo.published.item import Listing
 from nucleizoo.published.layouts import bbbc024, ctc, dsb2018, nucexm, nucmm, s_bsst265, scaffold_a549
+from nucleizoo.published.unpack import is_archive
 
 _DEPTH = 3
 """Folders that archives may wrap around a data set."""
@@ -84,7 +86,13 @@ def recognised(folder: Path, name: str = "") -> tuple[Layout, Path]:
         if roots:
             return layout, roots[0]
     signs = "; ".join(f"{layout.name}: {layout.sign}" for layout in candidates)
-    raise UserError(f"{folder}: contains no known data set; looked for {signs}")
+    packed = [
+        str(file.relative_to(folder))
+        for level in _levels(folder) for place in level for file in sorted(place.iterdir())
+        if is_archive(file)
+    ]  # fmt: skip
+    mend = f"; unpack first what it contains: {io.first_few(packed)}" if packed else ""
+    raise UserError(f"{folder}: contains no known data set; looked for {signs}{mend}")
 
 
 def _levels(folder: Path) -> Iterator[list[Path]]:

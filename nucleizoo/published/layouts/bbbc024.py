@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from nucleizoo.published.item import Item, Listing, Place
+from nucleizoo.published.layouts.words import pictures
 
 SIGN = "image-final_*.tif"
 
@@ -13,9 +14,13 @@ _SUBSET = re.compile(r"c\d+_[a-z]+SNR", re.I)
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All volumes; of several subsets called after theirs, such as 'c75_highSNR_volume_0000'."""
+    """All volumes; of several subsets called after theirs, such as 'c75_highSNR_volume_0000'.
+
+    Raises:
+        UserError: asks about pictures that are called like labels.
+    """
     items, missing = list[Item](), list[str]()
-    images = [file for file in sorted(root.rglob(SIGN)) if file.name[0] != "."]
+    images = pictures((file for file in root.rglob(SIGN) if file.name[0] != "."), root)
     several = len({image.parent for image in images}) > 1
     for image in images:
         label = image.with_name(image.name.replace("image-final", "image-labels"))

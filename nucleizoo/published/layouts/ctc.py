@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from nucleizoo.core.errors import UserError
 from nucleizoo.published.item import SPLITS, Item, Listing, Place
 
 SIGN = "[0-9][0-9]/t[0-9]*.tif"
@@ -27,8 +28,9 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
         truth: 'gt', gold truth, or 'st', silver truth.
         whole: list whole frames; their annotated planes are not items, but belong to them.
     """
-    items, missing = list[Item](), list[str]()
-    for sequence in sorted({file.parent for file in root.glob(SIGN)}):
+    sequences = _sequences(root)
+    items, missing = list[Item](), [*_absent(root, sequences)]
+    for sequence in sequences:
         name, split = sequence.name, SPLITS[sequence.name != "01"]
         frames = _numbered(sequence, _FRAME)
         truths = root / f"{name}_{truth.upper()}" / "SEG"
@@ -56,15 +58,36 @@ def listing(root: Path, truth: str, whole: bool) -> Listing:
 
 
 def unlabelled(root: Path, truth: str, whole: bool) -> Listing:
-    """All frames of the challenge's own test data, without any truth, all to train on."""
-    items, missing = list[Item](), list[str]()
-    for sequence in sorted({file.parent for file in root.glob(SIGN)}):
+    """All frames of the challenge's own test data, without any truth, all to train on.
+
+    Raises:
+        UserError: for a folder with truth, which is of the training data: its archive has the same name.
+    """
+    if truths := sorted(folder.name for folder in root.glob("[0-9][0-9]_[GS]T")):
+        raise UserError(
+            f"{root}: has truth ({', '.join(truths)}), which the challenge's test data have not; it is of "
+            "the training data, so call the folder, or --name, as these are called, without '-test'"
+        )
+    sequences = _sequences(root)
+    items, missing = list[Item](), [*_absent(root, sequences)]
+    for sequence in sequences:
         frames = _numbered(sequence, _FRAME)
         missing += _gaps(sequence.name, frames)
         items += [
             Item(f"test_{sequence.name}_t{frame}", "train", Place(path)) for (frame,), path in frames.items()
         ]
     return Listing(tuple(items), tuple(missing))
+
+
+def _sequences(root: Path) -> list[Path]:
+    """Folders of frames."""
+    return sorted({file.parent for file in root.glob(SIGN)})
+
+
+def _absent(root: Path, sequences: list[Path]) -> Iterator[str]:
+    """Frames of sequences that are not there: every set has two, and truth belongs to one."""
+    told = {folder.name[:2] for folder in root.glob("[0-9][0-9]_[GS]T")} | {"01", "02"}
+    return (f"{name}/t*.tif" for name in sorted(told - {folder.name for folder in sequences}))
 
 
 def _plane(name: str, split: str, image: Path, label: Path, dots: Path | None, z: int) -> Item:

@@ -16,15 +16,12 @@ from pathlib import Path
 from nucleizoo import io
 from nucleizoo.core.errors import ImageReadError, UserError
 from nucleizoo.published.item import Item, Listing, Place
+from nucleizoo.published.layouts.words import IMAGE, LABEL
 
 SIGN = "**/*.[htp][5din]*"
 
 _HDF5 = (".h5", ".hdf5")
 _SUFFIXES = (*_HDF5, ".tif", ".tiff", ".png")
-_LABEL = re.compile(
-    r"(?<![a-z])(segs?|segm|segmentations?|labels?|gt|masks?|inst|instances?|annotations?)(?![a-z])", re.I
-)
-_IMAGE = re.compile(r"(?<![a-z])(im|img|images?|raw)(?![a-z])", re.I)
 _SPLITS = {"1": "train", "2": "test"}
 
 
@@ -101,14 +98,14 @@ def _stacks(root: Path) -> Iterator[_Stack]:
 
 
 def _stack(path: Path, parts: tuple[str, ...], base: Path, files: tuple[Path, ...] = ()) -> _Stack:
-    telling = next((part for part in reversed(parts) if _LABEL.search(part) or _IMAGE.search(part)), "")
-    kind = "label" if _LABEL.search(telling) else "image" if telling else ""
+    telling = next((part for part in reversed(parts) if LABEL.search(part) or IMAGE.search(part)), "")
+    kind = "label" if LABEL.search(telling) else "image" if telling else ""
     return _Stack(path, _plain("_".join(parts)) or _plain(base.name), kind, files)
 
 
 def _plain(text: str) -> str:
     """A name without the words that tell pictures from labels."""
-    return re.sub(r"[-_. ]+", "_", _IMAGE.sub("", _LABEL.sub("", text))).strip("_")
+    return re.sub(r"[-_. ]+", "_", IMAGE.sub("", LABEL.sub("", text))).strip("_")
 
 
 def _series(file: Path) -> tuple[Path, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nucleizoo.published.item import Item, Listing, Place
+from nucleizoo.published.layouts.words import pictures
 
 SIGN = "Image/*/img_*.h5"
 
@@ -13,10 +14,14 @@ _FOLDERS = {"train": "train", "val": "test"}
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All cubes, called by folder and place, such as 'train_0_576_768'; 'val' is for testing."""
+    """All cubes, called by folder and place, such as 'train_0_576_768'; 'val' is for testing.
+
+    Raises:
+        UserError: asks about pictures that are called like labels.
+    """
     items, missing = list[Item](), list[str]()
     for folder, split in _FOLDERS.items():
-        images = sorted((root / "Image" / folder).glob("img_*.h5"))
+        images = pictures((root / "Image" / folder).glob("img_*.h5"), root)
         if not images:
             missing.append(f"Image/{folder}/img_*.h5")
         for image in images:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from nucleizoo.published.item import SPLITS, Item, Listing, Place
+from nucleizoo.published.layouts.words import pictures
 
 SIGN = "t*/sf_a549_*.npy"
 
 
 def listing(root: Path, truth: str, whole: bool) -> Listing:
-    """All volumes; those for testing have labels."""
+    """All volumes; those for testing have labels.
+
+    Raises:
+        UserError: asks about pictures that are called like labels.
+    """
     items, missing = list[Item](), list[str]()
     for split in SPLITS:
-        images = [file for file in sorted((root / split).glob("sf_a549_*.npy")) if "Label" not in file.stem]
+        volumes = (root / split).glob("sf_a549_*.npy")
+        images = pictures((file for file in volumes if not file.stem.endswith("_Label")), root)
         if not images:
             missing.append(f"{split}/sf_a549_*.npy")
         for image in images:
