@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nucleizoo import Clock, api, build
+from nucleizoo.contracts import Program
 from nucleizoo.core.config import dump, loads
 from nucleizoo.defaults import DEFAULTS
 from nucleizoo.figures.ablation import Ablation
@@ -55,7 +56,7 @@ def test_target_decoder_method_and_crops_of_a_config_fit_together(file, stepped)
     channels = {"image": config.DATASET.CHANNELS, "source": method.task.source_channels}
     channels |= {"maps": len(method.task.target.channels)}
     wanted = str((config.METHOD, config.TARGET, config.DATASET.SIZE, sorted(channels.items())))
-    if wanted in stepped:
+    if wanted in stepped or isinstance(method, Program):  # a program takes no step of shapes
         return
     stepped.add(wanted)
     with torch.device("meta"):

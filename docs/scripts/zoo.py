@@ -21,6 +21,7 @@ from nucleizoo import comparison
 from nucleizoo.comparison.columns import SCORES
 from nucleizoo.comparison.published_scores import Published, published
 from nucleizoo.comparison.significance import Spread
+from nucleizoo.contracts import Program
 from nucleizoo.core import text
 from nucleizoo.core.plugins import load_plugins
 from nucleizoo.kinds import METHODS
@@ -38,7 +39,7 @@ def table(*, short: bool = False) -> str:
     """The table in Markdown.
 
     Args:
-        short: one published score and one configuration per method.
+        short: one published score and one configuration per method, without other people's programs.
     """
     load_plugins()
     heads = ["method", "paper", "published", "ours, on a CPU", "for a CPU"] + ["full size"] * (not short)
@@ -47,6 +48,8 @@ def table(*, short: bool = False) -> str:
     configs = {file.stem: setting(file, "METHOD", "NAME") for file in files}
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for name in shelf():
+        if short and issubclass(METHODS.get(name), Program):
+            continue
         mine = [config for config, method in configs.items() if method == name]
         small = [config for config in mine if is_small(config)]
         theirs, here = published_of(name, rows), list(ours(mine))

@@ -193,8 +193,8 @@ def open_grid(
 
 
 def _meant(pairs: Sequence[str], path: Path, plugins: Sequence[str]) -> list[str]:
-    """The pairs for a configuration; what learns nothing has no use for those of SOLVER."""
-    learns = load_config(path, (), plugins).SOLVER.TOTAL > 0
+    """The pairs for a configuration; what learns nothing, or all at once, has no use for those of SOLVER."""
+    learns = load_config(path, (), plugins).SOLVER.TOTAL > 1
     return [
         word
         for key, value in zip(pairs[::2], pairs[1::2], strict=True)
