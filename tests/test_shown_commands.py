@@ -37,6 +37,7 @@ NOT_RUN = {
     r"data fetch": "downloads; tests/published/test_fetch.py has its own server",
     r"torchrun": "several processes, minutes; see tests/training/test_ranks.py",
     r"figure (ablation|sensitivity)": "many trainings, minutes; see tests/figures/test_figures.py",
+    r"cellpose": "another program, not installed here; see tests/registry/test_programs.py",
     r"compare --grid": "many trainings, hours; see tests/experiments/test_grid.py",
     r"--protocol": "labels of a published set; see tests/metrics/test_protocol.py",
     r"figure histograms": "data of two domains; see tests/figures/test_panels.py",
