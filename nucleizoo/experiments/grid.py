@@ -105,6 +105,7 @@ class Grid:
                 scoring=scoring,
             )
             rows = csv_text([*made.rows, *self._others(one, made.rows)])
+            self._table(one).parent.mkdir(parents=True, exist_ok=True)
             write_texts({self._table(one): rows})  # no checksum: others add rows, through git
             yield made
 

@@ -205,3 +205,7 @@ def test_rows_of_trainings_made_elsewhere_stay_in_the_table(grid, tmp_path):
     elsewhere = found["adgan_2d", "6"]
     assert float(elsewhere["dice"]) == 0.25 and float(elsewhere["count_error"]) == -2.5
     assert elsewhere["f1"] == "" and elsewhere["commit"] == "0012e34"
+    table.unlink()
+    table.parent.rmdir()
+    list(opened.report())
+    assert ("adgan_2d", "5") in {(row["model"], row["seed"]) for row in rows(tmp_path, "one")}
