@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from nucleizoo import build
 from nucleizoo.core.files import atomic
@@ -15,8 +15,18 @@ from nucleizoo.models.card import WEIGHTS, Card, digest
 from nucleizoo.runs import Run, origin
 
 
-def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, dict[str, float]]) -> Card:
+def pack(
+    run: Run,
+    folder: Path,
+    *,
+    about: str,
+    command: str,
+    scores: dict[str, dict[str, float]],
+    before: Run | None = None,
+) -> Card:
     """Write config, weights in float16, an example of input and output, and the card of a run.
+
+    The mean of weights before and after further training is often better than both [1].
 
     Args:
         run: any run.
@@ -24,6 +34,9 @@ def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, 
         about: one sentence.
         command: that trained the run.
         scores: data set -> score by name.
+        before: a run or model of the same networks, from which the run started: the mean of both is packed.
+
+    [1] Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(
@@ -32,6 +45,12 @@ def pack(run: Run, folder: Path, *, about: str, command: str, scores: dict[str, 
     with safe_open(run.path / WEIGHTS, "pt") as opened:
         values = {name: opened.get_tensor(name) for name in opened.keys()}
         metadata = {key: one.split()[0] for key, one in opened.metadata().items()}  # not the run's hashes
+    if before is not None:
+        older = load_file(before.path / WEIGHTS)
+        values = {
+            name: (one + older[name].to(one)) / 2 if one.is_floating_point() else one
+            for name, one in values.items()
+        }
     half = {name: one.half() if one.dtype == torch.float32 else one for name, one in values.items()}
     with atomic(folder / WEIGHTS) as part:
         save_file(half, part, metadata)

@@ -57,6 +57,21 @@ def test_a_packed_model_has_half_the_bytes_and_the_weights_of_its_run(shelf, tmp
     assert all(value.dtype == weights[name].dtype for name, value in weights_of(opened).items())
 
 
+def test_a_model_can_be_the_mean_of_a_run_and_of_what_it_started_from(shelf, tmp_path):
+    run = Run.open(tmp_path / "run2" / "run")
+    later = {
+        name: value + 2 if value.is_floating_point() else value
+        for name, value in weights_of(run.method()).items()
+    }
+    after = Run(tmp_path / "after", run.config).create()
+    after.save({"iteration": 2}, later)
+    models.pack(after, tmp_path / "mean", about="Nuclei.", command="train", scores={}, before=run)
+    packed = load_file(tmp_path / "mean" / "weights.safetensors")
+    for name, one in load_file(run.path / "weights.safetensors").items():
+        wanted = one.float() + 1 if one.is_floating_point() else one.float()
+        np.testing.assert_allclose(packed[name].float(), wanted, rtol=2e-3, atol=1e-6)
+
+
 def test_the_card_says_where_it_comes_from(shelf):
     card = models.shipped()["nuclei_3d"]
     assert (card.dims, card.steps, card.command, card.scores) == (3, 2, "train", {"a": {"f1": 0.5}})
