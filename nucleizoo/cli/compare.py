@@ -37,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--labels", action="append", default=[], metavar="NAME=DIR",
         help="add a row NAME: label files that any program wrote, named like the images, such as "
         '"My tool=its_labels"',
-
     )  # fmt: skip
     parser.add_argument(
         "--no-floor", action="store_true",

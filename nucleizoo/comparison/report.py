@@ -165,8 +165,9 @@ def _floor(
     """The rows of the floor on the pictures that all others can use, and what is to be said of them."""
     failed = {name for ones in applied for one in ones for name in one.failed}
     usable = [pair for pair in pairs if pair.name not in failed]
+    names = {model.name for model in models}
     try:
-        lowest = [run for run in floor_of(runs, usable, reader) if str(run.path) not in _names(models)]
+        lowest = [run for run in floor_of(runs, usable, reader) if str(run.path) not in names]
         below = [evaluate_run.apply(run, usable, draw=True, scoring=scoring, files=files) for run in lowest]
         if why := [why for one in below for why in one.failed.values()]:
             raise UserError(why[0])
@@ -174,7 +175,3 @@ def _floor(
         log.warning("no floor is shown: %s", error)
         return [], [], f"No floor is shown: {error}."
     return [Model(run.path.name, [run]) for run in lowest], [[one] for one in below], about(lowest)
-
-
-def _names(models: Sequence[Model]) -> set[str]:
-    return {model.name for model in models}
